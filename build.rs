@@ -1,0 +1,27 @@
+//! Generates Tauri's context and makes sure there is a front end to embed.
+
+use std::{fs, io, path::Path};
+
+/// Shown when somebody runs the app from a plain `cargo build` without having built the interface.
+const PLACEHOLDER: &str = "<!doctype html>
+<html lang=\"en\">
+  <head><meta charset=\"utf-8\"><title>RosterBridge</title></head>
+  <body><p>The interface is not built yet. Run <code>cargo xtask run</code>.</p></body>
+</html>
+";
+
+fn main() -> io::Result<()> {
+    // `generate_context!` embeds this folder; in a fresh clone it is missing, and linting or testing
+    // other crates should not need node.
+    let dist = Path::new("ui/dist");
+    let index = dist.join("index.html");
+    if !index.exists() {
+        fs::create_dir_all(dist)?;
+        fs::write(&index, PLACEHOLDER)?;
+    }
+    // Without this a rebuilt interface would stay out of the binary until some Rust file changed.
+    println!("cargo:rerun-if-changed={}", dist.display());
+    println!("cargo:rerun-if-changed=tauri.conf.json");
+    println!("cargo:rerun-if-changed=icons");
+    tauri_build::try_build(tauri_build::Attributes::new()).map_err(io::Error::other)
+}

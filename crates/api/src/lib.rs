@@ -1,0 +1,22 @@
+//! One serialisable operation for each thing a person can do.
+//!
+//! A [`Session`] reaches a profile's engine from any process: the window, the command line or a service. Whoever
+//! opens the profile first hosts its engine; the others send the same [`Request`]s over a local socket.
+#![forbid(unsafe_code)]
+
+mod desk;
+mod request;
+mod session;
+mod setup_file;
+mod socket;
+
+pub use request::{Fault, Request, Response, SecretText, SetupView};
+pub use rosterbridge_domain as domain;
+pub use rosterbridge_engine::report;
+pub use session::Session;
+
+/// Where profiles are kept when nobody names another place: the system's folder for an account's application data
+/// that stays on this machine. `None` on an account without a home.
+pub fn default_home() -> Option<std::path::PathBuf> {
+    Some(directories::ProjectDirs::from("app", "", "RosterBridge")?.data_local_dir().to_owned())
+}

@@ -1,0 +1,182 @@
+//! One serialisable operation for each thing a person can do, and its answer.
+
+use rosterbridge_domain::{job::Job, settings::Setup};
+use rosterbridge_engine::report::{
+    Choices, Event, HeldPage, HeroTest, RunView, SecretState, StatusView, SyncReport, TestReport,
+};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// A secret on its way in. It never comes back out and does not print.
+#[derive(Clone, Serialize, Deserialize, TS)]
+#[serde(transparent)]
+pub struct SecretText(pub(crate) String);
+
+impl SecretText {
+    /// Wraps what a person typed.
+    pub fn new(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.0);
+    }
+}
+
+/// What a process asks of a profile's engine.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Request {
+    /// The state of the profile. Answer: [`Response::Status`].
+    Status,
+    /// The latest runs, newest first. Answer: [`Response::Runs`].
+    Runs {
+        /// At most this many.
+        limit: u32,
+    },
+    /// Rows kept for a person. Answer: [`Response::Held`].
+    Held {
+        /// At most this many.
+        limit: u32,
+        /// After this many.
+        offset: u32,
+    },
+    /// Everything configured. Answer: [`Response::Setup`].
+    Setup,
+    /// Replaces everything configured, as one. Answer: [`Response::Setup`].
+    SaveSetup {
+        /// The new set-up.
+        setup: Box<Setup>,
+    },
+    /// Takes over a setup file: JSON text, or age-encrypted with secrets. The profile starts paused.
+    /// Answer: [`Response::Setup`].
+    ImportSetup {
+        /// The file's content; armoured age or JSON.
+        text: String,
+        /// Needed when it is encrypted.
+        passphrase: Option<SecretText>,
+    },
+    /// Sets the profile up for a running practice district: maps all buildings and tardy codes, trusts its
+    /// authority, stores its secrets, pins its host key and enables all jobs. Answer: [`Response::Setup`].
+    ImportPractice {
+        /// The content of the practice district's ready file.
+        ready: String,
+        /// Whether to pin the host key. Off to rehearse first contact.
+        pin: bool,
+    },
+    /// Writes the setup file. Answer: [`Response::Exported`].
+    ExportSetup {
+        /// Includes the secrets, encrypted with this passphrase.
+        passphrase: Option<SecretText>,
+    },
+    /// Stores a secret in the keychain. Answer: [`Response::Secret`].
+    SetSecret {
+        /// e.g. `hero.password`.
+        name: String,
+        /// The value.
+        value: SecretText,
+    },
+    /// Whether a secret is there and can be read. Answer: [`Response::Secret`].
+    CheckSecret {
+        /// e.g. `hero.password`.
+        name: String,
+    },
+    /// Tests PowerSchool stage by stage. Answer: [`Response::Test`], with [`Event::Stage`] on the way.
+    TestPowerSchool {
+        /// Only what needs no network.
+        offline: bool,
+    },
+    /// Tests the SFTP connection stage by stage. Answer: [`Response::HeroTest`].
+    TestHero {
+        /// 'Yes, accept host key': the fingerprint a person has seen. Pinned only if the server presents it.
+        accept_host_key: Option<String>,
+    },
+    /// Tests the exchange folder. Answer: [`Response::Test`].
+    TestRaptor,
+    /// Sends a test mail. Answer: [`Response::Test`].
+    TestMail,
+    /// What there is to choose from in the mapping steps. Answer: [`Response::Choices`].
+    Choices,
+    /// Runs jobs now, all enabled ones when none is named. Answer: [`Response::Sync`], with run events on the way.
+    Sync {
+        /// Which.
+        jobs: Vec<Job>,
+        /// Only plan and show.
+        dry_run: bool,
+    },
+    /// Stops the run under way. Answer: [`Response::Done`].
+    Cancel,
+}
+
+/// The answer to a [`Request`].
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum Response {
+    /// To [`Request::Status`].
+    Status(Box<StatusView>),
+    /// To [`Request::Runs`].
+    Runs(Vec<RunView>),
+    /// To [`Request::Held`].
+    Held(HeldPage),
+    /// To [`Request::Setup`] and those that change it.
+    Setup(Box<SetupView>),
+    /// To [`Request::ExportSetup`]: the setup file's text.
+    Exported(String),
+    /// To [`Request::SetSecret`] and [`Request::CheckSecret`].
+    Secret(SecretState),
+    /// To the tests of PowerSchool, Raptor and mail.
+    Test(TestReport),
+    /// To [`Request::TestHero`].
+    HeroTest(HeroTest),
+    /// To [`Request::Choices`].
+    Choices(Choices),
+    /// To [`Request::Sync`].
+    Sync(SyncReport),
+    /// To requests that answer with nothing.
+    Done,
+}
+
+/// Everything configured, with the state of the secrets.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+pub struct SetupView {
+    /// The set-up.
+    pub setup: Setup,
+    /// Every secret's state.
+    pub secrets: Vec<SecretState>,
+    /// The pinned host key of the Hero connection, `SHA256:…`.
+    pub host_key_sha256: Option<String>,
+    /// Whether the profile is set up for the practice district.
+    pub practice: bool,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    /// Stable, e.g. `powerschool.bad_credentials`.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// What the person can do.
+    pub remedy: String,
+}
+
+/// A line the engine's host sends while it carries out a request: events, then one answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Something happened.
+    Event(Event),
+    /// It is done.
+    Answer(Box<Response>),
+    /// It failed.
+    Fault(Fault),
+}

@@ -1,0 +1,212 @@
+//! A process's way to a profile's engine, whichever process holds it.
+
+use std::{io, path::Path, sync::Arc, time::Duration};
+
+use rosterbridge_engine::{
+    Engine,
+    profile::{ProfileFolder, ProfileLock},
+    report::Event,
+};
+use interprocess::local_socket::tokio::Listener;
+use tokio::{
+    sync::{RwLock, mpsc},
+    task::JoinHandle,
+};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    desk,
+    request::{Fault, Reply, Request, Response},
+    socket::{self, Line},
+};
+
+/// How long a process tries to reach, or to become, the holder of a profile.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A profile, opened. The first process to open it holds its lock, hosts its engine and listens for the others;
+/// every other process sends the same requests there. When the holder ends, the next request takes its place.
+#[derive(Clone, Debug)]
+pub struct Session {
+    folder: ProfileFolder,
+    seat: Arc<RwLock<Seat>>,
+}
+
+#[derive(Debug)]
+enum Seat {
+    Host(Host),
+    Guest,
+}
+
+/// The holder's side. Dropping it stops listening and lets go of the lock.
+#[derive(Debug)]
+struct Host {
+    engine: Arc<Engine>,
+    listening: JoinHandle<()>,
+    /// The requests of other processes under way.
+    guests: TaskTracker,
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+impl Session {
+    /// Opens a profile under `home`, creating it when it is new.
+    pub async fn open(home: &Path, profile: &str) -> Result<Self, Fault> {
+        let folder = ProfileFolder::new(home, profile).map_err(Fault::from)?;
+        let seat = take_seat(&folder).await?;
+        Ok(Self { folder, seat: Arc::new(RwLock::new(seat)) })
+    }
+
+    /// Carries out a request and returns its answer. `on_event` is told what happens on the way.
+    pub async fn call(
+        &self,
+        request: Request,
+        on_event: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Result<Response, Fault> {
+        let on_event: desk::OnEvent = Arc::new(on_event);
+        let started = tokio::time::Instant::now();
+        loop {
+            {
+                let seat = self.seat.read().await;
+                if let Seat::Host(host) = &*seat {
+                    let engine = Arc::clone(&host.engine);
+                    drop(seat);
+                    return desk::carry_out(&engine, request, on_event).await;
+                }
+            }
+            match introduce(&self.folder).await {
+                Ok(line) => {
+                    return ask(line?, &request, &on_event).await.unwrap_or_else(|_| Err(holder_ended()));
+                }
+                Err(_) if started.elapsed() < PATIENCE => {
+                    {
+                        let mut seat = self.seat.write().await;
+                        // Another call of this session may have become the host meanwhile: its lock would look like
+                        // another process's.
+                        if matches!(*seat, Seat::Guest) {
+                            *seat = take_seat(&self.folder).await?;
+                        }
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(_) => return Err(holder_silent()),
+            }
+        }
+    }
+
+    /// Ends it. A host takes no further guests and first finishes what those it has asked for.
+    pub async fn close(self) {
+        let Seat::Host(mut host) = std::mem::replace(&mut *self.seat.write().await, Seat::Guest) else { return };
+        host.listening.abort();
+        // Gone: whoever connects from now on becomes the host itself.
+        let _ = (&mut host.listening).await;
+        host.guests.close();
+        host.guests.wait().await;
+    }
+
+    /// Whether this process holds the profile.
+    pub async fn is_host(&self) -> bool {
+        matches!(&*self.seat.read().await, Seat::Host(_))
+    }
+}
+
+/// Becomes the host if nobody is, else a guest.
+async fn take_seat(folder: &ProfileFolder) -> Result<Seat, Fault> {
+    let Some(lock) = ProfileLock::take(folder).map_err(Fault::from)? else { return Ok(Seat::Guest) };
+    let engine = Arc::new(Engine::open(folder.clone(), lock).await.map_err(Fault::from)?);
+    let listener = socket::listen(folder).map_err(|error| Fault {
+        code: "session.no_socket".to_owned(),
+        message: format!("RosterBridge can't listen for its other windows and commands: {error}."),
+        remedy: "Check that this account owns the profile's folder and may write to it.".to_owned(),
+    })?;
+    let guests = TaskTracker::new();
+    let listening = tokio::spawn(receive(Arc::clone(&engine), guests.clone(), listener));
+    Ok(Seat::Host(Host { engine, listening, guests }))
+}
+
+/// Serves every process that connects until the host ends. The listener comes last because it has to go first: it
+/// takes the socket's name along, which belongs to the next host as soon as the engine lets go of the profile.
+async fn receive(engine: Arc<Engine>, guests: TaskTracker, listener: Listener) {
+    loop {
+        match socket::accept(&listener).await {
+            Ok(line) => {
+                let engine = Arc::clone(&engine);
+                guests.spawn(async move {
+                    if let Err(error) = serve(line, &engine).await {
+                        tracing::debug!(%error, "another process went away");
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "another process could not connect");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// One request of another process. Events are passed on as they happen; a guest that went away doesn't stop the
+/// work it asked for.
+async fn serve(mut line: Line, engine: &Arc<Engine>) -> io::Result<()> {
+    let Some(request) = line.welcome().await? else { return Ok(()) };
+    let (events, mut happened) = mpsc::unbounded_channel();
+    let on_event: desk::OnEvent = Arc::new(move |event| {
+        // The receiver is gone when the guest is: nobody listens.
+        let _ = events.send(event);
+    });
+    let work = {
+        let engine = Arc::clone(engine);
+        tokio::spawn(async move { desk::carry_out(&engine, request, on_event).await })
+    };
+    while let Some(event) = happened.recv().await {
+        line.tell(&Reply::Event(event)).await?;
+    }
+    let answer = match work.await {
+        Ok(Ok(response)) => Reply::Answer(Box::new(response)),
+        Ok(Err(fault)) => Reply::Fault(fault),
+        Err(_) => Reply::Fault(holder_ended()),
+    };
+    line.tell(&answer).await
+}
+
+/// Reaches the holder. An error means that there is none (any more) and that nothing was asked yet.
+async fn introduce(folder: &ProfileFolder) -> io::Result<Result<Line, Fault>> {
+    let mut line = Line::connect(folder).await?;
+    Ok(line.greet().await?.map(|()| line))
+}
+
+/// Asks the holder.
+async fn ask(
+    mut line: Line,
+    request: &Request,
+    on_event: &desk::OnEvent,
+) -> io::Result<Result<Response, Fault>> {
+    line.ask(request).await?;
+    loop {
+        match line.reply().await? {
+            Reply::Event(event) => on_event(event),
+            Reply::Answer(response) => return Ok(Ok(*response)),
+            Reply::Fault(fault) => return Ok(Err(fault)),
+        }
+    }
+}
+
+fn holder_ended() -> Fault {
+    Fault {
+        code: "session.holder_ended".to_owned(),
+        message: "The RosterBridge that was carrying this out has ended.".to_owned(),
+        remedy: "Look at the latest run, then try again: nothing is done twice.".to_owned(),
+    }
+}
+
+fn holder_silent() -> Fault {
+    Fault {
+        code: "session.holder_silent".to_owned(),
+        message: "Another RosterBridge is using this district and does not answer.".to_owned(),
+        remedy: "Quit the other RosterBridge (look in the tray and for its service), then try again."
+            .to_owned(),
+    }
+}

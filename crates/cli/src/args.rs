@@ -1,0 +1,210 @@
+//! The command line's grammar: a stable contract, described in the administrator guide.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rosterbridge_api::domain::job::Job;
+
+/// Connects PowerSchool SIS to Raptor and SchoolMint Hero.
+#[derive(Debug, Parser)]
+#[command(name = "rosterbridge", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Folder that holds all profiles
+    #[arg(long, global = true, env = "ROSTERBRIDGE_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Profile to work on: one district each
+    #[arg(long, global = true, default_value = "default", value_name = "NAME")]
+    pub profile: String,
+    /// Print exactly one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Everything the command line can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The practice district: a PowerSchool, a Hero, a Raptor folder and a mail server on this machine
+    #[command(subcommand)]
+    Practice(Practice),
+    /// Read or write everything configured for a district
+    #[command(subcommand)]
+    Setup(Setup),
+    /// Store or check secrets in the operating system's keychain
+    #[command(subcommand)]
+    Secrets(Secrets),
+    /// Test a connection stage by stage
+    Test(Test),
+    /// The plugin to install in PowerSchool
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Run exchanges now: the named ones, or all that are enabled
+    Sync {
+        /// hero-students, hero-schedule, hero-teachers, hero-attendance, raptor-roster, raptor-tardies
+        #[arg(value_name = "JOB")]
+        jobs: Vec<Job>,
+        /// Only work out and show what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// What is set up, what ran last, what needs attention
+    Status,
+    /// The latest runs
+    Runs {
+        /// How many
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u32,
+    },
+    /// Rows kept for a person
+    #[command(subcommand)]
+    Held(Held),
+}
+
+/// The practice district.
+#[derive(Debug, Subcommand)]
+pub enum Practice {
+    /// Serve it until stopped
+    Serve(Serve),
+}
+
+/// Options of the practice district.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Students with Enroll_Status 0
+    #[arg(long, default_value_t = 600, value_name = "N")]
+    pub students: u32,
+    /// Schools
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub schools: u32,
+    /// Seed of the generator: the same seed makes the same district
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// The district's today; the last weekday if not given
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<NaiveDate>,
+    /// Folder that keeps keys, credentials, ports and the database between starts
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Delay of every PowerSchool answer
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub latency_ms: u64,
+    /// How attendance without a dcid is taken
+    #[arg(long, value_enum, default_value_t = Attendance::Upsert)]
+    pub attendance: Attendance,
+    /// File that is written once everything is ready
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// How attendance without a dcid is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Attendance {
+    /// Create or update by key, as documented
+    Upsert,
+    /// Always add a row, so that a double send shows
+    Insert,
+}
+
+/// The setup file.
+#[derive(Debug, Subcommand)]
+pub enum Setup {
+    /// Take over a setup file, or set the profile up for a practice district
+    Import {
+        /// The setup file. The passphrase of an encrypted one is read from standard input
+        #[arg(required_unless_present = "practice", conflicts_with = "practice")]
+        file: Option<PathBuf>,
+        /// Ready file of a running practice district
+        #[arg(long, value_name = "READY")]
+        practice: Option<PathBuf>,
+        /// Leave the practice district's host key to be accepted
+        #[arg(long, requires = "practice")]
+        no_pin: bool,
+    },
+    /// Write the setup file
+    Export {
+        /// The file
+        file: PathBuf,
+        /// Include the secrets and encrypt the file with the passphrase on standard input
+        #[arg(long)]
+        with_secrets: bool,
+    },
+}
+
+/// Secrets in the keychain.
+#[derive(Debug, Subcommand)]
+pub enum Secrets {
+    /// Store the value on standard input
+    Set {
+        /// e.g. powerschool.client-secret, hero.password
+        name: String,
+    },
+    /// Tell whether it is there and can be read
+    Check {
+        /// e.g. powerschool.client-secret, hero.password
+        name: String,
+    },
+}
+
+/// A connection test.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// What to test
+    #[arg(value_enum)]
+    pub what: Tested,
+    /// Only what needs no network (powerschool)
+    #[arg(long)]
+    pub offline: bool,
+    /// Accept this host key if the server presents it (hero)
+    #[arg(long, value_name = "SHA256:...")]
+    pub accept_host_key: Option<String>,
+}
+
+/// What a connection test is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tested {
+    /// PowerSchool's API
+    Powerschool,
+    /// Hero's SFTP server
+    Hero,
+    /// Raptor's exchange folder
+    Raptor,
+    /// The mail server
+    Mail,
+}
+
+/// The plugin.
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// Write the plugin to install in PowerSchool
+    Build {
+        /// The zip file to write
+        file: PathBuf,
+    },
+}
+
+/// Held rows.
+#[derive(Debug, Subcommand)]
+pub enum Held {
+    /// List them
+    List {
+        /// How many at most
+        #[arg(long, default_value_t = 1000, value_name = "N")]
+        limit: u32,
+        /// After how many
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        offset: u32,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

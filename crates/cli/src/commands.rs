@@ -1,0 +1,279 @@
+//! One function a command: ask the profile's engine, shape the answer.
+
+use std::{
+    io::{IsTerminal, Read},
+    path::{Path, PathBuf},
+};
+
+use rosterbridge_api::{
+    Fault, Request, Response, SecretText, Session,
+    domain::job::{Job, Outcome},
+    report::{Event, StageResult, SyncReport, TestReport},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    args::{Cli, Command, Held, Plugin, Secrets, Setup, Test, Tested},
+    document::{Document, Exit, stops_for_a_person},
+    practice, text,
+};
+
+/// Carries out the command line.
+pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
+    // These need neither a profile nor a keychain.
+    let command = match cli.command {
+        Command::Practice(crate::args::Practice::Serve(serve)) => {
+            return practice::serve(serve, cli.json).await;
+        }
+        Command::Plugin(Plugin::Build { file }) => return build_plugin(&file),
+        command => command,
+    };
+    let home = home(cli.home)?;
+    let session = Session::open(&home, &cli.profile).await?;
+    let document = ask(&session, command, &cli.profile).await;
+    session.close().await;
+    document
+}
+
+/// Carries out a command that works on a profile.
+async fn ask(session: &Session, command: Command, profile: &str) -> Result<Document, Fault> {
+    match command {
+        Command::Practice(_) | Command::Plugin(_) => Err(unexpected()),
+        Command::Setup(Setup::Import { file, practice, no_pin }) => {
+            let request = match (file, practice) {
+                (_, Some(ready)) => Request::ImportPractice { ready: read(&ready)?, pin: !no_pin },
+                (Some(file), None) => {
+                    let text = read(&file)?;
+                    let encrypted = text.trim_start().starts_with("-----BEGIN AGE");
+                    let passphrase = if encrypted { Some(secret_from_stdin("passphrase")?) } else { None };
+                    Request::ImportSetup { text, passphrase }
+                }
+                (None, None) => return Err(unexpected()),
+            };
+            match session.call(request, |_| ()).await? {
+                Response::Setup(view) => {
+                    Ok(Document::done(format!("Profile {profile} is set up."), to_value(&view)?))
+                }
+                _ => Err(unexpected()),
+            }
+        }
+        Command::Setup(Setup::Export { file, with_secrets }) => {
+            let passphrase = if with_secrets { Some(secret_from_stdin("passphrase")?) } else { None };
+            match session.call(Request::ExportSetup { passphrase }, |_| ()).await? {
+                Response::Exported(text) => {
+                    write_owner_only(&file, text.as_bytes())?;
+                    Ok(Document::done(format!("Wrote {}.", file.display()), json!({ "file": file })))
+                }
+                _ => Err(unexpected()),
+            }
+        }
+        Command::Secrets(Secrets::Set { name }) => {
+            let value = secret_from_stdin("secret")?;
+            match session.call(Request::SetSecret { name, value }, |_| ()).await? {
+                Response::Secret(state) => Ok(Document::done(
+                    format!("{} is stored in the keychain.", state.name),
+                    to_value(&state)?,
+                )),
+                _ => Err(unexpected()),
+            }
+        }
+        Command::Secrets(Secrets::Check { name }) => {
+            match session.call(Request::CheckSecret { name }, |_| ()).await? {
+                Response::Secret(state) if state.set => {
+                    Ok(Document::done(format!("{} is in the keychain.", state.name), to_value(&state)?))
+                }
+                Response::Secret(state) => Ok(Document::failed(
+                    &Fault {
+                        code: "vault.secret_missing".to_owned(),
+                        message: format!("{} is not in the keychain.", state.name),
+                        remedy: format!("Store it with: rosterbridge secrets set {}", state.name),
+                    },
+                    to_value(&state)?,
+                )),
+                _ => Err(unexpected()),
+            }
+        }
+        Command::Test(test) => run_test(session, test).await,
+        Command::Sync { jobs, dry_run } => sync(session, jobs, dry_run).await,
+        Command::Status => match session.call(Request::Status, |_| ()).await? {
+            Response::Status(status) => {
+                Ok(Document::done("Status", to_value(&status)?).with_text(text::status(&status)))
+            }
+            _ => Err(unexpected()),
+        },
+        Command::Runs { limit } => match session.call(Request::Runs { limit }, |_| ()).await? {
+            Response::Runs(runs) => {
+                Ok(Document::done("Runs", json!({ "runs": to_value(&runs)? })).with_text(text::runs(&runs)))
+            }
+            _ => Err(unexpected()),
+        },
+        Command::Held(Held::List { limit, offset }) => {
+            match session.call(Request::Held { limit, offset }, |_| ()).await? {
+                Response::Held(page) => {
+                    Ok(Document::done("Held rows", to_value(&page)?).with_text(text::held(&page)))
+                }
+                _ => Err(unexpected()),
+            }
+        }
+    }
+}
+
+/// Runs exchanges; Ctrl-C cancels the run and waits for its clean end.
+async fn sync(session: &Session, jobs: Vec<Job>, dry_run: bool) -> Result<Document, Fault> {
+    let run = session.call(Request::Sync { jobs, dry_run }, |event| show(&event));
+    tokio::pin!(run);
+    let answer = loop {
+        tokio::select! {
+            answer = &mut run => break answer?,
+            _ = tokio::signal::ctrl_c() => { session.call(Request::Cancel, |_| ()).await?; }
+        }
+    };
+    let Response::Sync(report) = answer else { return Err(unexpected()) };
+    let data = to_value(&report)?;
+    let text = text::sync(&report);
+    let document = match first_cause(&report) {
+        Some(fault) => Document::failed(&fault, data),
+        None if report.outcome == Outcome::SucceededWithHeldRows => {
+            let mut document = Document::done("Done, and some rows need a person.", data);
+            "sync.held_rows".clone_into(&mut document.code);
+            "See them with: rosterbridge held list".clone_into(&mut document.remedy);
+            if report.jobs.iter().any(|job| job.newly_held > 0) {
+                document.exit = Exit::NeedsPerson;
+            }
+            document
+        }
+        None => Document::done(if dry_run { "Dry run done." } else { "Done." }, data),
+    };
+    Ok(document.with_text(text))
+}
+
+/// The cause of a run that did not do everything; one that waits for a person comes first.
+fn first_cause(report: &SyncReport) -> Option<Fault> {
+    let causes = || report.cause.iter().chain(report.jobs.iter().filter_map(|job| job.cause.as_ref()));
+    causes().find(|cause| stops_for_a_person(&cause.code)).or_else(|| causes().next()).map(|cause| Fault {
+        code: cause.code.clone(),
+        message: cause.message.clone(),
+        remedy: cause.remedy.clone(),
+    })
+}
+
+async fn run_test(session: &Session, test: Test) -> Result<Document, Fault> {
+    let request = match test.what {
+        Tested::Powerschool => Request::TestPowerSchool { offline: test.offline },
+        Tested::Hero => Request::TestHero { accept_host_key: test.accept_host_key },
+        Tested::Raptor => Request::TestRaptor,
+        Tested::Mail => Request::TestMail,
+    };
+    match session.call(request, |event| show(&event)).await? {
+        Response::Test(report) => Ok(test_document(&report, to_value(&report)?)),
+        Response::HeroTest(test) => {
+            let mut data = to_value(&test.report)?;
+            data["host_key_sha256"] = json!(test.host_key.as_ref().map(|key| &key.sha256));
+            data["host_key"] = to_value(&test.host_key)?;
+            Ok(test_document(&test.report, data))
+        }
+        _ => Err(unexpected()),
+    }
+}
+
+fn test_document(report: &TestReport, data: Value) -> Document {
+    let failed = report.stages.iter().find_map(|stage| match &stage.result {
+        StageResult::Failed(cause) => Some(Fault {
+            code: cause.code.clone(),
+            message: cause.message.clone(),
+            remedy: cause.remedy.clone(),
+        }),
+        StageResult::Passed | StageResult::Skipped => None,
+    });
+    match failed {
+        Some(fault) => Document::failed(&fault, data),
+        None => Document::done("The connection works.", data),
+    }
+}
+
+fn build_plugin(file: &Path) -> Result<Document, Fault> {
+    let bytes = practice::plugin()?;
+    std::fs::write(file, &bytes).map_err(|error| file_fault("write", file, &error))?;
+    Ok(Document::done(
+        format!("Wrote {}. Install it in PowerSchool under Plugin Management Configuration.", file.display()),
+        json!({ "file": file, "bytes": bytes.len() }),
+    ))
+}
+
+/// Shows an event on standard error.
+#[allow(clippy::print_stderr)]
+fn show(event: &Event) {
+    if let Some(line) = text::progress(event) {
+        eprintln!("{line}");
+    }
+}
+
+/// The folder of all profiles: the one given, else the system's place for application data.
+fn home(given: Option<PathBuf>) -> Result<PathBuf, Fault> {
+    given.or_else(rosterbridge_api::default_home).ok_or_else(|| Fault {
+        code: "profile.no_home".to_owned(),
+        message: "There is no folder for RosterBridge's data.".to_owned(),
+        remedy: "Name one with --home or in ROSTERBRIDGE_HOME.".to_owned(),
+    })
+}
+
+fn read(path: &Path) -> Result<String, Fault> {
+    std::fs::read_to_string(path).map_err(|error| file_fault("read", path, &error))
+}
+
+/// Writes a file only its owner can read.
+fn write_owner_only(path: &Path, content: &[u8]) -> Result<(), Fault> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(content))
+        .map_err(|error| file_fault("write", path, &error))
+}
+
+fn file_fault(action: &str, path: &Path, error: &std::io::Error) -> Fault {
+    Fault {
+        code: "file.unusable".to_owned(),
+        message: format!("Could not {action} {}: {error}.", path.display()),
+        remedy: "Check the path, and that you may read and write there.".to_owned(),
+    }
+}
+
+/// A secret from standard input, without its line end.
+fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
+    let empty = |message: String| Fault {
+        code: "secret.not_given".to_owned(),
+        message,
+        remedy: format!("Pipe the {what} into this command; it is never an argument."),
+    };
+    let mut stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(empty(format!("The {what} is expected on standard input.")));
+    }
+    let mut value = String::new();
+    stdin
+        .read_to_string(&mut value)
+        .map_err(|error| empty(format!("The {what} on standard input can't be read: {error}.")))?;
+    let trimmed = value.trim_end_matches(['\r', '\n']).to_owned();
+    if trimmed.is_empty() {
+        return Err(empty(format!("There was no {what} on standard input.")));
+    }
+    Ok(SecretText::new(trimmed))
+}
+
+fn to_value<T: serde::Serialize>(data: &T) -> Result<Value, Fault> {
+    serde_json::to_value(data).map_err(|_| unexpected())
+}
+
+/// An answer of another kind than the request's: the two processes are not of one version.
+fn unexpected() -> Fault {
+    Fault {
+        code: "session.unexpected_answer".to_owned(),
+        message: "The RosterBridge that holds this district gave an answer this one does not know."
+            .to_owned(),
+        remedy: "Quit the other RosterBridge, then try again.".to_owned(),
+    }
+}

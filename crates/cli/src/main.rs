@@ -1,0 +1,64 @@
+//! RosterBridge on the command line.
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod document;
+mod practice;
+mod text;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, error::ErrorKind};
+
+use crate::document::Document;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("ROSTERBRIDGE_LOG").unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(io::stderr)
+        .init();
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
+            let is_an_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if asked_for_json && !is_an_answer {
+                return finish(&Document::wrong_usage(error.to_string()), true);
+            }
+            error.exit();
+        }
+    };
+    let json = cli.json;
+    let document = commands::carry_out(cli).await.unwrap_or_else(Document::from);
+    finish(&document, json)
+}
+
+/// Prints the result and gives the exit code. Nobody listening any more is no failure of ours.
+fn finish(document: &Document, json: bool) -> ExitCode {
+    let _ = print(document, json);
+    document.exit.into()
+}
+
+fn print(document: &Document, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, document)?;
+        writeln!(out)?;
+    } else if document.text.is_empty() && document.ok {
+        writeln!(out, "{}", document.message)?;
+    } else {
+        write!(out, "{}", document.text)?;
+    }
+    out.flush()?;
+    if !json && !document.ok {
+        writeln!(io::stderr(), "{} [{}]\n{}", document.message, document.code, document.remedy)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `practice serve`: the practice district, standing alone, with our own plugin installed.
+
+use rosterbridge_api::Fault;
+use rosterbridge_practice::{AttendanceMode, ServeOptions};
+use serde_json::Value;
+
+use crate::{
+    args::{Attendance, Serve},
+    document::Document,
+};
+
+/// The plugin an administrator installs, which the practice district has installed too.
+pub fn plugin() -> Result<Vec<u8>, Fault> {
+    rosterbridge_powerschool::plugin::build().map_err(|error| Fault {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        remedy: error.remedy().to_string(),
+    })
+}
+
+/// Serves until Ctrl-C or a termination signal.
+pub async fn serve(serve: Serve, json: bool) -> Result<Document, Fault> {
+    let options = ServeOptions {
+        students: serve.students,
+        schools: serve.schools,
+        seed: serve.seed,
+        date: serve.date,
+        data: serve.data,
+        latency_ms: serve.latency_ms,
+        attendance: match serve.attendance {
+            Attendance::Upsert => AttendanceMode::Upsert,
+            Attendance::Insert => AttendanceMode::Insert,
+        },
+        ready_file: serve.ready_file,
+        plugin: Some(plugin()?),
+        ..ServeOptions::default()
+    };
+    if !json {
+        announce();
+    }
+    rosterbridge_practice::serve(options, stop_asked()).await.map_err(|error| Fault {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        remedy: error.remedy().to_string(),
+    })?;
+    Ok(Document::done("The practice district has stopped.", Value::Null))
+}
+
+#[allow(clippy::print_stderr)]
+fn announce() {
+    eprintln!("The practice district starts. Stop it with Ctrl-C.");
+}
+
+/// Resolves when the process is asked to stop.
+async fn stop_asked() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}

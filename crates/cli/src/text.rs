@@ -1,0 +1,157 @@
+//! What a person reads on the terminal.
+
+use std::fmt::Write;
+
+use rosterbridge_api::{
+    domain::job::{Job, Outcome},
+    report::{Event, HeldPage, JobReport, Phase, RunView, StageReport, StageResult, StatusView, SyncReport},
+};
+
+/// A finished run, a line a job and file.
+pub fn sync(report: &SyncReport) -> String {
+    let mut text = String::new();
+    for job in &report.jobs {
+        text.push_str(&self::job(job));
+    }
+    let _ = write!(text, "\nRun {}: {}", report.run, outcome(report.outcome));
+    if report.dry_run {
+        text.push_str(" (dry run: nothing was written)");
+    }
+    text.push('\n');
+    text
+}
+
+fn job(job: &JobReport) -> String {
+    let rows = &job.rows;
+    let mut text = format!("{:<16} {}", job.job.as_str(), outcome(job.outcome));
+    if rows.read > 0 || rows.written > 0 {
+        let _ = write!(text, ": {} rows, {} written", rows.read, rows.written);
+        for (count, what) in
+            [(rows.noop, "needed no write"), (rows.held, "held"), (rows.rejected, "rejected")]
+        {
+            if count > 0 {
+                let _ = write!(text, ", {count} {what}");
+            }
+        }
+    }
+    text.push('\n');
+    for file in &job.files {
+        let short = file.sha256.get(..12).unwrap_or(&file.sha256);
+        let _ =
+            writeln!(text, "    {} ({} rows, {} bytes, sha256 {short}…)", file.name, file.rows, file.bytes);
+    }
+    for note in &job.notes {
+        let _ = writeln!(text, "    {note}");
+    }
+    if let Some(cause) = &job.cause {
+        let _ = writeln!(text, "    {} [{}]\n    {}", cause.message, cause.code, cause.remedy);
+    }
+    text
+}
+
+/// An outcome in words.
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Running => "running",
+        Outcome::Succeeded => "succeeded",
+        Outcome::SucceededWithHeldRows => "succeeded, with held rows",
+        Outcome::Failed => "failed",
+        Outcome::Cancelled => "cancelled",
+        Outcome::Interrupted => "interrupted",
+        Outcome::Skipped => "skipped",
+    }
+}
+
+/// A stage of a connection test.
+pub fn stage(stage: &StageReport) -> String {
+    let (mark, rest) = match &stage.result {
+        StageResult::Passed => ("ok     ", stage.detail.clone()),
+        StageResult::Skipped => ("skipped", stage.detail.clone()),
+        StageResult::Failed(cause) => (
+            "FAILED ",
+            format!("{} [{}]\n                           {}", cause.message, cause.code, cause.remedy),
+        ),
+    };
+    format!("{mark} {:<18} {rest}", stage.name)
+}
+
+/// The state of a profile.
+pub fn status(status: &StatusView) -> String {
+    let mut text = format!(
+        "Profile {}{}\nPowerSchool: {}\nRaptor: {}\n",
+        status.profile,
+        if status.practice { " (practice district)" } else { "" },
+        if status.server.is_empty() { "not set up yet" } else { &status.server },
+        status.raptor_status.title(),
+    );
+    for view in &status.jobs {
+        let last = match (&view.last, view.last_at) {
+            (Some(report), Some(at)) => format!(
+                "{} at {} UTC, {} written",
+                outcome(report.outcome),
+                at.format("%Y-%m-%d %H:%M"),
+                report.rows.written
+            ),
+            _ => "never ran".to_owned(),
+        };
+        let _ =
+            writeln!(text, "{:<16} {:<4} {last}", view.job.as_str(), if view.enabled { "on" } else { "off" });
+    }
+    let _ = writeln!(text, "Held rows: {}", status.held);
+    text
+}
+
+/// The history.
+pub fn runs(runs: &[RunView]) -> String {
+    if runs.is_empty() {
+        return "Nothing has run yet.\n".to_owned();
+    }
+    let mut text = String::new();
+    for run in runs {
+        let jobs: Vec<&str> = run.jobs.iter().map(|job| job.job.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "{} UTC  {:<26} {}{}",
+            run.started_at.format("%Y-%m-%d %H:%M:%S"),
+            outcome(run.outcome),
+            if run.dry_run { "dry run of " } else { "" },
+            jobs.join(", ")
+        );
+    }
+    text
+}
+
+/// Rows kept for a person.
+pub fn held(page: &HeldPage) -> String {
+    if page.total == 0 {
+        return "No rows are held.\n".to_owned();
+    }
+    let mut text = format!("{} held rows\n", page.total);
+    for row in &page.rows {
+        let _ = writeln!(text, "{}:{}  {} {}\n    {}", row.file, row.line, row.code, row.detail, row.message);
+    }
+    text
+}
+
+/// A line of progress for standard error, or `None` when the event needs none there.
+pub fn progress(event: &Event) -> Option<String> {
+    match event {
+        Event::RunStarted { jobs, .. } => {
+            Some(format!("Running {}", jobs.iter().map(|job| job.as_str()).collect::<Vec<_>>().join(", ")))
+        }
+        Event::Progress(progress) => {
+            let doing = match progress.phase {
+                Phase::Pull => "reading",
+                Phase::Plan => "planning",
+                Phase::Upload => "sending",
+                Phase::Download => "fetching",
+                Phase::Attendance => "writing",
+            };
+            let job = progress.job.map_or("roster", Job::as_str);
+            let total = progress.total.map_or_else(String::new, |total| format!(" of {total}"));
+            Some(format!("{job}: {doing} {} ({}{total})", progress.subject, progress.done))
+        }
+        Event::Stage(report) => Some(stage(report)),
+        Event::JobFinished(_) | Event::RunFinished(_) => None,
+    }
+}

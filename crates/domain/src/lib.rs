@@ -1,0 +1,12 @@
+//! Types and rules of the exchange, without input, output or a clock: time is passed in.
+#![forbid(unsafe_code)]
+
+pub mod attendance;
+pub mod calendar;
+pub mod held;
+pub mod id;
+pub mod integration;
+pub mod job;
+pub mod mapping;
+pub mod roster;
+pub mod settings;

@@ -1,0 +1,331 @@
+//! PowerSchool's roster tables, one type a table, with the columns the exchange uses. Column names and meanings
+//! are those of PowerSchool's data dictionary.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{
+    AttendanceCodeId, BellScheduleId, CalendarDayId, CcId, CycleDayId, Dcid, PeriodId, SchoolDcid,
+    SchoolNumber, SectionId, StudentDcid, StudentId, StudentNumber, TeacherId, TermId, YearId,
+};
+
+/// STUDENTS.ENROLL_STATUS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EnrollStatus(pub i64);
+
+impl EnrollStatus {
+    /// 0: attends now.
+    pub const ACTIVE: Self = Self(0);
+    /// -1: will attend.
+    pub const PRE_REGISTERED: Self = Self(-1);
+    /// 2: transferred out.
+    pub const TRANSFERRED_OUT: Self = Self(2);
+    /// 3: graduated.
+    pub const GRADUATED: Self = Self(3);
+}
+
+/// A row of SCHOOLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct School {
+    /// SCHOOLS.DCID.
+    pub dcid: SchoolDcid,
+    /// SCHOOLS.SCHOOL_NUMBER.
+    pub number: SchoolNumber,
+    /// SCHOOLS.NAME.
+    pub name: String,
+    /// SCHOOLS.ABBREVIATION; empty when the school has none.
+    pub abbreviation: String,
+}
+
+/// A row of STUDENTS. Text that PowerSchool holds as NULL is empty here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Student {
+    /// STUDENTS.DCID.
+    pub dcid: StudentDcid,
+    /// STUDENTS.ID.
+    pub id: StudentId,
+    /// STUDENTS.STUDENT_NUMBER.
+    pub number: StudentNumber,
+    /// STUDENTS.FIRST_NAME.
+    pub first_name: String,
+    /// STUDENTS.MIDDLE_NAME.
+    pub middle_name: String,
+    /// STUDENTS.LAST_NAME.
+    pub last_name: String,
+    /// STUDENTS.DOB.
+    pub dob: Option<NaiveDate>,
+    /// STUDENTS.GRADE_LEVEL: 0 is kindergarten, negative is pre-kindergarten.
+    pub grade_level: i64,
+    /// STUDENTS.SCHOOLID.
+    pub school: SchoolNumber,
+    /// STUDENTS.ENROLL_STATUS.
+    pub enroll_status: EnrollStatus,
+    /// STUDENTS.ENTRYDATE: first day of the current school enrolment.
+    pub entry_date: Option<NaiveDate>,
+    /// STUDENTS.EXITDATE: the day *after* the last one.
+    pub exit_date: Option<NaiveDate>,
+    /// STUDENTS.MAILING_STREET.
+    pub mailing_street: String,
+    /// STUDENTS.MAILING_CITY.
+    pub mailing_city: String,
+    /// STUDENTS.MAILING_STATE.
+    pub mailing_state: String,
+    /// STUDENTS.MAILING_ZIP.
+    pub mailing_zip: String,
+    /// STUDENTS.GUARDIANEMAIL: may hold several addresses separated by commas.
+    pub guardian_email: String,
+    /// STUDENTS.HOME_PHONE.
+    pub home_phone: String,
+    /// STUDENTS.HOME_ROOM.
+    pub home_room: String,
+}
+
+impl Student {
+    /// Whether the student is enrolled at `school` on `date` (PowerSchool: `EntryDate <= date < ExitDate`).
+    pub fn attends(&self, school: SchoolNumber, date: NaiveDate) -> bool {
+        self.school == school
+            && self.entry_date.is_none_or(|entry| entry <= date)
+            && self.exit_date.is_none_or(|exit| date < exit)
+    }
+}
+
+/// A row of CC: one student's enrolment in one section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrollment {
+    /// CC.DCID.
+    pub dcid: Dcid,
+    /// CC.ID.
+    pub id: CcId,
+    /// CC.STUDENTID.
+    pub student: StudentId,
+    /// The absolute value of CC.SECTIONID.
+    pub section: SectionId,
+    /// The absolute value of CC.TERMID.
+    pub term: TermId,
+    /// Whether PowerSchool stores the section or term negated: the enrolment was dropped. It still counts for
+    /// dates before `date_left`.
+    pub dropped: bool,
+    /// CC.COURSE_NUMBER.
+    pub course_number: String,
+    /// CC.SECTION_NUMBER.
+    pub section_number: String,
+    /// CC.SCHOOLID.
+    pub school: SchoolNumber,
+    /// CC.TEACHERID.
+    pub teacher: TeacherId,
+    /// CC.EXPRESSION, e.g. `1-2(A) 3(B)`.
+    pub expression: String,
+    /// CC.PERIOD_OBSOLETE: what an AutoSend export calls `Period`.
+    pub period: String,
+    /// CC.DATEENROLLED.
+    pub date_enrolled: NaiveDate,
+    /// CC.DATELEFT: the day *after* the last one.
+    pub date_left: NaiveDate,
+}
+
+impl Enrollment {
+    /// Whether the student sits in the section on `date` (PowerSchool: `DateEnrolled <= date < DateLeft`).
+    pub fn includes(&self, date: NaiveDate) -> bool {
+        self.date_enrolled <= date && date < self.date_left
+    }
+}
+
+/// A row of SECTIONS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// SECTIONS.DCID.
+    pub dcid: Dcid,
+    /// SECTIONS.ID.
+    pub id: SectionId,
+    /// SECTIONS.COURSE_NUMBER.
+    pub course_number: String,
+    /// SECTIONS.SECTION_NUMBER.
+    pub section_number: String,
+    /// SECTIONS.SCHOOLID.
+    pub school: SchoolNumber,
+    /// SECTIONS.TERMID.
+    pub term: TermId,
+    /// SECTIONS.TEACHER.
+    pub teacher: TeacherId,
+    /// SECTIONS.ROOM.
+    pub room: String,
+    /// SECTIONS.EXTERNAL_EXPRESSION.
+    pub external_expression: String,
+    /// SECTIONS.ATT_MODE_CODE, e.g. `ATT_ModeMeeting`.
+    pub att_mode_code: String,
+    /// SECTIONS.ATTENDANCE_TYPE_CODE: 0 one record for all meetings of a day, 2 each meeting on its own.
+    pub attendance_type_code: i64,
+}
+
+/// A row of COURSES.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// COURSES.DCID.
+    pub dcid: Dcid,
+    /// COURSES.COURSE_NUMBER.
+    pub number: String,
+    /// COURSES.COURSE_NAME.
+    pub name: String,
+}
+
+/// A row of TEACHERS, PowerSchool's view over USERS and SCHOOLSTAFF: one row per person and school.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Teacher {
+    /// TEACHERS.ID, which is SCHOOLSTAFF.ID.
+    pub id: TeacherId,
+    /// TEACHERS.SCHOOLID.
+    pub school: SchoolNumber,
+    /// TEACHERS.TEACHERNUMBER.
+    pub number: String,
+    /// TEACHERS.FIRST_NAME.
+    pub first_name: String,
+    /// TEACHERS.LAST_NAME.
+    pub last_name: String,
+    /// TEACHERS.EMAIL_ADDR.
+    pub email: String,
+    /// TEACHERS.STATUS: 1 is current.
+    pub status: i64,
+}
+
+/// A row of TERMS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// TERMS.DCID.
+    pub dcid: Dcid,
+    /// TERMS.ID.
+    pub id: TermId,
+    /// TERMS.YEARID.
+    pub year: YearId,
+    /// TERMS.SCHOOLID.
+    pub school: SchoolNumber,
+    /// TERMS.ABBREVIATION.
+    pub abbreviation: String,
+    /// TERMS.FIRSTDAY.
+    pub first_day: NaiveDate,
+    /// TERMS.LASTDAY, itself in the term.
+    pub last_day: NaiveDate,
+}
+
+/// A row of ATTENDANCE_CODE: a code of one school in one year.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttendanceCode {
+    /// ATTENDANCE_CODE.DCID.
+    pub dcid: Dcid,
+    /// ATTENDANCE_CODE.ID.
+    pub id: AttendanceCodeId,
+    /// ATTENDANCE_CODE.ATT_CODE: up to 7 characters; `None` is PowerSchool's NULL, usually 'Present'.
+    pub code: Option<String>,
+    /// ATTENDANCE_CODE.DESCRIPTION.
+    pub description: String,
+    /// ATTENDANCE_CODE.PRESENCE_STATUS_CD: `Present` or `Absent`.
+    pub presence: String,
+    /// ATTENDANCE_CODE.SCHOOLID.
+    pub school: SchoolNumber,
+    /// ATTENDANCE_CODE.YEARID.
+    pub year: YearId,
+}
+
+/// A row of PERIOD.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// PERIOD.ID.
+    pub id: PeriodId,
+    /// PERIOD.PERIOD_NUMBER.
+    pub number: i64,
+    /// PERIOD.NAME.
+    pub name: String,
+    /// PERIOD.ABBREVIATION.
+    pub abbreviation: String,
+    /// PERIOD.SCHOOLID.
+    pub school: SchoolNumber,
+    /// PERIOD.YEAR_ID.
+    pub year: YearId,
+}
+
+/// A row of CYCLE_DAY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CycleDay {
+    /// CYCLE_DAY.ID.
+    pub id: CycleDayId,
+    /// CYCLE_DAY.LETTER.
+    pub letter: String,
+    /// CYCLE_DAY.SCHOOLID.
+    pub school: SchoolNumber,
+    /// CYCLE_DAY.YEAR_ID.
+    pub year: YearId,
+}
+
+/// A row of CALENDAR_DAY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarDay {
+    /// CALENDAR_DAY.ID.
+    pub id: CalendarDayId,
+    /// CALENDAR_DAY.SCHOOLID.
+    pub school: SchoolNumber,
+    /// CALENDAR_DAY.DATE_VALUE.
+    pub date: NaiveDate,
+    /// CALENDAR_DAY.INSESSION.
+    pub in_session: bool,
+    /// CALENDAR_DAY.CYCLE_DAY_ID; `None` on days out of session.
+    pub cycle_day: Option<CycleDayId>,
+    /// CALENDAR_DAY.BELL_SCHEDULE_ID; `None` on days out of session.
+    pub bell_schedule: Option<BellScheduleId>,
+}
+
+/// A row of BELL_SCHEDULE_ITEMS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BellScheduleItem {
+    /// BELL_SCHEDULE_ITEMS.ID.
+    pub id: i64,
+    /// BELL_SCHEDULE_ITEMS.BELL_SCHEDULE_ID.
+    pub bell_schedule: BellScheduleId,
+    /// BELL_SCHEDULE_ITEMS.PERIOD_ID.
+    pub period: PeriodId,
+    /// BELL_SCHEDULE_ITEMS.START_TIME, seconds since midnight.
+    pub start: u32,
+    /// BELL_SCHEDULE_ITEMS.END_TIME, seconds since midnight.
+    pub end: u32,
+}
+
+/// A row of SECTION_MEETING: a section meets in a period on a cycle day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SectionMeeting {
+    /// SECTION_MEETING.ID.
+    pub id: i64,
+    /// SECTION_MEETING.SECTIONID.
+    pub section: SectionId,
+    /// SECTION_MEETING.SCHOOLID.
+    pub school: SchoolNumber,
+    /// SECTION_MEETING.YEAR_ID.
+    pub year: YearId,
+    /// SECTION_MEETING.PERIOD_NUMBER.
+    pub period_number: i64,
+    /// SECTION_MEETING.CYCLE_DAY_LETTER.
+    pub cycle_day_letter: String,
+}
+
+/// A record of ATTENDANCE as PowerSchool holds it now, with its code's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttendanceRecord {
+    /// ATTENDANCE.DCID.
+    pub dcid: crate::id::AttendanceDcid,
+    /// ATTENDANCE.STUDENTID.
+    pub student: StudentId,
+    /// ATTENDANCE.SCHOOLID.
+    pub school: SchoolNumber,
+    /// ATTENDANCE.ATT_DATE.
+    pub date: NaiveDate,
+    /// ATTENDANCE.ATT_MODE_CODE.
+    pub mode: String,
+    /// ATTENDANCE.CCID; 0 or NULL outside the meeting mode is `None`.
+    pub cc: Option<CcId>,
+    /// ATTENDANCE.PERIODID; 0 or NULL outside the meeting mode is `None`.
+    pub period: Option<PeriodId>,
+    /// ATTENDANCE.ATTENDANCE_CODEID.
+    pub code_id: AttendanceCodeId,
+    /// ATTENDANCE.ATT_COMMENT.
+    pub comment: String,
+    /// ATTENDANCE.PROGRAMID; 0 or NULL is `None`. Records of a program are another key than ours.
+    pub program: Option<i64>,
+}

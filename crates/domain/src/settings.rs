@@ -1,0 +1,186 @@
+//! What an administrator configures for one district. The same structure is the setup file (versioned JSON).
+//! Secrets are not part of it: they live in the keychain under the names given here.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{id::SchoolNumber, job::Job, mapping::Mappings};
+
+/// The setup file's version this program writes and the newest it reads.
+pub const SETUP_VERSION: u32 = 1;
+
+/// Everything configured for one district.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Setup {
+    /// [`SETUP_VERSION`].
+    pub version: u32,
+    /// Where PowerSchool is and as whom we call it.
+    #[serde(default)]
+    pub powerschool: PowerSchoolSettings,
+    /// The managed connection to Hero and its files.
+    #[serde(default)]
+    pub hero: HeroSettings,
+    /// The exchange with Raptor.
+    #[serde(default)]
+    pub raptor: RaptorSettings,
+    /// The mail server for reports and status changes.
+    #[serde(default)]
+    pub mail: MailSettings,
+    /// Buildings and tardy codes.
+    #[serde(default)]
+    pub mappings: Mappings,
+    /// Which exchanges run.
+    #[serde(default)]
+    pub jobs: Vec<JobSettings>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            version: SETUP_VERSION,
+            powerschool: PowerSchoolSettings::default(),
+            hero: HeroSettings::default(),
+            raptor: RaptorSettings::default(),
+            mail: MailSettings::default(),
+            mappings: Mappings::default(),
+            jobs: Job::ALL.into_iter().map(|job| JobSettings { job, enabled: false }).collect(),
+        }
+    }
+}
+
+impl Setup {
+    /// Whether a job is switched on.
+    pub fn job_enabled(&self, job: Job) -> bool {
+        self.jobs.iter().any(|settings| settings.job == job && settings.enabled)
+    }
+}
+
+/// One exchange's settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct JobSettings {
+    /// Which exchange.
+    pub job: Job,
+    /// Whether it runs when no job is named.
+    pub enabled: bool,
+}
+
+/// How to reach PowerSchool. The Client Secret is the keychain's `powerschool.client-secret`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct PowerSchoolSettings {
+    /// The server's address as the administrator typed it; normalised when used.
+    pub url: String,
+    /// Client ID of the plugin: a UUID.
+    pub client_id: String,
+    /// Certificates (PEM text) trusted besides the system's roots, for an on-premises server.
+    pub extra_roots: Vec<String>,
+    /// How long one answer may take, in seconds. An attendance write without an answer is looked up in PowerSchool
+    /// after the same time again.
+    pub answer_seconds: u32,
+}
+
+impl Default for PowerSchoolSettings {
+    fn default() -> Self {
+        Self { url: String::new(), client_id: String::new(), extra_roots: Vec::new(), answer_seconds: 60 }
+    }
+}
+
+/// The managed SFTP connection and what runs over it. Password and key are in the keychain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct HeroSettings {
+    /// 'Name' of PowerSchool's Create Connection form.
+    pub name: String,
+    /// 'Description'.
+    pub description: String,
+    /// Host, with or without `sftp://`.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Username, created in Hero.
+    pub username: String,
+    /// 'Allow Download'.
+    pub allow_download: bool,
+    /// 'Allow Upload'.
+    pub allow_upload: bool,
+    /// The attendance export to fetch from `export/`: a file name without a path.
+    pub attendance_file: String,
+    /// 'Update existing records' of the import form.
+    pub update_existing: bool,
+    /// Schools whose students are sent; empty for every school but Graduated Students.
+    pub schools: Vec<SchoolNumber>,
+}
+
+impl Default for HeroSettings {
+    fn default() -> Self {
+        Self {
+            name: "Hero SFTP Connection".to_owned(),
+            description: String::new(),
+            host: "sftp.hero.schoolmint.com".to_owned(),
+            port: 2022,
+            username: String::new(),
+            allow_download: true,
+            allow_upload: true,
+            attendance_file: "ATTENDANCE.txt".to_owned(),
+            update_existing: true,
+            schools: Vec::new(),
+        }
+    }
+}
+
+/// The exchange with Raptor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct RaptorSettings {
+    /// 'Enable Student Information System Real Time Integration'.
+    pub enabled: bool,
+    /// 'Select Data to be Integrated: Student Tardy'.
+    pub student_tardy: bool,
+    /// The exchange folder: rosters go to `roster/` in it, dropped tardy files are taken from it.
+    pub folder: String,
+    /// Who is told when the integration's status changes.
+    pub notify: Vec<String>,
+}
+
+/// The mail server. A password, if any, is the keychain's `smtp.password`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct MailSettings {
+    /// Host name; empty for no mail.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub security: MailSecurity,
+    /// User name; empty for none.
+    pub username: String,
+    /// Sender's address.
+    pub from: String,
+    /// Who gets completion reports.
+    pub to: Vec<String>,
+}
+
+impl Default for MailSettings {
+    fn default() -> Self {
+        Self {
+            host: String::new(),
+            port: 587,
+            security: MailSecurity::StartTls,
+            username: String::new(),
+            from: String::new(),
+            to: Vec::new(),
+        }
+    }
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    /// TLS from the first byte (port 465).
+    Tls,
+    /// STARTTLS, required (port 587).
+    StartTls,
+    /// None: accepted for a loopback address only.
+    None,
+}

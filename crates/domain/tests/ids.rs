@@ -1,0 +1,86 @@
+//! Identifiers, jobs, and the codes that other programs rely on.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rosterbridge_domain::{
+    attendance::NoOpReason,
+    held::HoldReason,
+    id::{AttendanceDcid, CcId, SchoolNumber, StudentDcid, StudentId, StudentNumber, TermId, YearId},
+    job::{Job, UnknownJob},
+    settings::Setup,
+};
+use rstest::rstest;
+
+proptest! {
+    #[test]
+    fn an_id_is_its_number_in_every_form(value in any::<i64>()) {
+        let text = value.to_string();
+        prop_assert_eq!(StudentNumber::new(value).get(), value);
+        prop_assert_eq!(StudentDcid::new(value).to_string(), text.clone());
+        prop_assert_eq!(serde_json::to_string(&StudentId::new(value)).unwrap(), text.clone());
+        prop_assert_eq!(serde_json::from_str::<CcId>(&text).unwrap(), CcId::new(value));
+        prop_assert_eq!(format!("{:>22}", AttendanceDcid::new(value)), format!("{value:>22}"));
+    }
+
+    #[test]
+    fn ids_sort_as_numbers(a in any::<i64>(), b in any::<i64>()) {
+        prop_assert_eq!(SchoolNumber::new(a).cmp(&SchoolNumber::new(b)), a.cmp(&b));
+    }
+}
+
+#[test]
+fn graduated_students_and_the_year_term() {
+    assert_eq!(SchoolNumber::GRADUATED, SchoolNumber::new(999_999));
+    assert_eq!(YearId::new(36).year_term(), TermId::new(3600));
+}
+
+#[rstest]
+#[case("hero-students", Job::HeroStudents)]
+#[case("hero-schedule", Job::HeroSchedule)]
+#[case("hero-teachers", Job::HeroTeachers)]
+#[case("hero-attendance", Job::HeroAttendance)]
+#[case("raptor-roster", Job::RaptorRoster)]
+#[case("raptor-tardies", Job::RaptorTardies)]
+fn jobs_have_one_name_everywhere(#[case] name: &str, #[case] job: Job) {
+    assert_eq!(name.parse::<Job>(), Ok(job));
+    assert_eq!(job.to_string(), name);
+    assert_eq!(serde_json::to_value(job).unwrap(), name);
+}
+
+#[test]
+fn jobs_run_in_the_order_of_the_contract() {
+    assert!(Job::ALL.is_sorted());
+    assert_eq!("hero".parse::<Job>(), Err(UnknownJob("hero".to_owned())));
+    assert!(Job::ALL.iter().all(|job| !Setup::default().job_enabled(*job)));
+}
+
+#[test]
+fn hold_reasons_have_their_own_code_and_advice() {
+    let codes: BTreeSet<_> = HoldReason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(codes.len(), HoldReason::ALL.len());
+    for reason in HoldReason::ALL {
+        assert!(reason.code().starts_with("held."));
+        assert!(reason.sentence().ends_with('.'));
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason.code());
+    }
+}
+
+#[rstest]
+#[case(NoOpReason::AlreadyStated)]
+#[case(NoOpReason::AlreadyRecorded)]
+#[case(NoOpReason::AlreadyDelivered)]
+#[case(NoOpReason::Superseded)]
+#[case(NoOpReason::NotTardy)]
+fn no_op_reasons_are_named_alike_in_ledger_and_json(#[case] reason: NoOpReason) {
+    assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+}
+
+#[test]
+fn a_setup_file_may_leave_out_what_it_does_not_change() {
+    let setup: Setup = serde_json::from_str(r#"{"version": 1}"#).unwrap();
+    assert_eq!(setup.hero, Setup::default().hero);
+    let written = serde_json::to_string(&Setup::default()).unwrap();
+    assert_eq!(serde_json::from_str::<Setup>(&written).unwrap(), Setup::default());
+}

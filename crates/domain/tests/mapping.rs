@@ -1,0 +1,137 @@
+//! The mapping tables, and which school is suggested for a building.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use proptest::prelude::*;
+use rosterbridge_domain::{
+    id::{SchoolDcid, SchoolNumber},
+    mapping::{AttendanceMethod, BuildingMapping, Mappings, TardyMapping, suggest_school},
+    roster::School,
+};
+use rstest::rstest;
+
+fn school(number: i64, name: &str, abbreviation: &str) -> School {
+    School {
+        dcid: SchoolDcid::new(number + 1),
+        number: SchoolNumber::new(number),
+        name: name.to_owned(),
+        abbreviation: abbreviation.to_owned(),
+    }
+}
+
+fn schools() -> Vec<School> {
+    vec![
+        school(100, "Lincoln Elementary School", "LES"),
+        school(101, "Lincoln Middle School", "LMS"),
+        school(102, "Lincoln High School", "LHS"),
+        school(103, "Saint Mary Academy", "SMA"),
+        school(104, "Washington Junior High School", ""),
+        school(105, "Public School 12", "PS12"),
+        school(106, "Public School 13", "PS13"),
+        school(999_999, "Graduated Students", "Grad"),
+    ]
+}
+
+#[rstest]
+#[case::same("Lincoln High School", 102)]
+#[case::letter_case("LINCOLN  HIGH", 102)]
+#[case::elementary("Lincoln Elem.", 100)]
+#[case::middle("Lincoln MS", 101)]
+#[case::high("Lincoln HS", 102)]
+#[case::abbreviation("lhs", 102)]
+#[case::saint("St. Mary Acad", 103)]
+#[case::junior_high("Washington Jr. High", 104)]
+#[case::typing_error("Washingtin JH", 104)]
+#[case::number("Public School 13", 106)]
+#[case::apostrophe("St. Mary's Academy", 103)]
+#[case::senior_high("Lincoln Sr. High", 102)]
+fn the_school_meant(#[case] building: &str, #[case] number: i64) {
+    let schools = schools();
+    assert_eq!(suggest_school(building, &schools).map(|school| school.number.get()), Some(number));
+}
+
+#[rstest]
+#[case::nothing_alike("District Office")]
+#[case::empty("")]
+#[case::punctuation("-")]
+#[case::several_levels("Lincoln")]
+#[case::no_such_level("Washington Elementary")]
+#[case::no_such_number("Public School 14")]
+#[case::never_the_graduated("Graduated Students")]
+fn no_school_is_clearly_meant(#[case] building: &str) {
+    let schools = schools();
+    assert_eq!(suggest_school(building, &schools), None);
+}
+
+#[test]
+fn another_level_is_never_suggested() {
+    let schools = [school(101, "Lincoln Middle School", ""), school(102, "Lincoln High School", "")];
+    assert_eq!(suggest_school("Lincoln Elementary", &schools), None);
+}
+
+#[test]
+fn another_number_is_never_suggested() {
+    assert_eq!(suggest_school("Public School 14", &schools()[5..6]), None);
+}
+
+#[test]
+fn a_name_that_leaves_the_level_open_means_the_only_school_of_that_name() {
+    let schools = schools();
+    assert_eq!(suggest_school("Washington", &schools), Some(&schools[4]));
+}
+
+#[test]
+fn two_schools_of_one_name_are_left_to_a_person() {
+    let twins = [school(1, "Lincoln", "A"), school(2, "Lincoln School", "B")];
+    assert_eq!(suggest_school("Lincoln", &twins), None);
+    assert_eq!(suggest_school("Lincoln", &[]), None);
+}
+
+#[test]
+fn names_are_compared_without_spacing_and_letter_case() {
+    let mappings = Mappings {
+        buildings: vec![BuildingMapping {
+            building: "Lincoln  High".to_owned(),
+            school: Some(SchoolNumber::new(102)),
+            method: Some(AttendanceMethod::Meeting),
+            enabled: true,
+        }],
+        tardy_codes: vec![
+            TardyMapping { reason: "Overslept".to_owned(), code: "X".to_owned(), active: false },
+            TardyMapping { reason: "overslept ".to_owned(), code: "T".to_owned(), active: true },
+            TardyMapping { reason: "Weather".to_owned(), code: "W".to_owned(), active: false },
+        ],
+        ..Mappings::default()
+    };
+    assert_eq!(mappings.building(" lincoln HIGH ").unwrap().school, Some(SchoolNumber::new(102)));
+    assert_eq!(mappings.building("Lincoln"), None);
+    assert_eq!(mappings.tardy_code("OVERSLEPT"), Some("T"));
+    assert_eq!(mappings.tardy_code("Weather"), None, "an inactive row maps nothing");
+    assert_eq!(mappings.tardy_code("Flat tire"), None);
+}
+
+proptest! {
+    #[test]
+    fn a_suggestion_does_not_depend_on_the_order_of_the_schools(
+        building in "[A-Za-z]{1,9} (ES|MS|HS|School|Elem|12|13)?",
+        turn in 0_usize..8,
+    ) {
+        let schools = schools();
+        let mut turned = schools.clone();
+        turned.rotate_left(turn);
+        prop_assert_eq!(suggest_school(&building, &schools), suggest_school(&building, &turned));
+    }
+
+    #[test]
+    fn any_name_is_compared_without_panic(building in any::<String>()) {
+        let schools = schools();
+        if let Some(found) = suggest_school(&building, &schools) {
+            prop_assert_ne!(found.number, SchoolNumber::GRADUATED);
+        }
+    }
+
+    #[test]
+    fn every_school_is_suggested_for_its_own_name(index in 0_usize..7) {
+        let schools = schools();
+        prop_assert_eq!(suggest_school(&schools[index].name, &schools), Some(&schools[index]));
+    }
+}

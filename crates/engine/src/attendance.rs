@@ -1,0 +1,535 @@
+//! Attendance in: from the rows of a file to PowerSchool, each exactly once.
+//!
+//! Planning only reads: the roster, the ledger, and what PowerSchool holds now. Applying records every decision in
+//! the ledger first, then sends what is to be written. A send without a definite answer is never repeated before
+//! PowerSchool has been read back.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use rosterbridge_domain::{
+    attendance::{
+        AttendanceKey, AttendanceWrite, NoOpReason, OverwriteRules, Recorded, Source, Verdict, judge,
+    },
+    held::HoldReason,
+    id::{AttendanceCodeId, AttendanceDcid, SchoolNumber, StudentNumber},
+    roster::AttendanceRecord,
+};
+use rosterbridge_powerschool::{Client, WriteAnswer};
+use rosterbridge_store::{
+    Roster,
+    ledger::{Decision, DecisionOutcome, OutboxId, OutboxRow, OutboxState, RowHash, RunId},
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::{decide::Stop, engine::Engine, error::EngineError};
+
+/// Writes given to PowerSchool between two looks at the cancel button.
+const SENT_AT_ONCE: usize = 400;
+/// School days read back at the same time.
+const READ_AT_ONCE: usize = 4;
+/// How often an unclear answer is looked up before the rest is left to the next run.
+const LOOK_UPS: u32 = 3;
+
+/// A row of a file on its way to a decision.
+pub(crate) struct SourceRow {
+    /// The file it came in, by its place in the plan.
+    pub(crate) input: usize,
+    pub(crate) line: u64,
+    pub(crate) raw: String,
+    pub(crate) student_number: Option<StudentNumber>,
+    /// The record it asks for, or why there is none.
+    pub(crate) wanted: Result<AttendanceWrite, Stop>,
+}
+
+/// A file and what is to become of each of its rows.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlannedInput {
+    /// Its name at its source.
+    pub(crate) name: String,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    pub(crate) decisions: Vec<Decision>,
+}
+
+/// What is to be done with the attendance of one source.
+#[derive(Debug, Serialize)]
+pub(crate) struct AttendancePlan {
+    pub(crate) source: Source,
+    pub(crate) inputs: Vec<PlannedInput>,
+}
+
+/// What writing needs: PowerSchool, the roster, the rules, and who is told.
+pub(crate) struct Writing<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) roster: &'a Roster,
+    pub(crate) source: Source,
+    pub(crate) rules: OverwriteRules<'a>,
+    /// How long PowerSchool may take for an answer.
+    pub(crate) answer_time: Duration,
+    pub(crate) cancel: &'a CancellationToken,
+    pub(crate) on_written: &'a (dyn Fn(u64) + Send + Sync),
+}
+
+/// What became of writes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Delivered {
+    pub(crate) written: u64,
+    pub(crate) held: u64,
+    pub(crate) newly_held: u64,
+}
+
+/// What identifies a row when it comes again.
+fn row_hash(source: Source, raw: &str) -> RowHash {
+    let mut hash = Sha256::new();
+    hash.update(source.as_str());
+    hash.update([0]);
+    hash.update(raw);
+    hash.finalize().into()
+}
+
+/// Which rows only repeat another one of the same plan, letter for letter. Of Raptor's the first counts: files are
+/// recorded one after the other, and a crash in between must not leave a row decided by a repetition whose write is
+/// not recorded. Hero's one file is recorded as a whole, and its last row is the state.
+fn repeats(source: Source, hashes: &[RowHash]) -> Vec<bool> {
+    let mut seen = HashSet::new();
+    let mut repeats: Vec<bool> = match source {
+        Source::Raptor => hashes.iter().map(|hash| !seen.insert(*hash)).collect(),
+        Source::Hero => hashes.iter().rev().map(|hash| !seen.insert(*hash)).collect(),
+    };
+    if source == Source::Hero {
+        repeats.reverse();
+    }
+    repeats
+}
+
+/// What PowerSchool holds, by key.
+struct OnRecord {
+    records: HashMap<AttendanceKey, Vec<AttendanceRecord>>,
+    codes: HashMap<AttendanceCodeId, Option<String>>,
+}
+
+/// A record of PowerSchool's with its code as text.
+struct Current<'a> {
+    recorded: Recorded<'a>,
+    dcid: Option<AttendanceDcid>,
+    comment: &'a str,
+}
+
+/// A code of another school or year, which the roster can't name. No code has this text.
+const NAMELESS_CODE: &str = "\u{0}";
+
+impl OnRecord {
+    fn current(&self, key: &AttendanceKey) -> Current<'_> {
+        match self.records.get(key).map(Vec::as_slice) {
+            None | Some([]) => Current { recorded: Recorded::Nothing, dcid: None, comment: "" },
+            Some([record]) => Current {
+                recorded: match self.codes.get(&record.code_id) {
+                    Some(Some(code)) => Recorded::Code(code),
+                    Some(None) => Recorded::Blank,
+                    None => Recorded::Code(NAMELESS_CODE),
+                },
+                dcid: Some(record.dcid),
+                comment: &record.comment,
+            },
+            Some(_) => Current { recorded: Recorded::Several, dcid: None, comment: "" },
+        }
+    }
+}
+
+/// The key of a record, if it is one the exchange could have written.
+fn key_of(record: &AttendanceRecord) -> Option<AttendanceKey> {
+    use rosterbridge_domain::attendance::{AttendanceMode, Meeting};
+    if record.program.is_some() {
+        return None;
+    }
+    let meeting = match (record.cc, record.period) {
+        _ if record.mode == AttendanceMode::Daily.code() => None,
+        (Some(cc), Some(period)) if record.mode == AttendanceMode::Meeting.code() => {
+            Some(Meeting { cc, period })
+        }
+        _ => return None,
+    };
+    Some(AttendanceKey { school: record.school, student: record.student, date: record.date, meeting })
+}
+
+/// Reads back what PowerSchool holds for the schools and days of `keys`.
+async fn read_back(
+    client: &Client,
+    roster: &Roster,
+    keys: impl Iterator<Item = &AttendanceKey>,
+) -> Result<OnRecord, EngineError> {
+    let wanted: HashSet<AttendanceKey> = keys.copied().collect();
+    let days: BTreeSet<(SchoolNumber, NaiveDate)> = wanted.iter().map(|key| (key.school, key.date)).collect();
+    let mut records: HashMap<AttendanceKey, Vec<AttendanceRecord>> = HashMap::new();
+    let mut reading = stream::iter(days)
+        .map(|(school, date)| client.attendance_on(school, date))
+        .buffer_unordered(READ_AT_ONCE);
+    while let Some(batch) = reading.try_next().await? {
+        for record in batch {
+            if let Some(key) = key_of(&record).filter(|key| wanted.contains(key)) {
+                records.entry(key).or_default().push(record);
+            }
+        }
+    }
+    let codes = if wanted.is_empty() {
+        HashMap::new()
+    } else {
+        roster.all_attendance_codes()?.into_iter().map(|code| (code.id, code.code)).collect()
+    };
+    Ok(OnRecord { records, codes })
+}
+
+impl Engine {
+    /// Decides every row of a source's files. Only reads.
+    pub(crate) async fn plan_attendance(
+        &self,
+        client: &Client,
+        roster: &Roster,
+        source: Source,
+        mut inputs: Vec<PlannedInput>,
+        rows: Vec<SourceRow>,
+        rules: OverwriteRules<'_>,
+    ) -> Result<AttendancePlan, EngineError> {
+        let hashes: Vec<RowHash> = rows.iter().map(|row| row_hash(source, &row.raw)).collect();
+        // A Raptor row tells one signing-in: the very same row again is the same event. A Hero row tells a state,
+        // which may come back: it is judged against what was last stated.
+        let delivered = match source {
+            Source::Raptor => {
+                let hashes = hashes.clone();
+                self.ledger(move |ledger| ledger.delivered(source, &hashes)).await?
+            }
+            Source::Hero => HashSet::new(),
+        };
+        let repeats = repeats(source, &hashes);
+        // The last row about a record is what the files state.
+        let mut last: HashMap<AttendanceKey, usize> = HashMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            if let (Ok(write), false) = (&row.wanted, repeats[place] || delivered.contains(&hashes[place])) {
+                last.insert(write.key, place);
+            }
+        }
+        let keys: Vec<AttendanceKey> = last.keys().copied().collect();
+        let histories = self.ledger(move |ledger| ledger.history(source, &keys)).await?;
+        let undecided = last.iter().filter(|(key, place)| {
+            let stated = histories.get(key).and_then(|history| history.stated.as_deref());
+            rows[**place].wanted.as_ref().is_ok_and(|write| stated != Some(write.code.as_str()))
+        });
+        let held = read_back(client, roster, undecided.map(|(key, _)| key)).await?;
+
+        let nothing = rosterbridge_store::ledger::KeyHistory::default();
+        for (place, row) in rows.into_iter().enumerate() {
+            let row_hash = hashes[place];
+            let outcome = match row.wanted {
+                _ if repeats[place] || delivered.contains(&row_hash) => DecisionOutcome::NoOp {
+                    key: None,
+                    code: String::new(),
+                    reason: NoOpReason::AlreadyDelivered,
+                },
+                Ok(write) if last.get(&write.key) != Some(&place) => {
+                    DecisionOutcome::NoOp { key: None, code: write.code, reason: NoOpReason::Superseded }
+                }
+                Ok(write) => {
+                    let history = histories.get(&write.key).unwrap_or(&nothing).as_history();
+                    decided(write, source, history, &held, rules)
+                }
+                Err(Stop::Hold(reason, detail)) => DecisionOutcome::Hold { reason, detail },
+                Err(Stop::NoOp(reason)) => DecisionOutcome::NoOp { key: None, code: String::new(), reason },
+                Err(Stop::Reject(detail)) => DecisionOutcome::Reject { detail },
+                Err(Stop::Store(error)) => return Err(error.into()),
+            };
+            inputs[row.input].rows += 1;
+            inputs[row.input].decisions.push(Decision {
+                line: row.line,
+                row_hash,
+                raw: row.raw,
+                student_number: row.student_number,
+                outcome,
+            });
+        }
+        Ok(AttendancePlan { source, inputs })
+    }
+
+    /// Brings every write of a source that is not final to its end. `judged` is the run whose own writes were judged
+    /// a moment ago; all others are judged again before anything is sent.
+    pub(crate) async fn deliver(
+        &self,
+        writing: &Writing<'_>,
+        judged: Option<RunId>,
+    ) -> Result<Delivered, EngineError> {
+        let source = writing.source;
+        let mut delivered = Delivered::default();
+        let mut looked_up = 0;
+        let mut fresh = judged;
+        loop {
+            let pending = self.ledger(move |ledger| ledger.pending(source)).await?;
+            if pending.is_empty() {
+                return Ok(delivered);
+            }
+            let (ready, open): (Vec<OutboxRow>, Vec<OutboxRow>) = pending
+                .into_iter()
+                .partition(|row| row.state == OutboxState::Decided && Some(row.run) == fresh);
+            if !open.is_empty() {
+                if open.iter().any(|row| row.state != OutboxState::Decided) {
+                    looked_up += 1;
+                    if looked_up > LOOK_UPS {
+                        return Err(EngineError::AnswersUnclear(open.len()));
+                    }
+                    wait_for_late_answers(&open, writing.answer_time, writing.cancel).await?;
+                }
+                let again = self.look_up(writing, open, &mut delivered).await?;
+                self.send(writing, again, &mut delivered).await?;
+            }
+            self.send(writing, ready, &mut delivered).await?;
+            fresh = None;
+        }
+    }
+
+    /// Reads PowerSchool back for writes whose fate is open, settles those that can be, and returns those to send.
+    async fn look_up(
+        &self,
+        writing: &Writing<'_>,
+        open: Vec<OutboxRow>,
+        delivered: &mut Delivered,
+    ) -> Result<Vec<OutboxRow>, EngineError> {
+        let source = writing.source;
+        let keys: Vec<AttendanceKey> = open.iter().map(|row| row.write.key).collect();
+        let held = read_back(writing.client, writing.roster, keys.iter()).await?;
+        let histories = self.ledger(move |ledger| ledger.history(source, &keys)).await?;
+        let nothing = rosterbridge_store::ledger::KeyHistory::default();
+        let mut again = Vec::new();
+        for mut row in open {
+            let id = row.id;
+            let never_sent = row.state == OutboxState::Decided;
+            let current = held.current(&row.write.key);
+            let stands = matches!(current.recorded, Recorded::Code(code) if code == row.write.code);
+            if stands {
+                delivered.written += 1;
+                self.ledger(move |ledger| {
+                    let now = Utc::now();
+                    if never_sent {
+                        ledger.mark_sending(&[id], now)?;
+                    }
+                    ledger.mark_confirmed(&[id], now)
+                })
+                .await?;
+                continue;
+            }
+            let history = histories.get(&row.write.key).unwrap_or(&nothing).as_history();
+            match judge(source, &row.write.code, history, current.recorded, writing.rules) {
+                Verdict::Hold(reason) => {
+                    let newly =
+                        self.ledger(move |ledger| ledger.mark_held(id, reason, "", Utc::now())).await?;
+                    delivered.held += 1;
+                    delivered.newly_held += u64::from(newly);
+                }
+                Verdict::Write | Verdict::NoOp(_) => {
+                    // Somebody may have written a comment since the row was decided.
+                    row.write.comment = comment_after(current.comment, &row.write.comment);
+                    row.write.replaces = current.dcid;
+                    if !never_sent {
+                        self.ledger(move |ledger| ledger.mark_decided_again(&[id], Utc::now())).await?;
+                    }
+                    again.push(row);
+                }
+            }
+        }
+        Ok(again)
+    }
+
+    /// Sends decided writes. Every one is marked as being sent before its request leaves.
+    async fn send(
+        &self,
+        writing: &Writing<'_>,
+        rows: Vec<OutboxRow>,
+        delivered: &mut Delivered,
+    ) -> Result<(), EngineError> {
+        for chunk in rows.chunks(SENT_AT_ONCE) {
+            if writing.cancel.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+            let ids: Vec<OutboxId> = chunk.iter().map(|row| row.id).collect();
+            let sending = ids.clone();
+            self.ledger(move |ledger| ledger.mark_sending(&sending, Utc::now())).await?;
+            let writes: Vec<AttendanceWrite> = chunk.iter().map(|row| row.write.clone()).collect();
+            // Writes on their way when a person cancels stay marked as being sent: the next run looks them up.
+            let sent = writing.cancel.run_until_cancelled(writing.client.write_attendance(&writes)).await;
+            let Some(answers) = sent else { return Err(EngineError::Cancelled) };
+
+            let (mut confirmed, mut unsent, mut unclear, mut refused) = (vec![], vec![], vec![], vec![]);
+            let mut stopped = None;
+            for (id, answer) in ids.into_iter().zip(answers) {
+                match answer {
+                    WriteAnswer::Written => confirmed.push(id),
+                    WriteAnswer::Refused { field, code, description } => {
+                        let said: Vec<String> = [field, code, description].into_iter().flatten().collect();
+                        refused.push((id, said.join(": ")));
+                    }
+                    WriteAnswer::NotSent(error) => {
+                        unsent.push(id);
+                        stopped = Some(error);
+                    }
+                    WriteAnswer::Unclear(error) => unclear.push((id, error.code())),
+                }
+            }
+            delivered.written += confirmed.len() as u64;
+            delivered.held += refused.len() as u64;
+            delivered.newly_held += self
+                .ledger(move |ledger| {
+                    let now = Utc::now();
+                    ledger.mark_confirmed(&confirmed, now)?;
+                    ledger.mark_decided_again(&unsent, now)?;
+                    for (id, code) in unclear {
+                        ledger.mark_unknown(&[id], code, now)?;
+                    }
+                    let mut newly = 0;
+                    for (id, said) in refused {
+                        newly +=
+                            u64::from(ledger.mark_held(id, HoldReason::RefusedByPowerSchool, &said, now)?);
+                    }
+                    Ok(newly)
+                })
+                .await?;
+            (writing.on_written)(delivered.written);
+            if let Some(error) = stopped {
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The decision about a row that states a code for a record.
+fn decided(
+    mut write: AttendanceWrite,
+    source: Source,
+    history: rosterbridge_domain::attendance::History<'_>,
+    held: &OnRecord,
+    rules: OverwriteRules<'_>,
+) -> DecisionOutcome {
+    let current = held.current(&write.key);
+    match judge(source, &write.code, history, current.recorded, rules) {
+        Verdict::NoOp(reason) => DecisionOutcome::NoOp { key: Some(write.key), code: write.code, reason },
+        Verdict::Hold(reason) => {
+            let detail = match current.recorded {
+                Recorded::Code(code) if code != NAMELESS_CODE => {
+                    format!("PowerSchool has {code}, the row says {}", write.code)
+                }
+                _ => String::new(),
+            };
+            DecisionOutcome::Hold { reason, detail }
+        }
+        Verdict::Write => {
+            write.replaces = current.dcid;
+            write.previous_code = match current.recorded {
+                Recorded::Code(code) => Some(code.to_owned()),
+                Recorded::Nothing | Recorded::Blank | Recorded::Several => None,
+            };
+            write.comment = comment_after(current.comment, &write.comment);
+            DecisionOutcome::Write(write)
+        }
+    }
+}
+
+/// The comment a write leaves behind: what PowerSchool has stays, and ours follows it. Ours may hold theirs already,
+/// from the time the row was decided.
+fn comment_after(theirs: &str, ours: &str) -> String {
+    match (theirs.trim(), ours.trim()) {
+        (theirs, ours) if ours.starts_with(theirs) => ours.to_owned(),
+        (theirs, ours) if theirs.contains(ours) => theirs.to_owned(),
+        (theirs, ours) => format!("{theirs}; {ours}"),
+    }
+}
+
+/// A write without an answer may still be applied for as long as an answer may take: waits until that time is over.
+async fn wait_for_late_answers(
+    open: &[OutboxRow],
+    answer_time: Duration,
+    cancel: &CancellationToken,
+) -> Result<(), EngineError> {
+    let now = Utc::now();
+    let longest = open
+        .iter()
+        .map(|row| still_open(row.state, row.changed_at, now, answer_time))
+        .max()
+        .unwrap_or_default();
+    tokio::select! {
+        () = tokio::time::sleep(longest) => Ok(()),
+        () = cancel.cancelled() => Err(EngineError::Cancelled),
+    }
+}
+
+/// How much longer PowerSchool may still apply a write.
+fn still_open(
+    state: OutboxState,
+    changed_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    answer_time: Duration,
+) -> Duration {
+    match state {
+        // Given up at `changed_at`.
+        OutboxState::Unknown => answer_time.saturating_sub((now - changed_at).to_std().unwrap_or_default()),
+        // Marked before its request left: many requests follow one mark, so this one may have left just before the
+        // program ended or a person cancelled.
+        OutboxState::Sending => answer_time,
+        OutboxState::Decided | OutboxState::Confirmed | OutboxState::Held | OutboxState::Rejected => {
+            Duration::ZERO
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none("", "", "")]
+    #[case::ours("", "Bus 12", "Bus 12")]
+    #[case::theirs_stays("Parent called", "", "Parent called")]
+    #[case::ours_follows("Parent called", "Bus 12", "Parent called; Bus 12")]
+    #[case::as_decided("Parent called", "Parent called; Bus 12", "Parent called; Bus 12")]
+    #[case::written_since("Nurse", "Bus 12", "Nurse; Bus 12")]
+    #[case::already_there("Parent called; Bus 12", "Bus 12", "Parent called; Bus 12")]
+    fn a_comment_in_powerschool_is_never_lost(
+        #[case] theirs: &str,
+        #[case] ours: &str,
+        #[case] after: &str,
+    ) {
+        assert_eq!(comment_after(theirs, ours), after);
+    }
+
+    #[rstest]
+    #[case::given_up_now(OutboxState::Unknown, 0, 60)]
+    #[case::given_up_a_while_ago(OutboxState::Unknown, 45, 15)]
+    #[case::given_up_long_ago(OutboxState::Unknown, 600, 0)]
+    #[case::clock_was_set_back(OutboxState::Unknown, -600, 60)]
+    #[case::left_at_an_unknown_time(OutboxState::Sending, 600, 60)]
+    #[case::never_sent(OutboxState::Decided, 0, 0)]
+    fn an_open_write_is_given_the_time_of_an_answer(
+        #[case] state: OutboxState,
+        #[case] seconds_ago: i64,
+        #[case] expected: u64,
+    ) {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let changed_at = now - TimeDelta::seconds(seconds_ago);
+        let left = still_open(state, changed_at, now, Duration::from_secs(60));
+        assert_eq!(left, Duration::from_secs(expected));
+    }
+
+    #[test]
+    fn of_identical_rows_one_counts() {
+        let hashes = [[1; 32], [2; 32], [1; 32]];
+        assert_eq!(repeats(Source::Raptor, &hashes), [false, false, true]);
+        assert_eq!(repeats(Source::Hero, &hashes), [true, false, false]);
+    }
+}

@@ -1,0 +1,94 @@
+//! The connections a profile's set-up describes, with their secrets from the keychain.
+
+use std::time::Duration;
+
+use rosterbridge_domain::settings::Setup;
+use rosterbridge_powerschool::{Client, Connection, Timeouts};
+use rosterbridge_sftp::{Address, Authentication, Session};
+use rosterbridge_vault::SecretName;
+use tokio_util::sync::CancellationToken;
+
+use crate::{engine::Engine, error::EngineError};
+
+impl Engine {
+    /// The PowerSchool client of the set-up.
+    pub(crate) async fn powerschool(&self, setup: &Setup) -> Result<Client, EngineError> {
+        Ok(Client::new(self.powerschool_connection(setup).await?)?)
+    }
+
+    /// How to reach PowerSchool, checked for its shape.
+    pub(crate) async fn powerschool_connection(&self, setup: &Setup) -> Result<Connection, EngineError> {
+        let settings = &setup.powerschool;
+        if settings.url.trim().is_empty() {
+            return Err(EngineError::NotSetUp("PowerSchool's address and credentials are"));
+        }
+        let client_secret = self.required_secret(SecretName::PowerSchoolClientSecret).await?;
+        Ok(Connection::from_settings(settings, client_secret, powerschool_timeouts(setup))?)
+    }
+
+    /// How to reach Hero's SFTP server.
+    pub(crate) async fn hero_connection(
+        &self,
+        setup: &Setup,
+    ) -> Result<rosterbridge_sftp::Connection, EngineError> {
+        let settings = &setup.hero;
+        if settings.host.trim().is_empty() || settings.username.trim().is_empty() {
+            return Err(EngineError::NotSetUp("Hero's SFTP connection is"));
+        }
+        let authentication = match self.secret(SecretName::HeroPrivateKey).await? {
+            Some(key) => Authentication::PrivateKey {
+                key,
+                passphrase: self.secret(SecretName::HeroKeyPassphrase).await?,
+            },
+            None => Authentication::Password(self.required_secret(SecretName::HeroPassword).await?),
+        };
+        Ok(rosterbridge_sftp::Connection {
+            address: hero_address(setup)?,
+            username: settings.username.trim().to_owned(),
+            authentication,
+            timeouts: rosterbridge_sftp::Timeouts::default(),
+        })
+    }
+
+    /// Connects to Hero; the host key must have been accepted before.
+    pub(crate) async fn hero(
+        &self,
+        setup: &Setup,
+        cancel: &CancellationToken,
+    ) -> Result<Session, EngineError> {
+        let connection = self.hero_connection(setup).await?;
+        let pinned = self.pinned(&connection.address).await?;
+        Ok(rosterbridge_sftp::connect(&connection, pinned.as_deref(), cancel).await?)
+    }
+
+    /// The fingerprint accepted for an address.
+    pub(crate) async fn pinned(&self, address: &Address) -> Result<Option<String>, EngineError> {
+        let (host, port) = (address.host.clone(), address.port);
+        Ok(self.ledger(move |ledger| ledger.pinned_host_key(&host, port)).await?.map(|key| key.sha256))
+    }
+
+    /// The fingerprint accepted for the set-up's Hero connection.
+    pub async fn pinned_host_key(&self) -> Result<Option<String>, EngineError> {
+        match hero_address(&self.setup().await?) {
+            Ok(address) => self.pinned(&address).await,
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// Hero's address, as typed with or without `sftp://`.
+pub(crate) fn hero_address(setup: &Setup) -> Result<Address, EngineError> {
+    Ok(Address::parse(&setup.hero.host, setup.hero.port)?)
+}
+
+/// How long PowerSchool's connection and answers may take.
+pub(crate) fn powerschool_timeouts(setup: &Setup) -> Timeouts {
+    let (request, usual) = (answer_time(setup), Timeouts::default());
+    // Nobody who expects answers within seconds waits longer for a connection.
+    Timeouts { request, connect: usual.connect.min(request), ..usual }
+}
+
+/// How long PowerSchool may take for an answer.
+pub(crate) fn answer_time(setup: &Setup) -> Duration {
+    Duration::from_secs(u64::from(setup.powerschool.answer_seconds.max(1)))
+}

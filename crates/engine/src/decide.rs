@@ -1,0 +1,304 @@
+//! From a row of a file to an attendance record: who, which school, which day, which meeting, which code. What can't
+//! be answered from PowerSchool's own data holds the row.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    rc::Rc,
+};
+
+use chrono::{Days, NaiveDate, Timelike};
+use chrono_tz::Tz;
+use rosterbridge_domain::{
+    attendance::{AttendanceKey, AttendanceMode, AttendanceWrite, Meeting, MeetingTimes, NoOpReason},
+    calendar::{self, SchoolDay, SignIn},
+    held::HoldReason,
+    id::{AttendanceCodeId, SchoolNumber, StudentNumber, YearId},
+    mapping::{AttendanceMethod, Mappings},
+    roster::{AttendanceCode, Enrollment, School, SectionMeeting, Student, Term},
+};
+use rosterbridge_hero::AttendanceRow;
+use rosterbridge_raptor::Tardy;
+use rosterbridge_store::{Roster, StoreError};
+
+/// School days attendance may be written back for.
+const OLDEST_SCHOOL_DAYS: usize = 10;
+/// Calendar days after which no school calendar needs to be counted.
+const SURELY_TOO_OLD_DAYS: i64 = 120;
+
+/// Why a row can't become a record now.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Hold(HoldReason, String),
+    NoOp(NoOpReason),
+    Reject(String),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn hold<T>(reason: HoldReason, detail: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop::Hold(reason, detail.into()))
+}
+
+/// Answers questions about the district from the roster, remembering what one file asks again and again.
+pub(crate) struct District<'a> {
+    roster: &'a Roster,
+    mappings: &'a Mappings,
+    zone: Tz,
+    today: NaiveDate,
+    schools: Vec<School>,
+    terms: Vec<Term>,
+    days: HashMap<(SchoolNumber, NaiveDate), Option<Rc<SchoolDay>>>,
+    codes: HashMap<(SchoolNumber, YearId), Rc<Vec<AttendanceCode>>>,
+    too_old: HashMap<(SchoolNumber, NaiveDate), bool>,
+}
+
+impl<'a> District<'a> {
+    pub(crate) fn new(roster: &'a Roster, mappings: &'a Mappings, zone: Tz) -> Result<Self, StoreError> {
+        Ok(Self {
+            roster,
+            mappings,
+            zone,
+            today: roster.meta().today,
+            schools: roster.schools()?,
+            terms: roster.terms()?,
+            days: HashMap::new(),
+            codes: HashMap::new(),
+            too_old: HashMap::new(),
+        })
+    }
+
+    /// A row of Hero's export: a student's code in a course, section and period on a date.
+    pub(crate) fn hero(&mut self, row: &AttendanceRow) -> Result<AttendanceWrite, Stop> {
+        if !self.schools.iter().any(|school| school.number == row.school) {
+            return hold(HoldReason::UnknownSchool, row.school.to_string());
+        }
+        let student = self.student(row.student)?;
+        let day = self.writable_day(row.school, row.date)?;
+        let enrollments = self.roster.enrollments_of(student.id)?;
+        let named = enrollments.iter().find(|cc| {
+            cc.school == row.school
+                && cc.course_number == row.course_number
+                && cc.section_number == row.section_number
+                && cc.includes(row.date)
+        });
+        let Some(enrollment) = named else {
+            return hold(
+                HoldReason::NoSuchEnrollment,
+                format!("course {} section {}", row.course_number, row.section_number),
+            );
+        };
+        let daily = self
+            .roster
+            .section(enrollment.section)?
+            .is_some_and(|section| section.att_mode_code == AttendanceMode::Daily.code());
+        if daily {
+            return self.record(&student, &day, None, &row.code, "");
+        }
+        let periods = self.roster.periods(row.school, day.year)?;
+        let mut matching = periods.iter().filter(|period| period.abbreviation == row.period_abbreviation);
+        let (Some(period), None) = (matching.next(), matching.next()) else {
+            return hold(HoldReason::UnknownPeriod, &row.period_abbreviation);
+        };
+        let section_meetings = self.roster.section_meetings(enrollment.section)?;
+        let meets =
+            day.meetings(enrollment, &section_meetings).find(|(meeting, _)| meeting.period == period.id);
+        match meets {
+            Some(meeting) => self.record(&student, &day, Some(meeting), &row.code, ""),
+            None => hold(HoldReason::NoSuchMeeting, &row.period_abbreviation),
+        }
+    }
+
+    /// A tardy of Raptor's: a student who signed in at a building for a reason.
+    pub(crate) fn raptor(&mut self, row: &Tardy) -> Result<AttendanceWrite, Stop> {
+        let Some(mapping) = self.mappings.building(&row.building) else {
+            return hold(HoldReason::BuildingNotMapped, &row.building);
+        };
+        if !mapping.enabled {
+            return hold(HoldReason::BuildingDisabled, &row.building);
+        }
+        let Some(school) = mapping.school else {
+            return hold(HoldReason::BuildingNotMapped, &row.building);
+        };
+        let Some(method) = mapping.method else {
+            return hold(HoldReason::MethodNotSet, &row.building);
+        };
+        let Some(code) = self.mappings.tardy_code(&row.reason) else {
+            return hold(HoldReason::ReasonNotMapped, &row.reason);
+        };
+        let student = self.student(row.student)?;
+        let signed_in = row.signed_in.local(self.zone);
+        let date = signed_in.date();
+        let at = signed_in.time().num_seconds_from_midnight();
+        let enrollments = self.roster.enrollments_of(student.id)?;
+        let sits_there = enrollments.iter().any(|cc| cc.school == school && cc.includes(date));
+        if !student.attends(school, date) && !sits_there {
+            return hold(HoldReason::StudentNotInSchool, self.school_name(student.school));
+        }
+        match method {
+            AttendanceMethod::Daily => {
+                // The daily record belongs to the school of the student's own enrolment.
+                let day = self.writable_day(student.school, date)?;
+                let bells = || day.bells.iter().map(|(_, times)| times);
+                if bells().map(|times| times.start).min().is_some_and(|first| at < first) {
+                    return Err(Stop::NoOp(NoOpReason::NotTardy));
+                }
+                if bells().map(|times| times.end).max().is_some_and(|last| at >= last) {
+                    return hold(HoldReason::NoMeetingNow, signed_in.format("%H:%M").to_string());
+                }
+                self.record(&student, &day, None, code, &row.comment)
+            }
+            AttendanceMethod::Meeting => {
+                let day = self.writable_day(school, date)?;
+                let section_meetings = self.section_meetings(&enrollments, school, date)?;
+                match calendar::meeting_in_progress(&day, &enrollments, &section_meetings, at) {
+                    SignIn::BeforeFirstBell => Err(Stop::NoOp(NoOpReason::NotTardy)),
+                    SignIn::During(meeting, times) => {
+                        self.record(&student, &day, Some((meeting, times)), code, &row.comment)
+                    }
+                    SignIn::Held(reason) => hold(reason, signed_in.format("%H:%M").to_string()),
+                }
+            }
+        }
+    }
+
+    /// The one student with this number.
+    fn student(&self, number: StudentNumber) -> Result<Student, Stop> {
+        let mut found = self.roster.students_by_number(number)?;
+        match found.len() {
+            0 => hold(HoldReason::UnknownStudent, number.to_string()),
+            1 => Ok(found.swap_remove(0)),
+            _ => hold(HoldReason::AmbiguousStudent, number.to_string()),
+        }
+    }
+
+    /// The day, if it is in session, not in the future, and not too long ago.
+    fn writable_day(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<Rc<SchoolDay>, Stop> {
+        if date > self.today {
+            return Err(Stop::Reject(format!("the date {date} lies in the future")));
+        }
+        if self.is_too_old(school, date)? {
+            return hold(HoldReason::TooOld, date.to_string());
+        }
+        match self.day(school, date)? {
+            Some(day) => Ok(day),
+            None => hold(HoldReason::NotInSession, date.to_string()),
+        }
+    }
+
+    /// Whether more school days than the limit have passed since.
+    fn is_too_old(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<bool, StoreError> {
+        if (self.today - date).num_days() > SURELY_TOO_OLD_DAYS {
+            return Ok(true);
+        }
+        if let Some(known) = self.too_old.get(&(school, date)) {
+            return Ok(*known);
+        }
+        let mut passed = 0;
+        let mut next = date;
+        while next < self.today && passed <= OLDEST_SCHOOL_DAYS {
+            next = next.checked_add_days(Days::new(1)).unwrap_or(self.today);
+            if self.roster.calendar_day(school, next)?.is_some_and(|day| day.in_session) {
+                passed += 1;
+            }
+        }
+        let too_old = passed > OLDEST_SCHOOL_DAYS;
+        self.too_old.insert((school, date), too_old);
+        Ok(too_old)
+    }
+
+    fn day(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<Option<Rc<SchoolDay>>, StoreError> {
+        match self.days.entry((school, date)) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(place) => {
+                let day = school_day(self.roster, &self.terms, school, date)?.map(Rc::new);
+                Ok(place.insert(day).clone())
+            }
+        }
+    }
+
+    /// The meetings of every section the student sits in at the school on the date.
+    fn section_meetings(
+        &self,
+        enrollments: &[Enrollment],
+        school: SchoolNumber,
+        date: NaiveDate,
+    ) -> Result<Vec<SectionMeeting>, StoreError> {
+        let mut meetings = Vec::new();
+        for cc in enrollments.iter().filter(|cc| cc.school == school && cc.includes(date)) {
+            meetings.extend(self.roster.section_meetings(cc.section)?);
+        }
+        Ok(meetings)
+    }
+
+    /// The id of a code's text at the day's school and in its year.
+    fn code_id(&mut self, day: &SchoolDay, code: &str) -> Result<AttendanceCodeId, Stop> {
+        let codes = match self.codes.entry((day.school, day.year)) {
+            Entry::Occupied(known) => Rc::clone(known.get()),
+            Entry::Vacant(place) => {
+                Rc::clone(place.insert(Rc::new(self.roster.attendance_codes(day.school, day.year)?)))
+            }
+        };
+        let mut matching = codes.iter().filter(|row| row.code.as_deref() == Some(code));
+        match (matching.next(), matching.next()) {
+            (Some(only), None) => Ok(only.id),
+            (None, _) => hold(HoldReason::UnknownCode, code),
+            (Some(_), Some(_)) => hold(HoldReason::AmbiguousCode, code),
+        }
+    }
+
+    fn record(
+        &mut self,
+        student: &Student,
+        day: &SchoolDay,
+        meeting: Option<(Meeting, MeetingTimes)>,
+        code: &str,
+        comment: &str,
+    ) -> Result<AttendanceWrite, Stop> {
+        let code_id = self.code_id(day, code)?;
+        Ok(AttendanceWrite {
+            key: AttendanceKey {
+                school: day.school,
+                student: student.id,
+                date: day.date,
+                meeting: meeting.map(|(meeting, _)| meeting),
+            },
+            code: code.to_owned(),
+            code_id,
+            year: day.year,
+            calendar_day: day.calendar_day,
+            times: meeting.map(|(_, times)| times),
+            comment: comment.to_owned(),
+            replaces: None,
+            previous_code: None,
+        })
+    }
+
+    fn school_name(&self, number: SchoolNumber) -> String {
+        self.schools
+            .iter()
+            .find(|school| school.number == number)
+            .map_or_else(|| number.to_string(), |school| school.name.clone())
+    }
+}
+
+/// Puts a school's day together; `None` when it is not in session or in no known year.
+fn school_day(
+    roster: &Roster,
+    terms: &[Term],
+    school: SchoolNumber,
+    date: NaiveDate,
+) -> Result<Option<SchoolDay>, StoreError> {
+    let Some(day) = roster.calendar_day(school, date)? else { return Ok(None) };
+    let Some(year) = calendar::year_of(terms, school, date) else { return Ok(None) };
+    let items = match day.bell_schedule {
+        Some(bell_schedule) => roster.bell_items(bell_schedule)?,
+        None => Vec::new(),
+    };
+    let (cycle_days, periods) = (roster.cycle_days(school, year)?, roster.periods(school, year)?);
+    Ok(SchoolDay::new(&day, year, &cycle_days, &periods, &items))
+}

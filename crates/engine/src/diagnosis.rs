@@ -1,0 +1,217 @@
+//! Connection tests, stage by stage.
+
+use std::{path::Path, time::Instant};
+
+use chrono::Utc;
+use rosterbridge_sftp::{Needs, Outcome, RemoteFolder, Stage};
+use rosterbridge_store::ledger::PinnedHostKey;
+use rosterbridge_vault::SecretName;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    connections::{hero_address, powerschool_timeouts},
+    engine::Engine,
+    error::EngineError,
+    exports::{EXPORT, IMPORTS},
+    report::{HeroTest, HostKeyView, StageReport, StageResult, TestReport},
+};
+
+impl Engine {
+    /// Tests PowerSchool. With `offline` only what needs no network is tested.
+    pub async fn test_powerschool(
+        &self,
+        offline: bool,
+        mut on_stage: impl FnMut(StageReport),
+    ) -> Result<TestReport, EngineError> {
+        let setup = self.setup().await?;
+        let mut stages = Vec::new();
+        let started = Instant::now();
+        let connection = self.powerschool_connection(&setup).await;
+        if offline || matches!(connection, Err(EngineError::NotSetUp(_) | EngineError::SecretMissing(_))) {
+            let shape =
+                stage("Input", &connection, "address, Client ID and Client Secret are well formed", started);
+            on_stage(shape.clone());
+            stages.push(shape);
+            if offline && connection.is_ok() {
+                let skipped = StageReport {
+                    name: "Server".to_owned(),
+                    result: StageResult::Skipped,
+                    detail: "needs the network".to_owned(),
+                    millis: 0,
+                };
+                on_stage(skipped.clone());
+                stages.push(skipped);
+            }
+            return Ok(report(stages));
+        }
+        let secret = self.required_secret(SecretName::PowerSchoolClientSecret).await?;
+        let tested = rosterbridge_powerschool::test_connection(
+            &setup.powerschool,
+            &secret,
+            powerschool_timeouts(&setup),
+            |stage| on_stage(from_powerschool(stage)),
+        )
+        .await;
+        Ok(report(tested.stages.iter().map(from_powerschool).collect()))
+    }
+
+    /// Tests Hero's SFTP server. A host key is pinned only if a person has accepted the very one presented.
+    pub async fn test_hero(
+        &self,
+        accept: Option<String>,
+        mut on_stage: impl FnMut(StageReport),
+    ) -> Result<HeroTest, EngineError> {
+        let setup = self.setup().await?;
+        let connection = self.hero_connection(&setup).await?;
+        let needs = Needs {
+            upload_folder: setup.hero.allow_upload.then(|| RemoteFolder::parse(IMPORTS)).transpose()?,
+            download_folder: setup.hero.allow_download.then(|| RemoteFolder::parse(EXPORT)).transpose()?,
+        };
+        let before = self.pinned(&connection.address).await?;
+        // Accepting only answers the question of a first contact. A changed key is never accepted this way.
+        let trusted = before.clone().or_else(|| accept.clone());
+        let mut started = Instant::now();
+        let tested = rosterbridge_sftp::test(
+            &connection,
+            trusted.as_deref(),
+            &needs,
+            &CancellationToken::new(),
+            |stage| {
+                on_stage(from_sftp(stage, started));
+                started = Instant::now();
+            },
+        )
+        .await;
+        let presented = tested.host_key.clone();
+        if let (None, Some(accepted), Some(key)) = (&before, &accept, &presented) {
+            if key.matches(accepted) {
+                let address = hero_address(&setup)?;
+                let pin = PinnedHostKey {
+                    host: address.host,
+                    port: address.port,
+                    algorithm: key.algorithm.clone(),
+                    sha256: key.sha256.clone(),
+                    accepted_at: Utc::now(),
+                    accepted_by: account(),
+                };
+                self.ledger(move |ledger| ledger.pin_host_key(&pin)).await?;
+            } else {
+                return Err(EngineError::HostKeyMismatch {
+                    accepted: accepted.clone(),
+                    presented: key.sha256.clone(),
+                });
+            }
+        }
+        let stages = tested.stages.iter().map(|stage| from_sftp(stage, Instant::now())).collect();
+        let host_key = presented.map(|key| HostKeyView {
+            accepted: trusted.as_deref().is_some_and(|pin| key.matches(pin)),
+            pinned_instead: before.filter(|pin| !key.matches(pin)),
+            algorithm: key.algorithm,
+            sha256: key.sha256,
+            md5: key.md5,
+        });
+        Ok(HeroTest { report: report(stages), host_key })
+    }
+
+    /// Tests Raptor's exchange folder: it is there and can be written to.
+    pub async fn test_raptor(&self) -> Result<TestReport, EngineError> {
+        let setup = self.setup().await?;
+        let started = Instant::now();
+        let folder = setup.raptor.folder.clone();
+        let usable = crate::engine::blocking(move || usable_folder(&folder)).await;
+        Ok(report(vec![stage("Exchange folder", &usable, "exists and can be written to", started)]))
+    }
+
+    /// Sends a test mail to everybody who gets reports.
+    pub async fn test_mail(&self) -> Result<TestReport, EngineError> {
+        let setup = self.setup().await?;
+        let started = Instant::now();
+        let sent = self
+            .send_mail(
+                &setup,
+                "RosterBridge test mail",
+                "This is a test mail from RosterBridge. If you can read it, reports will reach you.\n",
+            )
+            .await;
+        Ok(report(vec![stage("Test mail", &sent, "the mail server took the mail", started)]))
+    }
+}
+
+/// The exchange folder, if it can be used.
+pub(crate) fn usable_folder(folder: &str) -> Result<(), EngineError> {
+    if folder.trim().is_empty() {
+        return Err(EngineError::NotSetUp("Raptor's exchange folder is"));
+    }
+    let path = Path::new(folder);
+    if !path.is_dir() {
+        return Err(EngineError::Folder { path: path.to_owned(), why: "there is no such folder".to_owned() });
+    }
+    match tempfile::Builder::new().prefix(".rosterbridge-probe").tempfile_in(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(EngineError::Folder { path: path.to_owned(), why: error.to_string() }),
+    }
+}
+
+fn report(stages: Vec<StageReport>) -> TestReport {
+    let passed = !stages.iter().any(|stage| matches!(stage.result, StageResult::Failed(_)));
+    TestReport { passed, stages }
+}
+
+fn stage<T>(name: &str, result: &Result<T, EngineError>, found: &str, started: Instant) -> StageReport {
+    let (result, detail) = match result {
+        Ok(_) => (StageResult::Passed, found.to_owned()),
+        Err(error) => (StageResult::Failed(error.cause()), String::new()),
+    };
+    StageReport { name: name.to_owned(), result, detail, millis: millis(started) }
+}
+
+fn from_powerschool(stage: &rosterbridge_powerschool::Stage) -> StageReport {
+    use rosterbridge_powerschool::Outcome as StageOutcome;
+    StageReport {
+        name: stage.name.title().to_owned(),
+        result: match &stage.outcome {
+            StageOutcome::Passed => StageResult::Passed,
+            StageOutcome::Skipped => StageResult::Skipped,
+            StageOutcome::Failed { code, message, remedy } => StageResult::Failed(crate::report::Cause {
+                code: (*code).to_owned(),
+                message: crate::error::sentence(message),
+                remedy: remedy.clone(),
+            }),
+        },
+        detail: stage.detail.clone(),
+        millis: stage.millis,
+    }
+}
+
+fn from_sftp(stage: &rosterbridge_sftp::StageReport, started: Instant) -> StageReport {
+    let name = match stage.stage {
+        Stage::Resolve => "Host name",
+        Stage::Connect => "Connection",
+        Stage::HostKey => "Host key",
+        Stage::SignIn => "Sign-in",
+        Stage::Folders => "Folders",
+        Stage::Probe => "Upload",
+    };
+    let (result, detail) = match &stage.outcome {
+        Outcome::Passed(found) => (StageResult::Passed, found.clone()),
+        Outcome::Skipped => (StageResult::Skipped, String::new()),
+        Outcome::Failed(error) => (
+            StageResult::Failed(crate::report::Cause {
+                code: error.code().to_owned(),
+                message: crate::error::sentence(&error.to_string()),
+                remedy: error.remedy().to_string(),
+            }),
+            String::new(),
+        ),
+    };
+    StageReport { name: name.to_owned(), result, detail, millis: millis(started) }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The operating system account that accepted something.
+fn account() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned())
+}

@@ -1,0 +1,289 @@
+//! A profile's engine: its databases, its secrets, and the one run that may be under way.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::Utc;
+use rosterbridge_domain::{
+    integration::{IntegrationEvent, IntegrationStatus},
+    settings::Setup,
+};
+use rosterbridge_powerschool::ServerUrl;
+use rosterbridge_store::{Ledger, Roster, StoreError};
+use rosterbridge_vault::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SealedSecret, SecretName, Vault};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    error::EngineError,
+    profile::{ProfileFolder, ProfileLock},
+    report::SecretState,
+};
+
+/// Names of the ledger's single values.
+mod value {
+    /// The Raptor integration's status.
+    pub(super) const RAPTOR_STATUS: &str = "raptor.status";
+    /// The address of the practice PowerSchool the profile was set up for.
+    pub(super) const PRACTICE: &str = "practice";
+    /// Set while scheduled runs are paused.
+    pub(super) const PAUSED: &str = "paused";
+}
+
+/// The engine of one profile. The process that has it holds the profile's lock.
+pub struct Engine {
+    pub(crate) folder: ProfileFolder,
+    profile: Uuid,
+    vault: Vault,
+    key: ProfileKey,
+    ledger: Arc<Ledger>,
+    running: Mutex<Option<Running>>,
+    _lock: ProfileLock,
+}
+
+/// The run under way.
+#[derive(Debug)]
+struct Running {
+    id: String,
+    cancel: CancellationToken,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("profile", &self.folder.name()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens the profile's databases with the key from the keychain; both are made for a new profile. Runs that an
+    /// earlier process left unfinished are recorded as interrupted.
+    pub async fn open(folder: ProfileFolder, lock: ProfileLock) -> Result<Self, EngineError> {
+        let profile = folder.identity()?;
+        let vault = Vault::open(profile).await?;
+        let path = folder.ledger();
+        let key = vault.profile_key(!path.exists()).await?;
+        let bytes = *key.expose();
+        let ledger = tokio::task::spawn_blocking(move || -> Result<_, StoreError> {
+            let ledger = Ledger::open(&path, &bytes)?;
+            ledger.interrupt_unfinished_runs(Utc::now())?;
+            Ok(ledger)
+        })
+        .await??;
+        Ok(Self {
+            folder,
+            profile,
+            vault,
+            key,
+            ledger: Arc::new(ledger),
+            running: Mutex::new(None),
+            _lock: lock,
+        })
+    }
+
+    /// Works on the ledger aside, since it blocks.
+    pub(crate) async fn ledger<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let ledger = Arc::clone(&self.ledger);
+        Ok(tokio::task::spawn_blocking(move || work(&ledger)).await??)
+    }
+
+    /// Where the last complete pull is.
+    pub(crate) fn roster_folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The key both databases are encrypted with.
+    pub(crate) fn key(&self) -> &ProfileKey {
+        &self.key
+    }
+
+    /// The last complete pull, if there was one.
+    pub(crate) async fn roster(&self) -> Result<Option<Arc<Roster>>, EngineError> {
+        let (path, key) = (self.folder.path().join("roster.db"), self.key.clone());
+        let roster = tokio::task::spawn_blocking(move || Roster::open(&path, key.expose())).await??;
+        Ok(roster.map(Arc::new))
+    }
+
+    /// Everything configured.
+    pub async fn setup(&self) -> Result<Setup, EngineError> {
+        Ok(self.ledger(Ledger::setup).await?.unwrap_or_default())
+    }
+
+    /// Replaces everything configured. Switching the Raptor integration on or off moves its status.
+    pub async fn save_setup(&self, setup: Setup) -> Result<(), EngineError> {
+        for address in setup.raptor.notify.iter().chain(&setup.mail.to) {
+            crate::mail::mailbox(address)?;
+        }
+        let event = if setup.raptor.enabled { IntegrationEvent::Enabled } else { IntegrationEvent::Disabled };
+        self.ledger(move |ledger| ledger.save_setup(&setup)).await?;
+        self.raptor_event(event).await
+    }
+
+    /// Takes over a setup file. The profile starts paused. It stays a practice district's while PowerSchool's address
+    /// is the practice district's.
+    pub async fn import_setup(
+        &self,
+        setup: Setup,
+        secrets: Vec<(String, SecretString)>,
+    ) -> Result<(), EngineError> {
+        let secrets = secrets
+            .into_iter()
+            .map(|(name, value)| Ok((secret_name(&name)?, value)))
+            .collect::<Result<Vec<_>, EngineError>>()?;
+        self.save_setup(setup).await?;
+        for (name, value) in secrets {
+            self.put_secret(name, &value).await?;
+        }
+        self.set_flag(value::PAUSED, true).await
+    }
+
+    /// Marks the profile as set up for the practice district at `url`, which takes its date from there.
+    pub(crate) async fn mark_practice(&self, url: &str) -> Result<(), EngineError> {
+        let url = url.to_owned();
+        self.ledger(move |ledger| ledger.set_value(value::PRACTICE, &url)).await?;
+        self.set_flag(value::PAUSED, true).await
+    }
+
+    /// Whether the profile is set up for a practice district: a person may change everything but its address.
+    pub async fn is_practice(&self) -> Result<bool, EngineError> {
+        let Some(practice) = self.ledger(|ledger| ledger.value(value::PRACTICE)).await? else {
+            return Ok(false);
+        };
+        let configured = ServerUrl::parse(&self.setup().await?.powerschool.url);
+        Ok(configured.is_ok_and(|configured| ServerUrl::parse(&practice).is_ok_and(|url| url == configured)))
+    }
+
+    /// Whether scheduled runs are paused.
+    pub async fn is_paused(&self) -> Result<bool, EngineError> {
+        self.flag(value::PAUSED).await
+    }
+
+    async fn flag(&self, name: &'static str) -> Result<bool, EngineError> {
+        Ok(self.ledger(move |ledger| ledger.value(name)).await?.as_deref() == Some("true"))
+    }
+
+    async fn set_flag(&self, name: &'static str, on: bool) -> Result<(), EngineError> {
+        self.ledger(move |ledger| ledger.set_value(name, if on { "true" } else { "false" })).await
+    }
+
+    /// The Raptor integration's status.
+    pub async fn raptor_status(&self) -> Result<IntegrationStatus, EngineError> {
+        let text = self.ledger(|ledger| ledger.value(value::RAPTOR_STATUS)).await?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(IntegrationStatus::Disabled))
+    }
+
+    /// Lets something happen to the Raptor integration. An event its status has no rule for changes nothing.
+    pub(crate) async fn raptor_event(&self, event: IntegrationEvent) -> Result<(), EngineError> {
+        let Some(next) = self.raptor_status().await?.after(event) else { return Ok(()) };
+        let text = serde_json::to_string(&next).unwrap_or_default();
+        self.ledger(move |ledger| ledger.set_value(value::RAPTOR_STATUS, &text)).await
+    }
+
+    /// Stores a secret under its name.
+    pub async fn set_secret(&self, name: &str, value: SecretString) -> Result<SecretState, EngineError> {
+        let name = secret_name(name)?;
+        self.put_secret(name, &value).await?;
+        Ok(SecretState { name: name.to_string(), set: true })
+    }
+
+    /// A secret too long for every system's keychain is sealed with the profile's key and kept in the ledger.
+    pub(crate) async fn put_secret(&self, name: SecretName, value: &SecretString) -> Result<(), EngineError> {
+        if value.expose_secret().encode_utf16().count() <= LONGEST_KEYCHAIN_VALUE {
+            self.vault.set(name, value).await?;
+            self.ledger(move |ledger| ledger.delete_sealed_secret(name.as_str())).await?;
+        } else {
+            let sealed = SealedSecret::seal(&self.key, self.profile, name, value)?;
+            self.ledger(move |ledger| ledger.put_sealed_secret(name.as_str(), sealed.as_bytes())).await?;
+            self.vault.delete(name).await?;
+        }
+        Ok(())
+    }
+
+    /// A secret's value, for a connection.
+    pub(crate) async fn secret(&self, name: SecretName) -> Result<Option<SecretString>, EngineError> {
+        if let Some(bytes) = self.ledger(move |ledger| ledger.sealed_secret(name.as_str())).await? {
+            return Ok(Some(SealedSecret::from_bytes(bytes).open(&self.key, self.profile, name)?));
+        }
+        Ok(self.vault.get(name).await?)
+    }
+
+    /// A secret's value that has to be there.
+    pub(crate) async fn required_secret(&self, name: SecretName) -> Result<SecretString, EngineError> {
+        self.secret(name).await?.ok_or(EngineError::SecretMissing(name))
+    }
+
+    /// Whether a secret is there and can be read.
+    pub async fn check_secret(&self, name: &str) -> Result<SecretState, EngineError> {
+        let name = secret_name(name)?;
+        Ok(SecretState { name: name.to_string(), set: self.secret(name).await?.is_some() })
+    }
+
+    /// The state of every secret.
+    pub async fn secret_states(&self) -> Result<Vec<SecretState>, EngineError> {
+        let mut states = Vec::new();
+        for name in SecretName::ALL {
+            states.push(SecretState { name: name.to_string(), set: self.secret(name).await?.is_some() });
+        }
+        Ok(states)
+    }
+
+    /// Every secret with its value, for an encrypted setup file.
+    pub async fn secrets(&self) -> Result<Vec<(String, SecretString)>, EngineError> {
+        let mut secrets = Vec::new();
+        for name in SecretName::ALL {
+            if let Some(value) = self.secret(name).await? {
+                secrets.push((name.to_string(), value));
+            }
+        }
+        Ok(secrets)
+    }
+
+    /// Stops the run under way, if there is one.
+    pub fn cancel(&self) {
+        if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// The run under way.
+    pub(crate) fn running(&self) -> Option<String> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|running| running.id.clone())
+    }
+
+    /// Makes a run the one under way until the returned guard is dropped.
+    pub(crate) fn begin(self: &Arc<Self>, id: &str) -> Result<UnderWay, EngineError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.is_some() {
+            return Err(EngineError::Busy);
+        }
+        let cancel = CancellationToken::new();
+        *running = Some(Running { id: id.to_owned(), cancel: cancel.clone() });
+        Ok(UnderWay { engine: Arc::clone(self), cancel })
+    }
+}
+
+/// Held while a run is under way.
+#[derive(Debug)]
+pub(crate) struct UnderWay {
+    engine: Arc<Engine>,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        *self.engine.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+fn secret_name(name: &str) -> Result<SecretName, EngineError> {
+    name.parse().map_err(|_| EngineError::UnknownSecret(name.to_owned()))
+}
+
+/// Does blocking work aside.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    tokio::task::spawn_blocking(work).await?
+}

@@ -1,0 +1,255 @@
+//! Why the engine could not do something. Every error has a stable code, and tells what happened and what to do.
+
+use std::path::{Path, PathBuf};
+
+use crate::report::Cause;
+
+/// Anything that stops the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The profile's name can't be a folder's.
+    #[error("'{0}' is not a profile name")]
+    ProfileName(String),
+    /// The profile's identity can't be read.
+    #[error("{} is damaged", .0.display())]
+    ProfileDamaged(PathBuf),
+    /// A file of ours can't be handled.
+    #[error("could not {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Something is not configured yet.
+    #[error("{0} not set up yet")]
+    NotSetUp(&'static str),
+    /// A secret is not in the keychain.
+    #[error("the secret {0} is not in the keychain")]
+    SecretMissing(rosterbridge_vault::SecretName),
+    /// There is no secret of that name.
+    #[error("there is no secret '{0}'")]
+    UnknownSecret(String),
+    /// A file for the other side could not be written.
+    #[error("the file of {job} could not be written: {source}")]
+    Export {
+        /// The job.
+        job: rosterbridge_domain::job::Job,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system has no pipe left.
+    #[error("the system is out of resources: {source}")]
+    Pipe {
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What was written is not what was planned.
+    #[error("{0} did not come out as planned")]
+    NotAsPlanned(String),
+    /// Hero's export is not there.
+    #[error("Hero has not placed {0} yet")]
+    ExportMissing(String),
+    /// The practice district's ready file can't be read.
+    #[error("this is not the ready file of a practice district")]
+    ReadyFile,
+    /// A run is under way already.
+    #[error("a run is under way already")]
+    Busy,
+    /// PowerSchool gave no clear answer to some writes, again and again.
+    #[error("PowerSchool has not said clearly whether it recorded {0} attendance rows")]
+    AnswersUnclear(usize),
+    /// Raptor's integration has not been initialised.
+    #[error("the Raptor integration is {0}, so tardies are not taken in yet")]
+    RaptorNotInitialized(rosterbridge_domain::integration::IntegrationStatus),
+    /// A person stopped it.
+    #[error("the run was cancelled")]
+    Cancelled,
+    /// The host key has not been accepted.
+    #[error("the server's host key {0} has not been accepted yet")]
+    HostKeyNotAccepted(String),
+    /// The fingerprint a person accepted is not the one the server presents.
+    #[error("the server presents the host key {presented}, not the accepted {accepted}")]
+    HostKeyMismatch {
+        /// What was accepted.
+        accepted: String,
+        /// What the server presents.
+        presented: String,
+    },
+    /// A file would lose too many rows.
+    #[error("{name} would shrink from {before} to {now} rows")]
+    LargeChange {
+        /// The file.
+        name: String,
+        /// Rows of the last one sent.
+        before: u64,
+        /// Rows now.
+        now: u64,
+    },
+    /// A folder is not there or not usable.
+    #[error("the folder {} can't be used: {why}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The mail could not be sent.
+    #[error("the mail server {host} did not take the mail: {why}")]
+    Mail {
+        /// The server.
+        host: String,
+        /// What it said.
+        why: String,
+    },
+    /// A mail address is none.
+    #[error("'{0}' is not a mail address")]
+    MailAddress(String),
+    /// PowerSchool.
+    #[error(transparent)]
+    PowerSchool(#[from] rosterbridge_powerschool::Error),
+    /// SFTP.
+    #[error(transparent)]
+    Sftp(rosterbridge_sftp::Error),
+    /// The databases.
+    #[error(transparent)]
+    Store(#[from] rosterbridge_store::StoreError),
+    /// The keychain.
+    #[error(transparent)]
+    Vault(#[from] rosterbridge_vault::VaultError),
+    /// A file of Hero's.
+    #[error(transparent)]
+    HeroFile(#[from] rosterbridge_hero::FileError),
+    /// A file of Raptor's.
+    #[error(transparent)]
+    RaptorFile(#[from] rosterbridge_raptor::FileError),
+    /// A piece of work ended without an answer.
+    #[error("a part of the work ended unexpectedly")]
+    Ended(#[from] tokio::task::JoinError),
+}
+
+impl From<rosterbridge_sftp::Error> for EngineError {
+    fn from(error: rosterbridge_sftp::Error) -> Self {
+        match error {
+            rosterbridge_sftp::Error::Cancelled => Self::Cancelled,
+            error => Self::Sftp(error),
+        }
+    }
+}
+
+impl EngineError {
+    /// An [`EngineError::Io`].
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ProfileName(_) => "profile.bad_name",
+            Self::ProfileDamaged(_) => "profile.damaged",
+            Self::Io { .. } => "file.unusable",
+            Self::NotSetUp(_) => "setup.incomplete",
+            Self::SecretMissing(_) => "vault.secret_missing",
+            Self::UnknownSecret(_) => "vault.unknown_secret",
+            Self::Export { .. } => "file.not_written",
+            Self::Pipe { .. } => "system.exhausted",
+            Self::NotAsPlanned(_) => "run.not_as_planned",
+            Self::ExportMissing(_) => "hero.export_missing",
+            Self::ReadyFile => "setup.bad_ready_file",
+            Self::Busy => "run.busy",
+            Self::AnswersUnclear(_) => "attendance.unclear",
+            Self::RaptorNotInitialized(_) => "raptor.not_initialized",
+            Self::Cancelled => "run.cancelled",
+            Self::HostKeyNotAccepted(_) => "sftp.host_key_unknown",
+            Self::HostKeyMismatch { .. } => "sftp.host_key_mismatch",
+            Self::LargeChange { .. } => "guard.large_change",
+            Self::Folder { .. } => "raptor.folder_unusable",
+            Self::Mail { .. } => "mail.refused",
+            Self::MailAddress(_) => "mail.bad_address",
+            Self::PowerSchool(error) => error.code(),
+            Self::Sftp(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Vault(error) => error.code(),
+            Self::HeroFile(error) => error.code(),
+            Self::RaptorFile(error) => error.code(),
+            Self::Ended(_) => "run.ended_unexpectedly",
+        }
+    }
+
+    /// What the person can do.
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::ProfileName(_) => "Use 1 to 40 letters, digits, '-' or '_'.".to_owned(),
+            Self::ProfileDamaged(path) => {
+                format!("Restore {} from a backup: it holds the name your secrets are kept under.", path.display())
+            }
+            Self::Io { .. } => "Check that the disk is not full and that you may read and write there.".to_owned(),
+            Self::NotSetUp(what) => format!("Complete the set-up step for {what}, then try again."),
+            Self::SecretMissing(name) => {
+                format!("Enter it in the set-up, or store it with: rosterbridge secrets set {name}")
+            }
+            Self::UnknownSecret(_) => {
+                "Use one of the names that 'rosterbridge secrets check' lists.".to_owned()
+            }
+            Self::Export { .. } => "Check that the disk is not full, then run the job again.".to_owned(),
+            Self::Pipe { .. } => "Close other programs or restart the computer, then run the job again.".to_owned(),
+            Self::NotAsPlanned(_) => "Run the job again.".to_owned(),
+            Self::ExportMissing(_) => "Check in Hero that the attendance export runs before this import and that its \
+                 file name is the one entered here, letter case included."
+                .to_owned(),
+            Self::ReadyFile => {
+                "Name the file that 'rosterbridge practice serve --ready-file' wrote, while it runs.".to_owned()
+            }
+            Self::Busy => "Wait until it has finished, or cancel it.".to_owned(),
+            Self::AnswersUnclear(_) => "Nothing was sent twice. The next run reads PowerSchool again and finishes \
+                 these rows; check meanwhile that PowerSchool answers."
+                .to_owned(),
+            Self::RaptorNotInitialized(_) => {
+                "Enable the integration, then run the Raptor roster once: tardies follow after that.".to_owned()
+            }
+            Self::Cancelled => "Nothing was lost. Start it again when you are ready.".to_owned(),
+            Self::HostKeyNotAccepted(fingerprint) => format!(
+                "Compare the fingerprint with the one your vendor gave you. If it is the same, test the connection \
+                 and accept it, or run: rosterbridge test hero --accept-host-key {fingerprint}"
+            ),
+            Self::HostKeyMismatch { .. } => {
+                "Do not accept a fingerprint you have not compared. Test the connection again and compare the one shown."
+                    .to_owned()
+            }
+            Self::LargeChange { .. } => {
+                "Nothing was sent. Check PowerSchool: if this many rows are really meant to go, the next step will be \
+                 to accept the change."
+                    .to_owned()
+            }
+            Self::Folder { .. } => "Choose a folder that exists and that this account may write to.".to_owned(),
+            Self::Mail { .. } => "Check host, port, security and user name of the mail server.".to_owned(),
+            Self::MailAddress(_) => "Write addresses as name@example.org.".to_owned(),
+            Self::PowerSchool(error) => error.remedy().to_string(),
+            Self::Sftp(error) => error.remedy().to_string(),
+            Self::Store(error) => error.remedy().to_string(),
+            Self::Vault(error) => error.remedy().to_string(),
+            Self::HeroFile(error) => error.remedy().to_string(),
+            Self::RaptorFile(error) => error.remedy().to_string(),
+            Self::Ended(_) => "Start it again; if it happens again, report it with the log.".to_owned(),
+        }
+    }
+
+    /// Code, message and remedy together.
+    pub fn cause(&self) -> Cause {
+        Cause { code: self.code().to_owned(), message: sentence(&self.to_string()), remedy: self.remedy() }
+    }
+}
+
+/// A message as a sentence: first letter upper case, a full stop at the end.
+pub(crate) fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    let Some(first) = chars.next() else { return String::new() };
+    let mut text: String = first.to_uppercase().chain(chars).collect();
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}

@@ -1,0 +1,220 @@
+//! Hero's three files, written from the roster. Which rows go in, and their order, is fixed: students by student
+//! number; schedules by student number, term, course and section; teachers by teacher number.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io::{self, Write},
+    ops::ControlFlow,
+};
+
+use rosterbridge_domain::{
+    id::{SchoolNumber, SectionId, TeacherId, TermId, YearId},
+    job::Job,
+    roster::{Course, EnrollStatus, Section, Teacher},
+    settings::HeroSettings,
+};
+use rosterbridge_hero::{
+    ExportLayout, ScheduleFile, ScheduleRow, StudentFile, TeacherFile, WriteError, Written,
+};
+use rosterbridge_store::{Roster, StoreError};
+use sha2::{Digest, Sha256};
+
+/// Where Hero takes files from.
+pub(crate) const IMPORTS: &str = "imports";
+/// Where Hero places its exports.
+pub(crate) const EXPORT: &str = "export";
+
+/// Why a file could not be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExportError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl From<ExportError> for io::Error {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Write(WriteError::Io(error)) => error,
+            ExportError::Store(error) => Self::other(error),
+        }
+    }
+}
+
+/// The remote name of a job's file, exactly as Hero expects it.
+pub(crate) const fn file_name(job: Job) -> Option<&'static str> {
+    match job {
+        Job::HeroStudents => Some(rosterbridge_hero::STUDENT_FILE),
+        Job::HeroSchedule => Some(rosterbridge_hero::SCHEDULE_FILE),
+        Job::HeroTeachers => Some(rosterbridge_hero::TEACHER_FILE),
+        Job::HeroAttendance | Job::RaptorRoster | Job::RaptorTardies => None,
+    }
+}
+
+/// The schools of a Hero account: the chosen ones, or every school of the district. Graduated Students never.
+struct Account {
+    schools: HashSet<SchoolNumber>,
+}
+
+impl Account {
+    fn new(settings: &HeroSettings, roster: &Roster) -> Result<Self, StoreError> {
+        let chosen = |school: &SchoolNumber| settings.schools.is_empty() || settings.schools.contains(school);
+        let schools = roster
+            .schools()?
+            .into_iter()
+            .map(|school| school.number)
+            .filter(|school| *school != SchoolNumber::GRADUATED && chosen(school))
+            .collect();
+        Ok(Self { schools })
+    }
+
+    fn covers(&self, school: SchoolNumber) -> bool {
+        self.schools.contains(&school)
+    }
+}
+
+/// Writes the file of one of the three export jobs.
+pub(crate) fn write(
+    job: Job,
+    roster: &Roster,
+    settings: &HeroSettings,
+    layout: ExportLayout,
+    out: &mut dyn Write,
+) -> Result<Written, ExportError> {
+    let account = Account::new(settings, roster)?;
+    match job {
+        Job::HeroSchedule => write_schedule(roster, &account, layout, out),
+        Job::HeroTeachers => write_teachers(roster, &account, layout, out),
+        _ => write_students(roster, &account, layout, out),
+    }
+}
+
+fn write_students(
+    roster: &Roster,
+    account: &Account,
+    layout: ExportLayout,
+    out: &mut dyn Write,
+) -> Result<Written, ExportError> {
+    let mut file = StudentFile::new(out, layout);
+    roster.for_each_student(|student| -> Result<_, ExportError> {
+        if student.enroll_status == EnrollStatus::ACTIVE && account.covers(student.school) {
+            file.write(student)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(file.finish()?.1)
+}
+
+fn write_schedule(
+    roster: &Roster,
+    account: &Account,
+    layout: ExportLayout,
+    out: &mut dyn Write,
+) -> Result<Written, ExportError> {
+    let mut file = ScheduleFile::new(out, layout);
+    let courses: HashMap<String, Course> = roster.courses()?;
+    let sections: HashMap<SectionId, Section> = roster.sections()?;
+    let teachers: HashMap<TeacherId, Teacher> =
+        roster.teachers()?.into_iter().map(|teacher| (teacher.id, teacher)).collect();
+    let years = current_years(roster)?;
+    roster.for_each_student_with_enrollments(|student, enrollments| -> Result<_, ExportError> {
+        let mut rows: Vec<_> = enrollments
+            .iter()
+            .filter(|cc| !cc.dropped && account.covers(cc.school))
+            .filter(|cc| years.get(&cc.school).is_some_and(|year| is_of(cc.term, *year)))
+            .collect();
+        rows.sort_by(|a, b| {
+            (a.term, &a.course_number, &a.section_number, a.id).cmp(&(
+                b.term,
+                &b.course_number,
+                &b.section_number,
+                b.id,
+            ))
+        });
+        for cc in rows {
+            let teacher = teachers.get(&cc.teacher);
+            file.write(&ScheduleRow {
+                school: cc.school,
+                student_number: student.number,
+                term: cc.term,
+                course_number: &cc.course_number,
+                course_name: courses.get(&cc.course_number).map_or("", |course| &course.name),
+                section_number: &cc.section_number,
+                period: &cc.period,
+                expression: &cc.expression,
+                teacher_last_name: teacher.map_or("", |teacher| &teacher.last_name),
+                teacher_first_name: teacher.map_or("", |teacher| &teacher.first_name),
+                room: sections.get(&cc.section).map_or("", |section| &section.room),
+                teacher_number: teacher.map_or("", |teacher| &teacher.number),
+            })?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(file.finish()?.1)
+}
+
+fn write_teachers(
+    roster: &Roster,
+    account: &Account,
+    layout: ExportLayout,
+    out: &mut dyn Write,
+) -> Result<Written, ExportError> {
+    let mut file = TeacherFile::new(out, layout);
+    let mut teachers = roster.teachers()?;
+    teachers.retain(|teacher| account.covers(teacher.school));
+    teachers.sort_by(|a, b| (&a.number, a.school, a.id).cmp(&(&b.number, b.school, b.id)));
+    for teacher in &teachers {
+        file.write(teacher)?;
+    }
+    Ok(file.finish()?.1)
+}
+
+/// The school year that the pull's day falls in, school by school.
+pub(crate) fn current_years(roster: &Roster) -> Result<HashMap<SchoolNumber, YearId>, StoreError> {
+    let terms = roster.terms()?;
+    let today = roster.meta().today;
+    Ok(roster
+        .schools()?
+        .into_iter()
+        .filter_map(|school| {
+            Some((school.number, rosterbridge_domain::calendar::year_of(&terms, school.number, today)?))
+        })
+        .collect())
+}
+
+/// Whether a term is the year's own or one of its parts (PowerSchool: `YearID * 100` and above).
+fn is_of(term: TermId, year: YearId) -> bool {
+    term.get().div_euclid(100) == year.get()
+}
+
+/// Counts and hashes what passes through to `out`.
+pub(crate) struct Measured<W> {
+    out: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Measured<W> {
+    pub(crate) fn new(out: W) -> Self {
+        Self { out, hash: Sha256::new(), bytes: 0 }
+    }
+
+    /// Size and lower-case hexadecimal SHA-256.
+    pub(crate) fn finish(self) -> (u64, String) {
+        (self.bytes, hex::encode(self.hash.finalize()))
+    }
+}
+
+impl<W: Write> Write for Measured<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(buffer)?;
+        self.hash.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,181 @@
+//! Hero's jobs: the three exports out, the attendance export in.
+
+use std::{io, sync::Arc};
+
+use rosterbridge_domain::{
+    attendance::Source,
+    job::{FileReceipt, Job},
+    settings::Setup,
+};
+use rosterbridge_hero::{ExportLayout, ImportLayout, Written, read_attendance};
+use rosterbridge_sftp::{RemoteFile, RemoteFolder, Session};
+use rosterbridge_store::{Roster, ledger::RunId};
+use serde::Serialize;
+
+use crate::{
+    attendance::{PlannedInput, SourceRow},
+    decide::{District, Stop},
+    engine::{Engine, blocking},
+    error::EngineError,
+    exports::{self, EXPORT, IMPORTS, Measured},
+    guard,
+};
+
+/// A file to be sent to Hero.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExportPlan {
+    pub(crate) job: Job,
+    pub(crate) receipt: FileReceipt,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Engine {
+    /// Works out one of the three files: what it would hold, without writing it anywhere.
+    pub(crate) async fn plan_export(
+        &self,
+        job: Job,
+        setup: &Setup,
+        roster: &Arc<Roster>,
+    ) -> Result<ExportPlan, EngineError> {
+        let (roster, hero) = (Arc::clone(roster), setup.hero.clone());
+        let (written, bytes, sha256) = blocking(move || {
+            let mut out = Measured::new(io::sink());
+            let written = exports::write(job, &roster, &hero, ExportLayout::default(), &mut out)
+                .map_err(|error| EngineError::Export { job, source: error.into() })?;
+            let (bytes, sha256) = out.finish();
+            Ok((written, bytes, sha256))
+        })
+        .await?;
+        let name = format!("{IMPORTS}/{}", exports::file_name(job).unwrap_or_default());
+        let receipt = FileReceipt { name, rows: written.rows, bytes, sha256 };
+        self.refuse_large_change(job, &receipt).await?;
+        Ok(ExportPlan { job, receipt, notes: notes(&written) })
+    }
+
+    /// Sends the planned file, streamed from the roster.
+    pub(crate) async fn apply_export(
+        &self,
+        plan: &ExportPlan,
+        setup: &Setup,
+        roster: &Arc<Roster>,
+        session: &Session,
+        run: RunId,
+    ) -> Result<(), EngineError> {
+        let (roster, hero, job) = (Arc::clone(roster), setup.hero.clone(), plan.job);
+        let file = RemoteFile::parse(&plan.receipt.name)?;
+        session.require_folder(&RemoteFolder::parse(IMPORTS)?).await?;
+        let uploaded = session
+            .upload(&file, move |out| {
+                exports::write(job, &roster, &hero, ExportLayout::default(), out)
+                    .map(|_| ())
+                    .map_err(io::Error::from)
+            })
+            .await?;
+        if uploaded.sha256 != plan.receipt.sha256 {
+            return Err(EngineError::NotAsPlanned(plan.receipt.name.clone()));
+        }
+        self.record_upload(run, job, plan.receipt.clone()).await
+    }
+
+    /// Fetches Hero's attendance export and looks every row up. `None` when there is none yet.
+    pub(crate) async fn fetch_attendance(
+        &self,
+        setup: &Setup,
+        roster: &Arc<Roster>,
+        zone: chrono_tz::Tz,
+        session: &Session,
+    ) -> Result<Option<(PlannedInput, Vec<SourceRow>)>, EngineError> {
+        let folder = RemoteFolder::parse(EXPORT)?;
+        let file = folder.file(&setup.hero.attendance_file)?;
+        session.require_folder(&folder).await?;
+        if !session.exists(&file).await? {
+            return Ok(None);
+        }
+        let (reader, writer) = io::pipe().map_err(|source| EngineError::Pipe { source })?;
+        let (roster, mappings) = (Arc::clone(roster), setup.mappings.clone());
+        let looking_up = blocking(move || {
+            let mut district = District::new(&roster, &mappings, zone)?;
+            let mut rows = Vec::new();
+            for row in read_attendance(reader, ImportLayout::default())? {
+                let row = row?;
+                rows.push(SourceRow {
+                    input: 0,
+                    line: row.line,
+                    raw: row.raw,
+                    student_number: row.parsed.as_ref().ok().map(|parsed| parsed.student),
+                    wanted: match &row.parsed {
+                        Ok(parsed) => district.hero(parsed),
+                        Err(error) => Err(Stop::Reject(error.to_string())),
+                    },
+                });
+            }
+            Ok(rows)
+        });
+        let downloading = async {
+            // The reader sees the end only when the writer is gone.
+            session.download(&file, writer).await.map(|(downloaded, _writer)| downloaded)
+        };
+        let (downloaded, rows) = tokio::join!(downloading, looking_up);
+        // A file that is refused breaks off its download: the refusal is the cause.
+        let rows = rows?;
+        let downloaded = downloaded?;
+        let input = PlannedInput {
+            name: format!("{EXPORT}/{}", setup.hero.attendance_file),
+            rows: 0,
+            bytes: downloaded.bytes,
+            sha256: downloaded.sha256,
+            decisions: Vec::new(),
+        };
+        Ok(Some((input, rows)))
+    }
+
+    /// Stops before a file that would lose too many rows against the last one sent.
+    pub(crate) async fn refuse_large_change(
+        &self,
+        job: Job,
+        receipt: &FileReceipt,
+    ) -> Result<(), EngineError> {
+        let name = receipt.name.clone();
+        let last = self.ledger(move |ledger| ledger.last_upload(job, &name)).await?;
+        match last {
+            Some(last) if guard::is_large_loss(last.receipt.rows, receipt.rows) => {
+                Err(EngineError::LargeChange {
+                    name: receipt.name.clone(),
+                    before: last.receipt.rows,
+                    now: receipt.rows,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers what the other side has.
+    pub(crate) async fn record_upload(
+        &self,
+        run: RunId,
+        job: Job,
+        receipt: FileReceipt,
+    ) -> Result<(), EngineError> {
+        self.ledger(move |ledger| ledger.record_upload(run, job, &receipt, chrono::Utc::now())).await
+    }
+}
+
+/// The name under which Hero's rows are decided.
+pub(crate) const SOURCE: Source = Source::Hero;
+
+/// What a person should know about a file, in sentences. No values: rows and fields only.
+fn notes(written: &Written) -> Vec<String> {
+    let mut notes = Vec::new();
+    if written.altered_values > 0 {
+        notes.push(format!(
+            "{} values had a tab, a line break or a character the file can't hold, which was replaced.",
+            written.altered_values
+        ));
+    }
+    notes.extend(written.warnings.iter().take(5).map(|warning| crate::error::sentence(&warning.to_string())));
+    let listed = written.warnings.len().min(5) as u64;
+    if written.warnings_total > listed {
+        notes.push(format!("{} more values need a look.", written.warnings_total - listed));
+    }
+    notes
+}

@@ -1,0 +1,28 @@
+//! Plans and applies the exchange: composes PowerSchool, Hero, Raptor, the keychain and the databases into runs.
+//!
+//! A run is *plan*, then *apply*. Planning only reads and yields what is to be done; applying does that and nothing
+//! else; a dry run is a plan shown.
+#![forbid(unsafe_code)]
+
+mod attendance;
+mod choices;
+mod connections;
+mod decide;
+mod diagnosis;
+mod engine;
+mod error;
+mod exports;
+mod guard;
+mod hero;
+mod mail;
+mod practice;
+pub mod profile;
+mod pull;
+mod raptor;
+pub mod report;
+mod run;
+mod status;
+
+pub use engine::Engine;
+pub use error::EngineError;
+pub use run::OnEvent;

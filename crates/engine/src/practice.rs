@@ -1,0 +1,148 @@
+//! Setting a profile up for a running practice district: everything filled in, as a person would do it.
+
+use std::{collections::BTreeSet, path::Path};
+
+use chrono::Utc;
+use rosterbridge_domain::{
+    job::Job,
+    mapping::{self, BuildingMapping, Mappings, TardyMapping},
+    settings::{
+        HeroSettings, JobSettings, MailSecurity, MailSettings, PowerSchoolSettings, RaptorSettings, Setup,
+    },
+};
+use rosterbridge_store::ledger::PinnedHostKey;
+use rosterbridge_vault::SecretName;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    choices,
+    connections::hero_address,
+    engine::{Engine, blocking},
+    error::EngineError,
+};
+
+/// What the practice district writes when it is ready. Its credentials open nothing but that district.
+#[derive(Deserialize)]
+struct Ready {
+    powerschool: ReadyPowerSchool,
+    hero: ReadyHero,
+    raptor: ReadyRaptor,
+    mail: ReadyMail,
+}
+
+#[derive(Deserialize)]
+struct ReadyPowerSchool {
+    url: String,
+    client_id: String,
+    #[serde(deserialize_with = "secret")]
+    client_secret: SecretString,
+    ca_pem: String,
+}
+
+#[derive(Deserialize)]
+struct ReadyHero {
+    host: String,
+    port: u16,
+    username: String,
+    #[serde(deserialize_with = "secret")]
+    password: SecretString,
+    host_key_sha256: String,
+}
+
+#[derive(Deserialize)]
+struct ReadyRaptor {
+    folder: String,
+}
+
+#[derive(Deserialize)]
+struct ReadyMail {
+    host: String,
+    port: u16,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
+}
+
+/// The code every practice school records a tardy with.
+const PRACTICE_TARDY_CODE: &str = "T";
+
+impl Engine {
+    /// Sets the profile up from a ready file's content. With `pin` the practice host key counts as accepted.
+    pub async fn import_practice(&self, ready: &str, pin: bool) -> Result<(), EngineError> {
+        let ready: Ready = serde_json::from_str(ready).map_err(|_| EngineError::ReadyFile)?;
+        self.put_secret(SecretName::PowerSchoolClientSecret, &ready.powerschool.client_secret).await?;
+        self.put_secret(SecretName::HeroPassword, &ready.hero.password).await?;
+        let mut setup = Setup {
+            powerschool: PowerSchoolSettings {
+                url: ready.powerschool.url,
+                client_id: ready.powerschool.client_id,
+                extra_roots: vec![ready.powerschool.ca_pem],
+                answer_seconds: 10,
+            },
+            hero: HeroSettings {
+                host: ready.hero.host,
+                port: ready.hero.port,
+                username: ready.hero.username,
+                ..HeroSettings::default()
+            },
+            raptor: RaptorSettings {
+                enabled: true,
+                student_tardy: true,
+                folder: ready.raptor.folder,
+                notify: vec!["office@practice.example".to_owned()],
+            },
+            mail: MailSettings {
+                host: ready.mail.host,
+                port: ready.mail.port,
+                security: MailSecurity::None,
+                from: "rosterbridge@practice.example".to_owned(),
+                to: vec!["office@practice.example".to_owned()],
+                ..MailSettings::default()
+            },
+            mappings: Mappings::default(),
+            jobs: Job::ALL.into_iter().map(|job| JobSettings { job, enabled: true }).collect(),
+            ..Setup::default()
+        };
+        setup.mappings = self.practice_mappings(&setup).await?;
+        if pin {
+            let address = hero_address(&setup)?;
+            let key = PinnedHostKey {
+                host: address.host,
+                port: address.port,
+                algorithm: "ssh-ed25519".to_owned(),
+                sha256: ready.hero.host_key_sha256,
+                accepted_at: Utc::now(),
+                accepted_by: "practice district".to_owned(),
+            };
+            self.ledger(move |ledger| ledger.pin_host_key(&key)).await?;
+        }
+        let url = setup.powerschool.url.clone();
+        self.save_setup(setup).await?;
+        self.mark_practice(&url).await
+    }
+
+    /// Maps every building to the school most like it, and every tardy code to the tardy code.
+    async fn practice_mappings(&self, setup: &Setup) -> Result<Mappings, EngineError> {
+        let roster = self.pull(setup, true, &CancellationToken::new(), &|_, _| ()).await?;
+        let (schools, methods) =
+            blocking(move || Ok((roster.schools()?, choices::school_methods(&roster)?))).await?;
+        let folder = Path::new(&setup.raptor.folder);
+        let buildings = choices::buildings_in(folder)?
+            .into_iter()
+            .map(|building| {
+                let school = mapping::suggest_school(&building, &schools).map(|school| school.number);
+                let method = school.and_then(|school| methods.get(&school).copied());
+                BuildingMapping { building, school, method, enabled: true }
+            })
+            .collect();
+        let tardy_codes = choices::reasons_in(folder)?
+            .into_iter()
+            .map(|reason| TardyMapping { reason, code: PRACTICE_TARDY_CODE.to_owned(), active: true })
+            .collect();
+        Ok(Mappings { buildings, tardy_codes, replaceable_codes: BTreeSet::new() })
+    }
+}

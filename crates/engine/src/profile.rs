@@ -1,0 +1,116 @@
+//! Where a profile lives, who it is, and the lock that makes sure only one engine works on it.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::EngineError;
+
+/// The folder of one profile: `HOME/profiles/NAME/`.
+#[derive(Clone, Debug)]
+pub struct ProfileFolder {
+    name: String,
+    path: PathBuf,
+}
+
+impl ProfileFolder {
+    /// Names the folder; creates nothing. A profile's name is 1 to 40 letters, digits, `-` or `_`.
+    pub fn new(home: &Path, name: &str) -> Result<Self, EngineError> {
+        let fits = (1..=40).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if !fits {
+            return Err(EngineError::ProfileName(name.to_owned()));
+        }
+        Ok(Self { name: name.to_owned(), path: home.join("profiles").join(name) })
+    }
+
+    /// The profile's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The ledger's file.
+    pub fn ledger(&self) -> PathBuf {
+        self.path.join("ledger.db")
+    }
+
+    /// Creates the folder, open to its owner only.
+    fn create(&self) -> Result<(), EngineError> {
+        fs::create_dir_all(&self.path).map_err(|source| EngineError::io("create", &self.path, source))?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
+                .map_err(|source| EngineError::io("protect", &self.path, source))?;
+        }
+        Ok(())
+    }
+
+    /// The profile's lasting identity, under which its secrets are kept; made on first use.
+    pub(crate) fn identity(&self) -> Result<Uuid, EngineError> {
+        #[derive(Serialize, Deserialize)]
+        struct Identity {
+            id: Uuid,
+        }
+
+        self.create()?;
+        let path = self.path.join("profile.json");
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice::<Identity>(&text)
+                .map(|identity| identity.id)
+                .map_err(|_| EngineError::ProfileDamaged(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let id = Uuid::new_v4();
+                let mut file = tempfile::NamedTempFile::new_in(&self.path)
+                    .map_err(|source| EngineError::io("write", &path, source))?;
+                serde_json::to_writer(&mut file, &Identity { id })
+                    .map_err(|error| EngineError::io("write", &path, error.into()))?;
+                file.as_file().sync_all().map_err(|source| EngineError::io("write", &path, source))?;
+                file.persist(&path).map_err(|error| EngineError::io("write", &path, error.error))?;
+                Ok(id)
+            }
+            Err(source) => Err(EngineError::io("read", &path, source)),
+        }
+    }
+}
+
+/// Held by the one process that works on a profile. The operating system lets go of it when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub struct ProfileLock {
+    _file: File,
+}
+
+impl ProfileLock {
+    /// Takes the lock, or returns `None` when another process has it.
+    pub fn take(folder: &ProfileFolder) -> Result<Option<Self>, EngineError> {
+        folder.create()?;
+        let path = folder.path.join("engine.lock");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|source| EngineError::io("open", &path, source))?;
+        match file.try_lock() {
+            Ok(()) => {
+                // For a person who looks; nothing reads it.
+                let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+                Ok(Some(Self { _file: file }))
+            }
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(EngineError::io("lock", &path, source)),
+        }
+    }
+}

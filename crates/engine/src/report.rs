@@ -1,0 +1,351 @@
+//! What the engine tells about its work: progress while it runs, and reports when it is done. Serialisable, since
+//! every process of a profile sees them; counts and ids only, no student's name.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rosterbridge_domain::{
+    held::HoldReason,
+    integration::IntegrationStatus,
+    job::{FileReceipt, Job, Outcome, RowCounts},
+};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Why something failed: a stable code, what happened, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Cause {
+    /// Stable, e.g. `powerschool.bad_credentials`.
+    pub code: String,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// What the person can do.
+    pub remedy: String,
+}
+
+/// The part of a run that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Reading the roster from PowerSchool.
+    Pull,
+    /// Working out what a job would do.
+    Plan,
+    /// Sending a file.
+    Upload,
+    /// Fetching or reading a file.
+    Download,
+    /// Writing attendance to PowerSchool.
+    Attendance,
+}
+
+/// One step of progress. `total` is absent while it is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Progress {
+    /// The run's id.
+    pub run: String,
+    /// The job, or none during the roster pull.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
+    /// What is under way.
+    pub phase: Phase,
+    /// A short name of the thing worked on, e.g. `students` or `STUDENT.TXT`.
+    pub subject: String,
+    /// Rows done.
+    pub done: u64,
+    /// Rows to do.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+}
+
+/// One job of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct JobReport {
+    /// Which.
+    pub job: Job,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its rows.
+    pub rows: RowCounts,
+    /// Rows held or rejected for the first time by this run.
+    pub newly_held: u64,
+    /// Its files.
+    pub files: Vec<FileReceipt>,
+    /// Why it failed.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Things worth knowing that did not stop it, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// A whole run: what `sync` answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SyncReport {
+    /// The run's id.
+    pub run: String,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its jobs in running order.
+    pub jobs: Vec<JobReport>,
+    /// Why it failed as a whole.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// Seconds by phase, for the bench and the curious.
+    pub seconds: Vec<PhaseSeconds>,
+}
+
+/// Time spent in one phase of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PhaseSeconds {
+    /// `pull`, or a job's name.
+    pub phase: String,
+    /// Milliseconds.
+    pub millis: u64,
+}
+
+/// A run in the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RunView {
+    /// The run's id.
+    pub run: String,
+    /// When it started.
+    #[ts(type = "string")]
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    #[ts(type = "string | null")]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its jobs.
+    pub jobs: Vec<JobReport>,
+    /// Why it failed.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// A row kept for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HeldView {
+    /// The ledger's id.
+    pub id: i64,
+    /// `hero` or `raptor`.
+    pub source: String,
+    /// The file it came in.
+    pub file: String,
+    /// Its line there, from 1.
+    pub line: u64,
+    /// Why: the stable code.
+    pub code: String,
+    /// Why and what to do, in sentences.
+    pub message: String,
+    /// What exactly, e.g. the unknown code.
+    pub detail: String,
+    /// The row as it came.
+    pub raw: String,
+    /// When it was first held.
+    #[ts(type = "string")]
+    pub first_seen: DateTime<Utc>,
+}
+
+/// The rows kept for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HeldPage {
+    /// How many there are in all.
+    pub total: u64,
+    /// How many by reason, most first.
+    pub by_reason: Vec<(HoldReason, u64)>,
+    /// This page's rows.
+    pub rows: Vec<HeldView>,
+}
+
+/// How one stage of a connection test ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum StageResult {
+    /// It is right.
+    Passed,
+    /// It is not, and the stages after it are skipped.
+    Failed(Cause),
+    /// An earlier stage failed, or it needs a network that is not there.
+    Skipped,
+}
+
+/// One stage of a connection test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct StageReport {
+    /// What was tested, e.g. `Host key`.
+    pub name: String,
+    /// How it ended.
+    pub result: StageResult,
+    /// What was found, in plain words.
+    pub detail: String,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// A connection test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TestReport {
+    /// Whether every stage passed.
+    pub passed: bool,
+    /// The stages in order.
+    pub stages: Vec<StageReport>,
+}
+
+/// The host key a server presented.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HostKeyView {
+    /// e.g. `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:…` as `ssh-keygen -lf` prints it.
+    pub sha256: String,
+    /// The MD5 fingerprint, for old documents.
+    pub md5: String,
+    /// Whether this very key is pinned.
+    pub accepted: bool,
+    /// The pinned fingerprint when it is another one: a full stop.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned_instead: Option<String>,
+}
+
+/// The connection test of Hero's SFTP server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HeroTest {
+    /// Its stages.
+    pub report: TestReport,
+    /// The presented host key, once one was seen.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<HostKeyView>,
+}
+
+/// Whether a secret is in the keychain. Its value never leaves the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SecretState {
+    /// e.g. `hero.password`.
+    pub name: String,
+    /// Whether it is set.
+    pub set: bool,
+}
+
+/// A school to choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SchoolChoice {
+    /// SCHOOLS.SCHOOL_NUMBER.
+    pub number: i64,
+    /// SCHOOLS.NAME.
+    pub name: String,
+}
+
+/// A Raptor building found in the exchange folder, with a suggestion a person confirms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BuildingChoice {
+    /// The name as Raptor writes it.
+    pub building: String,
+    /// The school most likely meant.
+    pub suggested_school: Option<i64>,
+}
+
+/// An attendance code to choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct CodeChoice {
+    /// ATTENDANCE_CODE.ATT_CODE; `null` is PowerSchool's blank code, which a tardy can't be mapped to.
+    pub code: Option<String>,
+    /// Its description.
+    pub description: String,
+    /// `Present` or `Absent`.
+    pub presence: String,
+    /// In how many of the schools it exists this year.
+    pub schools: u32,
+}
+
+/// Everything there is to choose from in the mapping steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Choices {
+    /// PowerSchool's schools.
+    pub schools: Vec<SchoolChoice>,
+    /// Raptor's buildings.
+    pub buildings: Vec<BuildingChoice>,
+    /// Raptor's student reasons.
+    pub reasons: Vec<String>,
+    /// The schools' attendance codes of this year.
+    pub codes: Vec<CodeChoice>,
+}
+
+/// The state of a profile, in two seconds' reading.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct StatusView {
+    /// The profile's name.
+    pub profile: String,
+    /// Whether this is the practice district.
+    pub practice: bool,
+    /// The server's name from the configured URL; empty before set-up.
+    pub server: String,
+    /// Whether scheduled runs are paused (an imported profile starts so).
+    pub paused: bool,
+    /// The run under way.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<String>,
+    /// The Raptor integration.
+    pub raptor_status: IntegrationStatus,
+    /// 'Today' as the exchange sees it: the practice date on the practice district.
+    #[ts(type = "string | null")]
+    pub today: Option<NaiveDate>,
+    /// Every job with its last report.
+    pub jobs: Vec<JobView>,
+    /// Held rows waiting for a person.
+    pub held: u64,
+    /// Students in the last roster pull.
+    pub students: u64,
+    /// When the roster was last pulled.
+    #[ts(type = "string | null")]
+    pub roster_pulled_at: Option<DateTime<Utc>>,
+}
+
+/// One exchange on the Home screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct JobView {
+    /// Which.
+    pub job: Job,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Its last real run.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<JobReport>,
+    /// When that ended.
+    #[ts(type = "string | null")]
+    pub last_at: Option<DateTime<Utc>>,
+}
+
+/// What happens while a request is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub enum Event {
+    /// A run started.
+    RunStarted {
+        /// Its id.
+        run: String,
+        /// Its jobs.
+        jobs: Vec<Job>,
+        /// Whether nothing will be written.
+        dry_run: bool,
+    },
+    /// It went on.
+    Progress(Progress),
+    /// One of its jobs ended.
+    JobFinished(JobReport),
+    /// It ended.
+    RunFinished(SyncReport),
+    /// A stage of a connection test ended.
+    Stage(StageReport),
+}

@@ -1,0 +1,497 @@
+//! A run: one roster pull, then each job planned and applied.
+
+use std::{sync::Arc, time::Instant};
+
+use chrono::Utc;
+use rosterbridge_domain::{
+    attendance::{OverwriteRules, Source},
+    integration::{IntegrationEvent, IntegrationStatus},
+    job::{FileReceipt, Job, Outcome, RowCounts},
+    settings::Setup,
+};
+use rosterbridge_sftp::Session;
+use rosterbridge_store::{
+    Roster,
+    ledger::{DecisionOutcome, JobResult, RunId, Trigger},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    attendance::{AttendancePlan, Delivered, PlannedInput, SourceRow, Writing},
+    connections::answer_time,
+    engine::{Engine, blocking},
+    error::EngineError,
+    hero,
+    pull::Server,
+    raptor,
+    report::{Cause, Event, JobReport, Phase, PhaseSeconds, Progress, SyncReport},
+};
+
+/// Told what happens during a run.
+pub type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Everything a run has at hand.
+struct Run<'a> {
+    engine: &'a Engine,
+    id: RunId,
+    dry: bool,
+    setup: Setup,
+    server: Server,
+    roster: Arc<Roster>,
+    /// The connection to Hero, opened by the first job that needs it.
+    hero: Option<Arc<Session>>,
+    cancel: CancellationToken,
+    on_event: OnEvent,
+}
+
+/// A job that did what it could.
+#[derive(Default)]
+struct Done {
+    rows: RowCounts,
+    newly_held: u64,
+    files: Vec<FileReceipt>,
+    notes: Vec<String>,
+    /// What kept it from doing all.
+    cause: Option<Cause>,
+}
+
+impl Engine {
+    /// Runs jobs now: the named ones, or all that are enabled. A dry run plans and shows, and writes nothing.
+    pub async fn sync(
+        self: &Arc<Self>,
+        jobs: Vec<Job>,
+        dry_run: bool,
+        on_event: OnEvent,
+    ) -> Result<SyncReport, EngineError> {
+        let setup = self.setup().await?;
+        let mut jobs = if jobs.is_empty() {
+            Job::ALL.into_iter().filter(|job| setup.job_enabled(*job)).collect()
+        } else {
+            jobs
+        };
+        jobs.sort_unstable();
+        jobs.dedup();
+        if jobs.is_empty() {
+            return Err(EngineError::NotSetUp("No exchange is switched on, and the set-up is"));
+        }
+        let now = Utc::now();
+        let id = RunId::new(now);
+        let under_way = self.begin(&id.to_string())?;
+        let trigger = if dry_run { Trigger::DryRun } else { Trigger::Manual };
+        let planned = jobs.clone();
+        self.ledger(move |ledger| ledger.start_run(id, trigger, &planned, now)).await?;
+        on_event(Event::RunStarted { run: id.to_string(), jobs: jobs.clone(), dry_run });
+
+        let mut report = SyncReport {
+            run: id.to_string(),
+            dry_run,
+            outcome: Outcome::Failed,
+            jobs: Vec::new(),
+            cause: None,
+            seconds: Vec::new(),
+        };
+        match self.prepare(id, dry_run, setup, under_way.cancel.clone(), &on_event, &mut report).await {
+            Ok(mut run) => {
+                for job in jobs {
+                    let started = Instant::now();
+                    self.ledger(move |ledger| ledger.start_job(id, job, Utc::now())).await?;
+                    let done = run.job(job).await;
+                    report.seconds.push(seconds(job.as_str(), started));
+                    let finished = job_report(job, done);
+                    let result = job_result(&finished);
+                    self.ledger(move |ledger| ledger.finish_job(id, job, &result, Utc::now())).await?;
+                    on_event(Event::JobFinished(finished.clone()));
+                    report.jobs.push(finished);
+                }
+                run.close().await;
+            }
+            Err(error) => {
+                report.cause = Some(error.cause());
+                report.jobs = jobs.into_iter().map(skipped).collect();
+            }
+        }
+        report.outcome = outcome(&report);
+        let (outcome, cause) = (report.outcome, report.cause.clone().map(Into::into));
+        self.ledger(move |ledger| ledger.finish_run(id, outcome, cause.as_ref(), Utc::now())).await?;
+        drop(under_way);
+        on_event(Event::RunFinished(report.clone()));
+        Ok(report)
+    }
+
+    /// Meets PowerSchool and pulls the roster.
+    async fn prepare<'a>(
+        &'a self,
+        id: RunId,
+        dry: bool,
+        setup: Setup,
+        cancel: CancellationToken,
+        on_event: &OnEvent,
+        report: &mut SyncReport,
+    ) -> Result<Run<'a>, EngineError> {
+        let started = Instant::now();
+        let practice = self.is_practice().await?;
+        let progress = |subject: &'static str, done: u64| {
+            on_event(Event::Progress(Progress {
+                run: id.to_string(),
+                job: None,
+                phase: Phase::Pull,
+                subject: subject.to_owned(),
+                done,
+                total: None,
+            }));
+        };
+        let server =
+            cancel.run_until_cancelled(self.meet(&setup, practice)).await.ok_or(EngineError::Cancelled)??;
+        let roster = self.pull_from(&server, &cancel, &progress).await?;
+        report.seconds.push(seconds("pull", started));
+        Ok(Run {
+            engine: self,
+            id,
+            dry,
+            setup,
+            server,
+            roster,
+            hero: None,
+            cancel,
+            on_event: Arc::clone(on_event),
+        })
+    }
+}
+
+impl Run<'_> {
+    async fn job(&mut self, job: Job) -> Result<Done, EngineError> {
+        if self.cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        match job {
+            Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job).await,
+            Job::HeroAttendance => self.hero_attendance().await,
+            Job::RaptorRoster => {
+                let done = self.raptor_roster().await;
+                if !self.dry {
+                    self.follow_raptor(done.is_ok()).await?;
+                }
+                done
+            }
+            Job::RaptorTardies => self.raptor_tardies().await,
+        }
+    }
+
+    fn progress(&self, job: Job, phase: Phase, subject: &str, done: u64, total: Option<u64>) {
+        (self.on_event)(Event::Progress(Progress {
+            run: self.id.to_string(),
+            job: Some(job),
+            phase,
+            subject: subject.to_owned(),
+            done,
+            total,
+        }));
+    }
+
+    /// The connection to Hero.
+    async fn hero(&mut self) -> Result<Arc<Session>, EngineError> {
+        if let Some(session) = &self.hero {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(self.engine.hero(&self.setup, &self.cancel).await?);
+        Ok(Arc::clone(self.hero.insert(session)))
+    }
+
+    async fn close(self) {
+        if let Some(session) = self.hero.and_then(Arc::into_inner) {
+            // Everything is done; a server that dislikes goodbyes changes nothing.
+            if let Err(error) = session.close().await {
+                tracing::debug!(%error, "Hero's server did not say goodbye");
+            }
+        }
+    }
+
+    async fn export(&mut self, job: Job) -> Result<Done, EngineError> {
+        self.progress(job, Phase::Plan, "rows", 0, None);
+        let plan = self.engine.plan_export(job, &self.setup, &self.roster).await?;
+        let rows = plan.receipt.rows;
+        if !self.dry {
+            let name = plan.receipt.name.clone();
+            self.progress(job, Phase::Upload, &name, 0, Some(rows));
+            let session = self.hero().await?;
+            self.engine.apply_export(&plan, &self.setup, &self.roster, &session, self.id).await?;
+            self.progress(job, Phase::Upload, &name, rows, Some(rows));
+        }
+        Ok(Done {
+            rows: RowCounts { read: rows, written: rows, ..RowCounts::default() },
+            files: vec![plan.receipt],
+            notes: plan.notes,
+            ..Done::default()
+        })
+    }
+
+    async fn hero_attendance(&mut self) -> Result<Done, EngineError> {
+        let job = Job::HeroAttendance;
+        let settled = self.settle(job).await?;
+        self.progress(job, Phase::Download, &self.setup.hero.attendance_file.clone(), 0, None);
+        let session = self.hero().await?;
+        let fetched =
+            self.engine.fetch_attendance(&self.setup, &self.roster, self.server.zone, &session).await?;
+        let Some((input, rows)) = fetched else {
+            if self.dry {
+                let note =
+                    format!("{} is not there yet: nothing to import.", self.setup.hero.attendance_file);
+                return Ok(Done { notes: vec![note], ..Done::default() });
+            }
+            return Err(EngineError::ExportMissing(self.setup.hero.attendance_file.clone()));
+        };
+        self.progress(job, Phase::Plan, "rows", rows.len() as u64, None);
+        let plan = self.plan_attendance(hero::SOURCE, vec![input], rows).await?;
+        let (done, _) = self.apply_attendance(job, plan, settled).await?;
+        Ok(done)
+    }
+
+    async fn raptor_roster(&mut self) -> Result<Done, EngineError> {
+        self.progress(Job::RaptorRoster, Phase::Plan, "buildings", 0, None);
+        let plan = self.engine.plan_rosters(&self.setup, &self.roster).await?;
+        if !self.dry {
+            self.engine.apply_rosters(&plan, &self.setup, &self.roster, self.id).await?;
+        }
+        let rows = plan.files.iter().map(|file| file.rows).sum();
+        Ok(Done {
+            rows: RowCounts { read: rows, written: rows, ..RowCounts::default() },
+            files: plan.files,
+            ..Done::default()
+        })
+    }
+
+    /// Moves the Raptor integration's status with the outcome of a full synchronisation. A run a person asked for
+    /// counts as the window being open.
+    async fn follow_raptor(&self, succeeded: bool) -> Result<(), EngineError> {
+        if self.engine.raptor_status().await? == IntegrationStatus::PendingInitialization {
+            self.engine.raptor_event(IntegrationEvent::WindowOpened).await?;
+        }
+        let event = if succeeded { IntegrationEvent::SyncSucceeded } else { IntegrationEvent::SyncFailed };
+        self.engine.raptor_event(event).await
+    }
+
+    async fn raptor_tardies(&mut self) -> Result<Done, EngineError> {
+        let job = Job::RaptorTardies;
+        let status = self.engine.raptor_status().await?;
+        if !status.takes_tardies() && !self.dry {
+            return Err(EngineError::RaptorNotInitialized(status));
+        }
+        let settled = self.settle(job).await?;
+        self.progress(job, Phase::Download, "tardy files", 0, None);
+        let dropped = self.engine.read_tardies(&self.setup, &self.roster, self.server.zone).await?;
+        let paths = dropped.paths;
+        self.progress(job, Phase::Plan, "rows", dropped.rows.len() as u64, None);
+        let plan = self.plan_attendance(raptor::SOURCE, dropped.inputs, dropped.rows).await?;
+        let (mut done, decided) = self.apply_attendance(job, plan, settled).await?;
+        if !self.dry {
+            let finished: Vec<_> = paths
+                .into_iter()
+                .zip(decided)
+                .filter_map(|(path, decided)| decided.then_some(path))
+                .collect();
+            blocking(move || finished.iter().try_for_each(|path| raptor::set_aside(path))).await?;
+        }
+        for (name, cause) in dropped.refused {
+            done.notes.push(format!("{name} was left where it is: {} [{}]", cause.message, cause.code));
+            done.cause.get_or_insert(cause);
+        }
+        Ok(done)
+    }
+
+    /// Decides every row of a source's files, unless a person stops it.
+    async fn plan_attendance(
+        &self,
+        source: Source,
+        inputs: Vec<PlannedInput>,
+        rows: Vec<SourceRow>,
+    ) -> Result<AttendancePlan, EngineError> {
+        let (client, rules) = (&self.server.client, self.rules(source));
+        let planning = self.engine.plan_attendance(client, &self.roster, source, inputs, rows, rules);
+        self.cancel.run_until_cancelled(planning).await.ok_or(EngineError::Cancelled)?
+    }
+
+    /// Who may overwrite what, for rows of a source.
+    fn rules(&self, source: Source) -> OverwriteRules<'_> {
+        OverwriteRules {
+            update_existing: match source {
+                Source::Hero => self.setup.hero.update_existing,
+                Source::Raptor => true,
+            },
+            replaceable: &self.setup.mappings.replaceable_codes,
+        }
+    }
+
+    /// Finishes what an earlier run of either source left open, so that planning sees PowerSchool as it is.
+    async fn settle(&self, job: Job) -> Result<Delivered, EngineError> {
+        let mut settled = Delivered::default();
+        if !self.dry {
+            for source in [Source::Hero, Source::Raptor] {
+                let delivered = self.deliver(job, source, None, None).await?;
+                settled.written += delivered.written;
+                settled.held += delivered.held;
+                settled.newly_held += delivered.newly_held;
+            }
+        }
+        Ok(settled)
+    }
+
+    async fn deliver(
+        &self,
+        job: Job,
+        source: Source,
+        judged: Option<RunId>,
+        total: Option<u64>,
+    ) -> Result<Delivered, EngineError> {
+        let on_written = |written: u64| self.progress(job, Phase::Attendance, "attendance", written, total);
+        let writing = Writing {
+            client: &self.server.client,
+            roster: &self.roster,
+            source,
+            rules: self.rules(source),
+            answer_time: answer_time(&self.setup),
+            cancel: &self.cancel,
+            on_written: &on_written,
+        };
+        self.engine.deliver(&writing, judged).await
+    }
+
+    /// Records the decisions of a plan, then writes what is to be written. Tells for each file whether every row
+    /// of it is decided for good.
+    async fn apply_attendance(
+        &self,
+        job: Job,
+        plan: AttendancePlan,
+        settled: Delivered,
+    ) -> Result<(Done, Vec<bool>), EngineError> {
+        let source = plan.source;
+        let mut done = Done::default();
+        let mut decided = Vec::new();
+        let mut to_write = 0;
+        for input in plan.inputs {
+            let rows = input.rows;
+            let mut counts = RowCounts { read: rows, ..RowCounts::default() };
+            for decision in &input.decisions {
+                match decision.outcome {
+                    DecisionOutcome::Write(_) => counts.written += 1,
+                    DecisionOutcome::NoOp { .. } => counts.noop += 1,
+                    DecisionOutcome::Hold { .. } => counts.held += 1,
+                    DecisionOutcome::Reject { .. } => counts.rejected += 1,
+                }
+            }
+            decided.push(counts.held == 0);
+            done.files.push(FileReceipt {
+                name: input.name.clone(),
+                rows,
+                bytes: input.bytes,
+                sha256: input.sha256,
+            });
+            if !self.dry {
+                let (run, name, decisions) = (self.id, input.name, input.decisions);
+                let recorded = self
+                    .engine
+                    .ledger(move |ledger| ledger.record_decisions(run, source, &name, &decisions, Utc::now()))
+                    .await?;
+                done.newly_held += recorded.newly_held + recorded.newly_rejected;
+                counts.held = recorded.held;
+                counts.noop = recorded.noop;
+                counts.rejected = recorded.rejected;
+            }
+            to_write += counts.written;
+            add(&mut done.rows, counts);
+        }
+        if self.dry {
+            return Ok((done, decided));
+        }
+        done.rows.written = settled.written;
+        done.rows.held += settled.held;
+        done.newly_held += settled.newly_held;
+        self.progress(job, Phase::Attendance, "attendance", 0, Some(to_write));
+        let delivered = self.deliver(job, source, Some(self.id), Some(to_write)).await?;
+        done.rows.written += delivered.written;
+        done.rows.held += delivered.held;
+        done.newly_held += delivered.newly_held;
+        if delivered.held > 0 {
+            // A refused row waits in its file until it is decided.
+            decided.fill(false);
+        }
+        Ok((done, decided))
+    }
+}
+
+fn add(sum: &mut RowCounts, counts: RowCounts) {
+    sum.read += counts.read;
+    sum.written += counts.written;
+    sum.noop += counts.noop;
+    sum.held += counts.held;
+    sum.rejected += counts.rejected;
+}
+
+fn job_report(job: Job, done: Result<Done, EngineError>) -> JobReport {
+    match done {
+        Ok(done) => JobReport {
+            job,
+            outcome: match &done {
+                Done { cause: Some(_), .. } => Outcome::Failed,
+                Done { rows, .. } if rows.held > 0 || rows.rejected > 0 => Outcome::SucceededWithHeldRows,
+                _ => Outcome::Succeeded,
+            },
+            rows: done.rows,
+            newly_held: done.newly_held,
+            files: done.files,
+            cause: done.cause,
+            notes: done.notes,
+        },
+        Err(error) => JobReport {
+            outcome: if matches!(error, EngineError::Cancelled) {
+                Outcome::Cancelled
+            } else {
+                Outcome::Failed
+            },
+            cause: Some(error.cause()),
+            ..skipped(job)
+        },
+    }
+}
+
+fn skipped(job: Job) -> JobReport {
+    JobReport {
+        job,
+        outcome: Outcome::Skipped,
+        rows: RowCounts::default(),
+        newly_held: 0,
+        files: Vec::new(),
+        cause: None,
+        notes: Vec::new(),
+    }
+}
+
+fn job_result(report: &JobReport) -> JobResult {
+    JobResult {
+        outcome: report.outcome,
+        rows: report.rows,
+        newly_held: report.newly_held,
+        files: report.files.clone(),
+        notes: report.notes.clone(),
+        cause: report.cause.clone().map(Into::into),
+    }
+}
+
+/// The worst of what happened.
+fn outcome(report: &SyncReport) -> Outcome {
+    let any = |outcome: Outcome| report.jobs.iter().any(|job| job.outcome == outcome);
+    match &report.cause {
+        Some(cause) if cause.code == EngineError::Cancelled.code() => Outcome::Cancelled,
+        Some(_) => Outcome::Failed,
+        None if any(Outcome::Failed) => Outcome::Failed,
+        None if any(Outcome::Cancelled) => Outcome::Cancelled,
+        None if any(Outcome::SucceededWithHeldRows) => Outcome::SucceededWithHeldRows,
+        None => Outcome::Succeeded,
+    }
+}
+
+fn seconds(phase: &str, since: Instant) -> PhaseSeconds {
+    PhaseSeconds {
+        phase: phase.to_owned(),
+        millis: u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}

@@ -1,0 +1,119 @@
+//! The state of a profile, its history, and the rows it keeps for a person.
+
+use rosterbridge_domain::job::Job;
+use rosterbridge_powerschool::ServerUrl;
+use rosterbridge_store::ledger::{Cause as StoredCause, HeldState, JobRun, Run, Trigger};
+
+use crate::{
+    engine::Engine,
+    error::EngineError,
+    report::{Cause, HeldPage, HeldView, JobReport, JobView, RunView, StatusView},
+};
+
+impl From<StoredCause> for Cause {
+    fn from(cause: StoredCause) -> Self {
+        Self { code: cause.code, message: cause.message, remedy: cause.remedy }
+    }
+}
+
+impl From<Cause> for StoredCause {
+    fn from(cause: Cause) -> Self {
+        Self { code: cause.code, message: cause.message, remedy: cause.remedy }
+    }
+}
+
+impl From<JobRun> for JobReport {
+    fn from(run: JobRun) -> Self {
+        Self {
+            job: run.job,
+            outcome: run.result.outcome,
+            rows: run.result.rows,
+            newly_held: run.result.newly_held,
+            files: run.result.files,
+            cause: run.result.cause.map(Cause::from),
+            notes: run.result.notes,
+        }
+    }
+}
+
+impl From<Run> for RunView {
+    fn from(run: Run) -> Self {
+        Self {
+            run: run.id.to_string(),
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            dry_run: run.trigger == Trigger::DryRun,
+            outcome: run.outcome,
+            jobs: run.jobs.into_iter().map(JobReport::from).collect(),
+            cause: run.cause.map(Cause::from),
+        }
+    }
+}
+
+impl Engine {
+    /// The state of the profile.
+    pub async fn status(&self) -> Result<StatusView, EngineError> {
+        let setup = self.setup().await?;
+        let roster = self.roster().await?;
+        let last_runs = self
+            .ledger(|ledger| {
+                Job::ALL.into_iter().map(|job| ledger.last_job_run(job)).collect::<Result<Vec<_>, _>>()
+            })
+            .await?;
+        let jobs = Job::ALL
+            .into_iter()
+            .zip(last_runs)
+            .map(|(job, last)| JobView {
+                job,
+                enabled: setup.job_enabled(job),
+                last_at: last.as_ref().and_then(|run| run.finished_at),
+                last: last.map(JobReport::from),
+            })
+            .collect();
+        Ok(StatusView {
+            profile: self.folder.name().to_owned(),
+            practice: self.is_practice().await?,
+            server: ServerUrl::parse(&setup.powerschool.url)
+                .map_or_else(|_| String::new(), |url| url.host().to_owned()),
+            paused: self.is_paused().await?,
+            running: self.running(),
+            raptor_status: self.raptor_status().await?,
+            today: roster.as_ref().map(|roster| roster.meta().today),
+            jobs,
+            held: self.ledger(rosterbridge_store::Ledger::held_count).await?,
+            students: roster.as_ref().map_or(0, |roster| roster.counts().active_students),
+            roster_pulled_at: roster.as_ref().map(|roster| roster.meta().pulled_at),
+        })
+    }
+
+    /// The latest runs, newest first.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<RunView>, EngineError> {
+        Ok(self.ledger(move |ledger| ledger.runs(limit)).await?.into_iter().map(RunView::from).collect())
+    }
+
+    /// Rows kept for a person, those first held first.
+    pub async fn held(&self, limit: u32, offset: u32) -> Result<HeldPage, EngineError> {
+        self.ledger(move |ledger| {
+            Ok(HeldPage {
+                total: ledger.held_count()?,
+                by_reason: ledger.held_by_reason()?,
+                rows: ledger
+                    .held(limit, offset, Some(HeldState::Open))?
+                    .into_iter()
+                    .map(|row| HeldView {
+                        id: row.id.0,
+                        source: row.source.to_string(),
+                        file: row.file,
+                        line: row.line,
+                        code: row.reason.code().to_owned(),
+                        message: row.reason.sentence().to_owned(),
+                        detail: row.detail,
+                        raw: row.raw,
+                        first_seen: row.first_seen,
+                    })
+                    .collect(),
+            })
+        })
+        .await
+    }
+}

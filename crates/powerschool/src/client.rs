@@ -1,0 +1,345 @@
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono_tz::Tz;
+use rosterbridge_domain::{
+    attendance::AttendanceWrite,
+    id::{SchoolDcid, SchoolNumber},
+    roster::{AttendanceRecord, School},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::{
+    attendance::{self, WriteAnswer},
+    error::{AnswerProblem, Error},
+    json,
+    paging::Pull,
+    roster::{Narrowed, PullScope, RosterRow},
+    tables,
+    transport::{Call, Connection, Shared, Transport},
+};
+
+/// A PowerSchool version, such as 23.9.0.0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(Vec<u32>);
+
+impl Version {
+    /// The oldest version the exchange works with: the attendance resources exist since 9.0.
+    pub const OLDEST: (u32, u32) = (9, 0);
+
+    /// Reads digits and dots; what follows them, such as a build's name, is left out.
+    pub fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<u32> = text
+            .trim()
+            .split('.')
+            .map_while(|part| part.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+            .collect();
+        (!parts.is_empty()).then_some(Self(parts))
+    }
+
+    /// Whether this is `major.minor` or newer.
+    pub fn at_least(&self, (major, minor): (u32, u32)) -> bool {
+        let part = |place: usize| self.0.get(place).copied().unwrap_or(0);
+        (part(0), part(1)) >= (major, minor)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, part) in self.0.iter().enumerate() {
+            if place > 0 {
+                f.write_str(".")?;
+            }
+            write!(f, "{part}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How many rows a page may have (PowerSchool: 100 unless raised for the plugin).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimits {
+    /// `school_max_page_size`.
+    pub schools: u32,
+    /// `schema_table_query_max_page_size`.
+    pub table_rows: u32,
+}
+
+impl PageLimits {
+    const DEFAULT: u32 = 100;
+}
+
+/// What a server says about itself to everybody (PowerSchool: `/ws/v1/metadata`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// `powerschool_version`; servers before 9.0 do not tell it.
+    pub version: Option<Version>,
+    /// `district_timezone`, where it names a zone of the tz database.
+    pub district_timezone: Option<Tz>,
+    /// `district_uuid`.
+    pub district_uuid: Option<String>,
+    /// `plugin_id`: known only to a request with a token.
+    pub plugin_id: Option<i64>,
+    /// Page limits.
+    pub page_limits: PageLimits,
+}
+
+/// What was read from one table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulled {
+    /// Distinct rows.
+    pub rows: u64,
+    /// Bytes of the answers' bodies.
+    pub bytes: u64,
+}
+
+/// A client of one PowerSchool server. Clones share connections and token.
+#[derive(Clone, Debug)]
+pub struct Client {
+    transport: Shared,
+    writing: Arc<attendance::Capabilities>,
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent yet.
+    pub fn new(connection: Connection) -> Result<Self, Error> {
+        Ok(Self {
+            transport: Arc::new(Transport::new(connection)?),
+            writing: Arc::new(attendance::Capabilities::default()),
+        })
+    }
+
+    /// The server's date and time, in the server's own zone. Needs no token (PowerSchool: `/ws/v1/time`).
+    pub async fn time(&self) -> Result<NaiveDateTime, Error> {
+        const PATH: &str = "/ws/v1/time";
+        let answer: Value = self.not_found_is_no_powerschool(&Call::get(PATH).open()).await?;
+        time_in(&answer).ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("date and time")))
+    }
+
+    /// What the server says about itself. Needs no token (PowerSchool: `/ws/v1/metadata`).
+    pub async fn metadata(&self) -> Result<Metadata, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default, deserialize_with = "json::container")]
+            metadata: Fields,
+        }
+        #[derive(Default, Deserialize)]
+        struct Fields {
+            #[serde(default, deserialize_with = "json::text")]
+            powerschool_version: Option<String>,
+            #[serde(default, deserialize_with = "json::text")]
+            district_timezone: Option<String>,
+            #[serde(default, deserialize_with = "json::text")]
+            district_uuid: Option<String>,
+            #[serde(default, deserialize_with = "json::number")]
+            plugin_id: Option<i64>,
+            #[serde(default, deserialize_with = "json::number")]
+            school_max_page_size: Option<i64>,
+            #[serde(default, deserialize_with = "json::number")]
+            schema_table_query_max_page_size: Option<i64>,
+        }
+
+        let call = Call::get("/ws/v1/metadata").open();
+        let Answer { metadata } = self.not_found_is_no_powerschool(&call).await?;
+        let limit = |size: Option<i64>| {
+            size.and_then(|size| u32::try_from(size).ok())
+                .filter(|size| *size > 0)
+                .unwrap_or(PageLimits::DEFAULT)
+        };
+        Ok(Metadata {
+            version: metadata.powerschool_version.as_deref().and_then(Version::parse),
+            district_timezone: metadata.district_timezone.and_then(|zone| zone.trim().parse().ok()),
+            district_uuid: metadata.district_uuid,
+            plugin_id: metadata.plugin_id,
+            page_limits: PageLimits {
+                schools: limit(metadata.school_max_page_size),
+                table_rows: limit(metadata.schema_table_query_max_page_size),
+            },
+        })
+    }
+
+    /// Fetches a token unless a lasting one is held. It is renewed by itself afterwards, before it expires and once
+    /// after a 401.
+    pub async fn authenticate(&self) -> Result<(), Error> {
+        self.transport.authenticate().await
+    }
+
+    /// The district's schools without 'Graduated Students', by number. The abbreviation comes from our query and is
+    /// empty where the plugin has none.
+    pub async fn schools(&self) -> Result<Vec<School>, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default, deserialize_with = "json::container")]
+            schools: List,
+        }
+        #[derive(Default, Deserialize)]
+        struct List {
+            #[serde(default, deserialize_with = "json::list")]
+            school: Vec<Listed>,
+        }
+        #[derive(Deserialize)]
+        struct Listed {
+            #[serde(default, deserialize_with = "json::number")]
+            id: Option<i64>,
+            #[serde(default, deserialize_with = "json::number")]
+            school_number: Option<i64>,
+            #[serde(default, deserialize_with = "json::text")]
+            name: Option<String>,
+        }
+
+        const PATH: &str = "/ws/v1/district/school";
+        let count: json::CountAnswer = self.transport.ask(&Call::get(format!("{PATH}/count"))).await?;
+        let count = count.count().ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("count")))?;
+        let page_size = u64::from(self.metadata().await?.page_limits.schools);
+        let mut schools = Vec::new();
+        for page in 1..=count.div_ceil(page_size) {
+            let call = Call::get(PATH).with("page", page).with("pagesize", page_size);
+            let answer: Answer = self.transport.ask(&call).await?;
+            for listed in answer.schools.school {
+                let missing = |field| Error::unexpected(PATH, AnswerProblem::Missing(field));
+                schools.push(School {
+                    dcid: SchoolDcid::new(listed.id.ok_or_else(|| missing("id"))?),
+                    number: SchoolNumber::new(listed.school_number.ok_or_else(|| missing("school_number"))?),
+                    name: listed.name.unwrap_or_default(),
+                    abbreviation: String::new(),
+                });
+            }
+        }
+        let named = match self.collect::<School>(&Narrowed::Years(&PullScope::every_year())).await {
+            // Names and numbers are enough to go on: abbreviations only help to suggest a mapping.
+            Err(Error::NoQueries { .. } | Error::NoAccess { .. }) => Vec::new(),
+            other => other?,
+        };
+        for school in &mut schools {
+            if let Some(row) = named.iter().find(|row| row.number == school.number) {
+                school.abbreviation.clone_from(&row.abbreviation);
+            }
+        }
+        schools.retain(|school| school.number != SchoolNumber::GRADUATED);
+        schools.sort_by_key(|school| school.number);
+        Ok(schools)
+    }
+
+    /// Whether the installed plugin has our named queries, judged by the first of them.
+    pub async fn queries_available(&self) -> Result<bool, Error> {
+        let every_year = PullScope::every_year();
+        let query = self.pull_of::<School>(Narrowed::Years(&every_year));
+        match query.count().await {
+            Ok(_) => Ok(true),
+            Err(Error::NoQueries { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Reads one table in the order of its unique key, in batches of up to 1,000 rows. Rows counted before and after
+    /// must agree with the distinct ones read; otherwise it is [`Error::ChangedWhileReading`], and what `sink` got
+    /// is not to be used. Without our queries the table is read page by page.
+    pub async fn pull<R: RosterRow>(
+        &self,
+        scope: &PullScope,
+        sink: mpsc::Sender<Vec<R>>,
+    ) -> Result<Pulled, Error> {
+        self.pull_of::<R>(Narrowed::Years(scope)).run(&sink).await
+    }
+
+    /// The attendance PowerSchool holds for one school on one day, of all modes and programs. Teachers record
+    /// attendance all morning, so a day that changes while it is read is read again, twice at most.
+    pub async fn attendance_on(
+        &self,
+        school: SchoolNumber,
+        date: NaiveDate,
+    ) -> Result<Vec<AttendanceRecord>, Error> {
+        let day = Narrowed::SchoolDay(school, date);
+        for _ in 0..2 {
+            match self.collect(&day).await {
+                Err(Error::ChangedWhileReading { .. }) => {}
+                other => return other,
+            }
+        }
+        self.collect(&day).await
+    }
+
+    /// Writes attendance; the answers come in the order of `writes`, one for each. Nothing is ever sent twice.
+    ///
+    /// Records of one student and day are sent in their order. After a 400 to several records at once, which says
+    /// nothing about the single ones, those are [`WriteAnswer::Unclear`] and this client sends singly from then on.
+    pub async fn write_attendance(&self, writes: &[AttendanceWrite]) -> Vec<WriteAnswer> {
+        attendance::write(&self.transport, &self.writing, writes).await
+    }
+
+    /// How many active students our query finds: the sample of a connection test.
+    pub(crate) async fn student_count(&self) -> Result<u64, Error> {
+        let call = Call::post(
+            format!("/ws/schema/query/{}/count", tables::STUDENTS.query),
+            Value::Object(serde_json::Map::new()),
+        );
+        let answer: json::CountAnswer = self.transport.ask(&call).await?;
+        answer.count().ok_or_else(|| Error::unexpected(&call.path, AnswerProblem::Missing("count")))
+    }
+
+    fn pull_of<'a, R: RosterRow>(&'a self, narrowed: Narrowed<'a>) -> Pull<'a, R> {
+        Pull::new(self, &self.transport, narrowed)
+    }
+
+    /// All rows of a table that is small once narrowed.
+    async fn collect<R: RosterRow>(&self, narrowed: &Narrowed<'_>) -> Result<Vec<R>, Error> {
+        let (sink, mut batches) = mpsc::channel(4);
+        let pull = self.pull_of::<R>(narrowed.clone());
+        let reading = async move { pull.run(&sink).await };
+        let gathering = async {
+            let mut rows = Vec::new();
+            while let Some(batch) = batches.recv().await {
+                rows.extend(batch);
+            }
+            rows
+        };
+        let (pulled, rows) = tokio::join!(reading, gathering);
+        pulled.map(|_| rows)
+    }
+
+    /// Asks what every PowerSchool answers, so that a 404 means another kind of server.
+    async fn not_found_is_no_powerschool<A: serde::de::DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<A, Error> {
+        self.transport.ask(call).await.map_err(|error| match error {
+            Error::UnexpectedAnswer { problem: AnswerProblem::Status(404), .. } => {
+                Error::NotPowerSchool { host: self.transport.connection().url.host().to_owned() }
+            }
+            other => other,
+        })
+    }
+}
+
+/// Finds a date and time in the answer of `/ws/v1/time`, whose exact shape is not documented: one text with both, or
+/// two texts.
+fn time_in(answer: &Value) -> Option<NaiveDateTime> {
+    fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) => found.push(text.trim()),
+            Value::Object(members) => members.values().for_each(|member| texts(member, found)),
+            Value::Array(elements) => elements.iter().for_each(|element| texts(element, found)),
+            _ => {}
+        }
+    }
+
+    let mut found = Vec::new();
+    texts(answer, &mut found);
+    let whole = |text: &&str| {
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| time.naive_local())
+            .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f"))
+            .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
+            .or_else(|_| {
+                DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").map(|time| time.naive_local())
+            })
+            .ok()
+    };
+    found.iter().find_map(whole).or_else(|| {
+        let date = found.iter().find_map(|text| text.parse::<NaiveDate>().ok())?;
+        let time = found.iter().find_map(|text| text.parse::<chrono::NaiveTime>().ok())?;
+        Some(date.and_time(time))
+    })
+}

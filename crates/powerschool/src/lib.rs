@@ -1,0 +1,27 @@
+//! PowerSchool SIS: the client that reads the roster and writes attendance, and the plugin that allows it to.
+//!
+//! [`Client`] speaks PowerSchool's API over HTTPS and is tolerant of how PowerSchool renders JSON; [`plugin`] builds
+//! the plugin an administrator installs, whose named queries (PowerQueries) the client reads the roster through;
+//! [`test_connection`] says, stage by stage, what is wrong with a connection that does not work.
+
+mod address;
+mod attendance;
+mod client;
+mod error;
+mod json;
+mod paging;
+pub mod plugin;
+mod records;
+mod roster;
+mod staged;
+mod tables;
+mod transport;
+
+pub use address::{ClientId, ClientIdProblem, ServerUrl, UrlProblem};
+pub use attendance::WriteAnswer;
+pub use client::{Client, Metadata, PageLimits, Pulled, Version};
+pub use error::{AnswerProblem, CertificateProblem, Error};
+pub use records::{FieldError, FieldProblem, Fields};
+pub use roster::{PullScope, RosterRow};
+pub use staged::{Outcome, Stage, StageName, TestReport, test_connection};
+pub use transport::{Connection, Timeouts};

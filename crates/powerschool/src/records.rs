@@ -1,0 +1,729 @@
+//! Records out of an answer of any size, as it arrives.
+//!
+//! [`RecordSplitter`] finds the elements of the top-level `record` in chunks of bytes and never holds more than one
+//! record and one chunk; [`Fields`] reads the columns of one of them.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use chrono::NaiveDate;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::error::AnswerProblem;
+
+/// The largest record accepted, in bytes. PowerSchool's rows have a few hundred; an unbounded one would be a way to
+/// exhaust memory.
+const MAX_RECORD: usize = 1 << 20;
+
+/// Where the splitter stands in the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Before the outermost `{`.
+    Start,
+    /// Inside the outermost object, before a key.
+    Key,
+    /// Inside a key of the outermost object.
+    InKey { escaped: bool },
+    /// Behind such a key, before the colon.
+    Colon,
+    /// Before the value of such a key.
+    Value,
+    /// Inside a value that is of no interest. `depth` counts open braces and brackets.
+    Skipping { depth: u32 },
+    /// Inside a string of such a value.
+    SkippingText { depth: u32, escaped: bool },
+    /// Behind a value of the outermost object.
+    AfterValue,
+    /// Inside the list of records, between two of them.
+    Records,
+    /// Inside a record. `alone` when it is not in a list.
+    Record { depth: u32, alone: bool },
+    /// Inside a string of a record.
+    RecordText { depth: u32, alone: bool, escaped: bool },
+    /// Behind the outermost `}`.
+    End,
+}
+
+/// Finds the records of an answer, `{"name":…,"record":[{…},{…}],…}`, in the chunks it arrives in.
+///
+/// PowerSchool leaves `record` out when there are none, or sends `""` or `null`, and sends the bare object when there
+/// is one.
+pub(crate) struct RecordSplitter {
+    place: Place,
+    key: Vec<u8>,
+    /// The part of a record that earlier chunks held.
+    pending: Vec<u8>,
+}
+
+impl RecordSplitter {
+    pub(crate) const fn new() -> Self {
+        Self { place: Place::Start, key: Vec::new(), pending: Vec::new() }
+    }
+
+    /// Takes the next chunk and hands every record completed by it to `on_record`, as the bytes of a JSON object.
+    pub(crate) fn push<E: From<AnswerProblem>>(
+        &mut self,
+        chunk: &[u8],
+        mut on_record: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut record_start = 0;
+        let mut at = 0;
+        while at < chunk.len() {
+            let byte = chunk[at];
+            self.place = match self.place {
+                // By far the most bytes are inside records: these two run ahead to the next byte that matters.
+                Place::Record { depth, alone } => match byte {
+                    b'"' => Place::RecordText { depth, alone, escaped: false },
+                    b'{' | b'[' => Place::Record { depth: depth + 1, alone },
+                    b'}' | b']' if depth > 1 => Place::Record { depth: depth - 1, alone },
+                    b'}' => {
+                        let last = &chunk[record_start..=at];
+                        if self.pending.is_empty() {
+                            on_record(last)?;
+                        } else {
+                            self.pending.extend_from_slice(last);
+                            on_record(&self.pending)?;
+                            self.pending.clear();
+                        }
+                        if alone { Place::AfterValue } else { Place::Records }
+                    }
+                    b']' => return Err(AnswerProblem::NotJson.into()),
+                    _ => self.place,
+                },
+                Place::RecordText { depth, alone, escaped: false } => {
+                    while at < chunk.len() && chunk[at] != b'"' && chunk[at] != b'\\' {
+                        at += 1;
+                    }
+                    match chunk.get(at) {
+                        Some(b'"') => Place::Record { depth, alone },
+                        Some(_) => Place::RecordText { depth, alone, escaped: true },
+                        None => break,
+                    }
+                }
+                Place::RecordText { depth, alone, escaped: true } => {
+                    Place::RecordText { depth, alone, escaped: false }
+                }
+                Place::InKey { escaped: false } if byte == b'"' => Place::Colon,
+                Place::InKey { escaped } => {
+                    if self.key.len() < MAX_RECORD {
+                        self.key.push(byte);
+                    }
+                    Place::InKey { escaped: byte == b'\\' && !escaped }
+                }
+                Place::SkippingText { depth, escaped: true } => Place::SkippingText { depth, escaped: false },
+                Place::SkippingText { depth, escaped: false } => match byte {
+                    b'"' if depth == 0 => Place::AfterValue,
+                    b'"' => Place::Skipping { depth },
+                    b'\\' => Place::SkippingText { depth, escaped: true },
+                    _ => self.place,
+                },
+                Place::Skipping { depth } => match byte {
+                    b'"' => Place::SkippingText { depth, escaped: false },
+                    b'{' | b'[' => Place::Skipping { depth: depth + 1 },
+                    // A bare number, `true` or `null` ends with what follows it.
+                    b',' if depth == 0 => Place::Key,
+                    b'}' if depth == 0 => Place::End,
+                    b'}' | b']' if depth == 1 => Place::AfterValue,
+                    b'}' | b']' if depth > 1 => Place::Skipping { depth: depth - 1 },
+                    b']' => return Err(AnswerProblem::NotJson.into()),
+                    _ => self.place,
+                },
+                _ if byte.is_ascii_whitespace() => self.place,
+                // A byte-order mark is no part of JSON, but some gateways send one.
+                Place::Start if matches!(byte, 0xEF | 0xBB | 0xBF) => Place::Start,
+                Place::Start if byte == b'{' => Place::Key,
+                Place::Key if byte == b'"' => {
+                    self.key.clear();
+                    Place::InKey { escaped: false }
+                }
+                Place::Colon if byte == b':' => Place::Value,
+                Place::Value => {
+                    let is_records = self.key == b"record";
+                    match byte {
+                        b'[' if is_records => Place::Records,
+                        b'{' if is_records => {
+                            record_start = at;
+                            Place::Record { depth: 1, alone: true }
+                        }
+                        b'{' | b'[' => Place::Skipping { depth: 1 },
+                        b'"' => Place::SkippingText { depth: 0, escaped: false },
+                        _ => Place::Skipping { depth: 0 },
+                    }
+                }
+                Place::AfterValue if byte == b',' => Place::Key,
+                Place::Key | Place::AfterValue if byte == b'}' => Place::End,
+                Place::Records if byte == b'{' => {
+                    record_start = at;
+                    Place::Record { depth: 1, alone: false }
+                }
+                Place::Records if byte == b',' => Place::Records,
+                Place::Records if byte == b']' => Place::AfterValue,
+                _ => return Err(AnswerProblem::NotJson.into()),
+            };
+            at += 1;
+        }
+        if matches!(self.place, Place::Record { .. } | Place::RecordText { .. }) {
+            self.pending.extend_from_slice(&chunk[record_start..]);
+            if self.pending.len() > MAX_RECORD {
+                return Err(AnswerProblem::TooLarge.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the answer: it is an error when it stops in the middle.
+    pub(crate) fn finish(&self) -> Result<(), AnswerProblem> {
+        match self.place {
+            Place::End => Ok(()),
+            Place::Start => Err(AnswerProblem::NotJson),
+            _ => Err(AnswerProblem::Incomplete),
+        }
+    }
+}
+
+/// A value of a record, as PowerSchool happens to render it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Cell<'de> {
+    /// Absent or `null`.
+    #[default]
+    Null,
+    /// A JSON number without fraction.
+    Integer(i64),
+    /// A JSON number with a fraction, or beyond 64 bits.
+    Decimal(f64),
+    /// `true` or `false`.
+    Flag(bool),
+    /// Text.
+    Text(Cow<'de, str>),
+    /// An object or a list, where a value belongs.
+    Nested,
+}
+
+struct CellSeed;
+
+impl<'de> DeserializeSeed<'de> for CellSeed {
+    type Value = Cell<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for CellSeed {
+    type Value = Cell<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Cell<'de>, E> {
+        Ok(Cell::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Cell<'de>, E> {
+        Ok(Cell::Flag(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Cell<'de>, E> {
+        Ok(Cell::Integer(value))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "beyond 64 bits it is no id, and text keeps its size only"
+    )]
+    fn visit_u64<E>(self, value: u64) -> Result<Cell<'de>, E> {
+        Ok(i64::try_from(value).map_or(Cell::Decimal(value as f64), Cell::Integer))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Cell<'de>, E> {
+        Ok(Cell::Decimal(value))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Cell<'de>, E> {
+        Ok(Cell::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Cell<'de>, E> {
+        Ok(Cell::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Cell::Nested)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell<'de>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Cell::Nested)
+    }
+}
+
+/// A key of a record, without copying it where JSON allows.
+struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeySeed {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(value.to_owned()))
+    }
+}
+
+/// Fills the cells of the wanted columns from a record: flat, as a flattened PowerQuery sends it, or with the columns
+/// in `tables.TABLE`, as `/ws/schema/table` does.
+struct RecordSeed<'a, 'de> {
+    columns: &'static [&'static str],
+    cells: &'a mut [Cell<'de>],
+    /// How many objects deep the columns may still be.
+    nesting: u8,
+}
+
+impl<'de> DeserializeSeed<'de> for RecordSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
+    /// An empty `tables` may be `""` or `null`.
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        // Columns nearly always arrive in the order they were asked for.
+        let mut expected = 0;
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            // `tables` holds one object per table, and that one the columns.
+            if self.nesting == 2 && key == "tables" || self.nesting == 1 {
+                let inner =
+                    RecordSeed { columns: self.columns, cells: &mut *self.cells, nesting: self.nesting - 1 };
+                map.next_value_seed(inner)?;
+                continue;
+            }
+            let found = match self.columns.get(expected) {
+                Some(column) if *column == key => Some(expected),
+                _ => self.columns.iter().position(|column| column.eq_ignore_ascii_case(&key)),
+            };
+            match found {
+                Some(column) => {
+                    self.cells[column] = map.next_value_seed(CellSeed)?;
+                    expected = column + 1;
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldProblem {
+    /// No value where one is required.
+    #[error("has no value")]
+    Missing,
+    /// Not a whole number.
+    #[error("is not a whole number")]
+    NotANumber,
+    /// Outside what the field can mean.
+    #[error("is out of range")]
+    OutOfRange,
+    /// Not a date.
+    #[error("is not a date")]
+    NotADate,
+    /// Neither yes nor no.
+    #[error("is neither yes nor no")]
+    NotAFlag,
+    /// An object or a list.
+    #[error("is not a single value")]
+    Nested,
+    /// The record as a whole is not JSON.
+    #[error("cannot be read")]
+    NotJson,
+}
+
+/// A field of a record that is not what PowerSchool documents. The value itself is not kept: it may be personal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {problem}")]
+pub struct FieldError {
+    /// The column's name.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: FieldProblem,
+}
+
+/// The columns of one record, read one after the other in the order they are asked for.
+///
+/// Numbers may come as text and text as numbers; an absent column, `null` and `""` are the same.
+pub struct Fields<'a, 'de> {
+    columns: &'static [&'static str],
+    cells: &'a mut [Cell<'de>],
+    next: usize,
+}
+
+impl<'de> Fields<'_, 'de> {
+    /// Reads the JSON object in `record` and hands its columns to `read`.
+    pub(crate) fn of_record<R>(
+        record: &'de [u8],
+        columns: &'static [&'static str],
+        read: impl FnOnce(&mut Fields<'_, 'de>) -> Result<R, FieldError>,
+    ) -> Result<R, FieldError> {
+        const MOST_COLUMNS: usize = 24;
+        let mut cells: [Cell<'de>; MOST_COLUMNS] = [const { Cell::Null }; MOST_COLUMNS];
+        let not_json = || FieldError { field: "record", problem: FieldProblem::NotJson };
+        let cells = cells.get_mut(..columns.len()).ok_or_else(not_json)?;
+        let mut deserializer = serde_json::Deserializer::from_slice(record);
+        RecordSeed { columns, cells: &mut *cells, nesting: 2 }
+            .deserialize(&mut deserializer)
+            .and_then(|()| deserializer.end())
+            .map_err(|_| not_json())?;
+        read(&mut Fields { columns, cells, next: 0 })
+    }
+
+    fn take(&mut self) -> (&'static str, Cell<'de>) {
+        let at = self.next;
+        self.next += 1;
+        match (self.columns.get(at), self.cells.get_mut(at)) {
+            (Some(column), Some(cell)) => (column, std::mem::take(cell)),
+            _ => ("record", Cell::Null),
+        }
+    }
+
+    /// A whole number, if there is one.
+    pub fn optional_integer(&mut self) -> Result<Option<i64>, FieldError> {
+        let (field, cell) = self.take();
+        let problem = match cell {
+            Cell::Null => return Ok(None),
+            Cell::Integer(value) => return Ok(Some(value)),
+            Cell::Text(text) if text.trim().is_empty() => return Ok(None),
+            Cell::Text(text) => match integer_of(text.trim()) {
+                Some(value) => return Ok(Some(value)),
+                None => FieldProblem::NotANumber,
+            },
+            Cell::Decimal(value) => match integer_of(&value.to_string()) {
+                Some(value) => return Ok(Some(value)),
+                None => FieldProblem::NotANumber,
+            },
+            Cell::Flag(_) => FieldProblem::NotANumber,
+            Cell::Nested => FieldProblem::Nested,
+        };
+        Err(FieldError { field, problem })
+    }
+
+    /// A whole number.
+    pub fn integer(&mut self) -> Result<i64, FieldError> {
+        let field = self.upcoming();
+        self.optional_integer()?.ok_or(FieldError { field, problem: FieldProblem::Missing })
+    }
+
+    /// A whole number that 0 stands for 'none' in (PowerSchool fills references that lead nowhere with 0).
+    pub fn reference(&mut self) -> Result<Option<i64>, FieldError> {
+        Ok(self.optional_integer()?.filter(|value| *value != 0))
+    }
+
+    /// Seconds since midnight.
+    pub fn seconds(&mut self) -> Result<u32, FieldError> {
+        let field = self.upcoming();
+        let value = self.integer()?;
+        u32::try_from(value)
+            .ok()
+            .filter(|seconds| *seconds <= 86_400)
+            .ok_or(FieldError { field, problem: FieldProblem::OutOfRange })
+    }
+
+    /// Text, if there is any.
+    pub fn optional_text(&mut self) -> Result<Option<String>, FieldError> {
+        let (field, cell) = self.take();
+        Ok(match cell {
+            Cell::Null => None,
+            Cell::Text(text) if text.is_empty() => None,
+            Cell::Text(text) => Some(text.into_owned()),
+            Cell::Integer(value) => Some(value.to_string()),
+            Cell::Decimal(value) => Some(value.to_string()),
+            Cell::Flag(value) => Some(value.to_string()),
+            Cell::Nested => return Err(FieldError { field, problem: FieldProblem::Nested }),
+        })
+    }
+
+    /// Text; empty when there is none.
+    pub fn text(&mut self) -> Result<String, FieldError> {
+        Ok(self.optional_text()?.unwrap_or_default())
+    }
+
+    /// A date, if there is one.
+    pub fn optional_date(&mut self) -> Result<Option<NaiveDate>, FieldError> {
+        let (field, cell) = self.take();
+        match cell {
+            Cell::Null => Ok(None),
+            Cell::Text(text) if text.trim().is_empty() => Ok(None),
+            Cell::Text(text) => match date_of(text.trim()) {
+                Some(date) => Ok(Some(date)),
+                None => Err(FieldError { field, problem: FieldProblem::NotADate }),
+            },
+            Cell::Nested => Err(FieldError { field, problem: FieldProblem::Nested }),
+            Cell::Integer(_) | Cell::Decimal(_) | Cell::Flag(_) => {
+                Err(FieldError { field, problem: FieldProblem::NotADate })
+            }
+        }
+    }
+
+    /// A date.
+    pub fn date(&mut self) -> Result<NaiveDate, FieldError> {
+        let field = self.upcoming();
+        self.optional_date()?.ok_or(FieldError { field, problem: FieldProblem::Missing })
+    }
+
+    /// Yes or no; no value is no.
+    pub fn flag(&mut self) -> Result<bool, FieldError> {
+        let (field, cell) = self.take();
+        match &cell {
+            Cell::Null | Cell::Integer(0) | Cell::Flag(false) => Ok(false),
+            Cell::Integer(1) | Cell::Flag(true) => Ok(true),
+            Cell::Text(text) => match text.trim() {
+                "" | "0" | "false" | "False" | "N" | "n" => Ok(false),
+                "1" | "true" | "True" | "Y" | "y" => Ok(true),
+                _ => Err(FieldError { field, problem: FieldProblem::NotAFlag }),
+            },
+            Cell::Integer(_) | Cell::Decimal(_) => Err(FieldError { field, problem: FieldProblem::NotAFlag }),
+            Cell::Nested => Err(FieldError { field, problem: FieldProblem::Nested }),
+        }
+    }
+
+    fn upcoming(&self) -> &'static str {
+        self.columns.get(self.next).copied().unwrap_or("record")
+    }
+}
+
+/// A whole number, also where a database writes it as `7.0`.
+fn integer_of(text: &str) -> Option<i64> {
+    let whole = match text.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
+        Some(_) => return None,
+        None => text,
+    };
+    i64::from_str(whole).ok()
+}
+
+/// A date as PowerSchool's API writes it, `YYYY-MM-DD`, also with a time behind it, or as its exports do,
+/// `MM/DD/YYYY`.
+fn date_of(text: &str) -> Option<NaiveDate> {
+    if let Some(date) = text.get(..10)
+        && matches!(text.as_bytes().get(10), None | Some(b'T' | b' '))
+        && let Some((year, rest)) = date.split_once('-')
+        && year.len() == 4
+        && let Some((month, day)) = rest.split_once('-')
+    {
+        return NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+    }
+    NaiveDate::parse_from_str(text, "%m/%d/%Y").ok()
+}
+
+#[cfg(test)]
+#[expect(clippy::redundant_closure_for_method_calls, reason = "a method's lifetimes are not general enough")]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The records of an answer that arrives in pieces of `size` bytes.
+    fn split(answer: &[u8], size: usize) -> Result<Vec<Value>, AnswerProblem> {
+        let mut records = Vec::new();
+        let mut splitter = RecordSplitter::new();
+        for chunk in answer.chunks(size) {
+            splitter.push(chunk, |record| {
+                records.push(serde_json::from_slice(record).map_err(|_| AnswerProblem::NotJson)?);
+                Ok::<(), AnswerProblem>(())
+            })?;
+        }
+        splitter.finish()?;
+        Ok(records)
+    }
+
+    #[rstest]
+    #[case::several(r#"{"name":"x","record":[{"a":1},{"a":2}],"@extensions":""}"#, json!([{"a":1},{"a":2}]))]
+    #[case::a_single_object(r#"{"record":{"a":{"b":[1,{"c":"}"}]}}}"#, json!([{"a":{"b":[1,{"c":"}"}]}}]))]
+    #[case::absent(r#"{"name":"x","@extensions":""}"#, json!([]))]
+    #[case::empty_text(r#"{"record":"","name":"x"}"#, json!([]))]
+    #[case::null(r#"{"record":null}"#, json!([]))]
+    #[case::empty_list(r#"{"record":[ ]}"#, json!([]))]
+    #[case::nothing("{}", json!([]))]
+    #[case::inside_another_member(r#"{"meta":{"record":[{"a":1}]},"record":[{"a":2}]}"#, json!([{"a":2}]))]
+    #[case::quotes_and_brackets_in_text(
+        r#"{"record":[{"a":"\"}]{[\\"},{"a":"\u00e9"}]}"#,
+        json!([{"a":"\"}]{[\\"},{"a":"é"}])
+    )]
+    #[case::bare_members(r#"{"count":12,"more":true,"record":[{"a":1}],"n":-1.5e3}"#, json!([{"a":1}]))]
+    #[case::spaced(" \r\n{ \"record\" : [ {\"a\":1} , {\"a\":2} ] } \n", json!([{"a":1},{"a":2}]))]
+    #[case::byte_order_mark("\u{feff}{\"record\":[{\"a\":1}]}", json!([{"a":1}]))]
+    fn finds_records_in_pieces_of_any_size(#[case] answer: &str, #[case] expected: Value) {
+        for size in 1..=answer.len() {
+            assert_eq!(
+                split(answer.as_bytes(), size).map(Value::Array),
+                Ok(expected.clone()),
+                "pieces of {size}"
+            );
+        }
+    }
+
+    #[rstest]
+    #[case::html("<html></html>", AnswerProblem::NotJson)]
+    #[case::a_list("[]", AnswerProblem::NotJson)]
+    #[case::empty("", AnswerProblem::NotJson)]
+    #[case::text_between_records(r#"{"record":[{"a":1} x]}"#, AnswerProblem::NotJson)]
+    #[case::more_behind_the_end(r#"{"record":[]} {"#, AnswerProblem::NotJson)]
+    #[case::cut_in_a_record(r#"{"record":[{"a":1},{"a"#, AnswerProblem::Incomplete)]
+    #[case::cut_between_records(r#"{"record":[{"a":1}"#, AnswerProblem::Incomplete)]
+    #[case::cut_behind_the_records(r#"{"record":[{"a":1}]"#, AnswerProblem::Incomplete)]
+    fn says_what_is_wrong(#[case] answer: &str, #[case] problem: AnswerProblem) {
+        for size in 1..=answer.len().max(1) {
+            assert_eq!(split(answer.as_bytes(), size), Err(problem.clone()), "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_record_without_end_does_not_fill_the_memory() {
+        let mut splitter = RecordSplitter::new();
+        let endless = vec![b'a'; 64 << 10];
+        let begun = splitter.push(br#"{"record":[{"a":""#, |_| Ok::<(), AnswerProblem>(()));
+        assert_eq!(begun, Ok(()));
+        let refused = (0..64).find_map(|_| splitter.push(&endless, |_| Ok::<(), AnswerProblem>(())).err());
+        assert_eq!(refused, Some(AnswerProblem::TooLarge));
+    }
+
+    const COLUMNS: &[&str] = &["number", "name"];
+
+    fn read<T>(
+        record: &str,
+        read: fn(&mut Fields<'_, '_>) -> Result<T, FieldError>,
+    ) -> Result<T, FieldProblem> {
+        Fields::of_record(record.as_bytes(), COLUMNS, |fields| read(fields)).map_err(|error| error.problem)
+    }
+
+    #[rstest]
+    #[case(r#"{"number":7}"#, Ok(7))]
+    #[case(r#"{"number":"7"}"#, Ok(7))]
+    #[case(r#"{"number":" 007 "}"#, Ok(7))]
+    #[case(r#"{"number":"-7"}"#, Ok(-7))]
+    #[case(r#"{"number":7.0}"#, Ok(7))]
+    #[case(r#"{"number":"7.00"}"#, Ok(7))]
+    #[case(r#"{"NUMBER":"7"}"#, Ok(7))]
+    #[case(r#"{"name":"x","number":"7"}"#, Ok(7))]
+    #[case(r#"{"id":1,"name":"Students","tables":{"students":{"number":"7","name":"x"}}}"#, Ok(7))]
+    #[case(r#"{"number":"7.5"}"#, Err(FieldProblem::NotANumber))]
+    #[case(r#"{"number":"seven"}"#, Err(FieldProblem::NotANumber))]
+    #[case(r#"{"number":true}"#, Err(FieldProblem::NotANumber))]
+    #[case(r#"{"number":99999999999999999999}"#, Err(FieldProblem::NotANumber))]
+    #[case(r#"{"number":{"a":1}}"#, Err(FieldProblem::Nested))]
+    #[case(r#"{"number":[1]}"#, Err(FieldProblem::Nested))]
+    #[case(r#"{"number":null}"#, Err(FieldProblem::Missing))]
+    #[case(r#"{"number":""}"#, Err(FieldProblem::Missing))]
+    #[case("{}", Err(FieldProblem::Missing))]
+    #[case(r#"{"tables":""}"#, Err(FieldProblem::Missing))]
+    #[case(r#"{"number":7"#, Err(FieldProblem::NotJson))]
+    fn reads_numbers(#[case] record: &str, #[case] expected: Result<i64, FieldProblem>) {
+        assert_eq!(read(record, |fields| fields.integer()), expected);
+    }
+
+    #[rstest]
+    #[case(r#"{"number":"2026-08-24"}"#, Ok(NaiveDate::from_ymd_opt(2026, 8, 24)))]
+    #[case(r#"{"number":"2026-08-24T00:00:00"}"#, Ok(NaiveDate::from_ymd_opt(2026, 8, 24)))]
+    #[case(r#"{"number":"2026-08-24 00:00:00.0"}"#, Ok(NaiveDate::from_ymd_opt(2026, 8, 24)))]
+    #[case(r#"{"number":"08/24/2026"}"#, Ok(NaiveDate::from_ymd_opt(2026, 8, 24)))]
+    #[case(r#"{"number":""}"#, Ok(None))]
+    #[case("{}", Ok(None))]
+    #[case(r#"{"number":"2026-02-30"}"#, Err(FieldProblem::NotADate))]
+    #[case(r#"{"number":"2026-08-245"}"#, Err(FieldProblem::NotADate))]
+    #[case(r#"{"number":20260824}"#, Err(FieldProblem::NotADate))]
+    #[case(r#"{"number":"ééééé"}"#, Err(FieldProblem::NotADate))]
+    fn reads_dates(#[case] record: &str, #[case] expected: Result<Option<NaiveDate>, FieldProblem>) {
+        assert_eq!(read(record, |fields| fields.optional_date()), expected);
+    }
+
+    #[rstest]
+    #[case(r#"{"number":1}"#, Ok(true))]
+    #[case(r#"{"number":"1"}"#, Ok(true))]
+    #[case(r#"{"number":true}"#, Ok(true))]
+    #[case(r#"{"number":"0"}"#, Ok(false))]
+    #[case(r#"{"number":null}"#, Ok(false))]
+    #[case(r#"{"number":"perhaps"}"#, Err(FieldProblem::NotAFlag))]
+    fn reads_flags(#[case] record: &str, #[case] expected: Result<bool, FieldProblem>) {
+        assert_eq!(read(record, |fields| fields.flag()), expected);
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_keeps_the_value_to_itself() {
+        let record = br#"{"number":"O'Brien"}"#;
+        let error = Fields::of_record(record, COLUMNS, |fields| fields.integer()).unwrap_err();
+        assert_eq!(error.to_string(), "number is not a whole number");
+    }
+
+    proptest! {
+        /// Whatever text a column holds, and however the answer is cut, the text comes out as it was.
+        #[test]
+        fn text_survives_any_cut(
+            texts in prop::collection::vec(".*", 0..6),
+            size in 1_usize..64,
+            number in any::<i64>(),
+        ) {
+            let records: Vec<Value> =
+                texts.iter().map(|text| json!({"number": number.to_string(), "name": text})).collect();
+            let answer = json!({"name": "x{[\"", "record": records, "@extensions": ""}).to_string();
+            let mut read = Vec::new();
+            let mut splitter = RecordSplitter::new();
+            for chunk in answer.as_bytes().chunks(size) {
+                splitter.push(chunk, |record| {
+                    let row = Fields::of_record(record, COLUMNS, |fields| Ok((fields.integer()?, fields.text()?)));
+                    read.push(row.map_err(|_| AnswerProblem::NotJson)?);
+                    Ok::<(), AnswerProblem>(())
+                }).unwrap();
+            }
+            prop_assert_eq!(splitter.finish(), Ok(()));
+            let expected: Vec<(i64, String)> = texts.into_iter().map(|text| (number, text)).collect();
+            prop_assert_eq!(read, expected);
+        }
+
+        /// Whatever a server sends, it is the records and an end, or an error; and the cut makes no difference.
+        #[test]
+        fn any_bytes_give_the_same_in_any_cut(
+            bytes in prop::collection::vec(prop::sample::select(&b"{}[]\":,\\ record1n"[..]), 0..80),
+            size in 1_usize..32,
+        ) {
+            let mut answer = br#"{"record":"#.to_vec();
+            answer.extend(bytes);
+            prop_assert_eq!(split(&answer, size), split(&answer, answer.len()));
+        }
+    }
+}

@@ -1,0 +1,319 @@
+use std::cmp::Ordering;
+
+use chrono::NaiveDate;
+use rosterbridge_domain::{
+    id::{
+        AttendanceCodeId, AttendanceDcid, BellScheduleId, CalendarDayId, CcId, CycleDayId, Dcid, PeriodId,
+        SchoolDcid, SchoolNumber, SectionId, StudentDcid, StudentId, StudentNumber, TeacherId, TermId,
+        YearId,
+    },
+    roster::{
+        AttendanceCode, AttendanceRecord, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus,
+        Enrollment, Period, School, Section, SectionMeeting, Student, Teacher, Term,
+    },
+};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    records::{FieldError, Fields},
+    tables::{self, Limit, Table},
+};
+
+/// Which school years to read, where a table is kept by year.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PullScope {
+    /// TERMS.YEARID of the years wanted, read as one span from the first to the last; empty for every year there is.
+    pub years: Vec<YearId>,
+}
+
+impl PullScope {
+    /// Every year PowerSchool has.
+    pub const fn every_year() -> Self {
+        Self { years: Vec::new() }
+    }
+
+    /// First and last YearID. Without years, a span wider than any school's history.
+    fn span(&self) -> (i64, i64) {
+        let ids = || self.years.iter().map(|year| year.get());
+        (ids().min().unwrap_or(1), ids().max().unwrap_or(200))
+    }
+
+    /// The days a span of school years can hold: from June before it begins to August after it ends, because no
+    /// table says when a school's year begins before its terms are read.
+    fn days((first, last): (i64, i64)) -> (String, String) {
+        (format!("{}-06-01", 1990 + first), format!("{}-08-31", 1991 + last))
+    }
+}
+
+/// What a table is narrowed down to.
+#[derive(Clone, Debug)]
+pub(crate) enum Narrowed<'a> {
+    Years(&'a PullScope),
+    SchoolDay(SchoolNumber, NaiveDate),
+}
+
+impl Narrowed<'_> {
+    /// The arguments of the table's query.
+    pub(crate) fn arguments(&self, limit: Limit) -> Map<String, Value> {
+        let arguments = match (self, limit) {
+            (Self::Years(scope), Limit::Year(_) | Limit::Term(_)) => {
+                let (from, to) = scope.span();
+                json!({"yearid_from": from, "yearid_to": to})
+            }
+            (Self::Years(scope), Limit::Date(_)) => {
+                let (from, to) = PullScope::days(scope.span());
+                json!({"date_from": from, "date_to": to})
+            }
+            (Self::SchoolDay(school, day), _) => {
+                json!({"schoolid": school.get(), "att_date": day.to_string()})
+            }
+            (Self::Years(_), Limit::None | Limit::SchoolAndDay) => json!({}),
+        };
+        match arguments {
+            Value::Object(arguments) => arguments,
+            _ => Map::new(),
+        }
+    }
+
+    /// The same as filters of `/ws/schema/table`, which knows no 'or': the table is read once for each.
+    pub(crate) fn filters(&self, limit: Limit) -> Vec<String> {
+        match (self, limit) {
+            (Self::Years(scope), Limit::Year(column)) => {
+                let (from, to) = scope.span();
+                vec![format!("{column}=ge={from};{column}=le={to}")]
+            }
+            (Self::Years(scope), Limit::Term(column)) => {
+                let (from, to) = scope.span();
+                let (from, to) = (from * 100, to * 100 + 99);
+                vec![
+                    format!("{column}=ge={from};{column}=le={to}"),
+                    format!("{column}=ge=-{to};{column}=le=-{from}"),
+                ]
+            }
+            (Self::Years(scope), Limit::Date(column)) => {
+                let (from, to) = PullScope::days(scope.span());
+                vec![format!("{column}=ge={from};{column}=le={to}")]
+            }
+            (Self::SchoolDay(school, day), _) => vec![format!("schoolid=={school};att_date=={day}")],
+            (Self::Years(_), Limit::None | Limit::SchoolAndDay) => vec![String::new()],
+        }
+    }
+}
+
+mod sealed {
+    /// Ties a row to the description of its table.
+    pub trait OfTable {
+        const TABLE: &'static crate::tables::Table;
+    }
+}
+
+/// A row of a roster table, as [`Client::pull`](crate::Client::pull) reads it.
+pub trait RosterRow: sealed::OfTable + Sized + Send + 'static {
+    /// The unique key the rows are sorted by.
+    type Key: PartialOrd + Send;
+
+    /// Reads a row from its columns, in the order they are asked for.
+    fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError>;
+
+    /// This row's unique key.
+    fn key(&self) -> Self::Key;
+}
+
+/// Text as part of a key: which text comes first is the database's affair, so it is only ever equal or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextKey(String);
+
+impl PartialOrd for TextKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self == other).then_some(Ordering::Equal)
+    }
+}
+
+/// Implements [`RosterRow`] for rows whose fields are read in the order of the table's columns.
+macro_rules! roster_rows {
+    ($($row:ident from $table:ident, key $key_type:ty = |$of:ident| $key:expr, read |$fields:ident| $read:expr;)+) => {$(
+        impl sealed::OfTable for $row {
+            const TABLE: &'static Table = &tables::$table;
+        }
+
+        impl RosterRow for $row {
+            type Key = $key_type;
+
+            fn read($fields: &mut Fields<'_, '_>) -> Result<Self, FieldError> {
+                Ok($read)
+            }
+
+            fn key(&self) -> $key_type {
+                let $of = self;
+                $key
+            }
+        }
+    )+};
+}
+
+roster_rows! {
+    School from SCHOOLS, key SchoolNumber = |row| row.number, read |fields| Self {
+        dcid: SchoolDcid::new(fields.integer()?),
+        number: SchoolNumber::new(fields.integer()?),
+        name: fields.text()?,
+        abbreviation: fields.text()?,
+    };
+
+    Student from STUDENTS, key (StudentNumber, StudentDcid) = |row| (row.number, row.dcid), read |fields| Self {
+        dcid: StudentDcid::new(fields.integer()?),
+        id: StudentId::new(fields.integer()?),
+        number: StudentNumber::new(fields.integer()?),
+        first_name: fields.text()?,
+        middle_name: fields.text()?,
+        last_name: fields.text()?,
+        dob: fields.optional_date()?,
+        grade_level: fields.integer()?,
+        school: SchoolNumber::new(fields.integer()?),
+        enroll_status: EnrollStatus(fields.integer()?),
+        entry_date: fields.optional_date()?,
+        exit_date: fields.optional_date()?,
+        mailing_street: fields.text()?,
+        mailing_city: fields.text()?,
+        mailing_state: fields.text()?,
+        mailing_zip: fields.text()?,
+        guardian_email: fields.text()?,
+        home_phone: fields.text()?,
+        home_room: fields.text()?,
+    };
+
+    Enrollment from CC, key (StudentId, CcId) = |row| (row.student, row.id), read |fields| {
+        let dcid = Dcid::new(fields.integer()?);
+        let id = CcId::new(fields.integer()?);
+        let student = StudentId::new(fields.integer()?);
+        // PowerSchool negates both ids of a dropped enrolment.
+        let section = fields.integer()?;
+        let term = fields.integer()?;
+        Self {
+            dcid,
+            id,
+            student,
+            section: SectionId::new(section.saturating_abs()),
+            term: TermId::new(term.saturating_abs()),
+            dropped: section < 0 || term < 0,
+            course_number: fields.text()?,
+            section_number: fields.text()?,
+            school: SchoolNumber::new(fields.integer()?),
+            teacher: TeacherId::new(fields.integer()?),
+            expression: fields.text()?,
+            period: fields.text()?,
+            date_enrolled: fields.date()?,
+            date_left: fields.date()?,
+        }
+    };
+
+    Section from SECTIONS, key SectionId = |row| row.id, read |fields| Self {
+        dcid: Dcid::new(fields.integer()?),
+        id: SectionId::new(fields.integer()?),
+        course_number: fields.text()?,
+        section_number: fields.text()?,
+        school: SchoolNumber::new(fields.integer()?),
+        term: TermId::new(fields.integer()?.saturating_abs()),
+        teacher: TeacherId::new(fields.optional_integer()?.unwrap_or_default()),
+        room: fields.text()?,
+        external_expression: fields.text()?,
+        att_mode_code: fields.text()?,
+        attendance_type_code: fields.optional_integer()?.unwrap_or_default(),
+    };
+
+    Course from COURSES, key (TextKey, Dcid) = |row| (TextKey(row.number.clone()), row.dcid), read |fields| Self {
+        dcid: Dcid::new(fields.integer()?),
+        number: fields.text()?,
+        name: fields.text()?,
+    };
+
+    Teacher from TEACHERS, key TeacherId = |row| row.id, read |fields| Self {
+        id: TeacherId::new(fields.integer()?),
+        school: SchoolNumber::new(fields.integer()?),
+        number: fields.text()?,
+        first_name: fields.text()?,
+        last_name: fields.text()?,
+        email: fields.text()?,
+        status: fields.optional_integer()?.unwrap_or_default(),
+    };
+
+    Term from TERMS, key (SchoolNumber, TermId) = |row| (row.school, row.id), read |fields| Self {
+        dcid: Dcid::new(fields.integer()?),
+        id: TermId::new(fields.integer()?),
+        year: YearId::new(fields.integer()?),
+        school: SchoolNumber::new(fields.integer()?),
+        abbreviation: fields.text()?,
+        first_day: fields.date()?,
+        last_day: fields.date()?,
+    };
+
+    AttendanceCode from ATTENDANCE_CODE,
+    key (SchoolNumber, YearId, AttendanceCodeId) = |row| (row.school, row.year, row.id),
+    read |fields| Self {
+        dcid: Dcid::new(fields.integer()?),
+        id: AttendanceCodeId::new(fields.integer()?),
+        code: fields.optional_text()?,
+        description: fields.text()?,
+        presence: fields.text()?,
+        school: SchoolNumber::new(fields.integer()?),
+        year: YearId::new(fields.integer()?),
+    };
+
+    Period from PERIOD, key PeriodId = |row| row.id, read |fields| Self {
+        id: PeriodId::new(fields.integer()?),
+        number: fields.integer()?,
+        name: fields.text()?,
+        abbreviation: fields.text()?,
+        school: SchoolNumber::new(fields.integer()?),
+        year: YearId::new(fields.integer()?),
+    };
+
+    CycleDay from CYCLE_DAY, key CycleDayId = |row| row.id, read |fields| Self {
+        id: CycleDayId::new(fields.integer()?),
+        letter: fields.text()?,
+        school: SchoolNumber::new(fields.integer()?),
+        year: YearId::new(fields.integer()?),
+    };
+
+    CalendarDay from CALENDAR_DAY,
+    key (SchoolNumber, NaiveDate, CalendarDayId) = |row| (row.school, row.date, row.id),
+    read |fields| Self {
+        id: CalendarDayId::new(fields.integer()?),
+        school: SchoolNumber::new(fields.integer()?),
+        date: fields.date()?,
+        in_session: fields.flag()?,
+        cycle_day: fields.reference()?.map(CycleDayId::new),
+        bell_schedule: fields.reference()?.map(BellScheduleId::new),
+    };
+
+    BellScheduleItem from BELL_SCHEDULE_ITEMS, key i64 = |row| row.id, read |fields| Self {
+        id: fields.integer()?,
+        bell_schedule: BellScheduleId::new(fields.integer()?),
+        period: PeriodId::new(fields.integer()?),
+        start: fields.seconds()?,
+        end: fields.seconds()?,
+    };
+
+    SectionMeeting from SECTION_MEETING, key (SectionId, i64) = |row| (row.section, row.id), read |fields| Self {
+        id: fields.integer()?,
+        section: SectionId::new(fields.integer()?),
+        school: SchoolNumber::new(fields.integer()?),
+        year: YearId::new(fields.integer()?),
+        period_number: fields.integer()?,
+        cycle_day_letter: fields.text()?,
+    };
+
+    AttendanceRecord from ATTENDANCE,
+    key (StudentId, AttendanceDcid) = |row| (row.student, row.dcid),
+    read |fields| Self {
+        dcid: AttendanceDcid::new(fields.integer()?),
+        student: StudentId::new(fields.integer()?),
+        school: SchoolNumber::new(fields.integer()?),
+        date: fields.date()?,
+        mode: fields.text()?,
+        cc: fields.reference()?.map(CcId::new),
+        period: fields.reference()?.map(PeriodId::new),
+        code_id: AttendanceCodeId::new(fields.integer()?),
+        comment: fields.text()?,
+        program: fields.reference()?,
+    };
+}

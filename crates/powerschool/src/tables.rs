@@ -1,0 +1,290 @@
+//! What the plugin reads: one named query a table, with its columns, key and arguments. The plugin's files, its
+//! access request, the queries' bodies and the paged reading of the same tables all come from here.
+
+/// What limits a query to some rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// All rows.
+    None,
+    /// By a column that holds a school year's id.
+    Year(&'static str),
+    /// By a column that holds a term's id, negated for dropped enrolments: `YearID * 100` and what follows it.
+    Term(&'static str),
+    /// By a column with a date within the school years.
+    Date(&'static str),
+    /// One school on one day.
+    SchoolAndDay,
+}
+
+/// A table as the exchange reads it.
+#[derive(Debug)]
+pub struct Table {
+    /// PowerSchool's name, in capitals as in its data dictionary.
+    pub name: &'static str,
+    /// The named query: five parts (PowerSchool's rule for plugins).
+    pub query: &'static str,
+    /// The columns read, in lower case and in the order they are asked for.
+    pub columns: &'static [&'static str],
+    /// The columns of the unique key the rows are sorted by.
+    pub key: &'static [&'static str],
+    /// What limits the rows.
+    pub limit: Limit,
+    /// What the query is for, told to the administrator who installs the plugin.
+    pub purpose: &'static str,
+}
+
+/// Every query of the plugin.
+pub(crate) const ALL: [&Table; 14] = [
+    &SCHOOLS,
+    &STUDENTS,
+    &CC,
+    &SECTIONS,
+    &COURSES,
+    &TEACHERS,
+    &TERMS,
+    &ATTENDANCE_CODE,
+    &PERIOD,
+    &CYCLE_DAY,
+    &CALENDAR_DAY,
+    &BELL_SCHEDULE_ITEMS,
+    &SECTION_MEETING,
+    &ATTENDANCE,
+];
+
+pub(crate) static SCHOOLS: Table = Table {
+    name: "SCHOOLS",
+    query: "com.rosterbridge.roster.schools.all",
+    columns: &["dcid", "school_number", "name", "abbreviation"],
+    key: &["school_number"],
+    limit: Limit::None,
+    purpose: "Schools of the district",
+};
+
+pub(crate) static STUDENTS: Table = Table {
+    name: "STUDENTS",
+    query: "com.rosterbridge.roster.students.all",
+    columns: &[
+        "dcid",
+        "id",
+        "student_number",
+        "first_name",
+        "middle_name",
+        "last_name",
+        "dob",
+        "grade_level",
+        "schoolid",
+        "enroll_status",
+        "entrydate",
+        "exitdate",
+        "mailing_street",
+        "mailing_city",
+        "mailing_state",
+        "mailing_zip",
+        "guardianemail",
+        "home_phone",
+        "home_room",
+    ],
+    key: &["student_number", "dcid"],
+    limit: Limit::None,
+    purpose: "Students",
+};
+
+pub(crate) static CC: Table = Table {
+    name: "CC",
+    query: "com.rosterbridge.roster.enrollments.of_years",
+    columns: &[
+        "dcid",
+        "id",
+        "studentid",
+        "sectionid",
+        "termid",
+        "course_number",
+        "section_number",
+        "schoolid",
+        "teacherid",
+        "expression",
+        "period_obsolete",
+        "dateenrolled",
+        "dateleft",
+    ],
+    key: &["studentid", "id"],
+    limit: Limit::Term("termid"),
+    purpose: "Students' enrolments in sections, by school year",
+};
+
+pub(crate) static SECTIONS: Table = Table {
+    name: "SECTIONS",
+    query: "com.rosterbridge.roster.sections.of_years",
+    columns: &[
+        "dcid",
+        "id",
+        "course_number",
+        "section_number",
+        "schoolid",
+        "termid",
+        "teacher",
+        "room",
+        "external_expression",
+        "att_mode_code",
+        "attendance_type_code",
+    ],
+    key: &["id"],
+    limit: Limit::Term("termid"),
+    purpose: "Sections, by school year",
+};
+
+pub(crate) static COURSES: Table = Table {
+    name: "COURSES",
+    query: "com.rosterbridge.roster.courses.all",
+    columns: &["dcid", "course_number", "course_name"],
+    key: &["course_number", "dcid"],
+    limit: Limit::None,
+    purpose: "Courses",
+};
+
+pub(crate) static TEACHERS: Table = Table {
+    name: "TEACHERS",
+    query: "com.rosterbridge.roster.teachers.all",
+    columns: &["id", "schoolid", "teachernumber", "first_name", "last_name", "email_addr", "status"],
+    key: &["id"],
+    limit: Limit::None,
+    purpose: "Teachers",
+};
+
+pub(crate) static TERMS: Table = Table {
+    name: "TERMS",
+    query: "com.rosterbridge.roster.terms.all",
+    columns: &["dcid", "id", "yearid", "schoolid", "abbreviation", "firstday", "lastday"],
+    key: &["schoolid", "id"],
+    limit: Limit::None,
+    purpose: "Terms",
+};
+
+pub(crate) static ATTENDANCE_CODE: Table = Table {
+    name: "ATTENDANCE_CODE",
+    query: "com.rosterbridge.attendance.codes.of_years",
+    columns: &["dcid", "id", "att_code", "description", "presence_status_cd", "schoolid", "yearid"],
+    key: &["schoolid", "yearid", "id"],
+    limit: Limit::Year("yearid"),
+    purpose: "Attendance codes, by school year",
+};
+
+pub(crate) static PERIOD: Table = Table {
+    name: "PERIOD",
+    query: "com.rosterbridge.calendar.periods.of_years",
+    columns: &["id", "period_number", "name", "abbreviation", "schoolid", "year_id"],
+    key: &["id"],
+    limit: Limit::Year("year_id"),
+    purpose: "Periods, by school year",
+};
+
+pub(crate) static CYCLE_DAY: Table = Table {
+    name: "CYCLE_DAY",
+    query: "com.rosterbridge.calendar.cycle_days.of_years",
+    columns: &["id", "letter", "schoolid", "year_id"],
+    key: &["id"],
+    limit: Limit::Year("year_id"),
+    purpose: "Cycle days, by school year",
+};
+
+pub(crate) static CALENDAR_DAY: Table = Table {
+    name: "CALENDAR_DAY",
+    query: "com.rosterbridge.calendar.days.of_years",
+    columns: &["id", "schoolid", "date_value", "insession", "cycle_day_id", "bell_schedule_id"],
+    key: &["schoolid", "date_value", "id"],
+    limit: Limit::Date("date_value"),
+    purpose: "School calendars, by school year",
+};
+
+pub(crate) static BELL_SCHEDULE_ITEMS: Table = Table {
+    name: "BELL_SCHEDULE_ITEMS",
+    query: "com.rosterbridge.calendar.bell_times.all",
+    columns: &["id", "bell_schedule_id", "period_id", "start_time", "end_time"],
+    key: &["id"],
+    limit: Limit::None,
+    purpose: "Times of bell schedules",
+};
+
+pub(crate) static SECTION_MEETING: Table = Table {
+    name: "SECTION_MEETING",
+    query: "com.rosterbridge.calendar.section_meetings.of_years",
+    columns: &["id", "sectionid", "schoolid", "year_id", "period_number", "cycle_day_letter"],
+    key: &["sectionid", "id"],
+    limit: Limit::Year("year_id"),
+    purpose: "When sections meet, by school year",
+};
+
+pub(crate) static ATTENDANCE: Table = Table {
+    name: "ATTENDANCE",
+    query: "com.rosterbridge.attendance.records.by_day",
+    columns: &[
+        "dcid",
+        "studentid",
+        "schoolid",
+        "att_date",
+        "att_mode_code",
+        "ccid",
+        "periodid",
+        "attendance_codeid",
+        "att_comment",
+        "programid",
+    ],
+    key: &["studentid", "dcid"],
+    limit: Limit::SchoolAndDay,
+    purpose: "Attendance of one school on one day, to check what was written",
+};
+
+/// Fields of ATTENDANCE that are written, and only named in the access request.
+pub(crate) const ATTENDANCE_WRITTEN: [&str; 11] = [
+    "att_comment",
+    "att_date",
+    "att_mode_code",
+    "attendance_codeid",
+    "calendar_dayid",
+    "ccid",
+    "dcid",
+    "periodid",
+    "schoolid",
+    "studentid",
+    "yearid",
+];
+
+impl Table {
+    /// The name as it stands in an address.
+    pub(crate) fn path_name(&self) -> String {
+        self.name.to_ascii_lowercase()
+    }
+
+    /// The query's SQL, within what Oracle and SQLite have in common; `TO_DATE` is the one function both are given.
+    pub(crate) fn sql(&self) -> String {
+        let columns = self.columns.join(", ");
+        let condition = match self.limit {
+            Limit::None => String::new(),
+            Limit::Year(column) => format!(" WHERE {column} BETWEEN :yearid_from AND :yearid_to"),
+            // Written twice instead of with ABS, so that an index on the column serves.
+            Limit::Term(column) => format!(
+                " WHERE ({column} BETWEEN :yearid_from * 100 AND :yearid_to * 100 + 99 \
+                 OR {column} BETWEEN :yearid_to * -100 - 99 AND :yearid_from * -100)"
+            ),
+            Limit::Date(column) => format!(
+                " WHERE {column} BETWEEN TO_DATE(:date_from, 'YYYY-MM-DD') AND TO_DATE(:date_to, 'YYYY-MM-DD')"
+            ),
+            Limit::SchoolAndDay => {
+                " WHERE schoolid = :schoolid AND att_date = TO_DATE(:att_date, 'YYYY-MM-DD')".to_owned()
+            }
+        };
+        format!("SELECT {columns} FROM {}{condition} ORDER BY {}", self.path_name(), self.key.join(", "))
+    }
+
+    /// The query's arguments and what each is.
+    pub(crate) fn arguments(&self) -> &'static [(&'static str, &'static str)] {
+        match self.limit {
+            Limit::None => &[],
+            Limit::Year(_) | Limit::Term(_) => {
+                &[("yearid_from", "First school year (YearID)"), ("yearid_to", "Last school year (YearID)")]
+            }
+            Limit::Date(_) => &[("date_from", "First day, YYYY-MM-DD"), ("date_to", "Last day, YYYY-MM-DD")],
+            Limit::SchoolAndDay => &[("schoolid", "School number"), ("att_date", "Day, YYYY-MM-DD")],
+        }
+    }
+}

@@ -1,0 +1,514 @@
+//! One request at a time: address, token, timeouts, and what an answer's status means.
+
+use std::{
+    error::Error as StdError,
+    fmt, io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use backon::{ExponentialBuilder, Retryable};
+use futures_util::StreamExt;
+use reqwest::{
+    Method, Response, StatusCode,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header,
+};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::{
+    address::{ClientId, ServerUrl},
+    error::{AnswerProblem, CertificateProblem, Error},
+    json::{self, Validation},
+};
+
+/// The largest answer that is read as a whole, in bytes: lists of schools, counts, answers to writes.
+const MAX_WHOLE_ANSWER: usize = 16 << 20;
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until there is a connection, TLS included.
+    pub connect: Duration,
+    /// From the request to the first byte of its answer.
+    pub request: Duration,
+    /// Between two pieces of an answer.
+    pub body_idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(15),
+            request: Duration::from_mins(1),
+            body_idle: Duration::from_mins(1),
+        }
+    }
+}
+
+/// Where PowerSchool is and as whom we call it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The server.
+    pub url: ServerUrl,
+    /// The plugin's Client ID.
+    pub client_id: ClientId,
+    /// The plugin's Client Secret.
+    pub client_secret: SecretString,
+    /// Certificates (PEM text) trusted besides the system's.
+    pub extra_roots: Vec<String>,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+}
+
+/// A token and when to get the next one.
+struct Token {
+    bearer: SecretString,
+    renew_at: Instant,
+}
+
+/// A request that can be sent again.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) body: Option<Value>,
+    /// Whether PowerSchool wants a token for it.
+    pub(crate) authenticated: bool,
+}
+
+impl Call {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), query: Vec::new(), body: None, authenticated: true }
+    }
+
+    pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::POST, body: Some(body), ..Self::get(path) }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    /// Without a token: `/ws/v1/time` and `/ws/v1/metadata` answer to everybody.
+    pub(crate) fn open(mut self) -> Self {
+        self.authenticated = false;
+        self
+    }
+}
+
+/// A failed exchange, and whether PowerSchool can have acted on the request.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) certainty: Certainty,
+}
+
+/// What a failure leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// The request was certainly not acted on.
+    NotApplied,
+    /// It may or may not have been.
+    Unknown,
+}
+
+impl Failure {
+    fn not_applied(error: Error) -> Self {
+        Self { error, certainty: Certainty::NotApplied }
+    }
+
+    fn unknown(error: Error) -> Self {
+        Self { error, certainty: Certainty::Unknown }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// HTTP to one PowerSchool server.
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    connection: Connection,
+    token: Mutex<Option<Token>>,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("url", &self.connection.url).finish_non_exhaustive()
+    }
+}
+
+impl Transport {
+    pub(crate) fn new(connection: Connection) -> Result<Self, Error> {
+        // The first caller in the process decides; everyone else here installs the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut roots = Vec::new();
+        let mut readable = RootCertStore::empty();
+        for (place, pem) in connection.extra_roots.iter().enumerate() {
+            let unreadable = || Error::BadExtraRoot { number: place + 1 };
+            let read = CertificateDer::pem_slice_iter(pem.as_bytes())
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|_| unreadable())?;
+            if read.is_empty() {
+                return Err(unreadable());
+            }
+            for certificate in read {
+                // Only this reads what is inside; reqwest would fail later, without saying which.
+                readable.add(certificate.clone()).map_err(|_| unreadable())?;
+                roots.push(reqwest::Certificate::from_der(&certificate).map_err(|_| unreadable())?);
+            }
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("RosterBridge/", env!("CARGO_PKG_VERSION")))
+            // A redirect leads to the maintenance page, to which a token must not go.
+            .redirect(reqwest::redirect::Policy::none())
+            // Over HTTP/1.1 a broken connection concerns one request only, which keeps unclear writes few.
+            .http1_only()
+            .connect_timeout(connection.timeouts.connect)
+            .pool_idle_timeout(Duration::from_secs(20))
+            .dns_resolver(SystemResolver)
+            .tls_certs_merge(roots);
+        if connection.url.is_loopback() {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| Error::TlsUnavailable(Arc::new(error.without_url())))?;
+        Ok(Self { http, connection, token: Mutex::new(None) })
+    }
+
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Fetches a token unless there is one that lasts.
+    pub(crate) async fn authenticate(&self) -> Result<(), Error> {
+        self.repeating(|| async {
+            let mut token = self.token.lock().await;
+            self.bearer(&mut token).await.map(|_| ())
+        })
+        .await
+    }
+
+    /// Asks and reads the whole answer; asked again when that may help.
+    pub(crate) async fn ask<A: DeserializeOwned>(&self, call: &Call) -> Result<A, Error> {
+        self.repeating(|| async { Ok(self.read_whole(call, self.send_once(call).await?).await?) }).await
+    }
+
+    /// Asks and returns the answer as it begins; asked again when that may help.
+    pub(crate) async fn ask_streaming(&self, call: &Call) -> Result<Response, Error> {
+        self.repeating(|| async { Ok(self.send_once(call).await?) }).await
+    }
+
+    /// Sends a write: never twice, except after a 401, which is no write at all.
+    pub(crate) async fn write_once<A: DeserializeOwned>(&self, call: &Call) -> Result<A, Failure> {
+        // Getting a token is no write and may be repeated.
+        self.authenticate().await.map_err(Failure::not_applied)?;
+        let response = self.send_once(call).await?;
+        self.read_whole(call, response).await
+    }
+
+    /// The next piece of an answer.
+    pub(crate) async fn next_chunk<S, B>(&self, body: &mut S) -> Result<Option<B>, Error>
+    where
+        S: futures_util::Stream<Item = Result<B, reqwest::Error>> + Unpin,
+    {
+        let idle = self.connection.timeouts.body_idle;
+        match tokio::time::timeout(idle, body.next()).await {
+            Err(_) => Err(self.timeout(idle)),
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
+            Ok(Some(Err(error))) => Err(self.explain(&error)),
+        }
+    }
+
+    /// Repeats what only reads, with growing pauses, or those the server asks for.
+    async fn repeating<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, Error> {
+        const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+        let pauses = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(200))
+            .with_factor(3.0)
+            .with_max_delay(Duration::from_secs(10))
+            .with_max_times(3);
+        attempt
+            .retry(pauses)
+            // Maintenance and a wrong or absent host don't pass within seconds.
+            .when(|error| error.is_transient() && !matches!(error, Error::Maintenance))
+            .adjust(|error, pause| match error {
+                Error::Busy { retry_after: Some(wait), .. } if pause.is_some() => {
+                    (*wait <= LONGEST_PAUSE).then_some(*wait)
+                }
+                _ => pause,
+            })
+            .notify(|error, pause| tracing::info!(code = error.code(), ?pause, "asking PowerSchool again"))
+            .await
+    }
+
+    /// Sends once, renewing the token and repeating after a 401 (PowerSchool: tokens can be revoked at any time).
+    async fn send_once(&self, call: &Call) -> Result<Response, Failure> {
+        if !call.authenticated {
+            return self.judge(call, self.exchange(call, None).await?).await;
+        }
+        let used = {
+            let mut token = self.token.lock().await;
+            self.bearer(&mut token).await.map_err(Failure::not_applied)?
+        };
+        let response = self.exchange(call, Some(&used)).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return self.judge(call, response).await;
+        }
+        let renewed = {
+            let mut token = self.token.lock().await;
+            // Another request may have renewed it meanwhile.
+            if token.as_ref().is_some_and(|held| held.bearer.expose_secret() == used.expose_secret()) {
+                *token = None;
+            }
+            self.bearer(&mut token).await.map_err(Failure::not_applied)?
+        };
+        let response = self.exchange(call, Some(&renewed)).await?;
+        self.judge(call, response).await
+    }
+
+    /// The token in use, or a new one.
+    async fn bearer(&self, held: &mut Option<Token>) -> Result<SecretString, Error> {
+        if let Some(token) = held.as_ref()
+            && Instant::now() < token.renew_at
+        {
+            return Ok(token.bearer.clone());
+        }
+        let token = self.fetch_token().await?;
+        let bearer = token.bearer.clone();
+        *held = Some(token);
+        Ok(bearer)
+    }
+
+    async fn fetch_token(&self) -> Result<Token, Error> {
+        #[derive(Deserialize)]
+        struct TokenAnswer {
+            #[serde(default, deserialize_with = "json::text")]
+            access_token: Option<String>,
+            #[serde(default, deserialize_with = "json::number")]
+            expires_in: Option<i64>,
+        }
+
+        const PATH: &str = "/oauth/access_token";
+        // Nothing lives longer; keeps the arithmetic with instants in range.
+        const LONGEST: u64 = 30 * 86_400;
+
+        let asked_at = Instant::now();
+        let request = self
+            .http
+            .post(self.connection.url.join(PATH))
+            .basic_auth(self.connection.client_id, Some(self.connection.client_secret.expose_secret()))
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded;charset=UTF-8")
+            .body("grant_type=client_credentials");
+        let response = self.send(request).await?;
+        let status = response.status();
+        // OAuth 2.0 allows 400 for `invalid_client` where PowerSchool documents 401.
+        if status == StatusCode::UNAUTHORIZED || (status == StatusCode::BAD_REQUEST && is_json(&response)) {
+            return Err(Error::BadCredentials);
+        }
+        let call = Call::get(PATH).open();
+        let response = self.judge(&call, response).await?;
+        let answer: TokenAnswer = self.read_whole(&call, response).await?;
+        let bearer = answer
+            .access_token
+            .map(SecretString::from)
+            .ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("access_token")))?;
+        // Renewed a little early: an answer takes its time, and clocks run differently.
+        let seconds = answer.expires_in.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(300);
+        let lifetime = Duration::from_secs(seconds.min(LONGEST));
+        let early = (lifetime / 10).min(Duration::from_mins(1));
+        Ok(Token { bearer, renew_at: asked_at + lifetime.saturating_sub(early) })
+    }
+
+    async fn exchange(&self, call: &Call, bearer: Option<&SecretString>) -> Result<Response, Failure> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), self.connection.url.join(&call.path))
+            .header(header::ACCEPT, "application/json");
+        if !call.query.is_empty() {
+            request = request.query(&call.query);
+        }
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        if let Some(bearer) = bearer {
+            request = request.bearer_auth(bearer.expose_secret());
+        }
+        self.send(request).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
+        let patience = self.connection.timeouts.connect + self.connection.timeouts.request;
+        match tokio::time::timeout(patience, request.send()).await {
+            Err(_) => Err(Failure::unknown(self.timeout(self.connection.timeouts.request))),
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if error.is_connect() => Err(Failure::not_applied(self.explain(&error))),
+            Ok(Err(error)) => Err(Failure::unknown(self.explain(&error))),
+        }
+    }
+
+    /// What an answer's status means, before its body is read as what was asked for.
+    async fn judge(&self, call: &Call, response: Response) -> Result<Response, Failure> {
+        let status = response.status();
+        if status.is_success() {
+            // The maintenance page itself comes with 200 where something follows the redirect for us.
+            return if is_json(&response) { Ok(response) } else { Err(Failure::unknown(Error::Maintenance)) };
+        }
+        if status.is_redirection() {
+            return Err(Failure::unknown(Error::Maintenance));
+        }
+        let unexpected = || Error::unexpected(&call.path, AnswerProblem::Status(status.as_u16()));
+        Err(match status {
+            StatusCode::UNAUTHORIZED => Failure::not_applied(Error::BadCredentials),
+            StatusCode::BAD_REQUEST => Failure::not_applied(self.refusal(call, response).await),
+            StatusCode::FORBIDDEN if is_json(&response) => {
+                Failure::not_applied(self.refusal(call, response).await)
+            }
+            StatusCode::FORBIDDEN => Failure::not_applied(Error::Forbidden),
+            StatusCode::NOT_FOUND => Failure::not_applied(unexpected()),
+            StatusCode::TOO_MANY_REQUESTS => Failure::not_applied(busy(&response)),
+            StatusCode::SERVICE_UNAVAILABLE => Failure::unknown(busy(&response)),
+            _ => Failure::unknown(unexpected()),
+        })
+    }
+
+    /// What a 400 or 403 of PowerSchool's API says: missing access, or a request it finds invalid.
+    async fn refusal(&self, call: &Call, response: Response) -> Error {
+        let validation: Validation = match self.read_whole(call, response).await {
+            Ok(validation) => validation,
+            Err(failure) => return failure.error,
+        };
+        // Only missing access is reported by table and column; our own arguments have no dot.
+        let fields: Vec<String> = validation
+            .errors
+            .iter()
+            .filter_map(|error| error.field.clone())
+            .filter(|field| field.contains('.'))
+            .collect();
+        if !fields.is_empty() {
+            return Error::NoAccess { fields };
+        }
+        let reasons: Vec<String> = validation
+            .errors
+            .into_iter()
+            .map(|error| [error.field, error.code].into_iter().flatten().collect::<Vec<_>>().join(": "))
+            .chain(validation.message)
+            .collect();
+        Error::unexpected(&call.path, AnswerProblem::Refused(reasons.join("; ")))
+    }
+
+    async fn read_whole<A: DeserializeOwned>(&self, call: &Call, response: Response) -> Result<A, Failure> {
+        let mut body = response.bytes_stream();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = self.next_chunk(&mut body).await.map_err(Failure::unknown)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_WHOLE_ANSWER {
+                return Err(Failure::unknown(Error::unexpected(&call.path, AnswerProblem::TooLarge)));
+            }
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|_| Failure::unknown(Error::unexpected(&call.path, AnswerProblem::NotJson)))
+    }
+
+    fn timeout(&self, after: Duration) -> Error {
+        Error::Timeout { host: self.connection.url.host().to_owned(), after }
+    }
+
+    /// Finds the cause of a failed exchange among the errors it is wrapped in.
+    fn explain(&self, error: &reqwest::Error) -> Error {
+        let host = || self.connection.url.host().to_owned();
+        let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+        while let Some(cause) = next {
+            if cause.is::<NoSuchHost>() {
+                return Error::Dns { host: host() };
+            }
+            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+                return tls_problem(tls, host());
+            }
+            // An I/O error shows what it wraps through `get_ref`; its source is what is inside that.
+            next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+                Some(wrapped) => Some(wrapped),
+                None => cause.source(),
+            };
+        }
+        if error.is_timeout() {
+            return self.timeout(self.connection.timeouts.connect);
+        }
+        Error::Unreachable { host: host() }
+    }
+}
+
+/// Whether an answer says it is JSON. Without a statement it is taken for JSON; reading it will tell.
+fn is_json(response: &Response) -> bool {
+    response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|kind| kind.to_str().is_ok_and(|kind| kind.to_ascii_lowercase().contains("json")))
+}
+
+fn busy(response: &Response) -> Error {
+    let retry_after = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|wait| wait.to_str().ok()?.trim().parse().ok())
+        .map(Duration::from_secs);
+    Error::Busy { status: response.status().as_u16(), retry_after }
+}
+
+fn tls_problem(error: &rustls::Error, host: String) -> Error {
+    use rustls::CertificateError as Problem;
+
+    let problem = match error {
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            Problem::UnknownIssuer => return Error::UnknownAuthority { host },
+            Problem::NotValidForName | Problem::NotValidForNameContext { .. } => {
+                CertificateProblem::WrongName
+            }
+            Problem::Expired | Problem::ExpiredContext { .. } => CertificateProblem::Expired,
+            Problem::NotValidYet | Problem::NotValidYetContext { .. } => CertificateProblem::NotYetValid,
+            Problem::Revoked => CertificateProblem::Revoked,
+            _ => CertificateProblem::Other,
+        },
+        _ => CertificateProblem::Handshake,
+    };
+    Error::Certificate { host, problem }
+}
+
+/// The system's resolver, with an error of its own: no such name is another problem than no route.
+struct SystemResolver;
+
+#[derive(Debug, thiserror::Error)]
+#[error("no address for this name")]
+struct NoSuchHost(#[source] io::Error);
+
+impl Resolve for SystemResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(NoSuchHost)?.collect();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// A transport shared by all clones of a client.
+pub(crate) type Shared = Arc<Transport>;

@@ -1,0 +1,448 @@
+//! The client against the practice district, with our own plugin installed.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::NaiveDate;
+use rosterbridge_domain::{
+    attendance::{AttendanceKey, AttendanceWrite, Meeting, MeetingTimes},
+    id::{AttendanceCodeId, CalendarDayId, SchoolNumber, YearId},
+    roster::{
+        AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
+        School, Section, SectionMeeting, Student, Teacher, Term,
+    },
+    settings::PowerSchoolSettings,
+};
+use rosterbridge_powerschool::{
+    Client, Connection, Error, Outcome, PullScope, RosterRow, StageName, Timeouts, WriteAnswer, plugin,
+    test_connection,
+};
+use rosterbridge_practice::{
+    AttendanceFault, AttendanceMode, FailNext, Faults, Maintenance, Running, ServeOptions, start,
+};
+use rstest::rstest;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+async fn district(options: ServeOptions) -> Running {
+    let options = ServeOptions {
+        students: 120,
+        schools: 3,
+        date: NaiveDate::from_ymd_opt(2026, 11, 20),
+        plugin: options.plugin.or_else(|| plugin::build().ok()),
+        ..options
+    };
+    start(options).await.unwrap()
+}
+
+async fn with_faults(faults: Faults) -> Running {
+    district(ServeOptions { faults, ..ServeOptions::default() }).await
+}
+
+fn settings(running: &Running) -> PowerSchoolSettings {
+    let access = &running.ready().powerschool;
+    PowerSchoolSettings {
+        url: access.url.clone(),
+        client_id: access.client_id.clone(),
+        extra_roots: vec![access.ca_pem.clone()],
+        ..PowerSchoolSettings::default()
+    }
+}
+
+fn secret(running: &Running) -> SecretString {
+    SecretString::from(running.ready().powerschool.client_secret.clone())
+}
+
+fn client(running: &Running) -> Client {
+    Client::new(Connection::from_settings(&settings(running), secret(running), Timeouts::default()).unwrap())
+        .unwrap()
+}
+
+async fn pull<R: RosterRow>(client: &Client, scope: &PullScope) -> Result<Vec<R>, Error> {
+    let (sink, mut batches) = mpsc::channel(2);
+    let (client, scope) = (client.clone(), scope.clone());
+    let pulling = tokio::spawn(async move { client.pull::<R>(&scope, sink).await });
+    let mut rows = Vec::new();
+    while let Some(batch) = batches.recv().await {
+        rows.extend(batch);
+    }
+    let pulled = pulling.await.unwrap()?;
+    assert_eq!(pulled.rows, rows.len() as u64);
+    Ok(rows)
+}
+
+fn year() -> PullScope {
+    PullScope { years: vec![YearId::new(36)] }
+}
+
+#[tokio::test]
+async fn reads_time_metadata_and_schools() {
+    let running = district(ServeOptions::default()).await;
+    let client = client(&running);
+    assert_eq!(client.time().await.unwrap().date(), NaiveDate::from_ymd_opt(2026, 11, 20).unwrap());
+    let metadata = client.metadata().await.unwrap();
+    assert!(metadata.version.unwrap().at_least((9, 0)));
+    assert_eq!(metadata.district_timezone, Some(chrono_tz::America::Chicago));
+    let schools = client.schools().await.unwrap();
+    assert_eq!(schools.len(), 3);
+    assert!(
+        schools
+            .iter()
+            .all(|school| !school.abbreviation.is_empty() && school.number != SchoolNumber::GRADUATED)
+    );
+    assert!(client.queries_available().await.unwrap());
+    running.stop().await;
+}
+
+/// Every table, read by queries.
+struct Roster {
+    schools: Vec<School>,
+    students: Vec<Student>,
+    enrollments: Vec<Enrollment>,
+    sections: Vec<Section>,
+    courses: Vec<Course>,
+    teachers: Vec<Teacher>,
+    terms: Vec<Term>,
+    codes: Vec<AttendanceCode>,
+    periods: Vec<Period>,
+    cycle_days: Vec<CycleDay>,
+    days: Vec<CalendarDay>,
+    bells: Vec<BellScheduleItem>,
+    meetings: Vec<SectionMeeting>,
+}
+
+async fn roster(client: &Client) -> Roster {
+    let year = &year();
+    Roster {
+        schools: pull(client, year).await.unwrap(),
+        students: pull(client, year).await.unwrap(),
+        enrollments: pull(client, year).await.unwrap(),
+        sections: pull(client, year).await.unwrap(),
+        courses: pull(client, year).await.unwrap(),
+        teachers: pull(client, year).await.unwrap(),
+        terms: pull(client, year).await.unwrap(),
+        codes: pull(client, year).await.unwrap(),
+        periods: pull(client, year).await.unwrap(),
+        cycle_days: pull(client, year).await.unwrap(),
+        days: pull(client, year).await.unwrap(),
+        bells: pull(client, year).await.unwrap(),
+        meetings: pull(client, year).await.unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn reads_every_table_and_the_same_without_queries() {
+    let running = district(ServeOptions::default()).await;
+    let reading = client(&running);
+    let all = roster(&reading).await;
+    let active = all.students.iter().filter(|student| student.enroll_status == EnrollStatus::ACTIVE).count();
+    assert_eq!(active, 120);
+    assert_eq!(active, running.ready().district.students as usize);
+    let sections: HashMap<_, _> = all.sections.iter().map(|section| (section.id, section)).collect();
+    let dropped = all.enrollments.iter().filter(|enrollment| enrollment.dropped).count();
+    assert!(dropped > 0 && dropped < all.enrollments.len() / 2);
+    for enrollment in &all.enrollments {
+        let section = sections[&enrollment.section];
+        assert_eq!((&section.course_number, section.term), (&enrollment.course_number, enrollment.term));
+    }
+    assert!(all.enrollments.iter().all(|enrollment| enrollment.term.get() / 100 == 36));
+    assert!(all.codes.iter().any(|code| code.code.is_none()));
+    assert!(all.codes.iter().any(|code| code.code.as_deref() == Some("T")));
+    assert!(all.days.iter().any(|day| day.in_session && day.bell_schedule.is_some()));
+    assert!(all.days.iter().any(|day| !day.in_session && day.cycle_day.is_none()));
+    assert!(all.bells.iter().all(|bell| bell.start < bell.end));
+    for rows in [
+        all.schools.len(),
+        all.courses.len(),
+        all.teachers.len(),
+        all.terms.len(),
+        all.periods.len(),
+        all.cycle_days.len(),
+        all.meetings.len(),
+    ] {
+        assert!(rows > 0);
+    }
+    running.stop().await;
+
+    let running = with_faults(Faults { no_powerqueries: true, ..Faults::default() }).await;
+    let paging = client(&running);
+    assert!(!paging.queries_available().await.unwrap());
+    let mut paged = roster(&paging).await;
+    // Dropped enrolments come behind the others: a table's filter knows no 'or'.
+    paged.enrollments.sort_by_key(|enrollment| (enrollment.student, enrollment.id));
+    assert_eq!(paged.students, all.students);
+    assert_eq!(paged.enrollments, all.enrollments);
+    assert_eq!(paged.sections.len(), all.sections.len());
+    assert_eq!(paged.days, all.days);
+    assert_eq!(paged.codes, all.codes);
+    assert_eq!(paged.meetings, all.meetings);
+    running.stop().await;
+}
+
+/// What a person sees of attendance: a daily and a meeting record each for one student.
+async fn writes_for(client: &Client, date: NaiveDate) -> Vec<AttendanceWrite> {
+    let all = roster(client).await;
+    let code = |school: SchoolNumber, text: &str| -> AttendanceCodeId {
+        all.codes
+            .iter()
+            .find(|code| {
+                code.school == school && code.year == YearId::new(36) && code.code.as_deref() == Some(text)
+            })
+            .unwrap()
+            .id
+    };
+    let day =
+        |school: SchoolNumber| all.days.iter().find(|day| day.school == school && day.date == date).unwrap();
+    let calendar_day = |school| -> CalendarDayId { day(school).id };
+    let student = all.students.iter().find(|student| student.enroll_status == EnrollStatus::ACTIVE).unwrap();
+    let daily = AttendanceWrite {
+        key: AttendanceKey { school: student.school, student: student.id, date, meeting: None },
+        code: "T".to_owned(),
+        code_id: code(student.school, "T"),
+        year: YearId::new(36),
+        calendar_day: calendar_day(student.school),
+        times: None,
+        comment: String::new(),
+        replaces: None,
+        previous_code: None,
+    };
+    // The first class that meets on the day, whoever sits in it.
+    let meeting = all
+        .enrollments
+        .iter()
+        .filter(|enrollment| enrollment.includes(date))
+        .find_map(|enrollment| {
+            let school = enrollment.school;
+            let day = day(school);
+            let letter = &all.cycle_days.iter().find(|cycle| Some(cycle.id) == day.cycle_day)?.letter;
+            let meets = all.meetings.iter().find(|meeting| {
+                meeting.section == enrollment.section && meeting.cycle_day_letter == *letter
+            })?;
+            let period = all.periods.iter().find(|period| {
+                period.school == school && period.year == meets.year && period.number == meets.period_number
+            })?;
+            let bell = all
+                .bells
+                .iter()
+                .find(|bell| Some(bell.bell_schedule) == day.bell_schedule && bell.period == period.id)?;
+            let cc = enrollment.id;
+            Some(AttendanceWrite {
+                key: AttendanceKey {
+                    school,
+                    student: enrollment.student,
+                    date,
+                    meeting: Some(Meeting { cc, period: period.id }),
+                },
+                code_id: code(school, "T"),
+                calendar_day: day.id,
+                times: Some(MeetingTimes { start: bell.start, end: bell.end }),
+                ..daily.clone()
+            })
+        })
+        .unwrap();
+    vec![daily, meeting]
+}
+
+async fn audited(running: &Running) -> usize {
+    let audit: Value = reqwest::get(&running.ready().audit_url).await.unwrap().json().await.unwrap();
+    audit["writes"].as_array().unwrap().len()
+}
+
+fn date() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 20).unwrap()
+}
+
+#[rstest]
+#[case(AttendanceMode::Upsert, "25.6.0.0")]
+#[case(AttendanceMode::Insert, "25.6.0.0")]
+#[case::without_the_batch(AttendanceMode::Upsert, "23.9.0.0")]
+#[tokio::test]
+async fn writes_attendance_and_reads_it_back(#[case] attendance: AttendanceMode, #[case] version: &str) {
+    let faults = Faults { version: Some(version.to_owned()), ..Faults::default() };
+    let running = district(ServeOptions { attendance, faults, ..ServeOptions::default() }).await;
+    let client = client(&running);
+    let writes = writes_for(&client, date()).await;
+    let mut refused = writes[0].clone();
+    refused.key.student = rosterbridge_domain::id::StudentId::new(987_654_321);
+    let answers = client.write_attendance(&[writes[0].clone(), writes[1].clone(), refused]).await;
+    assert!(matches!(answers[0], WriteAnswer::Written), "{answers:?}");
+    assert!(matches!(answers[1], WriteAnswer::Written), "{answers:?}");
+    assert!(
+        matches!(&answers[2], WriteAnswer::Refused { field: Some(field), .. } if field == "studentid"),
+        "{answers:?}"
+    );
+    assert_eq!(audited(&running).await, 2);
+    for write in &writes {
+        let held = client.attendance_on(write.key.school, date()).await.unwrap();
+        let record = held
+            .iter()
+            .find(|record| {
+                record.student == write.key.student
+                    && record.mode == write.key.mode().code()
+                    && record.cc == write.key.meeting.map(|meeting| meeting.cc)
+                    && record.code_id == write.code_id
+            })
+            .expect("the record that was written");
+        assert_eq!(record.period, write.key.meeting.map(|meeting| meeting.period));
+
+        // A replacement changes the same record.
+        let replacing =
+            AttendanceWrite { replaces: Some(record.dcid), comment: "x".to_owned(), ..write.clone() };
+        let answers = client.write_attendance(&[replacing]).await;
+        assert!(matches!(answers[0], WriteAnswer::Written), "{answers:?}");
+        let after = client.attendance_on(write.key.school, date()).await.unwrap();
+        assert_eq!(after.len(), held.len());
+        assert!(after.iter().any(|after| after.dcid == record.dcid && after.comment == "x"));
+    }
+    running.stop().await;
+}
+
+#[rstest]
+#[case::applied(AttendanceFault::ApplyThenDrop { n: 1 }, 1)]
+#[case::not_applied(AttendanceFault::DropBeforeApply { n: 1 }, 0)]
+#[tokio::test]
+async fn a_lost_answer_is_unclear_and_nothing_is_sent_again(
+    #[case] fault: AttendanceFault,
+    #[case] applied: usize,
+) {
+    let faults = Faults { attendance: Some(fault), ..Faults::default() };
+    let running =
+        district(ServeOptions { attendance: AttendanceMode::Insert, faults, ..ServeOptions::default() })
+            .await;
+    let client = client(&running);
+    let writes = writes_for(&client, date()).await;
+    let answers = client.write_attendance(&writes[..1]).await;
+    assert!(matches!(answers[0], WriteAnswer::Unclear(Error::Unreachable { .. })), "{answers:?}");
+    assert_eq!(audited(&running).await, applied);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_in_time_is_unclear() {
+    let fault = AttendanceFault::ApplyLate { n: 1, seconds: 0 };
+    let running = with_faults(Faults { attendance: Some(fault), ..Faults::default() }).await;
+    let patient = client(&running);
+    let writes = writes_for(&patient, date()).await;
+    let timeouts = Timeouts {
+        connect: Duration::from_millis(500),
+        request: Duration::from_millis(500),
+        ..Timeouts::default()
+    };
+    let connection = Connection::from_settings(&settings(&running), secret(&running), timeouts).unwrap();
+    let hasty = Client::new(connection).unwrap();
+    hasty.authenticate().await.unwrap();
+    let answers = hasty.write_attendance(&writes[..1]).await;
+    assert!(matches!(answers[0], WriteAnswer::Unclear(Error::Timeout { .. })), "{answers:?}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_lives_for_a_second_carries_a_whole_pull() {
+    let running = with_faults(Faults { token_lifetime_seconds: Some(1), ..Faults::default() }).await;
+    assert_eq!(roster(&client(&running)).await.schools.len(), 4);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_fails_twice_is_asked_again() {
+    let fail_next = Some(FailNext { n: 2, status: 503, retry_after: Some(0) });
+    let running = with_faults(Faults { fail_next, ..Faults::default() }).await;
+    client(&running).metadata().await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_limit_does_not_cost_rows() {
+    let running = with_faults(Faults { page_limit: Some(37), ..Faults::default() }).await;
+    let students: Vec<Student> = pull(&client(&running), &year()).await.unwrap();
+    assert!(students.len() > 120);
+    running.stop().await;
+}
+
+fn outcome(stage: &rosterbridge_powerschool::Stage) -> &'static str {
+    match &stage.outcome {
+        Outcome::Passed => "passed",
+        Outcome::Failed { code, .. } => code,
+        Outcome::Skipped => "skipped",
+    }
+}
+
+#[tokio::test]
+async fn the_staged_test_passes_on_the_practice_district() {
+    let running = district(ServeOptions::default()).await;
+    let mut heard = Vec::new();
+    let report = test_connection(&settings(&running), &secret(&running), Timeouts::default(), |stage| {
+        heard.push(stage.name);
+    })
+    .await;
+    assert!(report.passed(), "{report:?}");
+    assert_eq!(heard, StageName::ALL);
+    assert!(report.stages[7].detail.ends_with("students can be read."));
+    running.stop().await;
+}
+
+#[rstest]
+#[case::redirect(Faults { maintenance: Some(Maintenance::Redirect), ..Faults::default() }, StageName::Time, "powerschool.maintenance")]
+#[case::page(Faults { maintenance: Some(Maintenance::Html), ..Faults::default() }, StageName::Time, "powerschool.maintenance")]
+#[case::old(Faults { version: Some("8.3.0".to_owned()), ..Faults::default() }, StageName::Metadata, "powerschool.too_old")]
+#[case::revoked(Faults { revoked_credentials: true, ..Faults::default() }, StageName::Token, "powerschool.bad_credentials")]
+#[case::no_queries(Faults { no_powerqueries: true, ..Faults::default() }, StageName::Queries, "powerschool.no_queries")]
+#[case::no_access(Faults { missing_access: vec!["STUDENTS.DOB".to_owned()], ..Faults::default() }, StageName::Sample, "powerschool.no_access")]
+#[tokio::test]
+async fn the_staged_test_stops_where_it_fails(
+    #[case] faults: Faults,
+    #[case] at: StageName,
+    #[case] code: &str,
+) {
+    let running = with_faults(faults).await;
+    let report = test_connection(&settings(&running), &secret(&running), Timeouts::default(), |_| {}).await;
+    let failed = StageName::ALL.iter().position(|name| *name == at).unwrap();
+    let expected: Vec<&str> = (0..StageName::ALL.len())
+        .map(|place| match place.cmp(&failed) {
+            std::cmp::Ordering::Less => "passed",
+            std::cmp::Ordering::Equal => code,
+            std::cmp::Ordering::Greater => "skipped",
+        })
+        .collect();
+    assert_eq!(report.stages.iter().map(outcome).collect::<Vec<_>>(), expected);
+    assert!(!report.passed());
+    assert_eq!(report.failure().unwrap().name, at);
+    running.stop().await;
+}
+
+#[rstest]
+#[case::no_authority(|settings: &mut PowerSchoolSettings| settings.extra_roots.clear(), StageName::Tls, "powerschool.unknown_authority")]
+#[case::http(|settings: &mut PowerSchoolSettings| settings.url = "http://district.powerschool.com".to_owned(), StageName::Input, "powerschool.http_refused")]
+#[case::client_id(|settings: &mut PowerSchoolSettings| { settings.client_id.pop(); }, StageName::Input, "powerschool.bad_client_id")]
+#[case::name(|settings: &mut PowerSchoolSettings| settings.url = "https://no-such-district.invalid".to_owned(), StageName::Tcp, "powerschool.dns")]
+#[case::other_credentials(
+    |settings: &mut PowerSchoolSettings| settings.client_id = "0e2fbd3c-9ac2-4c32-8a6c-6a4a3b0d1f5e".to_owned(),
+    StageName::Token,
+    "powerschool.bad_credentials"
+)]
+#[tokio::test]
+async fn the_staged_test_finds_what_was_entered_wrongly(
+    #[case] spoil: fn(&mut PowerSchoolSettings),
+    #[case] at: StageName,
+    #[case] code: &str,
+) {
+    let running = district(ServeOptions::default()).await;
+    let mut settings = settings(&running);
+    spoil(&mut settings);
+    let report = test_connection(&settings, &secret(&running), Timeouts::default(), |_| {}).await;
+    let failure = report.failure().unwrap();
+    assert_eq!((failure.name, outcome(failure)), (at, code));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_plugin_without_our_fields_names_what_it_lacks() {
+    let missing_access = vec!["STUDENTS.DOB".to_owned(), "STUDENTS.HOME_PHONE".to_owned()];
+    let running = with_faults(Faults { missing_access, ..Faults::default() }).await;
+    let error = pull::<Student>(&client(&running), &year()).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::NoAccess { fields } if *fields == ["students.dob", "students.home_phone"]),
+        "{error}"
+    );
+    running.stop().await;
+}

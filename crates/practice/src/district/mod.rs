@@ -1,0 +1,178 @@
+//! The district's data: one SQLite file with PowerSchool's own table and column names.
+
+mod generate;
+mod names;
+mod random;
+mod timetable;
+mod year;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::{Deserialize, Serialize};
+
+use crate::PracticeError;
+use crate::error::at;
+
+pub(crate) use year::last_weekday;
+
+/// School_Number of 'Graduated Students', which is a school only in the tables.
+pub const GRADUATED: i64 = 999_999;
+
+/// Raised whenever the generator writes something else for the same inputs, so that data of an older
+/// version is generated again.
+const LAYOUT: i64 = 1;
+
+/// How far an Attendance row's DCID lies above its ID, for the generator and for rows written later.
+pub(crate) const ATTENDANCE_DISTANCE: i64 = 41;
+
+/// What a district is generated from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Active students (Enroll_Status 0).
+    pub students: u32,
+    /// Schools, without 'Graduated Students'.
+    pub schools: u32,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// The practice date, always in session.
+    pub date: NaiveDate,
+}
+
+/// A generated district. Each task opens its own connection, on a blocking thread.
+#[derive(Debug, Clone)]
+pub struct District {
+    path: PathBuf,
+}
+
+/// How large a district is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Students with Enroll_Status 0.
+    pub students: u32,
+    /// Sections of the practice date's school year.
+    pub sections: u32,
+    /// CC rows of that year that are not dropped.
+    pub enrollments: u32,
+    /// SchoolStaff rows, whatever their status.
+    pub teachers: u32,
+    /// Schools without 'Graduated Students'.
+    pub schools: u32,
+}
+
+impl District {
+    /// Generates a district into `path`, replacing one that is there. Nothing is left half done: the
+    /// file is renamed into place when it is complete.
+    pub fn generate(path: &Path, plan: Plan) -> Result<Self, PracticeError> {
+        if !(1..=2_000_000).contains(&plan.students) || !(1..=2_000).contains(&plan.schools) {
+            return Err(PracticeError::Size { students: plan.students, schools: plan.schools });
+        }
+        let unfinished = path.with_extension("unfinished");
+        remove(&unfinished)?;
+        let mut connection = Connection::open(&unfinished)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;",
+        )?;
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(include_str!("schema.sql"))?;
+        generate::fill(&transaction, plan)?;
+        transaction.execute_batch(
+            "CREATE TABLE Practice_District (Layout INTEGER, Students INTEGER, Schools INTEGER, Seed TEXT, Date TEXT)",
+        )?;
+        transaction.execute(
+            "INSERT INTO Practice_District VALUES (?1, ?2, ?3, ?4, ?5)",
+            (LAYOUT, plan.students, plan.schools, plan.seed.to_string(), plan.date.to_string()),
+        )?;
+        transaction.commit()?;
+        connection.close().map_err(|(_, error)| error)?;
+        for suffix in ["-wal", "-shm"] {
+            let mut side = path.as_os_str().to_owned();
+            side.push(suffix);
+            remove(Path::new(&side))?;
+        }
+        std::fs::rename(&unfinished, path).map_err(at(path))?;
+        let district = Self { path: path.to_owned() };
+        district.connect()?.pragma_update(None, "journal_mode", "WAL")?;
+        Ok(district)
+    }
+
+    /// The district in `path` and what it was generated from; none when there is no file, or one of
+    /// another version.
+    pub fn open(path: &Path) -> Result<Option<(Self, Plan)>, PracticeError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let district = Self { path: path.to_owned() };
+        let connection = district.connect()?;
+        let known: bool = connection
+            .query_row("SELECT 1 FROM sqlite_master WHERE name = 'Practice_District'", (), |_| Ok(()))
+            .optional()?
+            .is_some();
+        if !known {
+            return Ok(None);
+        }
+        let plan = connection
+            .query_row(
+                "SELECT Students, Schools, Seed, Date FROM Practice_District WHERE Layout = ?1",
+                [LAYOUT],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)),
+            )
+            .optional()?;
+        let Some((students, schools, seed, date)) = plan else { return Ok(None) };
+        let (Ok(seed), Ok(date)) = (seed.parse(), date.parse()) else {
+            return Err(PracticeError::Corrupt {
+                path: path.to_owned(),
+                reason: "its seed or date is not readable".into(),
+            });
+        };
+        Ok(Some((district, Plan { students, schools, seed, date })))
+    }
+
+    /// Opens a connection of its own. Blocking.
+    pub fn connect(&self) -> rusqlite::Result<Connection> {
+        let connection = Connection::open(&self.path)?;
+        // Long enough for the largest write another task can be in the middle of.
+        connection.busy_timeout(Duration::from_secs(30))?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        Ok(connection)
+    }
+
+    /// Counts what the ready file states. Blocking.
+    pub fn summary(&self) -> Result<Summary, PracticeError> {
+        Ok(self.connect()?.query_row(
+            "SELECT (SELECT COUNT(*) FROM Students WHERE Enroll_Status = 0),
+                    (SELECT COUNT(*) FROM Sections WHERE TermID / 100 = Year.ID),
+                    (SELECT COUNT(*) FROM CC WHERE SectionID > 0 AND TermID > 0 AND TermID / 100 = Year.ID),
+                    (SELECT COUNT(*) FROM SchoolStaff),
+                    (SELECT COUNT(*) FROM Schools WHERE School_Number <> ?1)
+               FROM (SELECT CASE WHEN CAST(SUBSTR(Date, 6, 2) AS INTEGER) >= 7
+                                 THEN CAST(SUBSTR(Date, 1, 4) AS INTEGER) - 1990
+                                 ELSE CAST(SUBSTR(Date, 1, 4) AS INTEGER) - 1991 END AS ID
+                       FROM Practice_District) AS Year",
+            [GRADUATED],
+            |row| {
+                Ok(Summary {
+                    students: row.get(0)?,
+                    sections: row.get(1)?,
+                    enrollments: row.get(2)?,
+                    teachers: row.get(3)?,
+                    schools: row.get(4)?,
+                })
+            },
+        )?)
+    }
+}
+
+/// YearID of the school year that holds a date (PowerSchool: school year start - 1990).
+pub(crate) fn yearid(date: NaiveDate) -> i64 {
+    year::SchoolYear::around(date).yearid
+}
+
+fn remove(path: &Path) -> Result<(), PracticeError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
+}

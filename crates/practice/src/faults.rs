@@ -1,0 +1,106 @@
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with the practice PowerSchool on purpose. All off by default.
+///
+/// `POST /control/faults` replaces the whole set; absent fields are off.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// Down for maintenance: every path answers as a hosted PowerSchool does then.
+    pub maintenance: Option<Maintenance>,
+    /// Seconds a new token lives; none for an hour.
+    pub token_lifetime_seconds: Option<u64>,
+    /// Forgets every token handed out so far, once, when the faults are set.
+    pub expire_tokens_now: bool,
+    /// The administrator regenerated or removed the credentials: tokens and secret are refused.
+    pub revoked_credentials: bool,
+    /// `TABLE.FIELD` names the plugin may not read, whatever its access_request says.
+    pub missing_access: Vec<String>,
+    /// The version to play, such as `8.3.0` (no version in metadata, no attendance API), `9.0.0.0`,
+    /// `23.9.0.0` (no batch endpoint) or `25.3.0.0`; none for a current one.
+    pub version: Option<String>,
+    /// Rows a page may have at most, for every resource.
+    pub page_limit: Option<u32>,
+    /// Added to every answer, milliseconds, on top of the server's own setting.
+    pub latency_ms: u64,
+    /// The next answers fail with this status.
+    pub fail_next: Option<FailNext>,
+    /// Named queries answer 404, as when the plugin was installed without its queries.
+    pub no_powerqueries: bool,
+    /// What happens to attendance writes.
+    pub attendance: Option<AttendanceFault>,
+}
+
+/// How maintenance shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Maintenance {
+    /// 302 to `https://message.powerschool.com/?server=HOST`.
+    Redirect,
+    /// 200 with the HTML page that redirect ends at.
+    Html,
+}
+
+/// A number of answers that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailNext {
+    /// How many requests.
+    pub n: u32,
+    /// The HTTP status, such as 500, 503 or 429.
+    pub status: u16,
+    /// Seconds in a `Retry-After` header.
+    #[serde(default)]
+    pub retry_after: Option<u64>,
+}
+
+/// What happens to the next attendance requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttendanceFault {
+    /// Applied, then the connection is dropped without an answer.
+    ApplyThenDrop {
+        /// How many requests.
+        n: u32,
+    },
+    /// The connection is dropped and nothing is applied.
+    DropBeforeApply {
+        /// How many requests.
+        n: u32,
+    },
+    /// No answer; applied some seconds after the client gave up.
+    ApplyLate {
+        /// How many requests.
+        n: u32,
+        /// Seconds after the client closed the connection.
+        seconds: u64,
+    },
+}
+
+impl Faults {
+    /// Counts one request against `fail_next` and says whether it is one that fails.
+    pub(crate) fn take_failure(&mut self) -> Option<FailNext> {
+        let failure = self.fail_next?;
+        self.fail_next = failure.n.checked_sub(1).filter(|left| *left > 0).map(|n| FailNext { n, ..failure });
+        (failure.n > 0).then_some(failure)
+    }
+
+    /// Counts one attendance request against the fault set for them and says what to do with it.
+    pub(crate) fn take_attendance(&mut self) -> Option<AttendanceFault> {
+        let fault = self.attendance?;
+        let left = fault.requests().saturating_sub(1);
+        self.attendance = (left > 0).then_some(match fault {
+            AttendanceFault::ApplyThenDrop { .. } => AttendanceFault::ApplyThenDrop { n: left },
+            AttendanceFault::DropBeforeApply { .. } => AttendanceFault::DropBeforeApply { n: left },
+            AttendanceFault::ApplyLate { seconds, .. } => AttendanceFault::ApplyLate { n: left, seconds },
+        });
+        (fault.requests() > 0).then_some(fault)
+    }
+}
+
+impl AttendanceFault {
+    fn requests(self) -> u32 {
+        match self {
+            Self::ApplyThenDrop { n } | Self::DropBeforeApply { n } | Self::ApplyLate { n, .. } => n,
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The SFTP subsystem (protocol version 3, draft-ietf-secsh-filexfer-02) of one session.
+//!
+//! File operations run on the session's own task instead of a blocking pool: they touch the page
+//! cache only, and handing every 32 KiB packet to another thread costs more than the write.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom, Write},
+    net::{Shutdown, TcpStream},
+    sync::Arc,
+};
+
+use russh_sftp::{
+    extensions::{FSYNC, FsyncExtension, HardlinkExtension, LIMITS, LimitsExtension},
+    protocol::{
+        Attrs, Data, ExtendedReply, File as NamedFile, FileAttributes, Handle, Name, OpenFlags, Packet,
+        Status, StatusCode, Version,
+    },
+    server::{Handler, StatusReply},
+};
+
+use super::{
+    HeroAccount,
+    account::{IMPORTS, RemotePath, is_hidden, status},
+    import::is_import_file,
+};
+
+/// OpenSSH's rename that replaces the target, as POSIX does (OpenSSH `PROTOCOL`, section 4.3).
+const POSIX_RENAME: &str = "posix-rename@openssh.com";
+/// The largest packet taken, as OpenSSH's own server has it.
+pub(super) const LARGEST_PACKET: u32 = 256 * 1024;
+/// OpenSSH keeps 1 KiB of a packet for what surrounds the data.
+const LARGEST_DATA: u32 = LARGEST_PACKET - 1024;
+const OPEN_HANDLES: usize = 64;
+/// Keeps a directory listing's answer well below the packet limit.
+const ENTRIES_PER_ANSWER: usize = 100;
+
+pub(super) struct SftpSession {
+    account: Arc<HeroAccount>,
+    /// The session's connection, to cut it off as a failing network would.
+    wire: Arc<TcpStream>,
+    handles: HashMap<String, Opened>,
+    next_handle: u64,
+    received: u64,
+}
+
+enum Opened {
+    File(OpenedFile),
+    Folder(VecDeque<NamedFile>),
+}
+
+struct OpenedFile {
+    file: File,
+    path: RemotePath,
+    writable: bool,
+    /// Where the next byte goes without seeking.
+    position: u64,
+}
+
+impl OpenedFile {
+    fn seek(&mut self, offset: u64) -> std::io::Result<()> {
+        if self.position != offset {
+            self.position = self.file.seek(SeekFrom::Start(offset))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.seek(offset)?;
+        self.file.write_all(data)?;
+        self.position += data.len() as u64;
+        Ok(())
+    }
+
+    fn read(&mut self, offset: u64, len: u32) -> std::io::Result<Vec<u8>> {
+        self.seek(offset)?;
+        let mut data = Vec::with_capacity(len as usize);
+        let count = (&mut self.file).take(u64::from(len)).read_to_end(&mut data)?;
+        self.position += count as u64;
+        Ok(data)
+    }
+}
+
+impl SftpSession {
+    pub(super) fn new(account: Arc<HeroAccount>, wire: Arc<TcpStream>) -> Self {
+        Self { account, wire, handles: HashMap::new(), next_handle: 0, received: 0 }
+    }
+
+    /// The local file of a path, minding an account whose `imports/` is missing.
+    fn local(&self, path: &RemotePath) -> Result<std::path::PathBuf, StatusReply> {
+        if path.is_in_imports() && self.account.faults().missing_imports {
+            return Err(StatusCode::NoSuchFile.into());
+        }
+        self.account.folder.local(path)
+    }
+
+    /// The local file of a path that is about to be changed: files directly in `imports/` only.
+    fn changeable(&self, path: &RemotePath) -> Result<std::path::PathBuf, StatusReply> {
+        if path.import_name().is_none() {
+            return Err(StatusCode::PermissionDenied.with_message("only imports/ can be written to"));
+        }
+        self.local(path)
+    }
+
+    fn keep(&mut self, id: u32, opened: Opened) -> Result<Handle, StatusReply> {
+        if self.handles.len() == OPEN_HANDLES {
+            return Err(StatusCode::Failure.with_message("too many open files"));
+        }
+        self.next_handle += 1;
+        let handle = self.next_handle.to_string();
+        self.handles.insert(handle.clone(), opened);
+        Ok(Handle { id, handle })
+    }
+
+    fn file(&mut self, handle: &str) -> Result<&mut OpenedFile, StatusReply> {
+        match self.handles.get_mut(handle) {
+            Some(Opened::File(file)) => Ok(file),
+            _ => Err(StatusCode::Failure.with_message("not the handle of an open file")),
+        }
+    }
+
+    fn writable_file(&mut self, handle: &str) -> Result<&mut OpenedFile, StatusReply> {
+        let file = self.file(handle)?;
+        if file.writable { Ok(file) } else { Err(StatusCode::PermissionDenied.into()) }
+    }
+
+    fn attributes(&self, path: &str) -> Result<FileAttributes, StatusReply> {
+        let local = self.local(&RemotePath::parse(path))?;
+        let metadata = fs::metadata(local).map_err(|error| status(&error))?;
+        Ok(FileAttributes::from(&metadata))
+    }
+
+    async fn move_file(&self, from: &str, to: &str, replace: bool) -> Result<(), StatusReply> {
+        let (from, to) = (RemotePath::parse(from), RemotePath::parse(to));
+        let (source, target) = (self.changeable(&from)?, self.changeable(&to)?);
+        if self.account.faults().refuse_rename {
+            return Err(StatusCode::PermissionDenied.with_message("renaming is switched off"));
+        }
+        if !replace && fs::symlink_metadata(&target).is_ok() {
+            return Err(StatusCode::Failure.with_message("the target exists"));
+        }
+        fs::rename(source, target).map_err(|error| status(&error))?;
+        self.arrived(&to).await;
+        Ok(())
+    }
+
+    /// Lets Hero take in its files before the client learns that the last one has arrived.
+    async fn arrived(&self, path: &RemotePath) {
+        if path.import_name().is_some_and(is_import_file) {
+            self.account.take_in().await;
+        }
+    }
+}
+
+fn done(id: u32) -> Status {
+    Status {
+        id,
+        status_code: StatusCode::Ok,
+        error_message: StatusCode::Ok.to_string(),
+        language_tag: "en-US".to_owned(),
+    }
+}
+
+impl Handler for SftpSession {
+    type Error = StatusReply;
+
+    fn unimplemented(&self) -> StatusReply {
+        StatusCode::OpUnsupported.into()
+    }
+
+    async fn init(
+        &mut self,
+        _version: u32,
+        _extensions: HashMap<String, String>,
+    ) -> Result<Version, StatusReply> {
+        let mut version = Version::new();
+        for extension in [POSIX_RENAME, FSYNC, LIMITS] {
+            version.extensions.insert(extension.to_owned(), "1".to_owned());
+        }
+        Ok(version)
+    }
+
+    async fn realpath(&mut self, id: u32, path: String) -> Result<Name, StatusReply> {
+        Ok(Name { id, files: vec![NamedFile::dummy(RemotePath::parse(&path).to_string())] })
+    }
+
+    async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, StatusReply> {
+        Ok(Attrs { id, attrs: self.attributes(&path)? })
+    }
+
+    async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, StatusReply> {
+        Ok(Attrs { id, attrs: self.attributes(&path)? })
+    }
+
+    async fn fstat(&mut self, id: u32, handle: String) -> Result<Attrs, StatusReply> {
+        let metadata = self.file(&handle)?.file.metadata().map_err(|error| status(&error))?;
+        Ok(Attrs { id, attrs: FileAttributes::from(&metadata) })
+    }
+
+    /// Truncates when a size is given; owners, permissions and times stay the server's.
+    async fn setstat(&mut self, id: u32, path: String, attrs: FileAttributes) -> Result<Status, StatusReply> {
+        let local = self.changeable(&RemotePath::parse(&path))?;
+        let file = File::options().write(true).open(local).map_err(|error| status(&error))?;
+        if let Some(size) = attrs.size {
+            file.set_len(size).map_err(|error| status(&error))?;
+        }
+        Ok(done(id))
+    }
+
+    async fn fsetstat(
+        &mut self,
+        id: u32,
+        handle: String,
+        attrs: FileAttributes,
+    ) -> Result<Status, StatusReply> {
+        let opened = self.writable_file(&handle)?;
+        if let Some(size) = attrs.size {
+            opened.file.set_len(size).map_err(|error| status(&error))?;
+        }
+        Ok(done(id))
+    }
+
+    async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, StatusReply> {
+        let path = RemotePath::parse(&path);
+        let local = self.local(&path)?;
+        let hides_imports = self.account.faults().missing_imports;
+        let own = fs::metadata(&local).map_err(|error| status(&error))?;
+        let mut entries = VecDeque::from([
+            NamedFile::new(".", FileAttributes::from(&own)),
+            NamedFile::new("..", FileAttributes::from(&own)),
+        ]);
+        let mut listed = Vec::new();
+        for entry in fs::read_dir(local).map_err(|error| status(&error))? {
+            let entry = entry.map_err(|error| status(&error))?;
+            // SFTP version 3 has no encoding; what is not UTF-8 was not put here by a client.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            if path.is_root() && (is_hidden(&name) || (hides_imports && name == IMPORTS)) {
+                continue;
+            }
+            // A file may go while the folder is read.
+            if let Ok(metadata) = entry.metadata() {
+                listed.push(NamedFile::new(name, FileAttributes::from(&metadata)));
+            }
+        }
+        listed.sort_by(|left, right| left.filename.cmp(&right.filename));
+        entries.extend(listed);
+        self.keep(id, Opened::Folder(entries))
+    }
+
+    async fn readdir(&mut self, id: u32, handle: String) -> Result<Name, StatusReply> {
+        match self.handles.get_mut(&handle) {
+            Some(Opened::Folder(entries)) if entries.is_empty() => Err(StatusCode::Eof.into()),
+            Some(Opened::Folder(entries)) => {
+                let count = entries.len().min(ENTRIES_PER_ANSWER);
+                Ok(Name { id, files: entries.drain(..count).collect() })
+            }
+            _ => Err(StatusCode::Failure.with_message("not the handle of an open folder")),
+        }
+    }
+
+    async fn open(
+        &mut self,
+        id: u32,
+        filename: String,
+        pflags: OpenFlags,
+        _attrs: FileAttributes,
+    ) -> Result<Handle, StatusReply> {
+        let path = RemotePath::parse(&filename);
+        let writable =
+            pflags.intersects(OpenFlags::WRITE | OpenFlags::APPEND | OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let local = if writable { self.changeable(&path)? } else { self.local(&path)? };
+        if fs::metadata(&local).is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(StatusCode::Failure.with_message("is a folder"));
+        }
+        let mut options = fs::OpenOptions::from(pflags);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(local).map_err(|error| status(&error))?;
+        self.keep(id, Opened::File(OpenedFile { file, path, writable, position: 0 }))
+    }
+
+    async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Result<Data, StatusReply> {
+        let data = self.file(&handle)?.read(offset, len.min(LARGEST_DATA)).map_err(|error| status(&error))?;
+        if data.is_empty() && len > 0 { Err(StatusCode::Eof.into()) } else { Ok(Data { id, data }) }
+    }
+
+    async fn write(
+        &mut self,
+        id: u32,
+        handle: String,
+        offset: u64,
+        data: Vec<u8>,
+    ) -> Result<Status, StatusReply> {
+        self.received += data.len() as u64;
+        if self.account.faults().drop_after_bytes.is_some_and(|limit| self.received > limit) {
+            // Failing to shut down means that the connection is gone already.
+            _ = self.wire.shutdown(Shutdown::Both);
+            return Err(StatusCode::Failure.into());
+        }
+        self.writable_file(&handle)?.write(offset, &data).map_err(|error| status(&error))?;
+        Ok(done(id))
+    }
+
+    async fn close(&mut self, id: u32, handle: String) -> Result<Status, StatusReply> {
+        match self.handles.remove(&handle) {
+            Some(Opened::File(OpenedFile { file, path, writable, .. })) => {
+                drop(file);
+                if writable {
+                    self.arrived(&path).await;
+                }
+                Ok(done(id))
+            }
+            Some(Opened::Folder(_)) => Ok(done(id)),
+            None => Err(StatusCode::Failure.with_message("not an open handle")),
+        }
+    }
+
+    async fn remove(&mut self, id: u32, filename: String) -> Result<Status, StatusReply> {
+        let local = self.changeable(&RemotePath::parse(&filename))?;
+        fs::remove_file(local).map_err(|error| status(&error))?;
+        Ok(done(id))
+    }
+
+    async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> Result<Status, StatusReply> {
+        self.move_file(&oldpath, &newpath, false).await?;
+        Ok(done(id))
+    }
+
+    async fn mkdir(
+        &mut self,
+        _id: u32,
+        _path: String,
+        _attrs: FileAttributes,
+    ) -> Result<Status, StatusReply> {
+        Err(StatusCode::PermissionDenied.into())
+    }
+
+    async fn rmdir(&mut self, _id: u32, _path: String) -> Result<Status, StatusReply> {
+        Err(StatusCode::PermissionDenied.into())
+    }
+
+    async fn symlink(&mut self, _id: u32, _link: String, _target: String) -> Result<Status, StatusReply> {
+        Err(StatusCode::PermissionDenied.into())
+    }
+
+    async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, StatusReply> {
+        match request.as_str() {
+            POSIX_RENAME => {
+                // The same two strings as a hard link's request.
+                let HardlinkExtension { oldpath, newpath } = arguments(data)?;
+                self.move_file(&oldpath, &newpath, true).await?;
+                Ok(Packet::Status(done(id)))
+            }
+            FSYNC => {
+                let FsyncExtension { handle } = arguments(data)?;
+                let file = self.file(&handle)?.file.try_clone().map_err(|error| status(&error))?;
+                // Unlike everything else here, this waits for the disk.
+                let synced = tokio::task::spawn_blocking(move || file.sync_data()).await;
+                synced.map_err(|_| StatusCode::Failure)?.map_err(|error| status(&error))?;
+                Ok(Packet::Status(done(id)))
+            }
+            LIMITS => {
+                let limits = LimitsExtension {
+                    max_packet_len: u64::from(LARGEST_PACKET),
+                    max_read_len: u64::from(LARGEST_DATA),
+                    max_write_len: u64::from(LARGEST_DATA),
+                    max_open_handles: OPEN_HANDLES as u64,
+                };
+                let data = russh_sftp::ser::to_bytes(&limits).map_err(|_| StatusCode::Failure)?.to_vec();
+                Ok(Packet::ExtendedReply(ExtendedReply { id, data }))
+            }
+            _ => Err(StatusCode::OpUnsupported.into()),
+        }
+    }
+}
+
+fn arguments<T: serde::de::DeserializeOwned>(data: Vec<u8>) -> Result<T, StatusReply> {
+    russh_sftp::de::from_bytes(&mut data.into()).map_err(|_| StatusCode::BadMessage.into())
+}

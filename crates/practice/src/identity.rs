@@ -1,0 +1,155 @@
+//! Who the practice district is: keys, certificates, credentials and ports, kept between starts so
+//! that whoever trusted it once still does.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::PracticeError;
+use crate::error::at;
+
+/// The content of `identity.json`. No `Debug`: nearly everything in it is a secret.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub ca_pem: String,
+    certificate_pem: String,
+    key_pem: String,
+    pub credentials: Credentials,
+    pub district_uuid: Uuid,
+    pub sftp_username: String,
+    pub sftp_password: String,
+    /// OpenSSH private key.
+    pub host_key: String,
+    pub ports: Ports,
+}
+
+/// What PowerSchool made for the installed plugin.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Credentials {
+    pub client_id: Uuid,
+    pub client_secret: Uuid,
+}
+
+impl Credentials {
+    pub fn new() -> Self {
+        Self { client_id: Uuid::new_v4(), client_secret: Uuid::new_v4() }
+    }
+}
+
+/// TCP ports on 127.0.0.1; 0 before the first start.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ports {
+    pub https: u16,
+    pub control: u16,
+    pub sftp: u16,
+    pub mail: u16,
+}
+
+impl Identity {
+    /// Reads the identity kept in `path`, or makes a new one there.
+    pub fn load_or_create(path: &Path) -> Result<Self, PracticeError> {
+        match std::fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| PracticeError::Corrupt { path: path.into(), reason: error.to_string() }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let identity = Self::create()?;
+                identity.save(path)?;
+                Ok(identity)
+            }
+            Err(error) => Err(at(path)(error)),
+        }
+    }
+
+    fn create() -> Result<Self, PracticeError> {
+        let ca_key = KeyPair::generate()?;
+        let mut ca = CertificateParams::new(Vec::<String>::new())?;
+        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        ca.distinguished_name.push(DnType::CommonName, "RosterBridge practice district authority");
+        // Fixed, so that neither a wrong clock nor a long school career gets in the way.
+        (ca.not_before, ca.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2049, 12, 31));
+        let ca_certificate = ca.self_signed(&ca_key)?;
+
+        let key = KeyPair::generate()?;
+        let mut server = CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(String::from))?;
+        server.distinguished_name.push(DnType::CommonName, "Practice PowerSchool");
+        server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        server.use_authority_key_identifier_extension = true;
+        (server.not_before, server.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2049, 12, 30));
+        let certificate = server.signed_by(&key, &Issuer::new(ca, ca_key))?;
+
+        let mut password = [0u8; 16];
+        getrandom::fill(&mut password).map_err(PracticeError::Random)?;
+        Ok(Self {
+            ca_pem: ca_certificate.pem(),
+            certificate_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+            credentials: Credentials::new(),
+            district_uuid: Uuid::new_v4(),
+            sftp_username: "practice-district".into(),
+            sftp_password: password.iter().fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            }),
+            host_key: crate::hero::generate_host_key()?,
+            ports: Ports::default(),
+        })
+    }
+
+    /// Replaces the file in `path`, readable by its owner only.
+    pub fn save(&self, path: &Path) -> Result<(), PracticeError> {
+        let bytes = serde_json::to_vec_pretty(self)
+            .map_err(|error| PracticeError::Corrupt { path: path.into(), reason: error.to_string() })?;
+        write_private(path, &bytes)
+    }
+
+    /// TLS as the practice PowerSchool speaks it.
+    pub fn tls(&self) -> Result<Arc<ServerConfig>, PracticeError> {
+        let pem = |error: rustls::pki_types::pem::Error| rustls::Error::General(error.to_string());
+        let chain = vec![CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).map_err(pem)?];
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).map_err(pem)?;
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()?
+                .with_no_client_auth()
+                .with_single_cert(chain, key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+/// Opens the port used last time, or a free one if that is taken, and notes it.
+pub(crate) fn listen(port: &mut u16) -> Result<TcpListener, PracticeError> {
+    let open = |port| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let listener = open(*port).or_else(|_| open(0)).map_err(PracticeError::Listen)?;
+    *port = listener.local_addr().map_err(PracticeError::Listen)?.port();
+    Ok(listener)
+}
+
+/// Writes a whole file under a temporary name, owner-only where the system knows that, and renames it.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PracticeError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = Path::new(&temporary);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(temporary).map_err(at(temporary))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(temporary))?;
+    drop(file);
+    std::fs::rename(temporary, path).map_err(at(path))
+}

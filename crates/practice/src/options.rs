@@ -1,0 +1,63 @@
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
+use crate::faults::Faults;
+
+/// What an attendance POST without a `dcid` does.
+///
+/// PowerSchool documents 'create or update' by key. Whether every installation really does so cannot
+/// be checked from outside, so the practice server can behave either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttendanceMode {
+    /// Updates the row of the same student, date, mode, enrolment, period and program, if there is one.
+    #[default]
+    Upsert,
+    /// Always adds a row, so that a double send shows.
+    Insert,
+}
+
+/// How to generate and serve the practice district.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Active students (Enroll_Status 0); leavers, graduates and pre-registered students come on top.
+    pub students: u32,
+    /// Schools, without 'Graduated Students'.
+    pub schools: u32,
+    /// Equal seeds, sizes and dates give equal districts.
+    pub seed: u64,
+    /// The practice date, always made in-session; none for the last weekday on or before today in
+    /// the district's zone.
+    pub date: Option<NaiveDate>,
+    /// Where keys, credentials, ports and the database stay between starts; none for a fresh
+    /// temporary folder that is removed at the end.
+    pub data: Option<PathBuf>,
+    /// Added to every answer of the HTTPS server, milliseconds.
+    pub latency_ms: u64,
+    /// What a POST without `dcid` does.
+    pub attendance: AttendanceMode,
+    /// Faults switched on from the start; `POST /control/faults` changes them later.
+    pub faults: Faults,
+    /// Where to write the ready file once everything answers.
+    pub ready_file: Option<PathBuf>,
+    /// A plugin zip installed at the start. Without one nothing but the core resources is visible.
+    pub plugin: Option<Vec<u8>>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            students: 600,
+            schools: 5,
+            seed: 1,
+            date: None,
+            data: None,
+            latency_ms: 0,
+            attendance: AttendanceMode::Upsert,
+            faults: Faults::default(),
+            ready_file: None,
+            plugin: None,
+        }
+    }
+}

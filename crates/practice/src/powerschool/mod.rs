@@ -1,0 +1,254 @@
+//! The practice PowerSchool: the endpoints a plugin uses, with the quirks of the real one.
+
+pub(crate) mod answer;
+mod attendance;
+mod core;
+mod fiql;
+mod functions;
+mod queries;
+mod tables;
+mod token;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::{get, post};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use self::answer::{Failure, reply};
+use crate::district::Plan;
+use crate::identity::Credentials;
+use crate::plugin::{Access, Plugin, version_parts};
+use crate::{AttendanceMode, District, Faults, Maintenance, PracticeError};
+
+/// The version that is played unless a fault says otherwise.
+const VERSION: &str = "25.6.0.0";
+/// Rows of a page by default, and at most where there is a limit.
+const PAGE: u32 = 100;
+/// Connections kept open for reading.
+const IDLE_READERS: usize = 8;
+/// Seconds a token lives by default.
+const TOKEN_SECONDS: u64 = 3600;
+
+/// What every handler shares.
+pub(crate) struct PowerSchool {
+    district: District,
+    plan: Plan,
+    mode: AttendanceMode,
+    latency: Duration,
+    district_uuid: Uuid,
+    /// Columns in their own spelling by table in lower case.
+    schema: HashMap<String, Table>,
+    faults: Mutex<Faults>,
+    tokens: Mutex<HashMap<String, Instant>>,
+    installed: RwLock<Installed>,
+    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Connection>,
+}
+
+/// The installed plugin and the credentials made for it.
+#[derive(Clone)]
+pub(crate) struct Installed {
+    pub plugin: Option<Arc<Plugin>>,
+    pub credentials: Credentials,
+}
+
+/// A table or view that the schema endpoints know.
+struct Table {
+    name: String,
+    columns: Vec<String>,
+}
+
+/// What the HTTPS server is made from.
+pub(crate) struct Settings {
+    pub district: District,
+    pub plan: Plan,
+    pub mode: AttendanceMode,
+    pub latency: Duration,
+    pub district_uuid: Uuid,
+    pub faults: Faults,
+    pub installed: Installed,
+}
+
+impl PowerSchool {
+    /// Blocking: reads the schema.
+    pub fn new(settings: Settings) -> Result<Self, PracticeError> {
+        let writer = settings.district.connect()?;
+        let mut schema = HashMap::new();
+        let mut tables = writer.prepare(
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')
+                AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name NOT LIKE 'Practice!_%' ESCAPE '!'",
+        )?;
+        let names = tables.query_map((), |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        for name in names {
+            let mut info = writer.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
+            let columns = info.query_map([&name], |row| row.get(0))?.collect::<Result<Vec<_>, _>>()?;
+            schema.insert(name.to_lowercase(), Table { name, columns });
+        }
+        drop(tables);
+        Ok(Self {
+            district: settings.district,
+            plan: settings.plan,
+            mode: settings.mode,
+            latency: settings.latency,
+            district_uuid: settings.district_uuid,
+            schema,
+            faults: Mutex::new(settings.faults),
+            tokens: Mutex::default(),
+            installed: RwLock::new(settings.installed),
+            readers: Mutex::default(),
+            writer: Mutex::new(writer),
+        })
+    }
+
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the faults; forgetting tokens happens here and now.
+    pub fn set_faults(&self, mut faults: Faults) {
+        if std::mem::take(&mut faults.expire_tokens_now) {
+            self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        *self.faults() = faults;
+    }
+
+    pub fn installed(&self) -> Installed {
+        self.installed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a plugin in place of the installed one.
+    pub fn install(&self, installed: Installed) {
+        *self.installed.write().unwrap_or_else(PoisonError::into_inner) = installed;
+    }
+
+    /// The version it plays, and whether that is at least `wanted`.
+    fn version(&self) -> String {
+        self.faults().version.clone().unwrap_or_else(|| VERSION.to_owned())
+    }
+
+    fn at_least(&self, wanted: &[u32]) -> bool {
+        version_parts(&self.version()).as_slice() >= wanted
+    }
+
+    /// Most rows of a page, where the resource has a limit.
+    fn page_limit(&self) -> u32 {
+        self.faults().page_limit.unwrap_or(PAGE)
+    }
+
+    /// What the plugin may do with a field, faults considered.
+    fn access(&self, table: &str, field: &str) -> Option<Access> {
+        let name = format!("{table}.{field}");
+        if self.faults().missing_access.iter().any(|missing| missing.eq_ignore_ascii_case(&name)) {
+            return None;
+        }
+        self.installed().plugin.and_then(|plugin| plugin.access(table, field))
+    }
+
+    /// Runs a read on a blocking thread with a connection of its own.
+    async fn read<T: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce(&Self, &Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        tokio::task::spawn_blocking(move || {
+            let connection = self.reader()?;
+            let result = work(&self, &connection);
+            self.put_back(connection);
+            result
+        })
+        .await?
+    }
+
+    fn reader(&self) -> rusqlite::Result<Connection> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(connection) = idle {
+            return Ok(connection);
+        }
+        let connection = self.district.connect()?;
+        connection.pragma_update(None, "query_only", true)?;
+        functions::register(&connection)?;
+        Ok(connection)
+    }
+
+    fn put_back(&self, connection: Connection) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < IDLE_READERS {
+            readers.push(connection);
+        }
+    }
+}
+
+/// Everything the HTTPS port answers.
+pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
+    let authorised = Router::new()
+        .merge(core::routes())
+        .merge(tables::routes())
+        .merge(queries::routes())
+        .merge(attendance::routes())
+        .layer(middleware::from_fn_with_state(state.clone(), token::require));
+    Router::new()
+        .route("/oauth/access_token", post(token::issue))
+        .route("/oauth/access_token/", post(token::issue))
+        .route("/ws/v1/time", get(core::time))
+        .route("/ws/v1/metadata", get(core::metadata))
+        .merge(authorised)
+        .route("/", get(|| async { Html(SIGN_IN) }))
+        .fallback(unknown)
+        .layer(middleware::from_fn_with_state(state.clone(), disturb))
+        .with_state(state)
+}
+
+const SIGN_IN: &str = "<!DOCTYPE html><html><head><title>Student and Parent Sign In</title></head>\
+    <body><h1>Practice PowerSchool</h1></body></html>\n";
+const NOT_FOUND: &str =
+    "<!DOCTYPE html><html><head><title>Not Found</title></head><body>Page not found.</body></html>\n";
+const UNAVAILABLE: &str = "<!DOCTYPE html><html><head><title>PowerSchool page unavailable</title></head>\
+    <body>The page you are looking for is temporarily unavailable.</body></html>\n";
+
+/// Paths that do not exist: JSON where the API is, a page elsewhere.
+async fn unknown(request: Request) -> Response {
+    if request.uri().path().starts_with("/ws/") {
+        Failure::NotFound.into_response()
+    } else {
+        (StatusCode::NOT_FOUND, Html(NOT_FOUND)).into_response()
+    }
+}
+
+/// Faults that strike whatever was asked for.
+async fn disturb(State(state): State<Arc<PowerSchool>>, request: Request, next: Next) -> Response {
+    let (latency, maintenance, failure) = {
+        let mut faults = state.faults();
+        (Duration::from_millis(faults.latency_ms), faults.maintenance, faults.take_failure())
+    };
+    let latency = latency + state.latency;
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    match maintenance {
+        Some(Maintenance::Html) => return Html(UNAVAILABLE).into_response(),
+        Some(Maintenance::Redirect) => {
+            let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+            let host = host.split(':').next().unwrap_or("");
+            let location = format!("https://message.powerschool.com/?server={host}");
+            return (StatusCode::FOUND, [(header::LOCATION, location)]).into_response();
+        }
+        None => {}
+    }
+    if let Some(failure) = failure {
+        let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response =
+            reply(status, &serde_json::json!({"message": "The request could not be processed"}));
+        if let Some(seconds) = failure.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        return response;
+    }
+    next.run(request).await
+}

@@ -1,0 +1,153 @@
+//! Set-up, small facts, sealed secrets, accepted host keys and files seen.
+
+use chrono::{DateTime, Utc};
+use rosterbridge_domain::{attendance::Source, settings::Setup};
+use rusqlite::{OptionalExtension, params};
+
+use super::{Ledger, RunId};
+use crate::{
+    StoreError,
+    database::{from_instant, to_instant},
+};
+
+/// An SSH host key a person accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinnedHostKey {
+    /// The server's host name or address, compared without letter case.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// e.g. `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:…` as `ssh-keygen -lf` prints it.
+    pub sha256: String,
+    /// When it was accepted, to the millisecond.
+    pub accepted_at: DateTime<Utc>,
+    /// The operating system account that accepted it.
+    pub accepted_by: String,
+}
+
+impl Ledger {
+    /// What is configured; `None` before the first set-up.
+    pub fn setup(&self) -> Result<Option<Setup>, StoreError> {
+        let json: Option<String> =
+            self.lock().query_row("SELECT json FROM setup", [], |row| row.get(0)).optional()?;
+        json.map(|json| serde_json::from_str(&json).map_err(|_| StoreError::unreadable("setup.json")))
+            .transpose()
+    }
+
+    /// Replaces what is configured.
+    pub fn save_setup(&self, setup: &Setup) -> Result<(), StoreError> {
+        let json = serde_json::to_string(setup).map_err(|_| StoreError::unreadable("setup.json"))?;
+        self.lock().execute("INSERT OR REPLACE INTO setup (id, json) VALUES (1, ?1)", [json])?;
+        Ok(())
+    }
+
+    /// A small fact of the engine's, under the name it was given.
+    pub fn value(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached("SELECT value FROM facts WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// Keeps a small fact, replacing an earlier one of the same name.
+    pub fn set_value(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.lock().execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)", [name, value])?;
+        Ok(())
+    }
+
+    /// A sealed secret, as the vault sealed it.
+    pub fn sealed_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached("SELECT sealed FROM sealed_secrets WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+    }
+
+    /// Keeps a sealed secret, replacing an earlier one of the same name.
+    pub fn put_sealed_secret(&self, name: &str, sealed: &[u8]) -> Result<(), StoreError> {
+        self.lock().execute(
+            "INSERT OR REPLACE INTO sealed_secrets (name, sealed) VALUES (?1, ?2)",
+            params![name, sealed],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets a sealed secret; whether there was one.
+    pub fn delete_sealed_secret(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.lock().execute("DELETE FROM sealed_secrets WHERE name = ?1", [name])? > 0)
+    }
+
+    /// The host key accepted for a server.
+    pub fn pinned_host_key(&self, host: &str, port: u16) -> Result<Option<PinnedHostKey>, StoreError> {
+        let host = host.to_ascii_lowercase();
+        let found: Option<(String, String, i64, String)> = self
+            .lock()
+            .query_row(
+                "SELECT algorithm, sha256, accepted_at, accepted_by FROM host_keys WHERE host = ?1 AND port = ?2",
+                params![host, port],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            )
+            .optional()?;
+        found
+            .map(|(algorithm, sha256, accepted_at, accepted_by)| {
+                let accepted_at = to_instant(accepted_at)?;
+                Ok(PinnedHostKey { host, port, algorithm, sha256, accepted_at, accepted_by })
+            })
+            .transpose()
+    }
+
+    /// Keeps the host key a person accepted, in place of an earlier one of the same server.
+    pub fn pin_host_key(&self, key: &PinnedHostKey) -> Result<(), StoreError> {
+        self.lock().execute(
+            "INSERT OR REPLACE INTO host_keys (host, port, algorithm, sha256, accepted_at, accepted_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                key.host.to_ascii_lowercase(),
+                key.port,
+                key.algorithm,
+                key.sha256,
+                from_instant(key.accepted_at),
+                key.accepted_by
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Forgets a server's host key, so that the next contact asks again; whether there was one.
+    pub fn forget_host_key(&self, host: &str, port: u16) -> Result<bool, StoreError> {
+        let forgotten = self.lock().execute(
+            "DELETE FROM host_keys WHERE host = ?1 AND port = ?2",
+            params![host.to_ascii_lowercase(), port],
+        )?;
+        Ok(forgotten > 0)
+    }
+
+    /// The run that first decided a file of this name and content, if any did.
+    pub fn file_seen(&self, source: Source, name: &str, sha256: &str) -> Result<Option<RunId>, StoreError> {
+        Ok(self
+            .lock()
+            .query_row(
+                "SELECT run FROM files_seen WHERE source = ?1 AND name = ?2 AND sha256 = ?3",
+                [source.as_str(), name, sha256],
+                |row| row.get(0),
+            )
+            .optional()?)
+    }
+
+    /// Remembers that every row of a file was decided. The first run that says so stays.
+    pub fn mark_file_seen(
+        &self,
+        source: Source,
+        name: &str,
+        sha256: &str,
+        run: RunId,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.lock().execute(
+            "INSERT INTO files_seen (source, name, sha256, run, first_seen) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO NOTHING",
+            params![source.as_str(), name, sha256, run, from_instant(at)],
+        )?;
+        Ok(())
+    }
+}

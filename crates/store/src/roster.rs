@@ -1,0 +1,332 @@
+//! `roster.db`: PowerSchool's roster as of the last complete pull.
+//!
+//! A pull fills a [`RosterStaging`] beside the roster in use and then takes its place at once, so a reader sees one
+//! pull or the other. A [`Roster`] that is open keeps showing the pull it was opened on.
+
+mod staging;
+mod tables;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    ops::ControlFlow,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rosterbridge_domain::{
+    id::{BellScheduleId, SchoolNumber, SectionId, StudentId, StudentNumber, YearId},
+    roster::{
+        AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, Enrollment, Period, School, Section,
+        SectionMeeting, Student, Teacher, Term,
+    },
+};
+use rusqlite::{Connection, Params};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ProfileKeyBytes, StoreError,
+    database::{self, Access},
+};
+
+pub use staging::RosterStaging;
+pub use tables::RosterTable;
+
+/// The layout this program writes and reads.
+const LAYOUT: i64 = 1;
+/// Students read between two visits; what a visit may hold in memory.
+const BATCH: usize = 256;
+
+/// What is known about a pull.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterMeta {
+    /// When the pull was complete.
+    pub pulled_at: DateTime<Utc>,
+    /// The day it was in the district then; on the practice district, the practice date.
+    pub today: NaiveDate,
+    /// The school years whose enrolments, calendars and codes were pulled.
+    pub years: Vec<YearId>,
+}
+
+/// Rows of each table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RosterCounts {
+    /// SCHOOLS.
+    pub schools: u64,
+    /// STUDENTS of every status.
+    pub students: u64,
+    /// STUDENTS with ENROLL_STATUS 0.
+    pub active_students: u64,
+    /// CC.
+    pub enrollments: u64,
+    /// SECTIONS.
+    pub sections: u64,
+    /// COURSES.
+    pub courses: u64,
+    /// TEACHERS.
+    pub teachers: u64,
+    /// TERMS.
+    pub terms: u64,
+    /// ATTENDANCE_CODE.
+    pub attendance_codes: u64,
+    /// PERIOD.
+    pub periods: u64,
+    /// CYCLE_DAY.
+    pub cycle_days: u64,
+    /// CALENDAR_DAY.
+    pub calendar_days: u64,
+    /// BELL_SCHEDULE_ITEMS.
+    pub bell_schedule_items: u64,
+    /// SECTION_MEETING.
+    pub section_meetings: u64,
+}
+
+/// What the `meta` table holds.
+#[derive(Serialize, Deserialize)]
+struct StoredMeta {
+    pull: RosterMeta,
+    counts: RosterCounts,
+}
+
+/// A complete pull, read-only. May be shared between threads; a visitor may call its other methods.
+pub struct Roster {
+    connection: Mutex<Connection>,
+    meta: RosterMeta,
+    counts: RosterCounts,
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Roster")
+            .field("meta", &self.meta)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Roster {
+    /// Opens the roster at `path`; `None` when there is none yet or an older program wrote it, in which case
+    /// PowerSchool is pulled anew.
+    pub fn open(path: &Path, key: &ProfileKeyBytes) -> Result<Option<Self>, StoreError> {
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(source) => return Err(StoreError::io("find", path, source)),
+        }
+        let connection = database::connect(path, key, Access::Read)?;
+        let layout = database::user_version(&connection)?;
+        if layout > LAYOUT {
+            return Err(StoreError::NewerSchema { path: path.to_owned(), found: layout, known: LAYOUT });
+        }
+        if layout < LAYOUT {
+            return Ok(None);
+        }
+        connection.set_prepared_statement_cache_capacity(48);
+        // The file never changes once it has its name, so one read transaction saves a lock for each statement.
+        connection.execute_batch("PRAGMA cache_size = -16384; BEGIN;")?;
+        let json: String = connection.query_row("SELECT json FROM meta", [], |row| row.get(0))?;
+        let StoredMeta { pull, counts } =
+            serde_json::from_str(&json).map_err(|_| StoreError::unreadable("meta.json"))?;
+        Ok(Some(Self { connection: Mutex::new(connection), meta: pull, counts }))
+    }
+
+    /// What is known about the pull.
+    pub fn meta(&self) -> &RosterMeta {
+        &self.meta
+    }
+
+    /// How many rows it brought.
+    pub fn counts(&self) -> RosterCounts {
+        self.counts
+    }
+
+    /// Every school, by number.
+    pub fn schools(&self) -> Result<Vec<School>, StoreError> {
+        self.select("ORDER BY number", [])
+    }
+
+    /// Every term, by school and id.
+    pub fn terms(&self) -> Result<Vec<Term>, StoreError> {
+        self.select("ORDER BY school, id", [])
+    }
+
+    /// The attendance codes of every school and year pulled.
+    pub fn all_attendance_codes(&self) -> Result<Vec<AttendanceCode>, StoreError> {
+        self.select("ORDER BY school, year, id", [])
+    }
+
+    /// The attendance codes of one school and year.
+    pub fn attendance_codes(
+        &self,
+        school: SchoolNumber,
+        year: YearId,
+    ) -> Result<Vec<AttendanceCode>, StoreError> {
+        self.select("WHERE school = ?1 AND year = ?2 ORDER BY id", (school.get(), year.get()))
+    }
+
+    /// The periods of one school and year.
+    pub fn periods(&self, school: SchoolNumber, year: YearId) -> Result<Vec<Period>, StoreError> {
+        self.select("WHERE school = ?1 AND year = ?2 ORDER BY id", (school.get(), year.get()))
+    }
+
+    /// The cycle days of one school and year.
+    pub fn cycle_days(&self, school: SchoolNumber, year: YearId) -> Result<Vec<CycleDay>, StoreError> {
+        self.select("WHERE school = ?1 AND year = ?2 ORDER BY id", (school.get(), year.get()))
+    }
+
+    /// The calendar row of a school and date. PowerSchool has one; of several the first counts.
+    pub fn calendar_day(
+        &self,
+        school: SchoolNumber,
+        date: NaiveDate,
+    ) -> Result<Option<CalendarDay>, StoreError> {
+        self.first(
+            "WHERE school = ?1 AND date = ?2 ORDER BY id LIMIT 1",
+            (school.get(), tables::day_number(date)),
+        )
+    }
+
+    /// The items of one bell schedule.
+    pub fn bell_items(&self, bell_schedule: BellScheduleId) -> Result<Vec<BellScheduleItem>, StoreError> {
+        self.select("WHERE bell_schedule = ?1 ORDER BY id", [bell_schedule.get()])
+    }
+
+    /// Every teacher by teacher number (as text), school and id. A few thousand rows, sorted in memory.
+    pub fn teachers(&self) -> Result<Vec<Teacher>, StoreError> {
+        let mut teachers: Vec<Teacher> = self.select("ORDER BY id", [])?;
+        teachers.sort_by(|a, b| (&a.number, a.school, a.id).cmp(&(&b.number, b.school, b.id)));
+        Ok(teachers)
+    }
+
+    /// One section.
+    pub fn section(&self, id: SectionId) -> Result<Option<Section>, StoreError> {
+        self.first("WHERE id = ?1", [id.get()])
+    }
+
+    /// Every section, for a job that needs most of them: about 300 bytes each.
+    pub fn sections(&self) -> Result<HashMap<SectionId, Section>, StoreError> {
+        Ok(self
+            .select::<Section>("ORDER BY id", [])?
+            .into_iter()
+            .map(|section| (section.id, section))
+            .collect())
+    }
+
+    /// One course. PowerSchool's course numbers are unique; of several rows the first counts.
+    pub fn course(&self, number: &str) -> Result<Option<Course>, StoreError> {
+        self.first("WHERE number = ?1 ORDER BY dcid LIMIT 1", [number])
+    }
+
+    /// Every course by its number, for a job that needs most of them.
+    pub fn courses(&self) -> Result<HashMap<String, Course>, StoreError> {
+        let mut courses = HashMap::new();
+        for course in self.select::<Course>("ORDER BY number, dcid", [])? {
+            courses.entry(course.number.clone()).or_insert(course);
+        }
+        Ok(courses)
+    }
+
+    /// When a section meets.
+    pub fn section_meetings(&self, section: SectionId) -> Result<Vec<SectionMeeting>, StoreError> {
+        self.select("WHERE section = ?1 ORDER BY id", [section.get()])
+    }
+
+    /// The students with a number: none, one, or several if PowerSchool's own data is ambiguous.
+    pub fn students_by_number(&self, number: StudentNumber) -> Result<Vec<Student>, StoreError> {
+        self.select("WHERE number = ?1 ORDER BY dcid", [number.get()])
+    }
+
+    /// A student's enrolments, dropped ones included.
+    pub fn enrollments_of(&self, student: StudentId) -> Result<Vec<Enrollment>, StoreError> {
+        self.select("WHERE student = ?1 ORDER BY id", [student.get()])
+    }
+
+    /// Visits every student by student number, until the visitor breaks or fails. Memory is bounded.
+    pub fn for_each_student<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(&Student) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut after = None;
+        loop {
+            let students = read_students(&self.lock(), after)?;
+            let Some(last) = students.last() else { return Ok(()) };
+            after = Some((last.number.get(), last.dcid.get()));
+            for student in &students {
+                if visit(student)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Visits every student by student number together with their enrolments (by CC.ID), until the visitor breaks
+    /// or fails. Memory is bounded.
+    pub fn for_each_student_with_enrollments<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(&Student, &[Enrollment]) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut after = None;
+        loop {
+            // The lock is held for a batch, not for a visit: the visitor may look things up here.
+            let students = {
+                let connection = self.lock();
+                let mut with_enrollments = Vec::with_capacity(BATCH);
+                for student in read_students(&connection, after)? {
+                    let enrollments: Vec<Enrollment> =
+                        select(&connection, "WHERE student = ?1 ORDER BY id", [student.id.get()])?;
+                    with_enrollments.push((student, enrollments));
+                }
+                with_enrollments
+            };
+            let Some((last, _)) = students.last() else { return Ok(()) };
+            after = Some((last.number.get(), last.dcid.get()));
+            for (student, enrollments) in &students {
+                if visit(student, enrollments)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // Reading leaves nothing half done, so a visitor's panic elsewhere does not matter here.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn select<T: RosterTable>(&self, tail: &str, params: impl Params) -> Result<Vec<T>, StoreError> {
+        select(&self.lock(), tail, params)
+    }
+
+    fn first<T: RosterTable>(&self, tail: &str, params: impl Params) -> Result<Option<T>, StoreError> {
+        Ok(self.select(tail, params)?.into_iter().next())
+    }
+}
+
+/// The students after one, in order of their numbers.
+fn read_students(connection: &Connection, after: Option<(i64, i64)>) -> Result<Vec<Student>, StoreError> {
+    match after {
+        None => select(connection, &format!("ORDER BY number, dcid LIMIT {BATCH}"), []),
+        Some(after) => select(
+            connection,
+            &format!("WHERE (number, dcid) > (?1, ?2) ORDER BY number, dcid LIMIT {BATCH}"),
+            after,
+        ),
+    }
+}
+
+/// The rows of a table that `tail` selects.
+fn select<T: RosterTable>(
+    connection: &Connection,
+    tail: &str,
+    params: impl Params,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {} FROM {} {tail}", T::COLUMNS, T::TABLE))?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(T::read(row)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,226 @@
+//! How the rows of PowerSchool's tables are laid out in the roster.
+
+use chrono::{Datelike, NaiveDate};
+use rosterbridge_domain::{
+    id::{
+        AttendanceCodeId, BellScheduleId, CalendarDayId, CcId, CycleDayId, Dcid, PeriodId, SchoolDcid,
+        SchoolNumber, SectionId, StudentDcid, StudentId, StudentNumber, TeacherId, TermId, YearId,
+    },
+    roster::{
+        AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
+        School, Section, SectionMeeting, Student, Teacher, Term,
+    },
+};
+use rusqlite::{Error, Result, Row, Statement, types::ValueRef};
+
+use super::RosterCounts;
+
+/// A table of PowerSchool's that the roster keeps, as the type of its rows in `rosterbridge_domain::roster`.
+pub trait RosterTable: Stored {}
+
+/// What [`RosterTable`] needs, out of reach of other crates: SQLite stays behind this one.
+pub trait Stored: Sized {
+    /// Which table.
+    const NAME: TableName;
+    /// The table in the roster.
+    const TABLE: &'static str;
+    /// Its columns, in the order `bind` and `read` use.
+    const COLUMNS: &'static str;
+    /// Inserts one row.
+    const INSERT: &'static str;
+
+    /// Binds a row to the parameters of `INSERT`.
+    fn bind(&self, statement: &mut Statement<'_>) -> Result<()>;
+    /// Reads a row of `COLUMNS`.
+    fn read(row: &Row<'_>) -> Result<Self>;
+    /// Whether the row counts as an active student.
+    fn is_active_student(&self) -> bool {
+        false
+    }
+}
+
+/// A column's type.
+trait Column: Sized {
+    fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()>;
+    fn read(row: &Row<'_>, index: usize) -> Result<Self>;
+}
+
+/// Declares columns that hold an id.
+macro_rules! id_columns {
+    ($($id:ident),+) => {$(
+        impl Column for $id {
+            fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()> {
+                statement.raw_bind_parameter(index, self.get())
+            }
+            fn read(row: &Row<'_>, index: usize) -> Result<Self> {
+                row.get(index).map(Self::new)
+            }
+        }
+    )+};
+}
+
+id_columns!(
+    AttendanceCodeId,
+    BellScheduleId,
+    CalendarDayId,
+    CcId,
+    CycleDayId,
+    Dcid,
+    PeriodId,
+    SchoolDcid,
+    SchoolNumber,
+    SectionId,
+    StudentDcid,
+    StudentId,
+    StudentNumber,
+    TeacherId,
+    TermId,
+    YearId
+);
+
+/// Declares columns SQLite knows the type of.
+macro_rules! plain_columns {
+    ($($plain:ty),+) => {$(
+        impl Column for $plain {
+            fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()> {
+                statement.raw_bind_parameter(index, self)
+            }
+            fn read(row: &Row<'_>, index: usize) -> Result<Self> {
+                row.get(index)
+            }
+        }
+    )+};
+}
+
+plain_columns!(i64, u32, bool, String);
+
+impl Column for EnrollStatus {
+    fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()> {
+        statement.raw_bind_parameter(index, self.0)
+    }
+    fn read(row: &Row<'_>, index: usize) -> Result<Self> {
+        row.get(index).map(Self)
+    }
+}
+
+impl Column for NaiveDate {
+    fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()> {
+        statement.raw_bind_parameter(index, day_number(*self))
+    }
+    fn read(row: &Row<'_>, index: usize) -> Result<Self> {
+        let day: i32 = row.get(index)?;
+        Self::from_num_days_from_ce_opt(day)
+            .ok_or_else(|| Error::IntegralValueOutOfRange(index, i64::from(day)))
+    }
+}
+
+impl<T: Column> Column for Option<T> {
+    fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()> {
+        match self {
+            Some(value) => value.bind(statement, index),
+            None => statement.raw_bind_parameter(index, rusqlite::types::Null),
+        }
+    }
+    fn read(row: &Row<'_>, index: usize) -> Result<Self> {
+        match row.get_ref(index)? {
+            ValueRef::Null => Ok(None),
+            _ => T::read(row, index).map(Some),
+        }
+    }
+}
+
+/// A date as the roster stores it: days of the common era.
+pub fn day_number(date: NaiveDate) -> i32 {
+    date.num_days_from_ce()
+}
+
+/// Declares the tables: the domain type, the table, and its fields, which are the columns.
+macro_rules! tables {
+    ($($row:ident = $table:ident {
+        $first:ident $(, $field:ident)* $(,)?
+    } $([active $active:expr])?)+) => {
+        /// The tables of the roster.
+        #[derive(Clone, Copy)]
+        pub enum TableName {
+            $(
+                /// Its row type's name.
+                $row,
+            )+
+        }
+
+        impl TableName {
+            /// Where the table's rows are counted.
+            pub const fn count(self, counts: &mut RosterCounts) -> &mut u64 {
+                match self {
+                    $(Self::$row => &mut counts.$table,)+
+                }
+            }
+        }
+
+        $(
+            impl RosterTable for $row {}
+
+            impl Stored for $row {
+                const NAME: TableName = TableName::$row;
+                const TABLE: &'static str = stringify!($table);
+                const COLUMNS: &'static str =
+                    concat!("\"", stringify!($first), "\"" $(, ", \"", stringify!($field), "\"")*);
+                const INSERT: &'static str = concat!(
+                    "INSERT INTO ", stringify!($table),
+                    " (\"", stringify!($first), "\"" $(, ", \"", stringify!($field), "\"")*, ") VALUES (?",
+                    $(tables!(@parameter $field),)* ")"
+                );
+
+                fn bind(&self, statement: &mut Statement<'_>) -> Result<()> {
+                    let mut index = 1;
+                    Column::bind(&self.$first, statement, index)?;
+                    $(
+                        index += 1;
+                        Column::bind(&self.$field, statement, index)?;
+                    )*
+                    Ok(())
+                }
+
+                fn read(row: &Row<'_>) -> Result<Self> {
+                    let mut columns = 0..;
+                    let mut next = || columns.next().unwrap_or_default();
+                    Ok(Self {
+                        $first: Column::read(row, next())?,
+                        $($field: Column::read(row, next())?,)*
+                    })
+                }
+
+                $(fn is_active_student(&self) -> bool {
+                    let active: fn(&Self) -> bool = $active;
+                    active(self)
+                })?
+            }
+        )+
+    };
+    (@parameter $field:ident) => { ", ?" };
+}
+
+tables! {
+    School = schools { number, dcid, name, abbreviation }
+    Student = students {
+        number, dcid, id, first_name, middle_name, last_name, dob, grade_level, school, enroll_status, entry_date,
+        exit_date, mailing_street, mailing_city, mailing_state, mailing_zip, guardian_email, home_phone, home_room,
+    } [active |student| student.enroll_status == EnrollStatus::ACTIVE]
+    Enrollment = enrollments {
+        student, id, dcid, section, term, dropped, course_number, section_number, school, teacher, expression,
+        period, date_enrolled, date_left,
+    }
+    Section = sections {
+        id, dcid, course_number, section_number, school, term, teacher, room, external_expression, att_mode_code,
+        attendance_type_code,
+    }
+    Course = courses { number, dcid, name }
+    Teacher = teachers { id, school, number, first_name, last_name, email, status }
+    Term = terms { school, id, dcid, year, abbreviation, first_day, last_day }
+    AttendanceCode = attendance_codes { school, year, id, dcid, code, description, presence }
+    Period = periods { school, year, id, number, name, abbreviation }
+    CycleDay = cycle_days { school, year, id, letter }
+    CalendarDay = calendar_days { school, date, id, in_session, cycle_day, bell_schedule }
+    BellScheduleItem = bell_schedule_items { bell_schedule, id, period, start, end }
+    SectionMeeting = section_meetings { section, id, period_number, cycle_day_letter, school, year }
+}

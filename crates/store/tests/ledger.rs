@@ -1,0 +1,437 @@
+//! The ledger as a file: creation, keys, damage, crashes, backups; and what it keeps besides attendance.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use rosterbridge_domain::{
+    attendance::Source,
+    held::HoldReason,
+    id::SchoolNumber,
+    job::{FileReceipt, Job, Outcome, RowCounts},
+    settings::Setup,
+};
+use rosterbridge_store::{
+    Ledger, StoreError,
+    ledger::{Cause, JobResult, PinnedHostKey, RunId, Trigger},
+};
+use rstest::rstest;
+use support::{Fixture, KEY, OTHER_KEY, at, daily, files_in, hold, start_run, write};
+
+/// Opens a ledger the way SQLCipher's own shell would, to reach what the crate does not offer.
+fn raw(path: &Path) -> rusqlite::Connection {
+    use std::fmt::Write as _;
+    let mut digits = String::new();
+    for byte in KEY {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.execute_batch(&format!("PRAGMA key = \"x'{digits}'\";")).unwrap();
+    connection
+}
+
+#[test]
+fn opening_again_changes_nothing() {
+    let fixture = Fixture::new();
+    fixture.ledger.set_value("paused", "true").unwrap();
+    drop(fixture.ledger);
+    let path = fixture.folder.path().join("ledger.db");
+    for _ in 0..2 {
+        let ledger = Ledger::open(&path, &KEY).unwrap();
+        assert_eq!(ledger.value("paused").unwrap().as_deref(), Some("true"));
+        ledger.integrity_check().unwrap();
+    }
+    assert_eq!(
+        files_in(fixture.folder.path()),
+        [path],
+        "no copies, and the log is folded in when it is closed"
+    );
+}
+
+#[test]
+fn the_missing_folder_is_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("profiles").join("north").join("ledger.db");
+    Ledger::open(&path, &KEY).unwrap();
+    assert!(path.exists());
+}
+
+#[test]
+fn another_key_does_not_open_it_and_leaves_it_alone() {
+    let fixture = Fixture::new();
+    let path = fixture.path();
+    drop(fixture.ledger);
+    let before = std::fs::read(&path).unwrap();
+    let error = Ledger::open(&path, &OTHER_KEY).err().unwrap();
+    assert_eq!(error.code(), "store.wrong_key");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    Ledger::open(&path, &KEY).unwrap();
+}
+
+#[test]
+fn a_newer_layout_is_refused() {
+    let fixture = Fixture::new();
+    let path = fixture.path();
+    drop(fixture.ledger);
+    raw(&path).execute_batch("PRAGMA user_version = 999;").unwrap();
+    match Ledger::open(&path, &KEY) {
+        Err(StoreError::NewerSchema { found: 999, known, .. }) => assert!(known < 999),
+        other => panic!("{:?}", other.err()),
+    }
+}
+
+#[test]
+fn damage_is_found() {
+    let fixture = Fixture::new();
+    for row in 0..200 {
+        fixture.decide(Source::Hero, "ATTENDANCE.txt", &[hold(row, HoldReason::UnknownStudent)], 1);
+    }
+    let path = fixture.path();
+    drop(fixture.ledger);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let ledger = Ledger::open(&path, &KEY).unwrap();
+    assert_eq!(ledger.integrity_check().unwrap_err().code(), "store.corrupt");
+}
+
+#[test]
+fn nothing_readable_reaches_the_disk() {
+    let fixture = Fixture::new();
+    let name = "Anneliese O'Brien-Ñandú";
+    let mut row = hold(1, HoldReason::UnknownStudent);
+    row.raw = format!("100\t{name}\tENG9");
+    fixture.decide(Source::Raptor, "tardies.csv", &[row], 1);
+    fixture.ledger.set_value("note", name).unwrap();
+    let backup = fixture.folder.path().join("backup.db");
+    fixture.ledger.backup_to(&backup).unwrap();
+
+    let files = files_in(fixture.folder.path());
+    let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["backup.db", "ledger.db", "ledger.db-shm", "ledger.db-wal"]);
+    for file in &files {
+        let bytes = std::fs::read(file).unwrap();
+        for text in ["Anneliese", "CREATE TABLE", "SQLite format"] {
+            let found = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+            assert!(!found, "'{text}' in {}", file.display());
+        }
+    }
+    assert!(std::fs::metadata(&files[3]).unwrap().len() > 0, "the log holds what was just written");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_its_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::new();
+    let backup = fixture.folder.path().join("backup.db");
+    fixture.ledger.backup_to(&backup).unwrap();
+    let files = files_in(fixture.folder.path());
+    assert_eq!(files.len(), 4);
+    for file in files {
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            file.display()
+        );
+    }
+
+    let nested = fixture.folder.path().join("new").join("ledger.db");
+    Ledger::open(&nested, &KEY).unwrap();
+    let folder = std::fs::metadata(nested.parent().unwrap()).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_others_could_read_is_closed_to_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let fixture = Fixture::new();
+    let path = fixture.path();
+    drop(fixture.ledger);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    Ledger::open(&path, &KEY).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_backup_is_a_whole_ledger_with_the_same_key() {
+    let fixture = Fixture::new();
+    fixture.ledger.set_value("paused", "true").unwrap();
+    let place = fixture.folder.path().join("backup.db");
+    fixture.ledger.backup_to(&place).unwrap();
+    fixture.ledger.set_value("paused", "false").unwrap();
+    assert_eq!(Ledger::open(&place, &OTHER_KEY).err().unwrap().code(), "store.wrong_key");
+    let copy = Ledger::open(&place, &KEY).unwrap();
+    assert_eq!(copy.value("paused").unwrap().as_deref(), Some("true"));
+    copy.integrity_check().unwrap();
+    drop(copy);
+
+    fixture.ledger.backup_to(&place).unwrap();
+    let copy = Ledger::open(&place, &KEY).unwrap();
+    assert_eq!(copy.value("paused").unwrap().as_deref(), Some("false"), "the next backup replaces it");
+}
+
+const BATCH_ROWS: u64 = 400;
+
+/// What `killed_in_the_middle_of_writing` runs in a process of its own, until it is killed.
+#[test]
+#[ignore = "a child process of another test"]
+fn writes_until_killed() {
+    let path = std::env::var_os("ROSTERBRIDGE_STORE_TEST_LEDGER").expect("run by another test only");
+    let ledger = Ledger::open(Path::new(&path), &KEY).unwrap();
+    let run = start_run(&ledger, 0);
+    for batch in 0.. {
+        let rows: Vec<_> = (0..BATCH_ROWS)
+            .map(|row| {
+                let row = batch * BATCH_ROWS + row;
+                write(row, daily(i64::try_from(row).unwrap()), "T")
+            })
+            .collect();
+        ledger.record_decisions(run, Source::Hero, &format!("{batch}.txt"), &rows, at(1)).unwrap();
+        println!("committed {batch}");
+    }
+}
+
+#[test]
+fn killed_in_the_middle_of_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "writes_until_killed", "--ignored", "--nocapture"])
+        .env("ROSTERBRIDGE_STORE_TEST_LEDGER", &path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // The test harness writes the test's name before the first line, without ending it.
+    let reported = lines.map_while(Result::ok).filter(|line| line.contains("committed")).take(4).count();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(reported, 4);
+
+    let ledger = Ledger::open(&path, &KEY).unwrap();
+    ledger.integrity_check().unwrap();
+    let pending = ledger.pending(Source::Hero).unwrap();
+    let rows = pending.len() as u64;
+    assert!(rows >= 4 * BATCH_ROWS, "what was reported as committed is there: {rows}");
+    assert_eq!(rows % BATCH_ROWS, 0, "a file's decisions are all there or none: {rows}");
+    // And it goes on from there: the run that was cut short is found.
+    assert_eq!(ledger.interrupt_unfinished_runs(at(60)).unwrap(), 1);
+    assert_eq!(ledger.runs(1).unwrap()[0].outcome, Outcome::Interrupted);
+}
+
+#[test]
+fn setup_values_and_secrets() {
+    let ledger = Fixture::new().ledger;
+    assert_eq!(ledger.setup().unwrap(), None);
+    let mut setup = Setup::default();
+    setup.hero.schools = vec![SchoolNumber::new(100)];
+    ledger.save_setup(&Setup::default()).unwrap();
+    ledger.save_setup(&setup).unwrap();
+    assert_eq!(ledger.setup().unwrap(), Some(setup));
+
+    assert_eq!(ledger.value("raptor.status").unwrap(), None);
+    ledger.set_value("raptor.status", "disabled").unwrap();
+    ledger.set_value("raptor.status", "initializing").unwrap();
+    assert_eq!(ledger.value("raptor.status").unwrap().as_deref(), Some("initializing"));
+
+    assert_eq!(ledger.sealed_secret("hero.private-key").unwrap(), None);
+    ledger.put_sealed_secret("hero.private-key", &[0, 255, 7]).unwrap();
+    assert_eq!(ledger.sealed_secret("hero.private-key").unwrap(), Some(vec![0, 255, 7]));
+    assert!(ledger.delete_sealed_secret("hero.private-key").unwrap());
+    assert!(!ledger.delete_sealed_secret("hero.private-key").unwrap());
+}
+
+#[test]
+fn host_keys_belong_to_host_and_port() {
+    let ledger = Fixture::new().ledger;
+    let key = PinnedHostKey {
+        host: "sftp.hero.example".to_owned(),
+        port: 2022,
+        algorithm: "ssh-ed25519".to_owned(),
+        sha256: "SHA256:AAAA".to_owned(),
+        accepted_at: at(0),
+        accepted_by: "ada".to_owned(),
+    };
+    ledger.pin_host_key(&key).unwrap();
+    assert_eq!(ledger.pinned_host_key("SFTP.hero.example", 2022).unwrap().as_ref(), Some(&key));
+    assert_eq!(ledger.pinned_host_key("sftp.hero.example", 22).unwrap(), None);
+    let newer = PinnedHostKey { sha256: "SHA256:BBBB".to_owned(), accepted_at: at(5), ..key };
+    ledger.pin_host_key(&newer).unwrap();
+    assert_eq!(ledger.pinned_host_key("sftp.hero.example", 2022).unwrap(), Some(newer));
+    assert!(ledger.forget_host_key("Sftp.Hero.Example", 2022).unwrap());
+    assert_eq!(ledger.pinned_host_key("sftp.hero.example", 2022).unwrap(), None);
+}
+
+#[test]
+fn files_are_recognised_by_source_name_and_content() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    assert_eq!(ledger.file_seen(Source::Hero, "ATTENDANCE.txt", "ab").unwrap(), None);
+    ledger.mark_file_seen(Source::Hero, "ATTENDANCE.txt", "ab", fixture.run, at(1)).unwrap();
+    let later = start_run(ledger, 60);
+    ledger.mark_file_seen(Source::Hero, "ATTENDANCE.txt", "ab", later, at(61)).unwrap();
+    assert_eq!(ledger.file_seen(Source::Hero, "ATTENDANCE.txt", "ab").unwrap(), Some(fixture.run));
+    assert_eq!(ledger.file_seen(Source::Hero, "ATTENDANCE.txt", "cd").unwrap(), None);
+    assert_eq!(ledger.file_seen(Source::Raptor, "ATTENDANCE.txt", "ab").unwrap(), None);
+}
+
+fn cause() -> Cause {
+    Cause {
+        code: "powerschool.maintenance".to_owned(),
+        message: "PowerSchool is down.".to_owned(),
+        remedy: "Wait.".to_owned(),
+    }
+}
+
+fn result(outcome: Outcome) -> JobResult {
+    JobResult {
+        outcome,
+        rows: RowCounts { read: 5, written: 3, noop: 1, held: 1, rejected: 0 },
+        newly_held: 1,
+        files: vec![FileReceipt {
+            name: "imports/STUDENT.TXT".to_owned(),
+            rows: 5,
+            bytes: 400,
+            sha256: "ef".to_owned(),
+        }],
+        notes: vec!["2 values were shortened".to_owned()],
+        cause: (outcome == Outcome::Failed).then(cause),
+    }
+}
+
+#[test]
+fn a_run_and_its_jobs() {
+    let ledger = Fixture::new().ledger;
+    let run = RunId::new(at(100));
+    ledger
+        .start_run(
+            run,
+            Trigger::Schedule,
+            &[Job::HeroStudents, Job::HeroAttendance, Job::HeroSchedule],
+            at(100),
+        )
+        .unwrap();
+    let started = ledger.run(run).unwrap().unwrap();
+    assert_eq!(
+        (started.outcome, started.finished_at, started.trigger),
+        (Outcome::Running, None, Trigger::Schedule)
+    );
+    assert_eq!(ledger.last_job_run(Job::HeroStudents).unwrap(), None, "it has not ended");
+
+    ledger.start_job(run, Job::HeroStudents, at(101)).unwrap();
+    ledger.finish_job(run, Job::HeroStudents, &result(Outcome::Succeeded), at(102)).unwrap();
+    ledger.start_job(run, Job::HeroAttendance, at(103)).unwrap();
+    ledger.finish_job(run, Job::HeroAttendance, &result(Outcome::Failed), at(104)).unwrap();
+    ledger.finish_run(run, Outcome::Failed, Some(&cause()), at(105)).unwrap();
+
+    let ended = ledger.run(run).unwrap().unwrap();
+    assert_eq!(
+        (ended.outcome, ended.finished_at, ended.cause),
+        (Outcome::Failed, Some(at(105)), Some(cause()))
+    );
+    let jobs: Vec<_> = ended.jobs.iter().map(|job| (job.job, job.result.outcome)).collect();
+    assert_eq!(
+        jobs,
+        [
+            (Job::HeroStudents, Outcome::Succeeded),
+            (Job::HeroAttendance, Outcome::Failed),
+            (Job::HeroSchedule, Outcome::Skipped)
+        ]
+    );
+    assert_eq!(ended.jobs[0].result, result(Outcome::Succeeded));
+    assert_eq!((ended.jobs[0].started_at, ended.jobs[0].finished_at), (Some(at(101)), Some(at(102))));
+    assert_eq!(ledger.last_job_run(Job::HeroStudents).unwrap().as_ref(), Some(&ended.jobs[0]));
+
+    let dry = RunId::new(at(200));
+    ledger.start_run(dry, Trigger::DryRun, &[Job::HeroStudents], at(200)).unwrap();
+    ledger.finish_job(dry, Job::HeroStudents, &result(Outcome::Failed), at(201)).unwrap();
+    ledger.finish_run(dry, Outcome::Failed, None, at(202)).unwrap();
+    assert_eq!(
+        ledger.last_job_run(Job::HeroStudents).unwrap().unwrap().run,
+        run,
+        "a dry run is no run of the job"
+    );
+    let ids: Vec<_> = ledger.runs(2).unwrap().into_iter().map(|run| run.id).collect();
+    assert_eq!(ids, [dry, run], "newest first");
+}
+
+#[test]
+fn runs_without_an_end_were_interrupted() {
+    let fixture = Fixture::new();
+    fixture.ledger.start_job(fixture.run, Job::HeroAttendance, at(1)).unwrap();
+    let done = start_run(&fixture.ledger, 10);
+    fixture.ledger.finish_run(done, Outcome::Cancelled, None, at(11)).unwrap();
+    assert_eq!(fixture.ledger.interrupt_unfinished_runs(at(50)).unwrap(), 1);
+    assert_eq!(fixture.ledger.interrupt_unfinished_runs(at(60)).unwrap(), 0);
+    let run = fixture.ledger.run(fixture.run).unwrap().unwrap();
+    assert_eq!((run.outcome, run.finished_at), (Outcome::Interrupted, Some(at(50))));
+    let jobs: Vec<_> = run.jobs.iter().map(|job| job.result.outcome).collect();
+    assert_eq!(jobs, [Outcome::Interrupted, Outcome::Skipped]);
+    assert_eq!(fixture.ledger.run(done).unwrap().unwrap().outcome, Outcome::Cancelled);
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let fixture = Fixture::new();
+    let unknown = RunId::new(at(999));
+    let ledger = &fixture.ledger;
+    assert_eq!(ledger.run(unknown).unwrap(), None);
+    for error in [
+        ledger.finish_run(unknown, Outcome::Failed, None, at(1)).unwrap_err(),
+        ledger.start_job(fixture.run, Job::HeroStudents, at(1)).unwrap_err(),
+        ledger.finish_job(fixture.run, Job::HeroStudents, &result(Outcome::Failed), at(1)).unwrap_err(),
+    ] {
+        assert_eq!(error.code(), "store.not_found");
+    }
+}
+
+#[test]
+fn the_last_upload_of_a_name() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let receipt = |rows| FileReceipt {
+        name: "imports/STUDENT.TXT".to_owned(),
+        rows,
+        bytes: rows * 80,
+        sha256: format!("{rows:064x}"),
+    };
+    assert_eq!(ledger.last_upload(Job::HeroStudents, "imports/STUDENT.TXT").unwrap(), None);
+    ledger.record_upload(fixture.run, Job::HeroStudents, &receipt(10), at(1)).unwrap();
+    ledger.record_upload(fixture.run, Job::HeroStudents, &receipt(12), at(2)).unwrap();
+    let last = ledger.last_upload(Job::HeroStudents, "imports/STUDENT.TXT").unwrap().unwrap();
+    assert_eq!((last.receipt, last.uploaded_at, last.run), (receipt(12), at(2), fixture.run));
+    assert_eq!(ledger.last_upload(Job::RaptorRoster, "imports/STUDENT.TXT").unwrap(), None);
+}
+
+#[rstest]
+#[case(rusqlite::ffi::SQLITE_NOTADB, "store.corrupt")]
+#[case(rusqlite::ffi::SQLITE_CORRUPT, "store.corrupt")]
+#[case(rusqlite::ffi::SQLITE_FULL, "store.disk_full")]
+#[case(rusqlite::ffi::SQLITE_IOERR, "store.io")]
+#[case(rusqlite::ffi::SQLITE_CANTOPEN, "store.io")]
+#[case(rusqlite::ffi::SQLITE_READONLY, "store.io")]
+#[case(rusqlite::ffi::SQLITE_BUSY, "store.busy")]
+#[case(rusqlite::ffi::SQLITE_LOCKED, "store.busy")]
+#[case(rusqlite::ffi::SQLITE_CONSTRAINT, "store.refused")]
+fn sqlites_answers_have_stable_codes(#[case] answer: i32, #[case] code: &str) {
+    let error = StoreError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(answer), None));
+    assert_eq!(error.code(), code);
+    assert!(!error.remedy().is_empty());
+}
+
+/// Some systems run the tests as root, whom no file mode stops: a folder in the file's place does.
+#[test]
+fn a_file_that_cannot_be_opened_is_an_io_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Ledger::open(folder.path(), &KEY).err().unwrap();
+    assert_eq!(error.code(), "store.io");
+}

@@ -1,0 +1,464 @@
+//! Decisions, the way of a write through the outbox, and held rows.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::prelude::*;
+use rosterbridge_domain::{
+    attendance::{AttendanceKey, NoOpReason, Source},
+    held::HoldReason,
+};
+use rosterbridge_store::{
+    Ledger, StoreError,
+    ledger::{HeldState, KeyHistory, OutboxId, OutboxState},
+};
+use rstest::rstest;
+use support::{Fixture, KEY, at, attendance, daily, hash, hold, meeting, noop, reject, start_run, write};
+
+const FILE: &str = "ATTENDANCE.txt";
+
+fn only_pending(ledger: &Ledger, source: Source) -> OutboxId {
+    match ledger.pending(source).unwrap().as_slice() {
+        [row] => row.id,
+        rows => panic!("{} rows pending", rows.len()),
+    }
+}
+
+fn history(ledger: &Ledger, source: Source, key: AttendanceKey) -> KeyHistory {
+    ledger.history(source, &[key]).unwrap().remove(&key).unwrap_or_default()
+}
+
+fn send_and_confirm(ledger: &Ledger, source: Source, second: i64) -> OutboxId {
+    let id = only_pending(ledger, source);
+    ledger.mark_sending(&[id], at(second)).unwrap();
+    ledger.mark_confirmed(&[id], at(second)).unwrap();
+    id
+}
+
+#[test]
+fn a_write_comes_back_as_it_went_in() {
+    let fixture = Fixture::new();
+    let mut full = attendance(meeting(7, 81, 3), "T");
+    full.comment = "late — Zoë".to_owned();
+    full.replaces = Some(rosterbridge_domain::id::AttendanceDcid::new(99));
+    full.previous_code = Some("A".to_owned());
+    let mut row = write(4, full.key, "T");
+    row.outcome = rosterbridge_store::ledger::DecisionOutcome::Write(full.clone());
+    let plain = write(5, daily(7), "T");
+    let counts = fixture.decide(Source::Raptor, "tardies.csv", &[row.clone(), plain], 1);
+    assert_eq!(counts.all(), [2, 0, 0, 0, 0, 0]);
+
+    let path = fixture.path();
+    drop(fixture.ledger);
+    let pending = Ledger::open(&path, &KEY).unwrap().pending(Source::Raptor).unwrap();
+    assert_eq!(pending.len(), 2);
+    let first = &pending[0];
+    assert_eq!(first.write, full);
+    assert_eq!((first.revision, first.state, first.source), (1, OutboxState::Decided, Source::Raptor));
+    assert_eq!((first.file.as_str(), first.line, first.row_hash), ("tardies.csv", 4, row.row_hash));
+    assert_eq!((first.student_number, first.run, first.decided_at), (row.student_number, fixture.run, at(1)));
+    assert_eq!(pending[1].write, attendance(daily(7), "T"));
+}
+
+/// Which marks are allowed in which state.
+#[rstest]
+#[case(OutboxState::Decided, [true, false, false, false, true, true])]
+#[case(OutboxState::Sending, [false, true, true, true, true, true])]
+#[case(OutboxState::Unknown, [false, true, true, true, true, true])]
+#[case(OutboxState::Confirmed, [false; 6])]
+#[case(OutboxState::Held, [false; 6])]
+#[case(OutboxState::Rejected, [false; 6])]
+fn moves(#[case] from: OutboxState, #[case] allowed: [bool; 6]) {
+    for (mark, allowed) in allowed.into_iter().enumerate() {
+        let fixture = Fixture::new();
+        let ledger = &fixture.ledger;
+        fixture.decide(Source::Hero, FILE, &[write(1, daily(1), "T")], 1);
+        let id = only_pending(ledger, Source::Hero);
+        if matches!(from, OutboxState::Sending | OutboxState::Unknown | OutboxState::Confirmed) {
+            ledger.mark_sending(&[id], at(2)).unwrap();
+        }
+        match from {
+            OutboxState::Decided | OutboxState::Sending => {}
+            OutboxState::Unknown => ledger.mark_unknown(&[id], "powerschool.timeout", at(3)).unwrap(),
+            OutboxState::Confirmed => ledger.mark_confirmed(&[id], at(3)).unwrap(),
+            OutboxState::Held => assert!(ledger.mark_held(id, HoldReason::ExistingCode, "", at(3)).unwrap()),
+            OutboxState::Rejected => ledger.mark_rejected(id, "bad", at(3)).unwrap(),
+        }
+        let (to, answer) = match mark {
+            0 => (OutboxState::Sending, ledger.mark_sending(&[id], at(4))),
+            1 => (OutboxState::Confirmed, ledger.mark_confirmed(&[id], at(4))),
+            2 => (OutboxState::Unknown, ledger.mark_unknown(&[id], "powerschool.reset", at(4))),
+            3 => (OutboxState::Decided, ledger.mark_decided_again(&[id], at(4))),
+            4 => (OutboxState::Held, ledger.mark_held(id, HoldReason::SeveralRecords, "", at(4)).map(|_| ())),
+            _ => (OutboxState::Rejected, ledger.mark_rejected(id, "no", at(4))),
+        };
+        let state = ledger.outbox_row(id).unwrap().unwrap().state;
+        match answer {
+            Ok(()) => assert!(allowed && state == to, "{from:?} to {to:?}"),
+            Err(StoreError::NotInState { id: named }) => {
+                assert!(!allowed && state == from && named == id.0, "{from:?} to {to:?}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn one_wrong_id_moves_nothing() {
+    let fixture = Fixture::new();
+    fixture.decide(Source::Hero, FILE, &[write(1, daily(1), "T"), write(2, daily(2), "T")], 1);
+    let ids: Vec<_> = fixture.ledger.pending(Source::Hero).unwrap().iter().map(|row| row.id).collect();
+    fixture.ledger.mark_sending(&[ids[0]], at(2)).unwrap();
+    fixture.ledger.mark_confirmed(&ids, at(3)).unwrap_err();
+    let states: Vec<_> = fixture.ledger.pending(Source::Hero).unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states, [OutboxState::Sending, OutboxState::Decided]);
+    assert_eq!(history(&fixture.ledger, Source::Hero, daily(1)), KeyHistory::default());
+}
+
+#[test]
+fn tardy_absent_tardy_again_are_three_revisions() {
+    let fixture = Fixture::new();
+    let key = meeting(1, 10, 2);
+    let mut ids = Vec::new();
+    for (second, code) in [(1, "T"), (2, "A"), (3, "T")] {
+        // The first and the third row are the same text.
+        let row = write(if code == "T" { 1 } else { 2 }, key, code);
+        fixture.decide(Source::Hero, FILE, &[row], second);
+        ids.push(send_and_confirm(&fixture.ledger, Source::Hero, second));
+        let known = history(&fixture.ledger, Source::Hero, key);
+        assert_eq!(known.stated.as_deref(), Some(code));
+        assert_eq!(known.written, Some((Source::Hero, code.to_owned())));
+    }
+    let revisions: Vec<_> =
+        ids.iter().map(|id| fixture.ledger.outbox_row(*id).unwrap().unwrap().revision).collect();
+    assert_eq!(revisions, [1, 2, 3]);
+    assert_eq!(fixture.ledger.pending(Source::Hero).unwrap(), []);
+}
+
+#[test]
+fn history_tells_sources_and_keys_apart() {
+    let fixture = Fixture::new();
+    fixture.decide(Source::Hero, FILE, &[write(1, meeting(1, 10, 2), "T")], 1);
+    send_and_confirm(&fixture.ledger, Source::Hero, 2);
+    let keys = [meeting(1, 10, 2), meeting(1, 10, 3), meeting(1, 11, 2), daily(1), meeting(2, 10, 2)];
+    let raptor = fixture.ledger.history(Source::Raptor, &keys).unwrap();
+    assert_eq!(raptor.len(), 1, "only the record that was written");
+    let known = &raptor[&keys[0]];
+    assert_eq!((known.stated.clone(), known.written.clone()), (None, Some((Source::Hero, "T".to_owned()))));
+    assert_eq!(known.as_history().written, Some((Source::Hero, "T")));
+}
+
+#[test]
+fn what_is_stated_is_what_stands_in_powerschool() {
+    let fixture = Fixture::new();
+    let stated = |student| history(&fixture.ledger, Source::Hero, daily(student)).stated;
+    fixture.decide(
+        Source::Hero,
+        FILE,
+        &[
+            noop(1, daily(1), "T", NoOpReason::AlreadyRecorded),
+            noop(2, daily(2), "T", NoOpReason::Superseded),
+            noop(3, daily(3), "T", NoOpReason::NotTardy),
+            write(4, daily(4), "T"),
+            write(5, daily(5), "T"),
+        ],
+        1,
+    );
+    assert_eq!(stated(1).as_deref(), Some("T"), "PowerSchool holds it already");
+    assert_eq!((stated(2), stated(3), stated(4)), (None, None, None));
+    // A write that ends up held was never stated, so that the row is decided afresh when it is retried.
+    let last = fixture.ledger.pending(Source::Hero).unwrap()[1].id;
+    fixture.ledger.mark_held(last, HoldReason::RefusedByPowerSchool, "code", at(2)).unwrap();
+    assert_eq!(stated(5), None);
+}
+
+#[rstest]
+#[case::same_source(Source::Hero)]
+#[case::other_source(Source::Raptor)]
+fn a_record_has_one_write_under_way(#[case] second: Source) {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    fixture.decide(Source::Hero, FILE, &[write(1, daily(1), "T")], 1);
+    let rows = [write(8, daily(2), "T"), hold(9, HoldReason::UnknownCode), write(10, daily(1), "A")];
+    match ledger.record_decisions(fixture.run, second, "later.txt", &rows, at(2)) {
+        Err(StoreError::UnsettledWrite { line: 10 }) => {}
+        other => panic!("{other:?}"),
+    }
+    // All or nothing: the rows before it are not recorded either.
+    assert_eq!(ledger.held_count().unwrap(), 0);
+    assert_eq!(ledger.delivered(second, &[hash(8)]).unwrap(), HashSet::new());
+
+    send_and_confirm(ledger, Source::Hero, 3);
+    ledger.record_decisions(fixture.run, second, "later.txt", &rows, at(4)).unwrap();
+    assert_eq!(ledger.pending(second).unwrap().len(), 2);
+}
+
+#[test]
+fn after_a_crash_everything_under_way_is_found_in_order() {
+    let fixture = Fixture::new();
+    let rows: Vec<_> = (1..=5).map(|row| write(row, daily(i64::try_from(row).unwrap()), "T")).collect();
+    fixture.decide(Source::Hero, FILE, &rows, 1);
+    let ids: Vec<_> = fixture.ledger.pending(Source::Hero).unwrap().iter().map(|row| row.id).collect();
+    fixture.ledger.mark_sending(&ids[1..4], at(2)).unwrap();
+    fixture.ledger.mark_unknown(&ids[2..3], "powerschool.timeout", at(3)).unwrap();
+    fixture.ledger.mark_confirmed(&ids[3..4], at(3)).unwrap();
+    let path = fixture.path();
+    drop(fixture.ledger);
+
+    let ledger = Ledger::open(&path, &KEY).unwrap();
+    let pending: Vec<_> =
+        ledger.pending(Source::Hero).unwrap().iter().map(|row| (row.id, row.state)).collect();
+    assert_eq!(
+        pending,
+        [
+            (ids[0], OutboxState::Decided),
+            (ids[1], OutboxState::Sending),
+            (ids[2], OutboxState::Unknown),
+            (ids[4], OutboxState::Decided)
+        ]
+    );
+    assert_eq!(ledger.outbox_row(ids[2]).unwrap().unwrap().reason, "powerschool.timeout");
+    assert_eq!(ledger.pending(Source::Raptor).unwrap(), []);
+}
+
+#[test]
+fn a_row_is_delivered_once_its_decision_is_final() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    fixture.decide(
+        Source::Raptor,
+        "a.csv",
+        &[
+            write(1, daily(1), "T"),
+            noop(2, daily(2), "T", NoOpReason::NotTardy),
+            hold(3, HoldReason::UnknownStudent),
+            reject(4),
+            write(5, daily(5), "T"),
+        ],
+        1,
+    );
+    let all: Vec<_> = (1..=6).map(hash).collect();
+    let delivered = |source| ledger.delivered(source, &all).unwrap();
+    assert_eq!(delivered(Source::Raptor), [1, 2, 4, 5].map(hash).into());
+    assert_eq!(delivered(Source::Hero), HashSet::new());
+
+    let last = ledger.pending(Source::Raptor).unwrap()[1].id;
+    ledger.mark_held(last, HoldReason::ExistingCode, "A", at(2)).unwrap();
+    assert_eq!(delivered(Source::Raptor), [1, 2, 4].map(hash).into(), "a write that is held is not final");
+
+    let held = ledger.held(10, 0, None).unwrap();
+    ledger.discard_held(&[held[0].id], at(3)).unwrap();
+    assert_eq!(delivered(Source::Raptor), [1, 2, 3, 4].map(hash).into(), "a discarded row is");
+}
+
+#[test]
+fn a_file_delivered_again_does_not_double_the_list() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let rows = [hold(1, HoldReason::UnknownStudent), hold(2, HoldReason::UnknownCode), reject(3)];
+    assert_eq!(fixture.decide(Source::Raptor, "a.csv", &rows, 1).all(), [0, 0, 2, 2, 1, 1]);
+    let again = start_run(ledger, 60);
+    let counts = ledger.record_decisions(again, Source::Raptor, "b.csv", &rows, at(61)).unwrap();
+    assert_eq!(support::Counts(counts).all(), [0, 0, 2, 0, 1, 0]);
+
+    let held = ledger.held(10, 0, Some(HeldState::Open)).unwrap();
+    assert_eq!(held.len(), 2);
+    let first = &held[0];
+    assert_eq!((first.first_seen, first.last_seen), (at(1), at(61)));
+    assert_eq!((first.file.as_str(), first.run, first.raw.as_str()), ("b.csv", again, rows[0].raw.as_str()));
+    assert_eq!((first.reason, first.detail.as_str()), (HoldReason::UnknownStudent, "row in question"));
+    assert_eq!(first.student_number, rows[0].student_number);
+
+    assert_eq!(
+        fixture.decide(Source::Hero, FILE, &rows[..1], 70).all(),
+        [0, 0, 1, 1, 0, 0],
+        "another source's row is another"
+    );
+    assert_eq!(
+        ledger.held_by_reason().unwrap(),
+        [(HoldReason::UnknownStudent, 2), (HoldReason::UnknownCode, 1)]
+    );
+    assert_eq!(ledger.held(1, 1, None).unwrap()[0].row_hash, hash(2), "a page");
+}
+
+#[test]
+fn another_decision_takes_a_row_off_the_list() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let hold_three: Vec<_> = (1..=4).map(|row| hold(row, HoldReason::ReasonNotMapped)).collect();
+    fixture.decide(Source::Raptor, "a.csv", &hold_three, 1);
+    fixture.decide(
+        Source::Raptor,
+        "a.csv",
+        &[
+            write(1, daily(1), "T"),
+            noop(2, daily(2), "T", NoOpReason::AlreadyRecorded),
+            reject(3),
+            // Says nothing about the row itself.
+            noop(4, daily(4), "T", NoOpReason::AlreadyDelivered),
+        ],
+        2,
+    );
+    let states: Vec<_> = ledger.held(10, 0, None).unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states, [HeldState::Resolved, HeldState::Resolved, HeldState::Resolved, HeldState::Open]);
+    assert_eq!(ledger.held_count().unwrap(), 1);
+
+    assert!(ledger.resolve_held(Source::Raptor, &hash(4)).unwrap());
+    assert!(!ledger.resolve_held(Source::Raptor, &hash(4)).unwrap());
+    assert_eq!(ledger.held_count().unwrap(), 0);
+
+    // Held once more, it is a new entry.
+    assert_eq!(fixture.decide(Source::Raptor, "a.csv", &hold_three[1..2], 3).all(), [0, 0, 1, 1, 0, 0]);
+}
+
+#[test]
+fn a_person_retries_and_discards() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let rows = [hold(1, HoldReason::UnknownStudent), hold(2, HoldReason::UnknownStudent)];
+    fixture.decide(Source::Raptor, "a.csv", &rows, 1);
+    let ids: Vec<_> = ledger.held(10, 0, None).unwrap().iter().map(|row| row.id).collect();
+
+    ledger.retry_held(&ids[..1]).unwrap();
+    assert_eq!(ledger.held(10, 0, Some(HeldState::Retried)).unwrap().len(), 1);
+    assert_eq!(ledger.held_count().unwrap(), 2, "it still waits");
+    assert_eq!(fixture.decide(Source::Raptor, "a.csv", &rows[..1], 2).all(), [0, 0, 1, 0, 0, 0]);
+    assert_eq!(ledger.held(10, 0, Some(HeldState::Open)).unwrap().len(), 2, "held for the same cause");
+
+    ledger.discard_held(&ids[1..], at(3)).unwrap();
+    assert_eq!(fixture.decide(Source::Raptor, "a.csv", &rows[1..], 4).all(), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(ledger.held_count().unwrap(), 1, "it stays discarded when it comes again");
+
+    assert_eq!(ledger.discard_held(&ids, at(5)).unwrap_err().code(), "store.not_found");
+    assert_eq!(ledger.held_count().unwrap(), 1, "all or nothing");
+    assert_eq!(ledger.retry_held(&ids[1..]).unwrap_err().code(), "store.not_found");
+}
+
+#[test]
+fn a_write_that_is_held_comes_from_its_row() {
+    let fixture = Fixture::new();
+    let row = write(6, daily(1), "T");
+    fixture.decide(Source::Hero, FILE, std::slice::from_ref(&row), 1);
+    let id = only_pending(&fixture.ledger, Source::Hero);
+    fixture.ledger.mark_sending(&[id], at(2)).unwrap();
+    assert!(
+        fixture.ledger.mark_held(id, HoldReason::RefusedByPowerSchool, "comment too long", at(3)).unwrap()
+    );
+    let held = fixture.ledger.held(10, 0, Some(HeldState::Open)).unwrap().remove(0);
+    assert_eq!((held.raw, held.row_hash, held.line, held.file.as_str()), (row.raw, row.row_hash, 6, FILE));
+    assert_eq!((held.reason, held.detail.as_str()), (HoldReason::RefusedByPowerSchool, "comment too long"));
+    assert_eq!((held.student_number, held.run, held.first_seen), (row.student_number, fixture.run, at(3)));
+
+    // Decided to be written after all, as its next revision.
+    fixture.decide(Source::Hero, FILE, &[write(6, daily(1), "T")], 4);
+    assert_eq!(fixture.ledger.held_count().unwrap(), 0);
+    let id = send_and_confirm(&fixture.ledger, Source::Hero, 5);
+    assert_eq!(fixture.ledger.outbox_row(id).unwrap().unwrap().revision, 2);
+}
+
+/// One thing that can happen to the ledger.
+#[derive(Clone, Debug)]
+enum Step {
+    Decide { hero: bool, key: usize, code: &'static str },
+    Mark { which: usize, mark: u8 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (any::<bool>(), 0..4_usize, prop::sample::select(vec!["T", "A"]))
+            .prop_map(|(hero, key, code)| Step::Decide { hero, key, code }),
+        (any::<prop::sample::Index>(), 0..6_u8)
+            .prop_map(|(which, mark)| Step::Mark { which: which.index(1 << 16), mark }),
+    ]
+}
+
+/// What the ledger should hold, kept in plain memory.
+#[derive(Default)]
+struct Model {
+    rows: Vec<(OutboxId, Source, usize, &'static str, OutboxState)>,
+    written: BTreeMap<usize, (Source, String)>,
+    stated: BTreeMap<(Source, usize), String>,
+}
+
+const OPEN: [OutboxState; 3] = [OutboxState::Decided, OutboxState::Sending, OutboxState::Unknown];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_a_record_has_one_write_under_way(steps in prop::collection::vec(step(), 1..40)) {
+        let keys = [daily(1), daily(2), meeting(1, 10, 1), meeting(1, 10, 2)];
+        let fixture = Fixture::new();
+        let ledger = &fixture.ledger;
+        let mut model = Model::default();
+        for (row, step) in (1..).zip(steps) {
+            let now = at(i64::try_from(row).unwrap());
+            match step {
+                Step::Decide { hero, key, code } => {
+                    let source = if hero { Source::Hero } else { Source::Raptor };
+                    let open = model.rows.iter().any(|(_, _, of, _, state)| *of == key && OPEN.contains(state));
+                    let answer =
+                        ledger.record_decisions(fixture.run, source, FILE, &[write(row, keys[key], code)], now);
+                    prop_assert_eq!(answer.is_ok(), !open);
+                    if !open {
+                        let id = ledger.pending(source).unwrap().last().unwrap().id;
+                        model.rows.push((id, source, key, code, OutboxState::Decided));
+                    }
+                }
+                Step::Mark { which, mark } => {
+                    if model.rows.is_empty() {
+                        continue;
+                    }
+                    let index = which % model.rows.len();
+                    let (id, source, key, code, state) = &mut model.rows[index];
+                    let under_way = matches!(state, OutboxState::Sending | OutboxState::Unknown);
+                    let (to, allowed, answer) = match mark {
+                        0 => (OutboxState::Sending, *state == OutboxState::Decided, ledger.mark_sending(&[*id], now)),
+                        1 => (OutboxState::Confirmed, under_way, ledger.mark_confirmed(&[*id], now)),
+                        2 => (OutboxState::Unknown, under_way, ledger.mark_unknown(&[*id], "x", now)),
+                        3 => (OutboxState::Decided, under_way, ledger.mark_decided_again(&[*id], now)),
+                        4 => (
+                            OutboxState::Held,
+                            OPEN.contains(state),
+                            ledger.mark_held(*id, HoldReason::ExistingCode, "", now).map(|_| ()),
+                        ),
+                        _ => (OutboxState::Rejected, OPEN.contains(state), ledger.mark_rejected(*id, "", now)),
+                    };
+                    prop_assert_eq!(answer.is_ok(), allowed);
+                    if allowed {
+                        *state = to;
+                        if to == OutboxState::Confirmed {
+                            model.written.insert(*key, (*source, (*code).to_owned()));
+                            model.stated.insert((*source, *key), (*code).to_owned());
+                        }
+                    }
+                }
+            }
+        }
+
+        let mut revisions: BTreeMap<(Source, usize), u32> = BTreeMap::new();
+        for (id, source, key, code, state) in &model.rows {
+            let row = ledger.outbox_row(*id).unwrap().unwrap();
+            let revision = revisions.entry((*source, *key)).or_default();
+            *revision += 1;
+            prop_assert_eq!((row.state, row.revision, row.write.code.as_str()), (*state, *revision, *code));
+        }
+        for source in [Source::Hero, Source::Raptor] {
+            let expected: Vec<_> = model.rows.iter()
+                .filter(|(_, of, _, _, state)| *of == source && OPEN.contains(state))
+                .map(|(id, ..)| *id)
+                .collect();
+            let pending: Vec<_> = ledger.pending(source).unwrap().iter().map(|row| row.id).collect();
+            prop_assert_eq!(pending, expected);
+            let histories = ledger.history(source, &keys).unwrap();
+            for (index, key) in keys.iter().enumerate() {
+                let known = histories.get(key).cloned().unwrap_or_default();
+                prop_assert_eq!(known.stated.as_ref(), model.stated.get(&(source, index)));
+                prop_assert_eq!(known.written.as_ref(), model.written.get(&index));
+            }
+        }
+        ledger.integrity_check().unwrap();
+    }
+}

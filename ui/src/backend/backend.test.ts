@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { Backend, toFault } from '.';
+import { emptySetup } from './fixture-data';
+import type { Host } from './host';
+
+function answering(call: Host['call']): Backend {
+  return new Backend({
+    call,
+    practiceStart: () => Promise.resolve(),
+    practiceLeave: () => Promise.resolve(),
+    environment: () => Promise.resolve({ profile: 'default', version: '0', home: '/', platform: 'linux' }),
+  });
+}
+
+test('a fault reaches the caller as it is', async () => {
+  const fault = { code: 'powerschool.bad_credentials', message: 'No.', remedy: 'Yes.' };
+  await expect(answering(() => Promise.reject(fault)).status()).rejects.toEqual(fault);
+});
+
+test('anything else that is thrown becomes a fault with a code, without its text', () => {
+  expect(toFault(new Error('secret detail')).code).toBe('window.unexpected');
+  expect(toFault('secret detail').message).not.toContain('secret');
+});
+
+test('an answer of another kind is refused', async () => {
+  const backend = answering(() => Promise.resolve({ kind: 'done' }));
+  await expect(backend.saveSetup(emptySetup())).rejects.toMatchObject({ code: 'window.unexpected' });
+});
+
+test('requests are named as the engine reads them', async () => {
+  const seen: unknown[] = [];
+  const backend = answering((request) => {
+    seen.push(request);
+    return Promise.resolve({ kind: 'done' });
+  });
+  await backend.cancel();
+  await backend.testHero('SHA256:x', () => {}).catch(() => undefined);
+  await backend.sync(['hero-students'], true, () => {}).catch(() => undefined);
+  expect(seen).toEqual([
+    { op: 'cancel' },
+    { op: 'test_hero', accept_host_key: 'SHA256:x' },
+    { op: 'sync', jobs: ['hero-students'], dry_run: true },
+  ]);
+});

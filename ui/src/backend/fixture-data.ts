@@ -1,0 +1,293 @@
+import type { Choices } from '../bindings/Choices';
+import type { HeldView } from '../bindings/HeldView';
+import type { Job } from '../bindings/Job';
+import type { JobReport } from '../bindings/JobReport';
+import type { RunView } from '../bindings/RunView';
+import type { Setup } from '../bindings/Setup';
+import type { SyncReport } from '../bindings/SyncReport';
+import { JOB_ORDER } from '../text/names';
+
+export const FINGERPRINT = 'SHA256:hYk3Wq0mJ5tqv8n1RZ4cXo2sVb7eLgT9uPfDyAiNwQc';
+export const OTHER_FINGERPRINT = 'SHA256:p1TtzrQ6mE0sJd8uWvXbK2nYc4aHg7oLf9RiMx5eVZA';
+export const MD5 = 'MD5:5f:3a:c1:90:7e:22:d8:4b:61:0c:fe:93:a4:18:7d:b2';
+
+export function emptySetup(): Setup {
+  return {
+    version: 1,
+    powerschool: { url: '', client_id: '', extra_roots: [], answer_seconds: 30 },
+    hero: {
+      name: 'Hero SFTP Connection',
+      description: '',
+      host: 'sftp.hero.schoolmint.com',
+      port: 2022,
+      username: '',
+      allow_download: true,
+      allow_upload: true,
+      attendance_file: 'ATTENDANCE.txt',
+      update_existing: true,
+      schools: [],
+    },
+    raptor: { enabled: false, student_tardy: false, folder: '', notify: [] },
+    mail: { host: '', port: 587, security: 'starttls', username: '', from: '', to: [] },
+    mappings: { buildings: [], tardy_codes: [], replaceable_codes: [] },
+    jobs: JOB_ORDER.map((job) => ({ job, enabled: false })),
+  };
+}
+
+const SCHOOLS: [number, string, string][] = [
+  [100, 'Apple Grove Elementary School', 'Apple Grove Elem'],
+  [110, 'Juniper Elementary School', 'Juniper ES'],
+  [200, 'Cedar Ridge Middle School', 'Cedar Ridge MS'],
+  [300, 'Harborview High School', 'Harborview HS'],
+  [310, 'St. Brendan Academy', 'Saint Brendan Academy'],
+];
+
+const LONG_SCHOOLS: [number, string, string][] = [
+  [100, "Nuestra Señora de Guadalupe–O'Shaughnessy Dual-Language Immersion Elementary School", 'Guadalupe–O’Shaughnessy Dual-Language Immersion Elementary (North Campus, Building B)'],
+  [110, 'Bartholomew-Featherstonehaugh Memorial Elementary School', 'Bartholomew-Featherstonehaugh'],
+  [200, 'Chargoggagoggmanchauggagoggchaubunagungamaugg Middle School', 'Chargoggagoggmanchauggagoggchaubunagungamaugg MS'],
+  [300, 'Q', 'Q'],
+  [310, 'Washington County Regional Career and Technical Education High School at Mount Pleasant', 'WCRCTE HS'],
+];
+
+export function practiceSetup(long: boolean): Setup {
+  const setup = emptySetup();
+  const schools = long ? LONG_SCHOOLS : SCHOOLS;
+  return {
+    ...setup,
+    powerschool: {
+      url: 'https://127.0.0.1:43017',
+      client_id: '6c1f4a0e-53f2-4b9d-8f6e-2c2a7d9be110',
+      extra_roots: ['-----BEGIN CERTIFICATE-----'],
+      answer_seconds: 30,
+    },
+    hero: {
+      ...setup.hero,
+      description: 'Practice district',
+      host: '127.0.0.1',
+      port: 43018,
+      username: 'hero-practice',
+    },
+    raptor: {
+      enabled: true,
+      student_tardy: true,
+      folder: '/home/office/.local/share/rosterbridge/practice/raptor',
+      notify: [],
+    },
+    mappings: {
+      buildings: schools.map(([school, , building], index) => ({
+        building,
+        school,
+        method: index < 2 ? ('daily' as const) : ('meeting' as const),
+        enabled: true,
+      })),
+      tardy_codes: [
+        { reason: 'Overslept', code: 'T', active: true },
+        { reason: 'Bus late', code: 'TE', active: true },
+        { reason: long ? 'Medical or dental appointment with a signed note from the physician’s office' : 'Appointment', code: 'TX', active: true },
+        { reason: 'Traffic', code: 'T', active: false },
+      ],
+      replaceable_codes: ['A'],
+    },
+    jobs: setup.jobs.map((job) => ({ ...job, enabled: true })),
+  };
+}
+
+export function choices(long: boolean): Choices {
+  const schools = long ? LONG_SCHOOLS : SCHOOLS;
+  return {
+    schools: schools.map(([number, name]) => ({ number, name })),
+    buildings: [
+      ...schools.map(([number, , building]) => ({ building, suggested_school: number })),
+      { building: 'District Office', suggested_school: null },
+    ],
+    reasons: ['Appointment', 'Bus late', 'Car trouble', 'Family matter', 'Overslept', 'Traffic'],
+    codes: [
+      { code: null, description: 'Present', presence: 'Present', schools: 5 },
+      { code: 'A', description: 'Absent', presence: 'Absent', schools: 5 },
+      { code: 'T', description: 'Tardy', presence: 'Present', schools: 5 },
+      { code: 'TE', description: 'Tardy Excused', presence: 'Present', schools: 5 },
+      { code: 'TX', description: 'Tardy, medical appointment', presence: 'Present', schools: 3 },
+      { code: 'E', description: 'Excused', presence: 'Absent', schools: 5 },
+    ],
+  };
+}
+
+const SHA = '9b1d6f2a4c8e03b57a61d9f0e2c4b8a7365f1e0d9c8b7a6f5e4d3c2b1a098765';
+
+export function jobReport(job: Job, students: number): JobReport {
+  const rows = { read: 0, written: 0, noop: 0, held: 0, rejected: 0 };
+  const base: JobReport = { job, outcome: 'succeeded', rows, newly_held: 0, files: [], notes: [] };
+  const file = (name: string, count: number, bytes: number) => [{ name, rows: count, bytes, sha256: SHA }];
+  switch (job) {
+    case 'hero-students':
+      return {
+        ...base,
+        rows: { ...rows, read: students, written: students },
+        files: file('imports/STUDENT.TXT', students, students * 118),
+      };
+    case 'hero-schedule':
+      return {
+        ...base,
+        rows: { ...rows, read: students * 6, written: students * 6 },
+        files: file('imports/SCHEDULE.TXT', students * 6, students * 6 * 84),
+        notes: ['3 course names are longer than Hero keeps. They were sent as they are.'],
+      };
+    case 'hero-teachers':
+      return {
+        ...base,
+        rows: { ...rows, read: 47, written: 47 },
+        files: file('imports/TEACHER.txt', 47, 3310),
+      };
+    case 'hero-attendance':
+      return {
+        ...base,
+        outcome: 'succeeded_with_held_rows',
+        rows: { read: 64, written: 58, noop: 2, held: 3, rejected: 1 },
+        newly_held: 3,
+        files: file('export/ATTENDANCE.txt', 64, 3108),
+      };
+    case 'raptor-roster':
+      return {
+        ...base,
+        rows: { ...rows, read: students, written: students },
+        files: ['Apple Grove Elem', 'Juniper ES', 'Cedar Ridge MS', 'Harborview HS', 'Saint Brendan Academy'].map(
+          (name, index) => ({
+            name: `roster/${name}.csv`,
+            rows: Math.round(students / 5) + index,
+            bytes: Math.round(students / 5) * 96,
+            sha256: SHA,
+          }),
+        ),
+      };
+    case 'raptor-tardies':
+      return {
+        ...base,
+        outcome: 'succeeded_with_held_rows',
+        rows: { read: 31, written: 24, noop: 4, held: 3, rejected: 0 },
+        newly_held: 3,
+        files: file('tardies.csv', 31, 1892),
+      };
+  }
+}
+
+export function syncReport(jobs: Job[], dryRun: boolean, students: number): SyncReport {
+  const reports = jobs.map((job) => jobReport(job, students));
+  return {
+    run: '0193-run',
+    dry_run: dryRun,
+    outcome: reports.some((report) => report.newly_held > 0) ? 'succeeded_with_held_rows' : 'succeeded',
+    jobs: reports,
+    seconds: [
+      { phase: 'pull', millis: 1840 },
+      ...jobs.map((job) => ({ phase: job, millis: 420 })),
+    ],
+  };
+}
+
+export function pastRuns(students: number): RunView[] {
+  const started = (minutesAgo: number) => new Date(Date.now() - minutesAgo * 60_000).toISOString();
+  const run = (id: string, minutesAgo: number, jobs: Job[], dryRun: boolean): RunView => {
+    const report = syncReport(jobs, dryRun, students);
+    return {
+      run: id,
+      started_at: started(minutesAgo),
+      finished_at: new Date(Date.now() - minutesAgo * 60_000 + 4300).toISOString(),
+      dry_run: dryRun,
+      outcome: report.outcome,
+      jobs: report.jobs,
+    };
+  };
+  return [
+    run('r5', 4, JOB_ORDER, false),
+    run('r4', 52, ['raptor-tardies'], false),
+    run('r3', 1180, ['hero-students', 'hero-schedule', 'hero-teachers'], false),
+    {
+      ...run('r2', 1500, JOB_ORDER, false),
+      outcome: 'failed',
+      jobs: JOB_ORDER.map((job) => ({ ...jobReport(job, 0), outcome: 'skipped' as const, files: [], notes: [], newly_held: 0, rows: { read: 0, written: 0, noop: 0, held: 0, rejected: 0 } })),
+      cause: {
+        code: 'powerschool.maintenance',
+        message: 'PowerSchool is down for maintenance.',
+        remedy: 'Nothing was changed. Run again when PowerSchool is back.',
+      },
+    },
+    run('r1', 4400, JOB_ORDER, true),
+  ];
+}
+
+export function heldRows(long: boolean): HeldView[] {
+  const seen = new Date(Date.now() - 4 * 60_000).toISOString();
+  const tail = long ? ' A note from the family about the bus, which stood still for a while at the level crossing near the harbor.' : '';
+  return [
+    {
+      id: 6,
+      source: 'raptor',
+      file: 'tardies.csv',
+      line: 7,
+      code: 'held.reason_not_mapped',
+      message: 'This Raptor tardy code has no active row in the tardy code table. Map it, then retry.',
+      detail: 'Car trouble',
+      raw: `Cedar Ridge MS,10422,2026-11-20T08:52:00,Car trouble,${tail}`,
+      first_seen: seen,
+    },
+    {
+      id: 5,
+      source: 'raptor',
+      file: 'tardies.csv',
+      line: 12,
+      code: 'held.reason_not_mapped',
+      message: 'This Raptor tardy code has no active row in the tardy code table. Map it, then retry.',
+      detail: 'Car trouble',
+      raw: 'Harborview HS,10877,2026-11-20T09:05:00,Car trouble,',
+      first_seen: seen,
+    },
+    {
+      id: 4,
+      source: 'raptor',
+      file: 'tardies.csv',
+      line: 19,
+      code: 'held.unknown_student',
+      message: 'No student in PowerSchool has this number. Correct the number or add the student, then retry.',
+      detail: 'Student number 99120',
+      raw: 'Juniper ES,99120,2026-11-20T08:41:00,Overslept,',
+      first_seen: seen,
+    },
+    {
+      id: 3,
+      source: 'hero',
+      file: 'export/ATTENDANCE.txt',
+      line: 31,
+      code: 'held.unknown_code',
+      message:
+        'The school has no such attendance code in this school year. Add the code in PowerSchool or change the mapping, then retry.',
+      detail: 'Code TX at Juniper Elementary School, 2026-27',
+      raw: '110\t10203\tMATH3\t2\t11/20/2026\tTX\tP2',
+      first_seen: seen,
+    },
+    {
+      id: 2,
+      source: 'hero',
+      file: 'export/ATTENDANCE.txt',
+      line: 44,
+      code: 'held.existing_code',
+      message:
+        'PowerSchool already holds another attendance code that RosterBridge did not write. Decide in PowerSchool, or allow that code to be replaced and retry.',
+      detail: 'PowerSchool holds E, Hero states T',
+      raw: '300\t10911\tENG10\t4\t11/20/2026\tT\tP5',
+      first_seen: seen,
+    },
+    {
+      id: 1,
+      source: 'hero',
+      file: 'export/ATTENDANCE.txt',
+      line: 52,
+      code: 'held.no_such_enrollment',
+      message:
+        'The student has no enrolment in this course and section on that date. Check the schedule in PowerSchool, then retry.',
+      detail: 'BIO9, section 3',
+      raw: '300\t10655\tBIO9\t3\t11/20/2026\tT\tP1',
+      first_seen: seen,
+    },
+  ];
+}

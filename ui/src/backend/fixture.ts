@@ -1,0 +1,347 @@
+/** Sample data that answers as the engine would, for a plain browser and for tests. Never part of the product. */
+
+import type { Event } from '../bindings/Event';
+import type { Fault } from '../bindings/Fault';
+import type { HeroTest } from '../bindings/HeroTest';
+import type { HoldReason } from '../bindings/HoldReason';
+import type { Job } from '../bindings/Job';
+import type { JobReport } from '../bindings/JobReport';
+import type { Phase } from '../bindings/Phase';
+import type { Request } from '../bindings/Request';
+import type { Response } from '../bindings/Response';
+import type { RunView } from '../bindings/RunView';
+import type { Setup } from '../bindings/Setup';
+import type { StageReport } from '../bindings/StageReport';
+import type { StatusView } from '../bindings/StatusView';
+import type { SyncReport } from '../bindings/SyncReport';
+import { JOB_ORDER } from '../text/names';
+import {
+  FINGERPRINT,
+  MD5,
+  OTHER_FINGERPRINT,
+  choices,
+  emptySetup,
+  heldRows,
+  jobReport,
+  pastRuns,
+  practiceSetup,
+  syncReport,
+} from './fixture-data';
+import type { Host } from './host';
+
+/**
+ * The scenes a page address can ask for with `?scene=`:
+ * `new` (nothing configured), `practice` (filled in, host key not accepted), `quiet` (finished, nothing run yet),
+ * `home` (finished, with a history).
+ * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `sync` or
+ * `keychain`), `changed-key`, `elsewhere` (a run started by another process).
+ */
+export function fixtureHost(query: URLSearchParams): Host {
+  const scene = query.get('scene') ?? 'new';
+  const long = query.has('long');
+  const pace = Number(query.get('pace') ?? 40);
+  const fail = query.get('fail');
+  const students = long ? 128_400 : 586;
+
+  let setup: Setup = scene === 'new' ? emptySetup() : practiceSetup(long);
+  let profile = scene === 'new' ? 'default' : 'practice';
+  const secrets = new Set<string>(scene === 'new' ? [] : ['powerschool.client-secret', 'hero.password']);
+  let pinned: string | null = scene === 'quiet' || scene === 'home' ? FINGERPRINT : null;
+  if (query.has('changed-key')) pinned = OTHER_FINGERPRINT;
+  let runs: RunView[] = scene === 'home' ? pastRuns(students) : [];
+  let last = new Map<Job, JobReport>(
+    scene === 'home' ? JOB_ORDER.map((job) => [job, jobReport(job, students)] as const) : [],
+  );
+  let held = scene === 'home' ? heldRows(long) : [];
+  let cancelled = false;
+
+  const wait = () => new Promise((resolve) => setTimeout(resolve, pace));
+
+  function setupView(): Response {
+    return {
+      kind: 'setup',
+      data: {
+        setup,
+        secrets: [
+          'powerschool.client-secret',
+          'hero.password',
+          'hero.private-key',
+          'hero.key-passphrase',
+          'raptor.password',
+          'smtp.password',
+          'proxy.password',
+        ].map((name) => ({ name, set: secrets.has(name) })),
+        host_key_sha256: pinned,
+        practice: profile === 'practice',
+      },
+    };
+  }
+
+  function status(): StatusView {
+    const lastRun = runs.find((run) => !run.dry_run);
+    return {
+      profile,
+      practice: profile === 'practice',
+      server: setup.powerschool.url.replace(/^https?:\/\//, ''),
+      paused: false,
+      ...(query.has('elsewhere') ? { running: 'r9' } : {}),
+      raptor_status: last.size > 0 ? 'synchronizing' : 'pending_initialization',
+      today: setup.powerschool.url === '' ? null : '2026-11-20',
+      jobs: JOB_ORDER.map((job) => {
+        const report = last.get(job);
+        return {
+          job,
+          enabled: setup.jobs.some((settings) => settings.job === job && settings.enabled),
+          ...(report === undefined ? {} : { last: report }),
+          last_at: report === undefined ? null : (lastRun?.finished_at ?? null),
+        };
+      }),
+      held: held.length,
+      students: last.size > 0 ? students : 0,
+      roster_pulled_at: lastRun?.finished_at ?? null,
+    };
+  }
+
+  async function stages(names: [name: string, detail: string][], failing: Fault | null, onEvent: (event: Event) => void) {
+    const reports: StageReport[] = [];
+    for (const [index, [name, detail]] of names.entries()) {
+      await wait();
+      const broken = failing !== null && index === names.length - 2;
+      const skipped = failing !== null && index > names.length - 2;
+      const stage: StageReport = {
+        name,
+        result: broken ? { result: 'failed', ...failing } : skipped ? { result: 'skipped' } : { result: 'passed' },
+        detail: broken || skipped ? '' : detail,
+        millis: 18 + index * 7,
+      };
+      reports.push(stage);
+      onEvent({ event: 'stage', data: stage });
+    }
+    return { passed: failing === null, stages: reports };
+  }
+
+  async function testHero(accept: string | null, onEvent: (event: Event) => void): Promise<HeroTest> {
+    if (accept === FINGERPRINT) pinned = FINGERPRINT;
+    const key = {
+      algorithm: 'ssh-ed25519',
+      sha256: FINGERPRINT,
+      md5: MD5,
+      accepted: pinned === FINGERPRINT,
+      ...(pinned !== null && pinned !== FINGERPRINT ? { pinned_instead: pinned } : {}),
+    };
+    if (key.accepted) {
+      const report = await stages(
+        [
+          ['Address', `${setup.hero.host}, port ${setup.hero.port}`],
+          ['Connection', 'The server answers as SSH-2.0.'],
+          ['Host key', 'The key you accepted.'],
+          ['Login', `Signed in as ${setup.hero.username}.`],
+          ['Folder imports/', 'There, and files can be written to it.'],
+          ['Folder export/', '1 file: ATTENDANCE.txt.'],
+        ],
+        null,
+        onEvent,
+      );
+      return { report, host_key: key };
+    }
+    const changed = key.pinned_instead !== undefined;
+    const report = await stages(
+      [
+        ['Address', `${setup.hero.host}, port ${setup.hero.port}`],
+        ['Connection', 'The server answers as SSH-2.0.'],
+        ['Host key', ''],
+        ['Login', ''],
+      ],
+      changed
+        ? {
+            code: 'sftp.host_key_changed',
+            message: "The server's host key is not the one that was accepted.",
+            remedy: 'Ask SchoolMint whether the key was changed. Until then nothing is sent.',
+          }
+        : {
+            code: 'sftp.host_key_unknown',
+            message: "This server's host key has not been accepted yet.",
+            remedy: 'Compare the fingerprint with the one SchoolMint gives you, then accept it.',
+          },
+      onEvent,
+    );
+    return { report, host_key: key };
+  }
+
+  async function sync(jobs: Job[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
+    cancelled = false;
+    const enabled = setup.jobs.filter((job) => job.enabled).map((job) => job.job);
+    const chosen = jobs.length > 0 ? jobs : enabled;
+    onEvent({ event: 'run_started', data: { run: 'r9', jobs: chosen, dry_run: dryRun } });
+    const done: JobReport[] = [];
+    const progress = async (job: Job | undefined, phase: Phase, subject: string, total: number) => {
+      for (let part = 1; part <= 4 && !cancelled; part += 1) {
+        onEvent({
+          event: 'progress',
+          data: { run: 'r9', ...(job === undefined ? {} : { job }), phase, subject, done: Math.round((total * part) / 4), total },
+        });
+        await wait();
+      }
+    };
+    for (const [subject, total] of [['schools', 5], ['students', students], ['enrollments', students * 6], ['teachers', 47]] as const) {
+      await progress(undefined, 'pull', subject, total);
+    }
+    if (fail === 'sync') {
+      const cause = {
+        code: 'powerschool.maintenance',
+        message: 'PowerSchool went down for maintenance while the roster was being read.',
+        remedy: 'Nothing was changed. Run again when PowerSchool is back.',
+      };
+      return finish({ run: 'r9', dry_run: dryRun, outcome: 'failed', jobs: [], cause, seconds: [{ phase: 'pull', millis: 2120 }] });
+    }
+    for (const job of chosen) {
+      if (cancelled) break;
+      const report = jobReport(job, students);
+      const phase: Phase = job.endsWith('attendance') || job.endsWith('tardies') ? 'attendance' : 'upload';
+      await progress(job, dryRun ? 'plan' : phase, report.files[0]?.name ?? job, report.rows.read);
+      if (cancelled) break;
+      done.push(report);
+      onEvent({ event: 'job_finished', data: report });
+    }
+    const report = syncReport(chosen, dryRun, students);
+    if (cancelled) return finish({ ...report, outcome: 'cancelled', jobs: done });
+    return finish(report);
+  }
+
+  function finish(report: SyncReport): SyncReport {
+    const now = new Date().toISOString();
+    runs = [
+      {
+        run: report.run + String(runs.length),
+        started_at: new Date(Date.now() - 4000).toISOString(),
+        finished_at: now,
+        dry_run: report.dry_run,
+        outcome: report.outcome,
+        jobs: report.jobs,
+        ...(report.cause === undefined ? {} : { cause: report.cause }),
+      },
+      ...runs,
+    ];
+    if (!report.dry_run && report.outcome !== 'failed') {
+      last = new Map([...last, ...report.jobs.map((job) => [job.job, job] as const)]);
+      if (report.jobs.some((job) => job.newly_held > 0)) held = heldRows(long);
+    }
+    return report;
+  }
+
+  async function answer(request: Request, onEvent: (event: Event) => void): Promise<Response> {
+    switch (request.op) {
+      case 'status':
+        return { kind: 'status', data: status() };
+      case 'runs':
+        return { kind: 'runs', data: runs.slice(0, request.limit) };
+      case 'held': {
+        const reasons = new Map<HoldReason, number>();
+        for (const row of held) reasons.set(row.code as HoldReason, (reasons.get(row.code as HoldReason) ?? 0) + 1);
+        return {
+          kind: 'held',
+          data: {
+            total: held.length,
+            by_reason: [...reasons].sort((a, b) => b[1] - a[1]),
+            rows: held.slice(request.offset, request.offset + request.limit),
+          },
+        };
+      }
+      case 'setup':
+        return setupView();
+      case 'save_setup':
+        setup = structuredClone(request.setup);
+        return setupView();
+      case 'import_setup':
+        setup = { ...emptySetup(), ...(JSON.parse(request.text) as Partial<Setup>) };
+        return setupView();
+      case 'import_practice':
+        setup = practiceSetup(long);
+        return setupView();
+      case 'export_setup':
+        return { kind: 'exported', data: JSON.stringify(setup, null, 2) };
+      case 'set_secret':
+        if (fail === 'keychain') {
+          throw {
+            code: 'vault.no_keychain',
+            message: 'This computer has no keychain running, so the secret was not stored.',
+            remedy: 'Start the keychain (GNOME Keyring or KWallet), then try again.',
+          } satisfies Fault;
+        }
+        secrets.add(request.name);
+        return { kind: 'secret', data: { name: request.name, set: true } };
+      case 'check_secret':
+        return { kind: 'secret', data: { name: request.name, set: secrets.has(request.name) } };
+      case 'test_power_school': {
+        const failing: Fault | null =
+          fail === 'test'
+            ? {
+                code: 'powerschool.bad_credentials',
+                message: 'PowerSchool does not know this Client ID and Client Secret.',
+                remedy:
+                  'Copy both again from Plugin Management Configuration, Data Provider Configuration, and check that the plugin is enabled.',
+              }
+            : null;
+        const report = await stages(
+          [
+            ['Address', setup.powerschool.url],
+            ['Certificate', 'Issued by an authority this computer trusts.'],
+            ['PowerSchool', 'Version 25.3.0.0'],
+            ['Credentials', 'A token was issued.'],
+            ['Access', 'The plugin may read everything the exchange needs.'],
+          ],
+          failing,
+          onEvent,
+        );
+        return { kind: 'test', data: report };
+      }
+      case 'test_hero':
+        return { kind: 'hero_test', data: await testHero(request.accept_host_key, onEvent) };
+      case 'test_raptor':
+      case 'test_mail':
+        return {
+          kind: 'test',
+          data: await stages([['Folder', 'It exists.'], ['Reading', '5 buildings and 6 reasons.'], ['Writing', 'Files can be written.']], null, onEvent),
+        };
+      case 'choices':
+        await wait();
+        return { kind: 'choices', data: choices(long) };
+      case 'sync':
+        return { kind: 'sync', data: await sync(request.jobs, request.dry_run, onEvent) };
+      case 'cancel':
+        cancelled = true;
+        return { kind: 'done' };
+    }
+  }
+
+  return {
+    call: (request, onEvent) => answer(structuredClone(request), onEvent),
+    async practiceStart() {
+      await wait();
+      if (fail === 'practice') {
+        throw {
+          code: 'practice.not_started',
+          message: 'The practice district did not start.',
+          remedy: 'Restart RosterBridge and try again.',
+        } satisfies Fault;
+      }
+      profile = 'practice';
+      if (scene === 'new') {
+        setup = practiceSetup(long);
+        secrets.add('powerschool.client-secret').add('hero.password');
+      }
+    },
+    async practiceLeave() {
+      await wait();
+      profile = 'default';
+      setup = emptySetup();
+      secrets.clear();
+      pinned = null;
+      runs = [];
+      last = new Map();
+      held = [];
+    },
+    environment: () =>
+      Promise.resolve({ profile, version: '0.1.0', home: '/home/office/.local/share/rosterbridge', platform: 'linux' }),
+  };
+}

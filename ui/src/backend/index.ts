@@ -1,0 +1,159 @@
+/** The one way out of the interface. No other module knows where requests go. */
+
+import type { Choices } from '../bindings/Choices';
+import type { Event } from '../bindings/Event';
+import type { Fault } from '../bindings/Fault';
+import type { HeldPage } from '../bindings/HeldPage';
+import type { HeroTest } from '../bindings/HeroTest';
+import type { Job } from '../bindings/Job';
+import type { Request } from '../bindings/Request';
+import type { Response } from '../bindings/Response';
+import type { RunView } from '../bindings/RunView';
+import type { SecretState } from '../bindings/SecretState';
+import type { Setup } from '../bindings/Setup';
+import type { SetupView } from '../bindings/SetupView';
+import type { StageReport } from '../bindings/StageReport';
+import type { StatusView } from '../bindings/StatusView';
+import type { SyncReport } from '../bindings/SyncReport';
+import type { TestReport } from '../bindings/TestReport';
+import type { Environment, Host } from './host';
+
+export type { Environment, Host } from './host';
+
+/** The names of the secrets the interface asks for. */
+export type SecretName = 'powerschool.client-secret' | 'hero.password';
+
+type Kind = Response['kind'];
+type Answer<K extends Kind> = Extract<Response, { kind: K }> extends { data: infer Data } ? Data : undefined;
+
+/** Whatever was thrown, as something a person can read. */
+export function toFault(thrown: unknown): Fault {
+  if (typeof thrown === 'object' && thrown !== null) {
+    const { code, message, remedy } = thrown as Partial<Fault>;
+    if (typeof code === 'string' && typeof message === 'string') {
+      return { code, message, remedy: remedy ?? '' };
+    }
+  }
+  return {
+    code: 'window.unexpected',
+    message: 'Something went wrong inside RosterBridge.',
+    remedy: 'Try again. If it happens once more, restart RosterBridge.',
+  };
+}
+
+/** One typed function for each request. All of them reject with a `Fault`. */
+export class Backend {
+  readonly #host: Host;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  async #ask<K extends Kind>(kind: K, request: Request, onEvent: (event: Event) => void = () => {}): Promise<Answer<K>> {
+    let response: Response;
+    try {
+      response = await this.#host.call(request, onEvent);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+    if (response.kind !== kind) {
+      throw toFault(new Error(`expected ${kind}, got ${response.kind}`));
+    }
+    return ('data' in response ? response.data : undefined) as Answer<K>;
+  }
+
+  async #stages<K extends Kind>(kind: K, request: Request, onStage: (stage: StageReport) => void): Promise<Answer<K>> {
+    return this.#ask(kind, request, (event) => {
+      if (event.event === 'stage') onStage(event.data);
+    });
+  }
+
+  environment(): Promise<Environment> {
+    return this.#host.environment();
+  }
+
+  async practiceStart(): Promise<void> {
+    try {
+      await this.#host.practiceStart();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  async practiceLeave(): Promise<void> {
+    try {
+      await this.#host.practiceLeave();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  status(): Promise<StatusView> {
+    return this.#ask('status', { op: 'status' });
+  }
+
+  runs(limit: number): Promise<RunView[]> {
+    return this.#ask('runs', { op: 'runs', limit });
+  }
+
+  held(limit: number, offset: number): Promise<HeldPage> {
+    return this.#ask('held', { op: 'held', limit, offset });
+  }
+
+  setup(): Promise<SetupView> {
+    return this.#ask('setup', { op: 'setup' });
+  }
+
+  saveSetup(setup: Setup): Promise<SetupView> {
+    return this.#ask('setup', { op: 'save_setup', setup });
+  }
+
+  importSetup(text: string, passphrase: string | null): Promise<SetupView> {
+    return this.#ask('setup', { op: 'import_setup', text, passphrase });
+  }
+
+  setSecret(name: SecretName, value: string): Promise<SecretState> {
+    return this.#ask('secret', { op: 'set_secret', name, value });
+  }
+
+  testPowerSchool(onStage: (stage: StageReport) => void): Promise<TestReport> {
+    return this.#stages('test', { op: 'test_power_school', offline: false }, onStage);
+  }
+
+  testHero(acceptHostKey: string | null, onStage: (stage: StageReport) => void): Promise<HeroTest> {
+    return this.#stages('hero_test', { op: 'test_hero', accept_host_key: acceptHostKey }, onStage);
+  }
+
+  testRaptor(onStage: (stage: StageReport) => void): Promise<TestReport> {
+    return this.#stages('test', { op: 'test_raptor' }, onStage);
+  }
+
+  choices(): Promise<Choices> {
+    return this.#ask('choices', { op: 'choices' });
+  }
+
+  sync(jobs: Job[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
+    return this.#ask('sync', { op: 'sync', jobs, dry_run: dryRun }, onEvent);
+  }
+
+  cancel(): Promise<void> {
+    return this.#ask('done', { op: 'cancel' });
+  }
+}
+
+/** Picks the host for where this page runs. Sample data is left out of the product's build. */
+export async function connect(): Promise<Backend> {
+  if ('__TAURI_INTERNALS__' in window) {
+    const { tauriHost } = await import('./tauri');
+    return new Backend(tauriHost);
+  }
+  if (import.meta.env.DEV || import.meta.env.MODE === 'fixture') {
+    const { fixtureHost } = await import('./fixture');
+    return new Backend(fixtureHost(new URLSearchParams(window.location.search)));
+  }
+  throw toFault({
+    code: 'window.no_shell',
+    message: 'This page is the inside of the RosterBridge app and does nothing in a browser.',
+    remedy: 'Start RosterBridge.',
+  });
+}

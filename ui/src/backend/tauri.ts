@@ -1,0 +1,15 @@
+import { Channel, invoke } from '@tauri-apps/api/core';
+import type { Event } from '../bindings/Event';
+import type { Request } from '../bindings/Request';
+import type { Response } from '../bindings/Response';
+import type { Environment, Host } from './host';
+
+/** The desktop shell. */
+export const tauriHost: Host = {
+  call(request: Request, onEvent: (event: Event) => void): Promise<Response> {
+    return invoke<Response>('call', { request, onEvent: new Channel<Event>(onEvent) });
+  },
+  practiceStart: () => invoke<void>('practice_start'),
+  practiceLeave: () => invoke<void>('practice_leave'),
+  environment: () => invoke<Environment>('environment'),
+};

@@ -1,0 +1,48 @@
+import type { RunView } from '../bindings/RunView';
+import type { StatusView } from '../bindings/StatusView';
+import { counted } from '../text/format';
+import { underWay, type Run } from './run';
+
+/** The state of the exchange in one line, and what it means in another. */
+export function headline(
+  status: StatusView,
+  run: Run | undefined,
+  latest: RunView | undefined,
+): { title: string; about: string } {
+  if (run !== undefined && underWay(run)) {
+    return run.dryRun
+      ? { title: 'Trying it out', about: 'A dry run reads everything and writes nothing.' }
+      : { title: 'Running', about: 'Reading from PowerSchool, sending files, and taking attendance back.' };
+  }
+  if (status.running !== undefined) {
+    return { title: 'Running', about: 'This run was started outside this window.' };
+  }
+  const enabled = status.jobs.filter((job) => job.enabled);
+  if (enabled.length === 0) {
+    return { title: 'Nothing is switched on', about: 'Finish the set-up to choose what is exchanged.' };
+  }
+  if (latest?.cause !== undefined && latest.outcome !== 'cancelled') {
+    return { title: latest.dry_run ? 'The last dry run failed' : 'The last run failed', about: latest.cause.message };
+  }
+  const done = enabled.filter((job) => job.last !== undefined);
+  if (done.length === 0) {
+    return {
+      title: 'Ready for the first run',
+      about: `Run now reads the roster from PowerSchool once, then does ${counted(enabled.length, 'exchange')}. A dry run shows what that would do.`,
+    };
+  }
+  const broken = done.filter((job) => job.last?.outcome === 'failed' || job.last?.outcome === 'interrupted');
+  if (broken.length > 0) {
+    return {
+      title: `${counted(broken.length, 'exchange needs', 'exchanges need')} attention`,
+      about: 'The reason and what to do about it are below.',
+    };
+  }
+  if (status.held > 0) {
+    return {
+      title: 'Everything ran',
+      about: `${counted(status.held, 'row is', 'rows are')} held for you. Nothing is lost: a held row is decided again once its cause is gone.`,
+    };
+  }
+  return { title: 'Everything is up to date', about: 'Every exchange did what it should.' };
+}

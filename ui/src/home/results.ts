@@ -1,0 +1,25 @@
+import type { JobReport } from '../bindings/JobReport';
+import type { RowCounts } from '../bindings/RowCounts';
+import { count } from '../text/format';
+
+/** The rows that were not written, by what became of them: "2 unchanged, 3 held". */
+export function leftovers(rows: RowCounts): string {
+  const parts: string[] = [];
+  if (rows.noop > 0) parts.push(`${count(rows.noop)} unchanged`);
+  if (rows.held > 0) parts.push(`${count(rows.held)} held`);
+  if (rows.rejected > 0) parts.push(`${count(rows.rejected)} unreadable`);
+  return parts.join(', ');
+}
+
+/** The rows of all jobs together. */
+export function totals(jobs: JobReport[]): RowCounts {
+  const sum: RowCounts = { read: 0, written: 0, noop: 0, held: 0, rejected: 0 };
+  for (const { rows } of jobs) {
+    sum.read += rows.read;
+    sum.written += rows.written;
+    sum.noop += rows.noop;
+    sum.held += rows.held;
+    sum.rejected += rows.rejected;
+  }
+  return sum;
+}

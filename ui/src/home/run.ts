@@ -1,0 +1,129 @@
+import type { Event } from '../bindings/Event';
+import type { Fault } from '../bindings/Fault';
+import type { Job } from '../bindings/Job';
+import type { JobReport } from '../bindings/JobReport';
+import type { Progress } from '../bindings/Progress';
+import type { SyncReport } from '../bindings/SyncReport';
+import { count } from '../text/format';
+import { JOBS, OUTCOMES, PHASES } from '../text/names';
+
+/** A run as the window follows it, from the click to the report. */
+export interface Run {
+  dryRun: boolean;
+  /** Its jobs in running order; those asked for until the engine has said which. */
+  jobs: Job[];
+  /** Rows read so far of each kind of record, in the order in which they came. */
+  pulled: { subject: string; done: number; total?: number }[];
+  /** What is under way now. */
+  current?: Progress;
+  /** The jobs that have ended. */
+  finished: JobReport[];
+  cancelling: boolean;
+  report?: SyncReport;
+  fault?: Fault;
+}
+
+export function begin(jobs: Job[], dryRun: boolean): Run {
+  return { dryRun, jobs, pulled: [], finished: [], cancelling: false };
+}
+
+/** Whether it has neither reported nor failed. */
+export function underWay(run: Run | undefined): boolean {
+  return run !== undefined && run.report === undefined && run.fault === undefined;
+}
+
+/** The run after an event. */
+export function after(run: Run, event: Event): Run {
+  switch (event.event) {
+    case 'run_started':
+      return { ...run, jobs: event.data.jobs, dryRun: event.data.dry_run };
+    case 'progress':
+      return { ...run, current: event.data, pulled: event.data.phase === 'pull' ? pulled(run, event.data) : run.pulled };
+    case 'job_finished': {
+      const { current, ...rest } = run;
+      const others = run.finished.filter((report) => report.job !== event.data.job);
+      return {
+        ...rest,
+        ...(current !== undefined && current.job !== event.data.job ? { current } : {}),
+        finished: [...others, event.data],
+      };
+    }
+    case 'run_finished':
+      return reported(run, event.data);
+    case 'stage':
+      return run;
+  }
+}
+
+/** The run with its report: nothing is under way any more. */
+export function reported(run: Run, report: SyncReport): Run {
+  const { current: _, ...rest } = run;
+  return { ...rest, cancelling: false, finished: report.jobs, report };
+}
+
+/** The run after it could not be carried out at all. */
+export function failed(run: Run, fault: Fault): Run {
+  const { current: _, ...rest } = run;
+  return { ...rest, cancelling: false, fault };
+}
+
+function pulled(run: Run, progress: Progress): Run['pulled'] {
+  const entry = {
+    subject: progress.subject,
+    done: progress.done,
+    ...(progress.total === undefined ? {} : { total: progress.total }),
+  };
+  const known = run.pulled.some((part) => part.subject === progress.subject);
+  return known ? run.pulled.map((part) => (part.subject === entry.subject ? entry : part)) : [...run.pulled, entry];
+}
+
+/** How a job stands within the run. */
+export type JobState =
+  | { state: 'waiting' }
+  | { state: 'working'; progress: Progress }
+  | { state: 'ended'; report: JobReport };
+
+export function jobState(run: Run, job: Job): JobState {
+  const report = run.finished.find((candidate) => candidate.job === job);
+  if (report !== undefined) return { state: 'ended', report };
+  if (run.current?.job === job) return { state: 'working', progress: run.current };
+  return { state: 'waiting' };
+}
+
+/** Whether the roster pull is under way, over, or still to come. */
+export function pullState(run: Run): 'waiting' | 'working' | 'ended' {
+  if (run.finished.length > 0 || (run.current !== undefined && run.current.phase !== 'pull')) return 'ended';
+  return run.pulled.length > 0 || run.current?.phase === 'pull' ? 'working' : 'waiting';
+}
+
+/**
+ * How much of the run is done, between 0 and 1: the pull counts as much as a job. Only whole parts and known totals
+ * count, so that it never runs ahead of the work.
+ */
+export function share(run: Run): number {
+  if (!underWay(run)) return 1;
+  const parts = run.jobs.length + 1;
+  const whole = run.finished.length + (pullState(run) === 'ended' ? 1 : 0);
+  const { current } = run;
+  const within =
+    current?.total === undefined || current.total === 0 || current.phase === 'pull'
+      ? 0
+      : Math.min(current.done / current.total, 1);
+  return Math.min((whole + within * 0.9) / parts, 1);
+}
+
+/** What a screen reader says while it runs: changes with the phase, not with every row. */
+export function announcement(run: Run): string {
+  if (run.fault !== undefined) return run.fault.message;
+  if (run.report !== undefined) return `${run.dryRun ? 'Dry run' : 'Run'}: ${OUTCOMES[run.report.outcome].title}.`;
+  if (run.cancelling) return 'Cancelling.';
+  const { current } = run;
+  if (current === undefined) return run.finished.length === 0 ? 'Starting.' : 'Continuing.';
+  const subject = current.job === undefined ? current.subject : JOBS[current.job].title;
+  return `${PHASES[current.phase]}: ${subject}.`;
+}
+
+/** Progress in figures: "1,200 of 2,400" or "1,200". */
+export function figures(progress: { done: number; total?: number }): string {
+  return progress.total === undefined ? count(progress.done) : `${count(progress.done)} of ${count(progress.total)}`;
+}

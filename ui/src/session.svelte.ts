@@ -1,0 +1,214 @@
+import { toFault, type Backend, type Environment } from './backend';
+import type { Choices } from './bindings/Choices';
+import type { Fault } from './bindings/Fault';
+import type { HeldPage } from './bindings/HeldPage';
+import type { Job } from './bindings/Job';
+import type { RunView } from './bindings/RunView';
+import type { Setup } from './bindings/Setup';
+import type { SetupView } from './bindings/SetupView';
+import type { StatusView } from './bindings/StatusView';
+import { after, begin, failed, reported, underWay, type Run } from './home/run';
+import { SETUP_STEPS, type SetupStep } from './text/names';
+
+export type Screen = 'starting' | 'welcome' | 'setup' | 'home';
+
+/** How many runs Home lists. */
+const RECENT_RUNS = 8;
+/** How many held rows are shown at once. */
+export const HELD_PAGE = 100;
+
+/** What the window knows of the profile it shows, and where the person is. */
+export class Session {
+  readonly backend: Backend;
+  environment = $state.raw<Environment>();
+  screen = $state<Screen>('starting');
+  step = $state<SetupStep>('powerschool');
+  setup = $state.raw<SetupView>();
+  status = $state.raw<StatusView>();
+  runs = $state.raw<RunView[]>([]);
+  run = $state.raw<Run>();
+  /** What there is to choose from in the mapping steps, once PowerSchool was asked. */
+  choices = $state.raw<Choices>();
+  /** Why the window could not open the profile. */
+  fault = $state.raw<Fault>();
+  /** Whether the practice district is being started or left. */
+  switching = $state(false);
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+  }
+
+  /** Whether a run started from this window is under way. */
+  get running(): boolean {
+    return underWay(this.run);
+  }
+
+  /** Opens the profile and goes where the person left off. */
+  async open(): Promise<void> {
+    this.fault = undefined;
+    try {
+      this.environment ??= await this.backend.environment();
+      if (this.environment.profile === 'practice') {
+        await this.#practice();
+      } else {
+        await this.#arrive();
+      }
+    } catch (thrown) {
+      this.fault = toFault(thrown);
+    }
+  }
+
+  /** Starts the practice district and turns to it. Throws a `Fault`. */
+  async enterPractice(): Promise<void> {
+    this.switching = true;
+    try {
+      await this.#practice();
+    } finally {
+      this.switching = false;
+    }
+  }
+
+  /** Ends the practice district and turns back to the district. Throws a `Fault`. */
+  async leavePractice(): Promise<void> {
+    this.switching = true;
+    try {
+      await this.backend.practiceLeave();
+      this.run = undefined;
+      await this.#arrive();
+    } finally {
+      this.switching = false;
+    }
+  }
+
+  async #practice(): Promise<void> {
+    await this.backend.practiceStart();
+    this.run = undefined;
+    await this.#arrive();
+  }
+
+  async #arrive(): Promise<void> {
+    this.choices = undefined;
+    this.setup = await this.backend.setup();
+    await this.refresh();
+    if (isFinished(this.setup)) {
+      this.screen = 'home';
+    } else if (isUntouched(this.setup)) {
+      this.screen = 'welcome';
+    } else {
+      this.step = this.setup.practice ? 'powerschool' : firstOpenStep(this.setup);
+      this.screen = 'setup';
+    }
+  }
+
+  /** Reads the profile's state and latest runs again. Throws a `Fault`. */
+  async refresh(): Promise<void> {
+    [this.status, this.runs] = await Promise.all([this.backend.status(), this.backend.runs(RECENT_RUNS)]);
+  }
+
+  /** Throws a `Fault`. */
+  async saveSetup(setup: Setup): Promise<void> {
+    this.setup = await this.backend.saveSetup(setup);
+  }
+
+  /** Throws a `Fault`. */
+  async importSetup(text: string, passphrase: string | null): Promise<void> {
+    await this.backend.importSetup(text, passphrase);
+    await this.#arrive();
+  }
+
+  /** Whether a secret is in the keychain. */
+  hasSecret(name: string): boolean {
+    return this.setup?.secrets.some((secret) => secret.name === name && secret.set) ?? false;
+  }
+
+  /** Throws a `Fault`. */
+  async setSecret(name: 'powerschool.client-secret' | 'hero.password', value: string): Promise<void> {
+    await this.backend.setSecret(name, value);
+    this.setup = await this.backend.setup();
+  }
+
+  /** Throws a `Fault`. */
+  async loadChoices(): Promise<Choices> {
+    this.choices = await this.backend.choices();
+    return this.choices;
+  }
+
+  /** Throws a `Fault`. */
+  held(offset: number): Promise<HeldPage> {
+    return this.backend.held(HELD_PAGE, offset);
+  }
+
+  editSetup(step: SetupStep): void {
+    this.step = step;
+    this.screen = 'setup';
+  }
+
+  /** Throws a `Fault`. */
+  async goHome(): Promise<void> {
+    await this.refresh();
+    this.screen = 'home';
+  }
+
+  /** Runs the jobs; what goes wrong is part of the run. */
+  async sync(jobs: Job[], dryRun: boolean): Promise<void> {
+    if (this.running) return;
+    const enabled = this.status?.jobs.filter((job) => job.enabled).map((job) => job.job) ?? [];
+    this.run = begin(jobs.length > 0 ? jobs : enabled, dryRun);
+    try {
+      const report = await this.backend.sync(jobs, dryRun, (event) => {
+        if (this.run !== undefined && underWay(this.run)) this.run = after(this.run, event);
+      });
+      if (this.run !== undefined) this.run = reported(this.run, report);
+    } catch (thrown) {
+      if (this.run !== undefined) this.run = failed(this.run, toFault(thrown));
+    }
+    try {
+      await this.refresh();
+    } catch (thrown) {
+      this.fault = toFault(thrown);
+    }
+  }
+
+  /** Stops the run under way, wherever it was started. Throws a `Fault`. */
+  async cancel(): Promise<void> {
+    if (this.run !== undefined && this.running) this.run = { ...this.run, cancelling: true };
+    await this.backend.cancel();
+  }
+
+  dismissRun(): void {
+    if (!this.running) this.run = undefined;
+  }
+}
+
+/** Whether the set-up was carried to its end: something is switched on, and Hero, if used, has an accepted host key. */
+function isFinished(view: SetupView): boolean {
+  const enabled = view.setup.jobs.filter((job) => job.enabled);
+  const usesHero = enabled.some((job) => job.job.startsWith('hero-'));
+  return enabled.length > 0 && (!usesHero || view.host_key_sha256 !== null);
+}
+
+function isUntouched(view: SetupView): boolean {
+  return view.setup.powerschool.url === '' && view.setup.powerschool.client_id === '';
+}
+
+/** Whether a step holds what it needs. */
+export function isStepComplete(view: SetupView, step: SetupStep): boolean {
+  const { powerschool, raptor, mappings, hero } = view.setup;
+  const has = (name: string) => view.secrets.some((secret) => secret.name === name && secret.set);
+  switch (step) {
+    case 'powerschool':
+      return powerschool.url !== '' && powerschool.client_id !== '' && has('powerschool.client-secret');
+    case 'buildings':
+      return raptor.enabled
+        ? raptor.folder !== '' && mappings.buildings.some((row) => row.enabled && row.school !== null)
+        : mappings.buildings.length > 0;
+    case 'tardies':
+      return raptor.student_tardy && mappings.tardy_codes.some((row) => row.active);
+    case 'hero':
+      return hero.username !== '' && has('hero.password') && view.host_key_sha256 !== null;
+  }
+}
+
+function firstOpenStep(view: SetupView): SetupStep {
+  return SETUP_STEPS.find((step) => !isStepComplete(view, step)) ?? 'hero';
+}

@@ -1,0 +1,15 @@
+import { configure } from '@testing-library/svelte';
+import { vi } from 'vitest';
+
+// A busy machine may be slow; what is awaited comes or the test fails.
+configure({ asyncUtilTimeout: 10_000 });
+
+// What the headless components ask of a browser that the test document does not have.
+vi.stubGlobal(
+  'ResizeObserver',
+  class {
+    observe() {}
+    unobserve() {}
+    disconnect() {}
+  },
+);

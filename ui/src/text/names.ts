@@ -1,0 +1,145 @@
+/** What things are called in front of a person. */
+
+import type { IntegrationStatus } from '../bindings/IntegrationStatus';
+import type { Job } from '../bindings/Job';
+import type { Outcome } from '../bindings/Outcome';
+import type { Phase } from '../bindings/Phase';
+
+/** How something looks at a glance. */
+export type Tone = 'good' | 'warn' | 'bad' | 'quiet' | 'busy';
+
+export type Integration = 'hero' | 'raptor';
+
+export interface JobName {
+  title: string;
+  /** What it moves, in half a sentence. */
+  about: string;
+  integration: Integration;
+  /** What a written row is: "students" for a file, "records" for attendance. */
+  unit: [one: string, many: string];
+  direction: 'out' | 'in';
+}
+
+export const JOBS: Record<Job, JobName> = {
+  'hero-students': {
+    title: 'Student demographics',
+    about: 'STUDENT.TXT to Hero',
+    integration: 'hero',
+    unit: ['student', 'students'],
+    direction: 'out',
+  },
+  'hero-schedule': {
+    title: 'Student schedules',
+    about: 'SCHEDULE.TXT to Hero',
+    integration: 'hero',
+    unit: ['class', 'classes'],
+    direction: 'out',
+  },
+  'hero-teachers': {
+    title: 'Teachers',
+    about: 'TEACHER.txt to Hero',
+    integration: 'hero',
+    unit: ['teacher', 'teachers'],
+    direction: 'out',
+  },
+  'hero-attendance': {
+    title: 'Attendance',
+    about: 'from Hero to PowerSchool',
+    integration: 'hero',
+    unit: ['record', 'records'],
+    direction: 'in',
+  },
+  'raptor-roster': {
+    title: 'Student roster',
+    about: 'a file per building to Raptor',
+    integration: 'raptor',
+    unit: ['student', 'students'],
+    direction: 'out',
+  },
+  'raptor-tardies': {
+    title: 'Tardies',
+    about: 'from Raptor to PowerSchool',
+    integration: 'raptor',
+    unit: ['record', 'records'],
+    direction: 'in',
+  },
+};
+
+export const JOB_ORDER = Object.keys(JOBS) as Job[];
+
+export const INTEGRATIONS: Record<Integration, { title: string; about: string }> = {
+  raptor: { title: 'Raptor', about: 'Visitor management' },
+  hero: { title: 'SchoolMint Hero', about: 'Behavior tracking' },
+};
+
+export const OUTCOMES: Record<Outcome, { title: string; tone: Tone }> = {
+  running: { title: 'Running', tone: 'busy' },
+  succeeded: { title: 'Done', tone: 'good' },
+  succeeded_with_held_rows: { title: 'Done, with held rows', tone: 'warn' },
+  failed: { title: 'Failed', tone: 'bad' },
+  cancelled: { title: 'Cancelled', tone: 'quiet' },
+  interrupted: { title: 'Interrupted', tone: 'bad' },
+  skipped: { title: 'Not started', tone: 'quiet' },
+};
+
+export const STATUSES: Record<IntegrationStatus, { title: string; tone: Tone; about: string }> = {
+  disabled: { title: 'Disabled', tone: 'quiet', about: 'The integration is switched off.' },
+  pending_initialization: {
+    title: 'Pending Initialization',
+    tone: 'quiet',
+    about: 'Switched on; the first full synchronization is still to come.',
+  },
+  initializing: { title: 'Initializing', tone: 'busy', about: 'The first full synchronization is under way.' },
+  reinitializing: {
+    title: 'Reinitializing',
+    tone: 'warn',
+    about: 'The first attempt failed. It is tried again while the window is open.',
+  },
+  synchronizing: { title: 'Synchronizing', tone: 'good', about: 'The roster is in step with PowerSchool.' },
+  reinitialization_scheduled: {
+    title: 'Reinitialization Scheduled',
+    tone: 'warn',
+    about: 'An update could not be fetched. The last roster stands.',
+  },
+  initialization_scheduled: {
+    title: 'Initialization Scheduled',
+    tone: 'warn',
+    about: 'Every attempt failed. It is tried again when the window opens.',
+  },
+};
+
+/** What a phase is doing, to be followed by its subject. */
+export const PHASES: Record<Phase, string> = {
+  pull: 'Reading from PowerSchool',
+  plan: 'Working out changes',
+  upload: 'Sending',
+  download: 'Fetching',
+  attendance: 'Writing attendance',
+};
+
+/** The step of the set-up that holds the settings a failure's code is about, if one does. */
+export function stepFor(code: string): SetupStep | undefined {
+  const area = code.split('.', 1)[0];
+  switch (area) {
+    case 'powerschool':
+      return 'powerschool';
+    case 'raptor':
+      return 'buildings';
+    case 'hero':
+    case 'sftp':
+      return 'hero';
+    default:
+      return undefined;
+  }
+}
+
+/** The steps of the set-up, in order. */
+export const SETUP_STEPS = ['powerschool', 'buildings', 'tardies', 'hero'] as const;
+export type SetupStep = (typeof SETUP_STEPS)[number];
+
+export const STEP_NAMES: Record<SetupStep, { title: string; about: string }> = {
+  powerschool: { title: 'PowerSchool', about: 'Address and credentials' },
+  buildings: { title: 'Buildings', about: 'Which is which' },
+  tardies: { title: 'Tardy codes', about: 'Reasons to codes' },
+  hero: { title: 'Hero connection', about: 'SFTP server and files' },
+};

@@ -1,0 +1,207 @@
+//! Benches: one part of the product measured beside a named peer, in the same run.
+//!
+//! A bench succeeds when it has measured. Whether its targets were met is what their `ok` says, so that a miss is
+//! a figure like any other and not a failed command.
+
+mod main_job;
+mod peers;
+
+use crate::{
+    process::{self, StepError},
+    steps::Failed,
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::{fmt::Write as _, fs, path::Path, process::Command, thread};
+
+/// A bench by its name on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bench {
+    /// Roster out to Hero, attendance back.
+    MainJob,
+}
+
+impl Bench {
+    /// The bench of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        (name == "main-job").then_some(Self::MainJob)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::MainJob => "main-job",
+        }
+    }
+}
+
+/// Measures and prints: a table, or with `json` exactly one document. Progress goes to standard error.
+pub fn run(bench: Bench, root: &Path, target: &Path, json: bool) -> Result<(), Failed> {
+    let step = |source| Failed { step: bench.name(), source };
+    let measured = match bench {
+        Bench::MainJob => main_job::measure(root, target),
+    };
+    let Measured { figures, targets } = measured.map_err(step)?;
+    let report = Report { bench: bench.name(), machine: machine(), figures, targets };
+    if json {
+        let text = serde_json::to_string(&report)
+            .map_err(|source| step(StepError::Unmet(format!("the report is no JSON: {source}"))))?;
+        println!("{text}");
+    } else {
+        print!("{}", report.table());
+    }
+    Ok(())
+}
+
+/// What a bench found out.
+struct Measured {
+    figures: Figures,
+    targets: Vec<Target>,
+}
+
+/// Everything that was measured, by name.
+#[derive(Default, Serialize)]
+#[serde(transparent)]
+struct Figures(Map<String, Value>);
+
+impl Figures {
+    /// A fact about the data.
+    fn fact(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// What was measured run by run, with its median; nothing if it was never measured.
+    fn runs(&mut self, name: &str, unit: &str, runs: &[f64]) {
+        if let Some(median) = median(runs) {
+            let runs: Vec<f64> = runs.iter().copied().map(rounded).collect();
+            self.0.insert(name.to_owned(), json!({ "median": rounded(median), "unit": unit, "runs": runs }));
+        }
+    }
+}
+
+/// What the product is to reach.
+#[derive(Serialize)]
+struct Target {
+    name: &'static str,
+    /// The median, or none when there was nothing to compare with.
+    value: Option<f64>,
+    op: &'static str,
+    limit: f64,
+    unit: &'static str,
+    runs: Vec<f64>,
+    ok: bool,
+}
+
+impl Target {
+    /// The median of `runs` is to be `limit` at most. Without runs it is missed: an absent peer is no success.
+    fn at_most(name: &'static str, limit: f64, unit: &'static str, runs: &[f64]) -> Self {
+        let value = median(runs);
+        Self {
+            name,
+            value: value.map(rounded),
+            op: "<=",
+            limit,
+            unit,
+            runs: runs.iter().copied().map(rounded).collect(),
+            ok: value.is_some_and(|value| value <= limit),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    bench: &'static str,
+    machine: String,
+    figures: Figures,
+    targets: Vec<Target>,
+}
+
+impl Report {
+    fn table(&self) -> String {
+        let mut table = format!("{} on {}\n\n", self.bench, self.machine);
+        for (name, value) in &self.figures.0 {
+            // Writing to a string can't fail.
+            let _ = match (value.get("median"), value.get("unit"), value.get("runs")) {
+                (Some(median), Some(unit), Some(runs)) => writeln!(
+                    table,
+                    "{name:<44} {:>10} {:<3} {}",
+                    median.to_string(),
+                    unit.as_str().unwrap_or_default(),
+                    runs.as_array()
+                        .into_iter()
+                        .flatten()
+                        .fold(String::new(), |all, run| format!("{all} {run}"))
+                ),
+                _ => writeln!(table, "{name:<44} {:>10}", value.to_string()),
+            };
+        }
+        let _ = writeln!(table, "\n{:<44} {:>10} {:>10}", "target", "median", "limit");
+        for Target { name, value, op, limit, unit, ok, .. } in &self.targets {
+            let value = value.map_or("no peer".to_owned(), |value| value.to_string());
+            let met = if *ok { "met" } else { "MISSED" };
+            let _ = writeln!(table, "{name:<44} {value:>10} {:>10} {unit:<3} {met}", format!("{op} {limit}"));
+        }
+        table
+    }
+}
+
+/// The middle of some measurements; between the two middle ones when there is an even number.
+fn median(runs: &[f64]) -> Option<f64> {
+    let mut sorted = runs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    if sorted.len() % 2 == 1 {
+        return Some(upper);
+    }
+    Some(f64::midpoint(*sorted.get(middle.checked_sub(1)?)?, upper))
+}
+
+/// To a thousandth: more digits would only look exact.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// What the figures were measured on, in a line.
+fn machine() -> String {
+    let line = |path: &str, key: &str| {
+        let text = fs::read_to_string(path).ok()?;
+        let value = text.lines().find(|line| line.starts_with(key))?.split_once([':', '='])?.1;
+        Some(value.trim().trim_matches('"').to_owned())
+    };
+    let cores = thread::available_parallelism().map_or("?".to_owned(), |cores| cores.to_string());
+    let processor = line("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
+    let memory = line("/proc/meminfo", "MemTotal")
+        .and_then(|size| size.split(' ').next()?.parse::<u64>().ok())
+        .map_or("?".to_owned(), |kib| (kib >> 20).to_string());
+    let system = line("/etc/os-release", "PRETTY_NAME").unwrap_or_else(|| std::env::consts::OS.to_owned());
+    let kernel = process::probe(Command::new("uname").arg("-r")).unwrap_or_default();
+    format!("{processor}, {cores} cores, {memory} GiB, {system}, kernel {}", kernel.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_whatever_the_order() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), Some(3.0));
+    }
+
+    #[test]
+    fn a_target_is_met_up_to_its_limit_and_missed_without_a_peer() {
+        let met = |runs: &[f64]| Target::at_most("x", 1.5, "x", runs).ok;
+        assert!(met(&[1.5]));
+        assert!(met(&[9.0, 1.4, 1.0]));
+        assert!(!met(&[1.51]));
+        // The limit holds for what was measured, not for what is shown of it.
+        assert!(!met(&[1.500_1]));
+        let absent = serde_json::to_value(Target::at_most("x", 1.5, "x", &[])).unwrap();
+        assert_eq!(
+            absent,
+            json!({"name": "x", "value": null, "op": "<=", "limit": 1.5, "unit": "x", "runs": [], "ok": false})
+        );
+    }
+}

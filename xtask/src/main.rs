@@ -1,0 +1,133 @@
+//! The project's own chores, called as `cargo xtask NAME`.
+#![expect(clippy::print_stdout, reason = "progress for a person at a terminal is what this program is for")]
+
+mod bench;
+mod cargo;
+mod district;
+mod headless;
+mod icons;
+mod packages;
+mod process;
+mod reports;
+mod run;
+mod session_bus;
+mod steps;
+mod test;
+mod ui;
+
+use bench::Bench;
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use steps::{Failed, Steps};
+
+const USAGE: &str = "Usage: cargo xtask NAME
+
+  run [--home DIR]      build the app and open it on the practice district
+                        (without a display: do the same job by command line)
+  test                  formatting, lints, all tests
+  bench NAME [--json]   measure one part of the product beside a named peer, in a
+                        release build; ends well when it has measured, whether
+                        or not a target was met (NAME: main-job)
+  icons                 render the icon files from icons/*.svg";
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+enum Chore {
+    Run { home: Option<PathBuf> },
+    Test,
+    Bench { bench: Bench, json: bool },
+    Icons,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match parse(&arguments) {
+        Ok(chore) => match carry_out(chore) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failed) => {
+                eprintln!("FAILED in step {failed}");
+                ExitCode::FAILURE
+            }
+        },
+        Err(wrong) => {
+            eprintln!("{wrong}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse(arguments: &[&str]) -> Result<Chore, String> {
+    match arguments {
+        ["run"] => Ok(Chore::Run { home: None }),
+        // Made absolute: the chore does not stay in the person's folder.
+        ["run", "--home", home] => match std::path::absolute(home) {
+            Ok(home) => Ok(Chore::Run { home: Some(home) }),
+            Err(error) => Err(format!("{home}: {error}")),
+        },
+        ["test"] => Ok(Chore::Test),
+        ["bench", name] => bench(name, false),
+        ["bench", name, "--json"] => bench(name, true),
+        ["icons"] => Ok(Chore::Icons),
+        ["help" | "--help" | "-h"] => Ok(Chore::Help),
+        [] => Err("Which chore?".to_owned()),
+        other => Err(format!("'{}' is not understood.", other.join(" "))),
+    }
+}
+
+fn bench(name: &str, json: bool) -> Result<Chore, String> {
+    match Bench::named(name) {
+        Some(bench) => Ok(Chore::Bench { bench, json }),
+        None => Err(format!("There is no bench named '{name}'.")),
+    }
+}
+
+fn carry_out(chore: Chore) -> Result<(), Failed> {
+    let root = repository();
+    let target =
+        cargo::target_folder().map_err(|source| Failed { step: "Find the target folder", source })?;
+    match chore {
+        Chore::Run { home } => run::run(root, &target, home),
+        Chore::Test => test::test(root, &target),
+        Chore::Bench { bench, json } => bench::run(bench, root, &target, json),
+        Chore::Icons => Steps::default().take("Icons", || icons::render(root)),
+        Chore::Help => {
+            println!("{USAGE}");
+            Ok(())
+        }
+    }
+}
+
+/// The repository this program was built in: the parent of its own package's folder.
+fn repository() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chores_are_recognised() {
+        assert_eq!(parse(&["test"]), Ok(Chore::Test));
+        assert_eq!(parse(&["run"]), Ok(Chore::Run { home: None }));
+        let main_job = |json| Ok(Chore::Bench { bench: Bench::MainJob, json });
+        assert_eq!(parse(&["bench", "main-job"]), main_job(false));
+        assert_eq!(parse(&["bench", "main-job", "--json"]), main_job(true));
+        assert!(
+            matches!(parse(&["run", "--home", "x"]), Ok(Chore::Run { home: Some(home) }) if home.is_absolute())
+        );
+    }
+
+    #[test]
+    fn anything_else_is_wrong_usage() {
+        for wrong in [&[] as &[&str], &["run", "--home"], &["test", "--fast"], &["bench", "no-such-bench"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

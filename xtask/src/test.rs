@@ -1,0 +1,192 @@
+//! `cargo xtask test`: everything that has to hold, in one call.
+
+use crate::{
+    cargo, packages,
+    process::{self, StepError},
+    reports::{Report, Totals},
+    session_bus::PrivateSession,
+    steps::{Failed, Steps},
+    ui::Ui,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Runs every check of the repository at `root`, and prints the totals last, also after a failure.
+pub fn test(root: &Path, target: &Path) -> Result<(), Failed> {
+    let mut steps = Steps::default();
+    let reports = Reports::new(root, target);
+    let outcome = check(root, &target.join("xtask"), &reports, &mut steps);
+    steps.print_times();
+    reports.print();
+    outcome
+}
+
+/// Where each runner writes its totals.
+struct Reports {
+    ui: Report,
+    rust: Report,
+    window: Report,
+}
+
+impl Reports {
+    fn new(root: &Path, target: &Path) -> Self {
+        // nextest keeps its store in the workspace whatever the target folder is, by profile name; the
+        // file's own name is in .config/nextest.toml.
+        let nextest =
+            |profile: &str| Report::Nextest(root.join("target/nextest").join(profile).join("junit.xml"));
+        Self {
+            ui: Report::Vitest(target.join("xtask/ui-tests.json")),
+            rust: nextest("default"),
+            window: nextest("window"),
+        }
+    }
+
+    fn each(&self) -> [(&'static str, &Report); 3] {
+        [("interface", &self.ui), ("Rust", &self.rust), ("window", &self.window)]
+    }
+
+    fn print(&self) {
+        let mut sum = Totals::default();
+        for (name, report) in self.each() {
+            match report.totals() {
+                Some(totals) => {
+                    println!("    {name} tests: {totals}");
+                    sum += totals;
+                }
+                None => println!("    {name} tests: did not run"),
+            }
+        }
+        println!("{sum}");
+    }
+}
+
+fn check(root: &Path, scratch: &Path, reports: &Reports, steps: &mut Steps) -> Result<(), Failed> {
+    let ui = Ui::new(root, scratch);
+
+    steps.take("Clear earlier reports", || {
+        fs::create_dir_all(scratch).map_err(|source| StepError::file(scratch.display(), source))?;
+        reports.each().into_iter().try_for_each(|(_, report)| report.clear())
+    })?;
+    steps.take("System packages", || {
+        packages::ensure(&[packages::BUILD, packages::KEYRING, packages::TESTS])
+    })?;
+    steps.take("cargo-nextest", || ensure_nextest(root))?;
+    steps.take("Interface packages", || ui.install())?;
+    steps.take("Formatting", || process::run(cargo::cargo(root).args(["fmt", "--all", "--check"])))?;
+    steps.take("One TLS provider", || one_tls_provider(&root.join("Cargo.lock")))?;
+    steps.take("Interface: types", || ui.check())?;
+    steps.take("Interface: tests", || ui.test(reports.ui.path()))?;
+    // Before anything in Rust: the desktop binary embeds it.
+    steps.take("Interface: build", || ui.build())?;
+    steps.take("Lints", || {
+        process::run(cargo::cargo(root).args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    })?;
+    // This builds the two binaries as well: packages with integration tests get theirs.
+    steps.take("Build the tests", || process::run(nextest(root).arg("--no-run")))?;
+
+    let session = if cfg!(target_os = "linux") {
+        Some(steps.take("Private keyring", || PrivateSession::start(&keyring_home(scratch)?))?)
+    } else {
+        println!("    The vault's tests use this account's own keychain, under names of their own.");
+        None
+    };
+    let session = session.as_ref();
+    steps.take("Rust tests", || process::run(&mut in_session(session, nextest(root))?))?;
+    steps.take("Documentation examples", || {
+        let mut command = cargo::cargo(root);
+        command.args(["test", "--doc", "--workspace", "--locked", "--quiet"]);
+        process::run(&mut in_session(session, command)?)
+    })?;
+    if !cfg!(target_os = "linux") {
+        println!("    The window test runs on Linux only: nothing drives the window here.");
+        return Ok(());
+    }
+    steps.take("Window test", || {
+        let mut command = Command::new("xvfb-run");
+        command
+            .args(["--auto-servernum", "--server-args=-screen 0 1280x900x24"])
+            .arg(cargo::cargo(root).get_program())
+            .args(["nextest", "run", "--workspace", "--locked", "--profile", "window"])
+            .current_dir(root);
+        process::run(&mut in_session(session, command)?)
+    })
+}
+
+fn nextest(root: &Path) -> Command {
+    let mut command = cargo::cargo(root);
+    command.args(["nextest", "run", "--workspace", "--locked"]);
+    command
+}
+
+/// The tests never meet the person's own keyring, and find the binaries just built.
+fn in_session(session: Option<&PrivateSession>, mut command: Command) -> Result<Command, StepError> {
+    if let Some(session) = session {
+        session.apply(&mut command).env("ROSTERBRIDGE_TEST_KEYRING", "1");
+    }
+    command
+        .env("ROSTERBRIDGE_BIN", cargo::binary("rosterbridge")?)
+        .env("ROSTERBRIDGE_DESKTOP_BIN", cargo::binary("rosterbridge-desktop")?);
+    Ok(command)
+}
+
+/// A keyring without anything from an earlier run.
+fn keyring_home(scratch: &Path) -> Result<PathBuf, StepError> {
+    let home = scratch.join("keyring");
+    if home.exists() {
+        fs::remove_dir_all(&home).map_err(|source| StepError::file(home.display(), source))?;
+    }
+    Ok(home)
+}
+
+/// Packages that would bring a second way to speak TLS (docs/decisions/001-rustls-with-ring.md).
+const OTHER_TLS: &[&str] = &["aws-lc-rs", "aws-lc-sys", "native-tls"];
+
+/// deny.toml says the same to people who have cargo-deny; building that for each run would cost minutes.
+fn one_tls_provider(lock: &Path) -> Result<(), StepError> {
+    let text = fs::read_to_string(lock).map_err(|source| StepError::file(lock.display(), source))?;
+    match locked_packages(&text).find(|package| OTHER_TLS.contains(package)) {
+        None => Ok(()),
+        Some(package) => Err(StepError::Unmet(format!(
+            "{package} is in Cargo.lock; `cargo tree -i {package}` names who brings it"
+        ))),
+    }
+}
+
+fn locked_packages(lock: &str) -> impl Iterator<Item = &str> {
+    lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+}
+
+fn ensure_nextest(root: &Path) -> Result<(), StepError> {
+    if process::probe(cargo::cargo(root).args(["nextest", "--version"])).is_some() {
+        println!("    It is there.");
+        return Ok(());
+    }
+    process::run(cargo::cargo(root).args(["install", "--locked", "cargo-nextest"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_tls_provider_in_the_lock_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("Cargo.lock");
+        fs::write(&lock, "[[package]]\nname = \"ring\"\nversion = \"0.17.0\"\n").unwrap();
+        assert!(one_tls_provider(&lock).is_ok());
+
+        fs::write(&lock, "[[package]]\nname = \"aws-lc-rs\"\nversion = \"1.0.0\"\n").unwrap();
+        assert!(one_tls_provider(&lock).unwrap_err().to_string().contains("aws-lc-rs"));
+    }
+}
