@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex as StdMutex, MutexGuard, PoisonError},
 };
 
-use rosterbridge_api::{Fault, Request, Response, Session};
+use rosterbridge_api::{Fault, Request, Response, SecretText, Session};
 use tokio::{process::Child, sync::Mutex};
 
 use crate::{
@@ -86,7 +86,9 @@ impl Desk {
         let session = self.open(&mut shown, PRACTICE_PROFILE).await?;
         if !is_set_up_for(&session, &ready).await? {
             // The host key is left to be asked about: first contact is part of what is practised.
-            session.call(Request::ImportPractice { ready: ready.text, pin: false }, |_| {}).await?;
+            session
+                .call(Request::ImportPractice { ready: SecretText::new(ready.text), pin: false }, |_| {})
+                .await?;
         }
         PRACTICE_PROFILE.clone_into(&mut shown.profile);
         Ok(())

@@ -150,7 +150,9 @@ pub async fn start(data: &Path) -> Result<(Child, Ready), PracticeError> {
         .arg(data)
         .arg("--ready-file")
         .arg(&ready_file)
-        .stdin(Stdio::null())
+        // Held open for as long as this process lives, however it ends.
+        .arg("--until-stdin-closes")
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(log)
         .kill_on_drop(true);

@@ -3,6 +3,7 @@
 //!
 //! Needs a display, a session bus with an unlocked keyring, and WebKitWebDriver: `cargo xtask test` provides them.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 use std::{
     collections::BTreeMap,
@@ -119,6 +120,14 @@ impl Window {
         }
     }
 
+    /// Keeps a picture of the window, to be looked at: `screenshots/window-NAME.png`.
+    async fn picture(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
+        fs::create_dir_all(&folder).unwrap();
+        let picture = self.client.screenshot().await.unwrap();
+        fs::write(folder.join(format!("window-{name}.png")), picture).unwrap();
+    }
+
     fn practice(&self) -> PathBuf {
         self.home.path().join("practice")
     }
@@ -149,16 +158,21 @@ fn command_line() -> PathBuf {
 async fn from_welcome_to_a_finished_run() {
     let window = Window::open().await;
 
+    window.find("welcome-practice").await;
+    window.picture("welcome").await;
     window.click("welcome-practice").await;
     assert!(window.value("field-url").await.starts_with("https://127.0.0.1:"));
     assert_eq!(window.value("field-client-id").await.len(), 36);
     window.click("test-powerschool").await;
     window.until("powerschool-stages", "data-passed", "true").await;
+    window.picture("powerschool").await;
     window.click("step-next").await;
 
     window.find("building-row-0").await;
+    window.picture("buildings").await;
     window.click("step-next").await;
     window.find("tardy-row-0").await;
+    window.picture("tardies").await;
     window.click("step-next").await;
 
     // First contact: the key is shown, and nothing goes on before it is accepted.
@@ -168,12 +182,14 @@ async fn from_welcome_to_a_finished_run() {
     let ready: serde_json::Value =
         serde_json::from_slice(&fs::read(window.practice().join("ready.json")).unwrap()).unwrap();
     assert_eq!(shown, ready["hero"]["host_key_sha256"].as_str().unwrap());
+    window.picture("host-key").await;
     window.click("accept-host-key").await;
     window.until("hero-stages", "data-passed", "true").await;
     window.click("finish-setup").await;
 
     window.click("run-now").await;
     window.until("run-outcome", "data-outcome", "succeeded").await;
+    window.picture("finished").await;
 
     let district =
         Connection::open_with_flags(window.practice().join("district.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)

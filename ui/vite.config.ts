@@ -24,6 +24,8 @@ export default defineConfig({
     // The policy has no `data:` for fonts and scripts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // How long a plugin takes is no fault of the build.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   test: {
     environment: 'happy-dom',

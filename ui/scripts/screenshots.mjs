@@ -68,7 +68,7 @@ const SCENES = [
   { name: 'home-quiet', query: 'scene=quiet' },
   { name: 'home', query: 'scene=home' },
   { name: 'home-long', query: 'scene=home&long' },
-  { name: 'home-running', query: 'scene=home&pace=130', actions: [click('run-now'), (page) => page.waitForTimeout(4600)] },
+  { name: 'home-running', query: 'scene=home&pace=110', actions: [click('run-now'), (page) => page.waitForTimeout(5600)] },
   { name: 'home-pulling', query: 'scene=quiet&pace=300', actions: [click('run-now'), (page) => page.waitForTimeout(2600)] },
   { name: 'home-result', query: 'scene=quiet&pace=5', actions: [click('run-now'), until('run-outcome')] },
   { name: 'home-dry', query: 'scene=quiet&pace=5', actions: [click('dry-run'), until('run-outcome')] },
@@ -76,6 +76,7 @@ const SCENES = [
   { name: 'home-cancelled', query: 'scene=quiet&pace=60', actions: [click('run-now'), (page) => page.waitForTimeout(1800), click('cancel-run'), until('run-outcome')] },
   { name: 'home-elsewhere', query: 'scene=home&elsewhere' },
   { name: 'home-run-open', query: 'scene=home', actions: [(page) => page.getByTestId('recent-runs').getByRole('button').first().click()] },
+  { name: 'home-guarded', query: 'scene=home&guarded', actions: [until('guard-accept')] },
   { name: 'held', query: 'scene=home', actions: [click('show-held'), until('held-rows')] },
 ];
 

@@ -172,6 +172,13 @@ describe('home', () => {
     expect(within(list).getAllByText('Car trouble')).toHaveLength(2);
   });
 
+  test('a file that would lose too many rows waits for a person', async () => {
+    const user = open('scene=home&guarded');
+    expect((await byId('guarded')).textContent).toContain('it would lose 391 rows');
+    await user.click(await byId('guard-accept'));
+    await waitFor(() => expect(screen.queryByTestId('guarded')).toBeNull());
+  });
+
   test('a run started elsewhere can be cancelled but not doubled', async () => {
     open('scene=home&elsewhere');
     expect(await byId('cancel-run')).toBeTruthy();

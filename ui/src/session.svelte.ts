@@ -1,6 +1,7 @@
 import { toFault, type Backend, type Environment } from './backend';
 import type { Choices } from './bindings/Choices';
 import type { Fault } from './bindings/Fault';
+import type { GuardedView } from './bindings/GuardedView';
 import type { HeldPage } from './bindings/HeldPage';
 import type { Job } from './bindings/Job';
 import type { RunView } from './bindings/RunView';
@@ -26,6 +27,8 @@ export class Session {
   setup = $state.raw<SetupView>();
   status = $state.raw<StatusView>();
   runs = $state.raw<RunView[]>([]);
+  /** Files stopped because they would lose too many rows, waiting for a person. */
+  guarded = $state.raw<GuardedView[]>([]);
   run = $state.raw<Run>();
   /** What there is to choose from in the mapping steps, once PowerSchool was asked. */
   choices = $state.raw<Choices>();
@@ -102,7 +105,11 @@ export class Session {
 
   /** Reads the profile's state and latest runs again. Throws a `Fault`. */
   async refresh(): Promise<void> {
-    [this.status, this.runs] = await Promise.all([this.backend.status(), this.backend.runs(RECENT_RUNS)]);
+    [this.status, this.runs, this.guarded] = await Promise.all([
+      this.backend.status(),
+      this.backend.runs(RECENT_RUNS),
+      this.backend.guarded(),
+    ]);
   }
 
   /** Throws a `Fault`. */
@@ -136,6 +143,11 @@ export class Session {
   /** Throws a `Fault`. */
   held(offset: number): Promise<HeldPage> {
     return this.backend.held(HELD_PAGE, offset);
+  }
+
+  /** Lets a stopped file go with the next run, or keeps it back. Throws a `Fault`. */
+  async decideGuarded(id: string, accept: boolean): Promise<void> {
+    this.guarded = await this.backend.decideGuarded(id, accept);
   }
 
   editSetup(step: SetupStep): void {

@@ -43,12 +43,12 @@ pub(crate) async fn carry_out(
         }
         Request::ImportSetup { text, passphrase } => {
             let (setup, secrets) =
-                blocking(move || setup_file::read(&text, passphrase.map(SecretString::from))).await?;
+                blocking(move || setup_file::read(&text.0, passphrase.map(SecretString::from))).await?;
             engine.import_setup(setup, secrets).await?;
             Response::Setup(setup_view(engine).await?)
         }
         Request::ImportPractice { ready, pin } => {
-            engine.import_practice(&ready, pin).await?;
+            engine.import_practice(&ready.0, pin).await?;
             Response::Setup(setup_view(engine).await?)
         }
         Request::ExportSetup { passphrase } => {
@@ -71,6 +71,8 @@ pub(crate) async fn carry_out(
         Request::TestMail => Response::Test(engine.test_mail().await?),
         Request::Choices => Response::Choices(engine.choices().await?),
         Request::Sync { jobs, dry_run } => Response::Sync(engine.sync(jobs, dry_run, on_event).await?),
+        Request::Guarded => Response::Guarded(engine.guarded().await?),
+        Request::DecideGuarded { id, accept } => Response::Guarded(engine.decide_guarded(&id, accept).await?),
         Request::Cancel => {
             engine.cancel();
             Response::Done

@@ -2,7 +2,7 @@
 
 use rosterbridge_domain::{job::Job, settings::Setup};
 use rosterbridge_engine::report::{
-    Choices, Event, HeldPage, HeroTest, RunView, SecretState, StatusView, SyncReport, TestReport,
+    Choices, Event, GuardedView, HeldPage, HeroTest, RunView, SecretState, StatusView, SyncReport, TestReport,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -60,7 +60,7 @@ pub enum Request {
     /// Answer: [`Response::Setup`].
     ImportSetup {
         /// The file's content; armoured age or JSON.
-        text: String,
+        text: SecretText,
         /// Needed when it is encrypted.
         passphrase: Option<SecretText>,
     },
@@ -68,7 +68,7 @@ pub enum Request {
     /// authority, stores its secrets, pins its host key and enables all jobs. Answer: [`Response::Setup`].
     ImportPractice {
         /// The content of the practice district's ready file.
-        ready: String,
+        ready: SecretText,
         /// Whether to pin the host key. Off to rehearse first contact.
         pin: bool,
     },
@@ -112,6 +112,15 @@ pub enum Request {
         /// Only plan and show.
         dry_run: bool,
     },
+    /// Files stopped because they would lose too many rows. Answer: [`Response::Guarded`].
+    Guarded,
+    /// Accepts or rejects one of them. Answer: [`Response::Guarded`], those left.
+    DecideGuarded {
+        /// Its id.
+        id: String,
+        /// Whether this very content may go out with the next run.
+        accept: bool,
+    },
     /// Stops the run under way. Answer: [`Response::Done`].
     Cancel,
 }
@@ -140,6 +149,8 @@ pub enum Response {
     Choices(Choices),
     /// To [`Request::Sync`].
     Sync(SyncReport),
+    /// To [`Request::Guarded`] and [`Request::DecideGuarded`].
+    Guarded(Vec<GuardedView>),
     /// To requests that answer with nothing.
     Done,
 }

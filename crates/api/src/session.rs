@@ -2,12 +2,12 @@
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
+use interprocess::local_socket::tokio::Listener;
 use rosterbridge_engine::{
     Engine,
     profile::{ProfileFolder, ProfileLock},
     report::Event,
 };
-use interprocess::local_socket::tokio::Listener;
 use tokio::{
     sync::{RwLock, mpsc},
     task::JoinHandle,
@@ -74,7 +74,8 @@ impl Session {
                 if let Seat::Host(host) = &*seat {
                     let engine = Arc::clone(&host.engine);
                     drop(seat);
-                    return desk::carry_out(&engine, request, on_event).await;
+                    // On the heap, so that whoever waits for it stays small.
+                    return Box::pin(desk::carry_out(&engine, request, on_event)).await;
                 }
             }
             match introduce(&self.folder).await {
@@ -99,7 +100,9 @@ impl Session {
 
     /// Ends it. A host takes no further guests and first finishes what those it has asked for.
     pub async fn close(self) {
-        let Seat::Host(mut host) = std::mem::replace(&mut *self.seat.write().await, Seat::Guest) else { return };
+        let Seat::Host(mut host) = std::mem::replace(&mut *self.seat.write().await, Seat::Guest) else {
+            return;
+        };
         host.listening.abort();
         // Gone: whoever connects from now on becomes the host itself.
         let _ = (&mut host.listening).await;
@@ -206,7 +209,7 @@ fn holder_silent() -> Fault {
     Fault {
         code: "session.holder_silent".to_owned(),
         message: "Another RosterBridge is using this district and does not answer.".to_owned(),
-        remedy: "Quit the other RosterBridge (look in the tray and for its service), then try again."
+        remedy: "Close the other RosterBridge window, or wait for its command to end, then try again."
             .to_owned(),
     }
 }

@@ -84,7 +84,16 @@ pub(crate) fn read(
         let plain = zeroize::Zeroizing::new(plain);
         serde_json::from_slice(&plain).map_err(|error| unreadable(&error.to_string()))?
     } else {
-        serde_json::from_str(text).map_err(|error| unreadable(&error.to_string()))?
+        let plain: SetupFile = serde_json::from_str(text).map_err(|error| unreadable(&error.to_string()))?;
+        if !plain.secrets.is_empty() {
+            return Err(Fault {
+                code: "setup.plain_secrets".to_owned(),
+                message: "This setup file holds secrets that anybody can read.".to_owned(),
+                remedy: "Change those secrets, delete the file, and export it again with a passphrase."
+                    .to_owned(),
+            });
+        }
+        plain
     };
     if file.setup.version > SETUP_VERSION {
         return Err(Fault {
@@ -145,6 +154,8 @@ mod tests {
     fn bad_files_are_refused_with_a_code() {
         assert_eq!(read("{", None).unwrap_err().code, "setup.unreadable");
         assert_eq!(read("{\"version\":2}", None).unwrap_err().code, "setup.newer_version");
+        let open = "{\"version\":1,\"secrets\":{\"hero.password\":\"x\"}}";
+        assert_eq!(read(open, None).unwrap_err().code, "setup.plain_secrets");
         let short = write(&Setup::default(), &secret(), Some("short".into()));
         assert_eq!(short.unwrap_err().code, "setup.short_passphrase");
     }

@@ -103,7 +103,7 @@ fn other_version(theirs: &Hello) -> Fault {
             theirs.app,
             env!("CARGO_PKG_VERSION")
         ),
-        remedy: "Quit the other RosterBridge (look in the tray and for its service), then try again."
+        remedy: "Close the other RosterBridge window, or wait for its command to end, then try again."
             .to_owned(),
     }
 }

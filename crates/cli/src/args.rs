@@ -61,6 +61,9 @@ pub enum Command {
     /// Rows kept for a person
     #[command(subcommand)]
     Held(Held),
+    /// Files stopped because they would lose too many rows
+    #[command(subcommand)]
+    Guard(Guard),
 }
 
 /// The practice district.
@@ -94,6 +97,9 @@ pub struct Serve {
     /// How attendance without a dcid is taken
     #[arg(long, value_enum, default_value_t = Attendance::Upsert)]
     pub attendance: Attendance,
+    /// Stop when standard input ends: for a program that starts this one and must not outlive it
+    #[arg(long)]
+    pub until_stdin_closes: bool,
     /// File that is written once everything is ready
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,
@@ -182,6 +188,23 @@ pub enum Plugin {
     Build {
         /// The zip file to write
         file: PathBuf,
+    },
+}
+
+/// Stopped files.
+#[derive(Debug, Subcommand)]
+pub enum Guard {
+    /// List them
+    List,
+    /// Let this very content go out with the next run
+    Accept {
+        /// The id that the list shows
+        id: String,
+    },
+    /// Forget it; it stops again if it is planned again
+    Reject {
+        /// The id that the list shows
+        id: String,
     },
 }
 

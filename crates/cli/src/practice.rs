@@ -38,7 +38,13 @@ pub async fn serve(serve: Serve, json: bool) -> Result<Document, Fault> {
     if !json {
         announce();
     }
-    rosterbridge_practice::serve(options, stop_asked()).await.map_err(|error| Fault {
+    let stop = async {
+        tokio::select! {
+            () = stop_asked() => {}
+            () = stdin_closed(), if serve.until_stdin_closes => {}
+        }
+    };
+    rosterbridge_practice::serve(options, stop).await.map_err(|error| Fault {
         code: error.code().to_owned(),
         message: error.to_string(),
         remedy: error.remedy().to_string(),
@@ -49,6 +55,17 @@ pub async fn serve(serve: Serve, json: bool) -> Result<Document, Fault> {
 #[allow(clippy::print_stderr)]
 fn announce() {
     eprintln!("The practice district starts. Stop it with Ctrl-C.");
+}
+
+/// Resolves when standard input ends.
+async fn stdin_closed() {
+    let (closed, end) = tokio::sync::oneshot::channel();
+    // A thread of its own: a blocking read in the runtime's pool would keep the process from ending.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = closed.send(());
+    });
+    let _ = end.await;
 }
 
 /// Resolves when the process is asked to stop.

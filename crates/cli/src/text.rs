@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use rosterbridge_api::{
     domain::job::{Job, Outcome},
-    report::{Event, HeldPage, JobReport, Phase, RunView, StageReport, StageResult, StatusView, SyncReport},
+    report::{
+        Event, GuardedView, HeldPage, JobReport, Phase, RunView, StageReport, StageResult, StatusView,
+        SyncReport,
+    },
 };
 
 /// A finished run, a line a job and file.
@@ -117,6 +120,19 @@ pub fn runs(runs: &[RunView]) -> String {
             if run.dry_run { "dry run of " } else { "" },
             jobs.join(", ")
         );
+    }
+    text
+}
+
+/// Stopped files.
+pub fn guarded(message: &str, files: &[GuardedView]) -> String {
+    if files.is_empty() {
+        return format!("{message}\nNo files are stopped.\n");
+    }
+    let mut text = format!("{message}\n");
+    for file in files {
+        let _ =
+            writeln!(text, "{}  {} {}: {} rows, now {}", file.id, file.job, file.name, file.before, file.now);
     }
     text
 }

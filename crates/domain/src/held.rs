@@ -32,73 +32,71 @@ macro_rules! hold_reasons {
 hold_reasons! {
     /// The building is not in the mapping table.
     BuildingNotMapped = "held.building_not_mapped",
-        "This Raptor building is not mapped to a PowerSchool school. Map it under Buildings, then retry.";
+        "This Raptor building is not mapped to a PowerSchool school. Map it under Buildings, then run again.";
     /// The building's tick is off.
     BuildingDisabled = "held.building_disabled",
-        "This building is switched off for the exchange. Switch it on under Buildings, then retry.";
+        "This building is switched off for the exchange. Switch it on under Buildings, then run again.";
     /// The reason has no active row in the tardy table.
     ReasonNotMapped = "held.reason_not_mapped",
-        "This Raptor tardy code has no active row in the tardy code table. Map it, then retry.";
+        "This Raptor tardy code has no active row in the tardy code table. Map it, then run again.";
     /// No student with this number.
     UnknownStudent = "held.unknown_student",
-        "No student in PowerSchool has this number. Correct the number or add the student, then retry.";
+        "No student in PowerSchool has this number. Correct the number or add the student, then run again.";
     /// More than one student with this number.
     AmbiguousStudent = "held.ambiguous_student",
-        "Several students in PowerSchool have this number. Correct PowerSchool, then retry.";
+        "Several students in PowerSchool have this number. Correct PowerSchool, then run again.";
     /// The student does not attend the school on that date.
     StudentNotInSchool = "held.student_not_in_school",
-        "The student is not enrolled at this school on that date. Check the enrolment in PowerSchool, then retry.";
+        "The student is not enrolled at this school on that date. Check the enrolment in PowerSchool, then run again.";
     /// The school does not exist.
     UnknownSchool = "held.unknown_school",
-        "PowerSchool has no school with this number. Check the file's school column, then retry.";
+        "PowerSchool has no school with this number. Check the file's school column, then run again.";
     /// The day is not in session.
     NotInSession = "held.not_in_session",
-        "The school is not in session on that date. Check the calendar in PowerSchool, then retry or discard.";
-    /// The date lies in the future.
-    FutureDate = "held.future_date", "The date lies in the future. Check the row's date, then retry or discard.";
+        "The school is not in session on that date. Check the calendar in PowerSchool, then run again.";
     /// The date is older than the limit.
     TooOld = "held.too_old",
-        "The date is older than the oldest day attendance may be written for. Retry after raising the limit, or discard.";
+        "The date is more than ten school days ago. Enter it in PowerSchool by hand if it is right.";
     /// The code does not exist for the school and year.
     UnknownCode = "held.unknown_code",
-        "The school has no such attendance code in this school year. Add the code in PowerSchool or change the mapping, then retry.";
+        "The school has no such attendance code in this school year. Add the code in PowerSchool or change the mapping, then run again.";
     /// Several codes with the same text.
     AmbiguousCode = "held.ambiguous_code",
-        "The school has several attendance codes with this text in this year. Correct PowerSchool, then retry.";
+        "The school has several attendance codes with this text in this year. Correct PowerSchool, then run again.";
     /// No enrolment in the named course and section.
     NoSuchEnrollment = "held.no_such_enrollment",
-        "The student has no enrolment in this course and section on that date. Check the schedule in PowerSchool, then retry.";
+        "The student has no enrolment in this course and section on that date. Check the schedule in PowerSchool, then run again.";
     /// No such period at the school.
     UnknownPeriod = "held.unknown_period",
-        "The school has no period with this abbreviation in this year. Check the period column, then retry.";
+        "The school has no period with this abbreviation in this year. Check the period column, then run again.";
     /// The section does not meet then.
     NoSuchMeeting = "held.no_such_meeting",
-        "The section does not meet in this period on that date. Check the bell schedule in PowerSchool, then retry.";
+        "The section does not meet in this period on that date. Check the bell schedule in PowerSchool, then run again.";
     /// No class meets at the sign-in time.
     NoMeetingNow = "held.no_meeting_now",
-        "The student has no class at the time of signing in. Retry with the right time, or discard.";
+        "The student has no class at the time of signing in. Correct the time in the file, then run again.";
     /// Two sections meet at once.
     SeveralMeetings = "held.several_meetings",
-        "The student has two classes at the time of signing in. Correct the schedule in PowerSchool, then retry.";
+        "The student has two classes at the time of signing in. Correct the schedule in PowerSchool, then run again.";
     /// PowerSchool holds a code we did not write.
     ExistingCode = "held.existing_code",
-        "PowerSchool already holds another attendance code that RosterBridge did not write. Decide in PowerSchool, or allow that code to be replaced and retry.";
+        "PowerSchool already holds another attendance code that RosterBridge did not write. Decide in PowerSchool, or allow that code to be replaced and run again.";
     /// Update existing is off.
     UpdateExistingOff = "held.update_existing_off",
         "PowerSchool already holds an attendance code, and updating existing records is off.";
     /// A person changed what we wrote.
     CorrectedInPowerSchool = "held.corrected_in_powerschool",
-        "Somebody changed this record in PowerSchool after RosterBridge wrote it. The correction stands unless you retry.";
+        "Somebody changed this record in PowerSchool after RosterBridge wrote it. The correction stands.";
     /// Another source wrote it.
     OtherSourceWrote = "held.other_source_wrote",
         "The other integration already recorded a different code here. Decide in PowerSchool.";
     /// Several records in PowerSchool.
     SeveralRecords = "held.several_records",
-        "PowerSchool holds several attendance records for the same student and meeting. Remove the extra ones, then retry.";
+        "PowerSchool holds several attendance records for the same student and meeting. Remove the extra ones, then run again.";
     /// PowerSchool refused the record.
     RefusedByPowerSchool = "held.refused_by_powerschool",
-        "PowerSchool refused this record. See the reason beside it, correct it, then retry.";
+        "PowerSchool refused this record. See the reason beside it, correct it, then run again.";
     /// The school's method is not set.
     MethodNotSet = "held.method_not_set",
-        "It is not set whether this school records daily or meeting attendance. Set it under Buildings, then retry.";
+        "It is not set whether this school records daily or meeting attendance. Set it under Buildings, then run again.";
 }

@@ -141,7 +141,11 @@ impl<'a> District<'a> {
         }
         match method {
             AttendanceMethod::Daily => {
-                // The daily record belongs to the school of the student's own enrolment.
+                // The daily record belongs to the school of the student's enrolment on that day. PowerSchool's row
+                // tells the present one only: of a student who has changed schools since, it is not known here.
+                if !student.attends(student.school, date) {
+                    return hold(HoldReason::StudentNotInSchool, self.school_name(student.school));
+                }
                 let day = self.writable_day(student.school, date)?;
                 let bells = || day.bells.iter().map(|(_, times)| times);
                 if bells().map(|times| times.start).min().is_some_and(|first| at < first) {

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Instant};
 
 use chrono::Utc;
-use rosterbridge_sftp::{Needs, Outcome, RemoteFolder, Stage};
+use rosterbridge_sftp::{Error as SftpError, Needs, Outcome, RemoteFolder, Stage};
 use rosterbridge_store::ledger::PinnedHostKey;
 use rosterbridge_vault::SecretName;
 use tokio_util::sync::CancellationToken;
@@ -62,7 +62,17 @@ impl Engine {
         mut on_stage: impl FnMut(StageReport),
     ) -> Result<HeroTest, EngineError> {
         let setup = self.setup().await?;
-        let connection = self.hero_connection(&setup).await?;
+        let mut started = Instant::now();
+        let connection = match self.hero_connection(&setup).await {
+            Err(
+                error @ (EngineError::NotSetUp(_) | EngineError::SecretMissing(_) | EngineError::Sftp(_)),
+            ) => {
+                let shape = stage::<()>("Input", &Err(error), "", started);
+                on_stage(shape.clone());
+                return Ok(HeroTest { report: report(vec![shape]), host_key: None });
+            }
+            connection => connection?,
+        };
         let needs = Needs {
             upload_folder: setup.hero.allow_upload.then(|| RemoteFolder::parse(IMPORTS)).transpose()?,
             download_folder: setup.hero.allow_download.then(|| RemoteFolder::parse(EXPORT)).transpose()?,
@@ -70,39 +80,43 @@ impl Engine {
         let before = self.pinned(&connection.address).await?;
         // Accepting only answers the question of a first contact. A changed key is never accepted this way.
         let trusted = before.clone().or_else(|| accept.clone());
-        let mut started = Instant::now();
+        let mut stages = Vec::new();
         let tested = rosterbridge_sftp::test(
             &connection,
             trusted.as_deref(),
             &needs,
             &CancellationToken::new(),
             |stage| {
-                on_stage(from_sftp(stage, started));
+                let mut shown = from_sftp(stage, started);
+                if let (None, Some(accepted), Outcome::Failed(SftpError::HostKeyChanged { presented, .. })) =
+                    (&before, &accept, &stage.outcome)
+                {
+                    // Nothing was pinned, so nothing changed: the person accepted another key than this one.
+                    let (accepted, presented) = (accepted.clone(), presented.sha256.clone());
+                    let mismatch = EngineError::HostKeyMismatch { accepted, presented };
+                    shown.result = StageResult::Failed(mismatch.cause());
+                }
+                on_stage(shown.clone());
+                stages.push(shown);
                 started = Instant::now();
             },
         )
         .await;
-        let presented = tested.host_key.clone();
-        if let (None, Some(accepted), Some(key)) = (&before, &accept, &presented) {
-            if key.matches(accepted) {
-                let address = hero_address(&setup)?;
-                let pin = PinnedHostKey {
-                    host: address.host,
-                    port: address.port,
-                    algorithm: key.algorithm.clone(),
-                    sha256: key.sha256.clone(),
-                    accepted_at: Utc::now(),
-                    accepted_by: account(),
-                };
-                self.ledger(move |ledger| ledger.pin_host_key(&pin)).await?;
-            } else {
-                return Err(EngineError::HostKeyMismatch {
-                    accepted: accepted.clone(),
-                    presented: key.sha256.clone(),
-                });
-            }
+        let presented = tested.host_key;
+        if let (None, Some(accepted), Some(key)) = (&before, &accept, &presented)
+            && key.matches(accepted)
+        {
+            let address = hero_address(&setup)?;
+            let pin = PinnedHostKey {
+                host: address.host,
+                port: address.port,
+                algorithm: key.algorithm.clone(),
+                sha256: key.sha256.clone(),
+                accepted_at: Utc::now(),
+                accepted_by: account(),
+            };
+            self.ledger(move |ledger| ledger.pin_host_key(&pin)).await?;
         }
-        let stages = tested.stages.iter().map(|stage| from_sftp(stage, Instant::now())).collect();
         let host_key = presented.map(|key| HostKeyView {
             accepted: trusted.as_deref().is_some_and(|pin| key.matches(pin)),
             pinned_instead: before.filter(|pin| !key.matches(pin)),
@@ -137,8 +151,8 @@ impl Engine {
     }
 }
 
-/// The exchange folder, if it can be used.
-pub(crate) fn usable_folder(folder: &str) -> Result<(), EngineError> {
+/// The exchange folder, if it is there. Leaves no trace in it, so that planning may ask.
+pub(crate) fn existing_folder(folder: &str) -> Result<&Path, EngineError> {
     if folder.trim().is_empty() {
         return Err(EngineError::NotSetUp("Raptor's exchange folder is"));
     }
@@ -146,6 +160,12 @@ pub(crate) fn usable_folder(folder: &str) -> Result<(), EngineError> {
     if !path.is_dir() {
         return Err(EngineError::Folder { path: path.to_owned(), why: "there is no such folder".to_owned() });
     }
+    Ok(path)
+}
+
+/// Whether the exchange folder can be written to: creates a file there and removes it.
+fn usable_folder(folder: &str) -> Result<(), EngineError> {
+    let path = existing_folder(folder)?;
     match tempfile::Builder::new().prefix(".rosterbridge-probe").tempfile_in(path) {
         Ok(_) => Ok(()),
         Err(error) => Err(EngineError::Folder { path: path.to_owned(), why: error.to_string() }),

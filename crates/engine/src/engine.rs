@@ -26,6 +26,8 @@ mod value {
     pub(super) const RAPTOR_STATUS: &str = "raptor.status";
     /// The address of the practice PowerSchool the profile was set up for.
     pub(super) const PRACTICE: &str = "practice";
+    /// The district the profile's outbox and history belong to.
+    pub(super) const DISTRICT: &str = "district.uuid";
     /// Set while scheduled runs are paused.
     pub(super) const PAUSED: &str = "paused";
 }
@@ -38,6 +40,10 @@ pub struct Engine {
     key: ProfileKey,
     ledger: Arc<Ledger>,
     running: Mutex<Option<Running>>,
+    /// Held by the one pull that may fill a new roster file.
+    pub(crate) pulling: Arc<tokio::sync::Mutex<()>>,
+    /// Held while the Raptor integration's status moves.
+    moving_status: tokio::sync::Mutex<()>,
     _lock: ProfileLock,
 }
 
@@ -76,6 +82,8 @@ impl Engine {
             key,
             ledger: Arc::new(ledger),
             running: Mutex::new(None),
+            pulling: Arc::default(),
+            moving_status: tokio::sync::Mutex::default(),
             _lock: lock,
         })
     }
@@ -132,11 +140,32 @@ impl Engine {
             .into_iter()
             .map(|(name, value)| Ok((secret_name(&name)?, value)))
             .collect::<Result<Vec<_>, EngineError>>()?;
+        self.set_flag(value::PAUSED, true).await?;
         self.save_setup(setup).await?;
         for (name, value) in secrets {
             self.put_secret(name, &value).await?;
         }
-        self.set_flag(value::PAUSED, true).await
+        Ok(())
+    }
+
+    /// Makes the profile the district's whose server it first ran against. What is under way and what was written
+    /// there says nothing about another district, so another one is refused.
+    pub(crate) async fn bind_to_district(&self, district: Option<&str>) -> Result<(), EngineError> {
+        let Some(district) = district.map(str::to_owned) else { return Ok(()) };
+        match self.ledger(|ledger| ledger.value(value::DISTRICT)).await?.filter(|bound| !bound.is_empty()) {
+            Some(bound) if bound == district => Ok(()),
+            Some(_) => Err(EngineError::OtherDistrict),
+            None => self.ledger(move |ledger| ledger.set_value(value::DISTRICT, &district)).await,
+        }
+    }
+
+    /// Lets go of a former practice district. A real one is never let go of.
+    pub(crate) async fn leave_former_practice(&self) -> Result<(), EngineError> {
+        let bound = self.ledger(|ledger| ledger.value(value::DISTRICT)).await?;
+        if bound.is_some_and(|bound| !bound.is_empty()) && !self.is_practice().await? {
+            return Err(EngineError::OtherDistrict);
+        }
+        self.ledger(|ledger| ledger.set_value(value::DISTRICT, "")).await
     }
 
     /// Marks the profile as set up for the practice district at `url`, which takes its date from there.
@@ -176,6 +205,8 @@ impl Engine {
 
     /// Lets something happen to the Raptor integration. An event its status has no rule for changes nothing.
     pub(crate) async fn raptor_event(&self, event: IntegrationEvent) -> Result<(), EngineError> {
+        // A run and a person may move it at the same time: switching it off must not get lost.
+        let _moving = self.moving_status.lock().await;
         let Some(next) = self.raptor_status().await?.after(event) else { return Ok(()) };
         let text = serde_json::to_string(&next).unwrap_or_default();
         self.ledger(move |ledger| ledger.set_value(value::RAPTOR_STATUS, &text)).await

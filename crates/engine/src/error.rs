@@ -26,6 +26,9 @@ pub enum EngineError {
     /// Something is not configured yet.
     #[error("{0} not set up yet")]
     NotSetUp(&'static str),
+    /// The set-up says that this is not to be done.
+    #[error("{0} is switched off in the set-up")]
+    SwitchedOff(&'static str),
     /// A secret is not in the keychain.
     #[error("the secret {0} is not in the keychain")]
     SecretMissing(rosterbridge_vault::SecretName),
@@ -55,6 +58,9 @@ pub enum EngineError {
     /// The practice district's ready file can't be read.
     #[error("this is not the ready file of a practice district")]
     ReadyFile,
+    /// The server belongs to another district than the profile.
+    #[error("this profile belongs to another district than this PowerSchool")]
+    OtherDistrict,
     /// A run is under way already.
     #[error("a run is under way already")]
     Busy,
@@ -79,15 +85,11 @@ pub enum EngineError {
         presented: String,
     },
     /// A file would lose too many rows.
-    #[error("{name} would shrink from {before} to {now} rows")]
-    LargeChange {
-        /// The file.
-        name: String,
-        /// Rows of the last one sent.
-        before: u64,
-        /// Rows now.
-        now: u64,
-    },
+    #[error("{} would shrink from {} to {} rows", .0.file.name, .0.file.before, .0.file.now)]
+    LargeChange(Box<crate::guard::LargeChange>),
+    /// There is no stopped file of this id.
+    #[error("no file with the id {0} is stopped")]
+    NothingStopped(String),
     /// A folder is not there or not usable.
     #[error("the folder {} can't be used: {why}", path.display())]
     Folder {
@@ -96,6 +98,9 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
+    /// Another program is writing a dropped file.
+    #[error("{} changed while it was read", .0.display())]
+    FileChanging(PathBuf),
     /// The mail could not be sent.
     #[error("the mail server {host} did not take the mail: {why}")]
     Mail {
@@ -152,6 +157,7 @@ impl EngineError {
             Self::ProfileDamaged(_) => "profile.damaged",
             Self::Io { .. } => "file.unusable",
             Self::NotSetUp(_) => "setup.incomplete",
+            Self::SwitchedOff(_) => "setup.switched_off",
             Self::SecretMissing(_) => "vault.secret_missing",
             Self::UnknownSecret(_) => "vault.unknown_secret",
             Self::Export { .. } => "file.not_written",
@@ -159,14 +165,17 @@ impl EngineError {
             Self::NotAsPlanned(_) => "run.not_as_planned",
             Self::ExportMissing(_) => "hero.export_missing",
             Self::ReadyFile => "setup.bad_ready_file",
+            Self::OtherDistrict => "profile.other_district",
             Self::Busy => "run.busy",
             Self::AnswersUnclear(_) => "attendance.unclear",
             Self::RaptorNotInitialized(_) => "raptor.not_initialized",
             Self::Cancelled => "run.cancelled",
             Self::HostKeyNotAccepted(_) => "sftp.host_key_unknown",
             Self::HostKeyMismatch { .. } => "sftp.host_key_mismatch",
-            Self::LargeChange { .. } => "guard.large_change",
+            Self::LargeChange(_) => "guard.large_change",
+            Self::NothingStopped(_) => "guard.unknown",
             Self::Folder { .. } => "raptor.folder_unusable",
+            Self::FileChanging(_) => "raptor.file_changing",
             Self::Mail { .. } => "mail.refused",
             Self::MailAddress(_) => "mail.bad_address",
             Self::PowerSchool(error) => error.code(),
@@ -188,12 +197,11 @@ impl EngineError {
             }
             Self::Io { .. } => "Check that the disk is not full and that you may read and write there.".to_owned(),
             Self::NotSetUp(what) => format!("Complete the set-up step for {what}, then try again."),
+            Self::SwitchedOff(_) => "Switch it on in the set-up if it is meant to run, or switch the exchange off.".to_owned(),
             Self::SecretMissing(name) => {
                 format!("Enter it in the set-up, or store it with: rosterbridge secrets set {name}")
             }
-            Self::UnknownSecret(_) => {
-                "Use one of the names that 'rosterbridge secrets check' lists.".to_owned()
-            }
+            Self::UnknownSecret(name) => rosterbridge_vault::UnknownSecretName(name.clone()).remedy(),
             Self::Export { .. } => "Check that the disk is not full, then run the job again.".to_owned(),
             Self::Pipe { .. } => "Close other programs or restart the computer, then run the job again.".to_owned(),
             Self::NotAsPlanned(_) => "Run the job again.".to_owned(),
@@ -202,6 +210,10 @@ impl EngineError {
                 .to_owned(),
             Self::ReadyFile => {
                 "Name the file that 'rosterbridge practice serve --ready-file' wrote, while it runs.".to_owned()
+            }
+            Self::OtherDistrict => {
+                "Use a profile of its own for each district: --profile NAME. What this one has sent stays with it."
+                    .to_owned()
             }
             Self::Busy => "Wait until it has finished, or cancel it.".to_owned(),
             Self::AnswersUnclear(_) => "Nothing was sent twice. The next run reads PowerSchool again and finishes \
@@ -219,12 +231,16 @@ impl EngineError {
                 "Do not accept a fingerprint you have not compared. Test the connection again and compare the one shown."
                     .to_owned()
             }
-            Self::LargeChange { .. } => {
-                "Nothing was sent. Check PowerSchool: if this many rows are really meant to go, the next step will be \
-                 to accept the change."
-                    .to_owned()
-            }
+            Self::LargeChange(change) => format!(
+                "Nothing was sent. Check PowerSchool first. If these rows are really meant to go, accept this change: \
+                 rosterbridge guard accept {}",
+                change.file.id
+            ),
+            Self::NothingStopped(_) => "See what is stopped with: rosterbridge guard list".to_owned(),
             Self::Folder { .. } => "Choose a folder that exists and that this account may write to.".to_owned(),
+            Self::FileChanging(_) => {
+                "Nothing of it is lost: the next run reads it again, once the program that writes it is done.".to_owned()
+            }
             Self::Mail { .. } => "Check host, port, security and user name of the mail server.".to_owned(),
             Self::MailAddress(_) => "Write addresses as name@example.org.".to_owned(),
             Self::PowerSchool(error) => error.remedy().to_string(),

@@ -188,6 +188,40 @@ fn is_of(term: TermId, year: YearId) -> bool {
     term.get().div_euclid(100) == year.get()
 }
 
+/// What a planned file may take in memory.
+const KEPT: usize = 16 << 20;
+
+/// Keeps what is written to it as long as it is small, so that a planned file need not be put together a second time
+/// to be sent. Of a large one it keeps nothing.
+pub(crate) struct Kept(Option<Vec<u8>>);
+
+impl Kept {
+    pub(crate) fn new() -> Self {
+        Self(Some(Vec::new()))
+    }
+
+    /// Everything written, unless it was too much.
+    pub(crate) fn into_content(self) -> Option<Vec<u8>> {
+        self.0
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if self.0.as_ref().is_some_and(|content| content.len() + buffer.len() > KEPT) {
+            self.0 = None;
+        }
+        if let Some(content) = &mut self.0 {
+            content.extend_from_slice(buffer);
+        }
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Counts and hashes what passes through to `out`.
 pub(crate) struct Measured<W> {
     out: W,
@@ -202,7 +236,13 @@ impl<W: Write> Measured<W> {
 
     /// Size and lower-case hexadecimal SHA-256.
     pub(crate) fn finish(self) -> (u64, String) {
-        (self.bytes, hex::encode(self.hash.finalize()))
+        let (bytes, sha256, _) = self.into_parts();
+        (bytes, sha256)
+    }
+
+    /// [`Measured::finish`], and what it all went to.
+    pub(crate) fn into_parts(self) -> (u64, String, W) {
+        (self.bytes, hex::encode(self.hash.finalize()), self.out)
     }
 }
 

@@ -17,16 +17,18 @@ use crate::{
     decide::{District, Stop},
     engine::{Engine, blocking},
     error::EngineError,
-    exports::{self, EXPORT, IMPORTS, Measured},
-    guard,
+    exports::{self, EXPORT, IMPORTS, Kept, Measured},
 };
 
-/// A file to be sent to Hero.
-#[derive(Debug, Serialize)]
+/// A file to be sent to Hero. Not `Debug`: it may hold the file, and that is the students'.
+#[derive(Serialize)]
 pub(crate) struct ExportPlan {
     pub(crate) job: Job,
     pub(crate) receipt: FileReceipt,
     pub(crate) notes: Vec<String>,
+    /// The file itself, where it is small enough to keep.
+    #[serde(skip)]
+    content: Option<Arc<Vec<u8>>>,
 }
 
 impl Engine {
@@ -38,21 +40,21 @@ impl Engine {
         roster: &Arc<Roster>,
     ) -> Result<ExportPlan, EngineError> {
         let (roster, hero) = (Arc::clone(roster), setup.hero.clone());
-        let (written, bytes, sha256) = blocking(move || {
-            let mut out = Measured::new(io::sink());
+        let (written, bytes, sha256, content) = blocking(move || {
+            let mut out = Measured::new(Kept::new());
             let written = exports::write(job, &roster, &hero, ExportLayout::default(), &mut out)
                 .map_err(|error| EngineError::Export { job, source: error.into() })?;
-            let (bytes, sha256) = out.finish();
-            Ok((written, bytes, sha256))
+            let (bytes, sha256, kept) = out.into_parts();
+            Ok((written, bytes, sha256, kept.into_content().map(Arc::new)))
         })
         .await?;
         let name = format!("{IMPORTS}/{}", exports::file_name(job).unwrap_or_default());
         let receipt = FileReceipt { name, rows: written.rows, bytes, sha256 };
         self.refuse_large_change(job, &receipt).await?;
-        Ok(ExportPlan { job, receipt, notes: notes(&written) })
+        Ok(ExportPlan { job, receipt, notes: notes(&written), content })
     }
 
-    /// Sends the planned file, streamed from the roster.
+    /// Sends the planned file: what the plan kept of it, or streamed from the roster.
     pub(crate) async fn apply_export(
         &self,
         plan: &ExportPlan,
@@ -62,13 +64,15 @@ impl Engine {
         run: RunId,
     ) -> Result<(), EngineError> {
         let (roster, hero, job) = (Arc::clone(roster), setup.hero.clone(), plan.job);
+        let content = plan.content.clone();
         let file = RemoteFile::parse(&plan.receipt.name)?;
         session.require_folder(&RemoteFolder::parse(IMPORTS)?).await?;
         let uploaded = session
-            .upload(&file, move |out| {
-                exports::write(job, &roster, &hero, ExportLayout::default(), out)
+            .upload(&file, move |out| match content {
+                Some(content) => out.write_all(&content),
+                None => exports::write(job, &roster, &hero, ExportLayout::default(), out)
                     .map(|_| ())
-                    .map_err(io::Error::from)
+                    .map_err(io::Error::from),
             })
             .await?;
         if uploaded.sha256 != plan.receipt.sha256 {
@@ -129,26 +133,6 @@ impl Engine {
         Ok(Some((input, rows)))
     }
 
-    /// Stops before a file that would lose too many rows against the last one sent.
-    pub(crate) async fn refuse_large_change(
-        &self,
-        job: Job,
-        receipt: &FileReceipt,
-    ) -> Result<(), EngineError> {
-        let name = receipt.name.clone();
-        let last = self.ledger(move |ledger| ledger.last_upload(job, &name)).await?;
-        match last {
-            Some(last) if guard::is_large_loss(last.receipt.rows, receipt.rows) => {
-                Err(EngineError::LargeChange {
-                    name: receipt.name.clone(),
-                    before: last.receipt.rows,
-                    now: receipt.rows,
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Remembers what the other side has.
     pub(crate) async fn record_upload(
         &self,
@@ -156,6 +140,7 @@ impl Engine {
         job: Job,
         receipt: FileReceipt,
     ) -> Result<(), EngineError> {
+        self.forget_stop(job, &receipt.name).await?;
         self.ledger(move |ledger| ledger.record_upload(run, job, &receipt, chrono::Utc::now())).await
     }
 }

@@ -25,4 +25,5 @@ mod status;
 
 pub use engine::Engine;
 pub use error::EngineError;
+pub use guard::LargeChange;
 pub use run::OnEvent;

@@ -74,6 +74,7 @@ impl Engine {
     /// Sets the profile up from a ready file's content. With `pin` the practice host key counts as accepted.
     pub async fn import_practice(&self, ready: &str, pin: bool) -> Result<(), EngineError> {
         let ready: Ready = serde_json::from_str(ready).map_err(|_| EngineError::ReadyFile)?;
+        self.leave_former_practice().await?;
         self.put_secret(SecretName::PowerSchoolClientSecret, &ready.powerschool.client_secret).await?;
         self.put_secret(SecretName::HeroPassword, &ready.hero.password).await?;
         let mut setup = Setup {

@@ -1,8 +1,9 @@
 //! Reading the roster from PowerSchool into a new database file that takes the old one's place when it is complete.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use chrono::{NaiveDate, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use rosterbridge_domain::{
     calendar,
     id::YearId,
@@ -14,10 +15,10 @@ use rosterbridge_domain::{
 };
 use rosterbridge_powerschool::{Client, Metadata, PullScope, RosterRow, Version};
 use rosterbridge_store::{
-    Roster, RosterStaging,
+    Roster, RosterStaging, StoreError,
     roster::{RosterMeta, RosterTable},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedMutexGuard, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,8 +29,11 @@ use crate::{
 /// Told about progress: what is being read, and how many rows of it have been.
 pub(crate) type OnRows<'a> = &'a (dyn Fn(&'static str, u64) + Send + Sync);
 
-/// Batches on their way from the network to the database.
+/// Batches of all tables on their way from the network to the database.
 const BATCHES_IN_FLIGHT: usize = 8;
+
+/// Tables read at the same time: enough to hide the round trips, and few enough not to burden PowerSchool.
+const TABLES_AT_ONCE: usize = 3;
 
 /// What is known about the server before the roster is read.
 pub(crate) struct Server {
@@ -38,6 +42,8 @@ pub(crate) struct Server {
     pub(crate) today: NaiveDate,
     /// The district's time zone.
     pub(crate) zone: chrono_tz::Tz,
+    /// The district's own identity, where the server tells it.
+    pub(crate) district: Option<String>,
 }
 
 impl Engine {
@@ -49,10 +55,13 @@ impl Engine {
             return Err(rosterbridge_powerschool::Error::TooOld { version: metadata.version }.into());
         }
         client.authenticate().await?;
+        // Without a known zone the server's own date counts: in a guessed zone, today could be 'the future'.
+        let today = match metadata.district_timezone {
+            Some(zone) if !practice => Utc::now().with_timezone(&zone).date_naive(),
+            _ => client.time().await?.date(),
+        };
         let zone = metadata.district_timezone.unwrap_or(chrono_tz::America::Chicago);
-        let today =
-            if practice { client.time().await?.date() } else { Utc::now().with_timezone(&zone).date_naive() };
-        Ok(Server { client, today, zone })
+        Ok(Server { client, today, zone, district: metadata.district_uuid })
     }
 
     /// Reads the whole roster of the current school year. The former one stays until the new one is complete.
@@ -82,84 +91,117 @@ impl Engine {
     }
 
     async fn read_tables(&self, server: &Server, on_rows: OnRows<'_>) -> Result<Arc<Roster>, EngineError> {
+        let turn = Arc::clone(&self.pulling).lock_owned().await;
         let (folder, key) = (self.roster_folder().to_owned(), self.key().clone());
-        let staging = blocking(move || Ok(RosterStaging::create(&folder, key.expose())?)).await?;
-        let client = &server.client;
-
-        let schools: Vec<School> = client.schools().await?;
-        on_rows("schools", schools.len() as u64);
-        let every_year = PullScope::every_year();
-        let mut terms: Vec<Term> = Vec::new();
-        let staging = read::<Term>(client, &every_year, staging, "terms", on_rows, |batch| {
-            terms.extend_from_slice(batch);
+        let filling =
+            blocking(move || Ok(Filling { staging: RosterStaging::create(&folder, key.expose())?, turn }))
+                .await?;
+        let (inserts, waiting) = mpsc::channel(BATCHES_IN_FLIGHT);
+        let inserting = tokio::task::spawn_blocking(move || insert_all(filling, waiting));
+        let reading = Reading { client: &server.client, on_rows, inserts };
+        let read = reading.read(server.today).await;
+        // The inserting thread ends when nothing more can come.
+        drop(reading);
+        // Where it refused a batch, the reading broke off: that error is the one to report.
+        let filling = inserting.await??;
+        let meta = RosterMeta { pulled_at: Utc::now(), today: server.today, years: read? };
+        let roster = blocking(move || {
+            let Filling { staging, turn: _turn } = filling;
+            Ok(staging.finish(meta)?)
         })
         .await?;
-        let years = years_of(&schools, &terms, server.today);
-        let staging = blocking(move || {
-            let mut staging = staging;
-            staging.insert(&schools)?;
-            Ok(staging)
-        })
-        .await?;
-
-        let scope = PullScope { years: years.clone() };
-        let staging = read::<Student>(client, &scope, staging, "students", on_rows, |_| ()).await?;
-        let staging = read::<Course>(client, &scope, staging, "courses", on_rows, |_| ()).await?;
-        let staging = read::<Section>(client, &scope, staging, "sections", on_rows, |_| ()).await?;
-        let staging = read::<Teacher>(client, &scope, staging, "teachers", on_rows, |_| ()).await?;
-        let staging = read::<Enrollment>(client, &scope, staging, "enrolments", on_rows, |_| ()).await?;
-        let staging =
-            read::<AttendanceCode>(client, &scope, staging, "attendance codes", on_rows, |_| ()).await?;
-        let staging = read::<Period>(client, &scope, staging, "periods", on_rows, |_| ()).await?;
-        let staging = read::<CycleDay>(client, &scope, staging, "cycle days", on_rows, |_| ()).await?;
-        let staging = read::<CalendarDay>(client, &scope, staging, "calendar days", on_rows, |_| ()).await?;
-        let staging =
-            read::<BellScheduleItem>(client, &scope, staging, "bell schedules", on_rows, |_| ()).await?;
-        let staging = read::<SectionMeeting>(client, &scope, staging, "meetings", on_rows, |_| ()).await?;
-
-        let meta = RosterMeta { pulled_at: Utc::now(), today: server.today, years };
-        let roster = blocking(move || Ok(staging.finish(meta)?)).await?;
         Ok(Arc::new(roster))
     }
 }
 
-/// Reads one table into the new file, in batches, while the network goes on.
-async fn read<R: RosterRow + RosterTable>(
-    client: &Client,
-    scope: &PullScope,
-    mut staging: RosterStaging,
-    subject: &'static str,
-    on_rows: OnRows<'_>,
-    mut seen: impl FnMut(&[R]),
-) -> Result<RosterStaging, EngineError> {
-    let (sink, mut batches) = mpsc::channel::<Vec<R>>(BATCHES_IN_FLIGHT);
-    let (insert, mut inserts) = mpsc::channel::<Vec<R>>(BATCHES_IN_FLIGHT);
-    let inserting = tokio::task::spawn_blocking(move || -> Result<RosterStaging, EngineError> {
-        while let Some(batch) = inserts.blocking_recv() {
-            staging.insert(&batch)?;
-        }
-        Ok(staging)
-    });
-    let pulling = client.pull::<R>(scope, sink);
-    let passing = async {
-        let mut rows = 0;
-        while let Some(batch) = batches.recv().await {
-            rows += batch.len() as u64;
-            seen(&batch);
-            if insert.send(batch).await.is_err() {
-                // The database refused a batch; its error is the one to report.
-                break;
-            }
-            on_rows(subject, rows);
-        }
-        drop(insert);
-        drop(batches);
-    };
-    let (pulled, ()) = tokio::join!(pulling, passing);
-    let staging = inserting.await??;
-    pulled?;
-    Ok(staging)
+/// The new file, and the turn to fill it, since there is one such file. A pull that is cancelled lets go of both only
+/// when its last batch is in, of the file first.
+struct Filling {
+    staging: RosterStaging,
+    turn: OwnedMutexGuard<()>,
 }
+
+/// A batch on its way into the new file. Boxed, because batches of all tables take the same way.
+type Insert = Box<dyn FnOnce(&mut RosterStaging) -> Result<(), StoreError> + Send>;
+
+/// Inserts what comes until nothing more can, in the order it comes.
+fn insert_all(mut filling: Filling, mut waiting: mpsc::Receiver<Insert>) -> Result<Filling, EngineError> {
+    while let Some(insert) = waiting.blocking_recv() {
+        insert(&mut filling.staging)?;
+    }
+    Ok(filling)
+}
+
+/// A pull under way.
+struct Reading<'a> {
+    client: &'a Client,
+    on_rows: OnRows<'a>,
+    inserts: mpsc::Sender<Insert>,
+}
+
+impl Reading<'_> {
+    /// Reads every table; the school years it was about. Which those are must be known before most tables are
+    /// asked for. Of the rest some are read at the same time, the largest first: the many small ones then cost their
+    /// round trips while a large one streams.
+    async fn read(&self, today: NaiveDate) -> Result<Vec<YearId>, EngineError> {
+        let every_year = PullScope::every_year();
+        let mut terms: Vec<Term> = Vec::new();
+        let listing = async { Ok::<Vec<School>, EngineError>(self.client.schools().await?) };
+        let reading_terms = self.table::<Term>(&every_year, "terms", |batch| terms.extend_from_slice(batch));
+        let (schools, ()) = tokio::try_join!(listing, reading_terms)?;
+        (self.on_rows)("schools", schools.len() as u64);
+        let years = years_of(&schools, &terms, today);
+        self.insert(schools).await?;
+
+        let scope = PullScope { years };
+        let tables: [TableReading<'_>; 11] = [
+            Box::pin(self.table::<Enrollment>(&scope, "enrolments", |_| ())),
+            Box::pin(self.table::<Student>(&scope, "students", |_| ())),
+            Box::pin(self.table::<CalendarDay>(&scope, "calendar days", |_| ())),
+            Box::pin(self.table::<SectionMeeting>(&scope, "meetings", |_| ())),
+            Box::pin(self.table::<Section>(&scope, "sections", |_| ())),
+            Box::pin(self.table::<Teacher>(&scope, "teachers", |_| ())),
+            Box::pin(self.table::<Course>(&scope, "courses", |_| ())),
+            Box::pin(self.table::<AttendanceCode>(&scope, "attendance codes", |_| ())),
+            Box::pin(self.table::<Period>(&scope, "periods", |_| ())),
+            Box::pin(self.table::<CycleDay>(&scope, "cycle days", |_| ())),
+            Box::pin(self.table::<BellScheduleItem>(&scope, "bell schedules", |_| ())),
+        ];
+        stream::iter(tables).buffer_unordered(TABLES_AT_ONCE).try_collect::<()>().await?;
+        Ok(scope.years)
+    }
+
+    /// Reads one table into the new file, in batches.
+    async fn table<R: RosterRow + RosterTable>(
+        &self,
+        scope: &PullScope,
+        subject: &'static str,
+        mut seen: impl FnMut(&[R]),
+    ) -> Result<(), EngineError> {
+        let (sink, mut batches) = mpsc::channel::<Vec<R>>(1);
+        let pulling = async { Ok::<_, EngineError>(self.client.pull::<R>(scope, sink).await?) };
+        let passing = async {
+            let mut rows = 0;
+            while let Some(batch) = batches.recv().await {
+                rows += batch.len() as u64;
+                seen(&batch);
+                self.insert(batch).await?;
+                (self.on_rows)(subject, rows);
+            }
+            Ok::<(), EngineError>(())
+        };
+        tokio::try_join!(pulling, passing)?;
+        Ok(())
+    }
+
+    async fn insert<R: RosterTable + Send + 'static>(&self, rows: Vec<R>) -> Result<(), EngineError> {
+        let insert: Insert = Box::new(move |staging| staging.insert(&rows));
+        self.inserts.send(insert).await.map_err(|_| rosterbridge_powerschool::Error::Stopped.into())
+    }
+}
+
+/// One table being read.
+type TableReading<'a> = Pin<Box<dyn Future<Output = Result<(), EngineError>> + Send + 'a>>;
 
 /// The school years to read: each school's current one.
 fn years_of(schools: &[School], terms: &[Term], today: NaiveDate) -> Vec<YearId> {

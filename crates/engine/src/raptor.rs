@@ -26,7 +26,7 @@ use crate::{
     attendance::{PlannedInput, SourceRow},
     choices::{BUILDINGS_FILE, REASONS_FILE},
     decide::{District, Stop},
-    diagnosis::usable_folder,
+    diagnosis::existing_folder,
     engine::{Engine, blocking},
     error::EngineError,
     exports::Measured,
@@ -136,7 +136,7 @@ impl Engine {
         }
         let (roster, folder) = (Arc::clone(roster), setup.raptor.folder.clone());
         let receipts = blocking(move || {
-            usable_folder(&folder)?;
+            existing_folder(&folder)?;
             let targets = files.iter().map(|_| Measured::new(io::sink())).collect();
             let written = write_rosters(&roster, &files, targets)?;
             Ok(files
@@ -206,11 +206,11 @@ impl Engine {
     ) -> Result<Dropped, EngineError> {
         let (roster, setup) = (Arc::clone(roster), setup.clone());
         blocking(move || {
-            usable_folder(&setup.raptor.folder)?;
+            let folder = existing_folder(&setup.raptor.folder)?;
             let mut district = District::new(&roster, &setup.mappings, zone)?;
             let mut dropped =
                 Dropped { inputs: Vec::new(), paths: Vec::new(), rows: Vec::new(), refused: Vec::new() };
-            for path in dropped_files(Path::new(&setup.raptor.folder))? {
+            for path in dropped_files(folder)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 match read_file(&path, dropped.inputs.len(), &mut district) {
                     Ok((bytes, sha256, rows)) => {
@@ -224,8 +224,13 @@ impl Engine {
                         dropped.paths.push(path);
                         dropped.rows.extend(rows);
                     }
-                    Err(EngineError::RaptorFile(error)) => {
-                        dropped.refused.push((name, EngineError::RaptorFile(error).cause()));
+                    // One file that is malformed, locked or still being written keeps no other from being read.
+                    Err(
+                        error @ (EngineError::RaptorFile(_)
+                        | EngineError::Io { .. }
+                        | EngineError::FileChanging(_)),
+                    ) => {
+                        dropped.refused.push((name, error.cause()));
                     }
                     Err(error) => return Err(error),
                 }
@@ -277,6 +282,11 @@ fn read_file(
             },
         });
     }
+    // Its last row may be half a row while another program writes it.
+    let now = fs::metadata(path).map_err(|source| EngineError::io("read", path, source))?;
+    if now.len() != hashed.bytes {
+        return Err(EngineError::FileChanging(path.to_owned()));
+    }
     Ok((hashed.bytes, hex::encode(hashed.hash.finalize()), rows))
 }
 
@@ -296,10 +306,25 @@ impl io::Read for Hashed {
     }
 }
 
-/// Moves a decided file to `processed/`, beside an earlier one of the same name if there is one.
-pub(crate) fn set_aside(path: &Path) -> Result<(), EngineError> {
+/// Moves a decided file to `processed/`, beside an earlier one of the same name if there is one. `sha256` is that of
+/// the content that was decided: a file that another program has changed since goes back to be read again.
+pub(crate) fn set_aside(path: &Path, sha256: &str) -> Result<(), EngineError> {
     let folder = path.parent().unwrap_or_else(|| Path::new(".")).join(PROCESSED);
     fs::create_dir_all(&folder).map_err(|source| EngineError::io("create", &folder, source))?;
+    let target = free_name(&folder, path);
+    fs::rename(path, &target).map_err(|source| EngineError::io("move", path, source))?;
+    // Only now nobody can put another file in its place.
+    if content_hash(&target)? != sha256 {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        fs::rename(&target, free_name(folder, path))
+            .map_err(|source| EngineError::io("move", &target, source))?;
+        return Err(EngineError::FileChanging(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// A path in `folder` that nothing has yet: the name of `path`, with a number if need be.
+fn free_name(folder: &Path, path: &Path) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
     let mut target = folder.join(path.file_name().unwrap_or_default());
@@ -308,5 +333,53 @@ pub(crate) fn set_aside(path: &Path) -> Result<(), EngineError> {
         copies += 1;
         target = folder.join(format!("{stem} ({copies}).{ending}"));
     }
-    fs::rename(path, &target).map_err(|source| EngineError::io("move", path, source))
+    target
+}
+
+/// SHA-256 of a file's content, lower-case hexadecimal.
+fn content_hash(path: &Path) -> Result<String, EngineError> {
+    let unreadable = |source| EngineError::io("read", path, source);
+    let file = File::open(path).map_err(unreadable)?;
+    let mut hashed = Hashed { file, hash: Sha256::new(), bytes: 0 };
+    io::copy(&mut hashed, &mut io::sink()).map_err(unreadable)?;
+    Ok(hex::encode(hashed.hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DECIDED: &str = "Building,IdNumber,SignInTime,Reason\nNorth,1001,2026-09-30T08:12,Bus\n";
+
+    fn dropped(content: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tardies.csv");
+        fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    fn decided() -> String {
+        hex::encode(Sha256::digest(DECIDED))
+    }
+
+    #[test]
+    fn a_decided_file_is_moved_and_never_over_another() {
+        let (folder, path) = dropped(DECIDED);
+        set_aside(&path, &decided()).unwrap();
+        fs::write(&path, DECIDED).unwrap();
+        set_aside(&path, &decided()).unwrap();
+        assert!(!path.exists());
+        for name in ["tardies.csv", "tardies (2).csv"] {
+            assert_eq!(fs::read_to_string(folder.path().join(PROCESSED).join(name)).unwrap(), DECIDED);
+        }
+    }
+
+    #[test]
+    fn rows_appended_after_the_reading_are_not_lost() {
+        let grown = format!("{DECIDED}North,1002,2026-09-30T08:15,Bus\n");
+        let (folder, path) = dropped(&grown);
+        assert_eq!(set_aside(&path, &decided()).unwrap_err().code(), "raptor.file_changing");
+        assert_eq!(fs::read_to_string(&path).unwrap(), grown);
+        assert_eq!(fs::read_dir(folder.path().join(PROCESSED)).unwrap().count(), 0);
+    }
 }

@@ -165,6 +165,24 @@ pub struct HeldPage {
     pub rows: Vec<HeldView>,
 }
 
+/// A file that was stopped because it would lose too many rows against the last one sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct GuardedView {
+    /// Names this very content.
+    pub id: String,
+    /// The job.
+    pub job: Job,
+    /// The file.
+    pub name: String,
+    /// Rows of the last one sent.
+    pub before: u64,
+    /// Rows it would have now.
+    pub now: u64,
+    /// When it was stopped.
+    #[ts(type = "string")]
+    pub stopped_at: DateTime<Utc>,
+}
+
 /// How one stage of a connection test ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "result", rename_all = "snake_case")]

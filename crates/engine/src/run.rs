@@ -1,6 +1,6 @@
 //! A run: one roster pull, then each job planned and applied.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use chrono::Utc;
 use rosterbridge_domain::{
@@ -96,6 +96,9 @@ impl Engine {
                     let started = Instant::now();
                     self.ledger(move |ledger| ledger.start_job(id, job, Utc::now())).await?;
                     let done = run.job(job).await;
+                    if let Err(EngineError::LargeChange(change)) = &done {
+                        self.remember_stop(change).await?;
+                    }
                     report.seconds.push(seconds(job.as_str(), started));
                     let finished = job_report(job, done);
                     let result = job_result(&finished);
@@ -142,6 +145,9 @@ impl Engine {
         };
         let server =
             cancel.run_until_cancelled(self.meet(&setup, practice)).await.ok_or(EngineError::Cancelled)??;
+        if !dry {
+            self.bind_to_district(server.district.as_deref()).await?;
+        }
         let roster = self.pull_from(&server, &cancel, &progress).await?;
         report.seconds.push(seconds("pull", started));
         Ok(Run {
@@ -163,6 +169,7 @@ impl Run<'_> {
         if self.cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
+        self.allowed(job)?;
         match job {
             Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job).await,
             Job::HeroAttendance => self.hero_attendance().await,
@@ -174,6 +181,24 @@ impl Run<'_> {
                 done
             }
             Job::RaptorTardies => self.raptor_tardies().await,
+        }
+    }
+
+    /// Whether the set-up lets a job do what it does: nothing leaves or is written that a person switched off.
+    fn allowed(&self, job: Job) -> Result<(), EngineError> {
+        let (hero, raptor) = (&self.setup.hero, &self.setup.raptor);
+        match job {
+            Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers if !hero.allow_upload => {
+                Err(EngineError::SwitchedOff("'Allow Upload' of the Hero connection"))
+            }
+            Job::HeroAttendance if !hero.allow_download => {
+                Err(EngineError::SwitchedOff("'Allow Download' of the Hero connection"))
+            }
+            Job::RaptorRoster | Job::RaptorTardies if !raptor.enabled => {
+                Err(EngineError::SwitchedOff("The Raptor integration"))
+            }
+            Job::RaptorTardies if !raptor.student_tardy => Err(EngineError::SwitchedOff("'Student Tardy'")),
+            _ => Ok(()),
         }
     }
 
@@ -279,19 +304,23 @@ impl Run<'_> {
         let settled = self.settle(job).await?;
         self.progress(job, Phase::Download, "tardy files", 0, None);
         let dropped = self.engine.read_tardies(&self.setup, &self.roster, self.server.zone).await?;
-        let paths = dropped.paths;
+        let files: Vec<_> =
+            dropped.paths.into_iter().zip(dropped.inputs.iter().map(|input| input.sha256.clone())).collect();
         self.progress(job, Phase::Plan, "rows", dropped.rows.len() as u64, None);
         let plan = self.plan_attendance(raptor::SOURCE, dropped.inputs, dropped.rows).await?;
         let (mut done, decided) = self.apply_attendance(job, plan, settled).await?;
+        let mut left = dropped.refused;
         if !self.dry {
-            let finished: Vec<_> = paths
-                .into_iter()
-                .zip(decided)
-                .filter_map(|(path, decided)| decided.then_some(path))
-                .collect();
-            blocking(move || finished.iter().try_for_each(|path| raptor::set_aside(path))).await?;
+            let finished = files.into_iter().zip(decided).filter(|(_, decided)| *decided);
+            for ((path, sha256), _) in finished {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if let Err(error) = blocking(move || raptor::set_aside(&path, &sha256)).await {
+                    // Its rows are decided: read again, they change nothing.
+                    left.push((name, error.cause()));
+                }
+            }
         }
-        for (name, cause) in dropped.refused {
+        for (name, cause) in left {
             done.notes.push(format!("{name} was left where it is: {} [{}]", cause.message, cause.code));
             done.cause.get_or_insert(cause);
         }
@@ -330,6 +359,7 @@ impl Run<'_> {
                 settled.written += delivered.written;
                 settled.held += delivered.held;
                 settled.newly_held += delivered.newly_held;
+                settled.unclear += delivered.unclear;
             }
         }
         Ok(settled)
@@ -367,8 +397,16 @@ impl Run<'_> {
         let mut done = Done::default();
         let mut decided = Vec::new();
         let mut to_write = 0;
-        for input in plan.inputs {
+        let open = if settled.unclear > 0 { self.engine.open_keys().await? } else { HashSet::new() };
+        for mut input in plan.inputs {
             let rows = input.rows;
+            let planned = input.decisions.len();
+            // A record whose last write is unclear takes no other: its rows wait in their file.
+            input.decisions.retain(|decision| match &decision.outcome {
+                DecisionOutcome::Write(write) => !open.contains(&write.key),
+                _ => true,
+            });
+            let waiting = planned > input.decisions.len();
             let mut counts = RowCounts { read: rows, ..RowCounts::default() };
             for decision in &input.decisions {
                 match decision.outcome {
@@ -378,7 +416,8 @@ impl Run<'_> {
                     DecisionOutcome::Reject { .. } => counts.rejected += 1,
                 }
             }
-            decided.push(counts.held == 0);
+            decided.push(counts.held == 0 && !waiting);
+            note_rejected(&mut done.notes, &input);
             done.files.push(FileReceipt {
                 name: input.name.clone(),
                 rows,
@@ -410,11 +449,35 @@ impl Run<'_> {
         done.rows.written += delivered.written;
         done.rows.held += delivered.held;
         done.newly_held += delivered.newly_held;
-        if delivered.held > 0 {
+        if delivered.held > 0 || delivered.unclear > 0 {
             // A refused row waits in its file until it is decided.
             decided.fill(false);
         }
+        // What settling left open, this delivery has tried again if it is of the same source.
+        let unclear =
+            if settled.unclear > 0 { self.engine.open_keys().await?.len() } else { delivered.unclear };
+        if unclear > 0 {
+            done.cause = Some(EngineError::AnswersUnclear(unclear).cause());
+        }
         Ok((done, decided))
+    }
+}
+
+/// Malformed rows a job's report names one by one.
+const NAMED_REJECTED: usize = 5;
+
+/// Tells which rows of a file are malformed and why: line and field, no values.
+fn note_rejected(notes: &mut Vec<String>, input: &PlannedInput) {
+    let mut rejected = input.decisions.iter().filter_map(|decision| match &decision.outcome {
+        DecisionOutcome::Reject { detail } => Some((decision.line, detail)),
+        _ => None,
+    });
+    for (line, detail) in rejected.by_ref().take(NAMED_REJECTED) {
+        notes.push(format!("{} line {line} was rejected: {detail}.", input.name));
+    }
+    let more = rejected.count();
+    if more > 0 {
+        notes.push(format!("{more} more rows of {} were rejected.", input.name));
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 const BATCH_LIMIT: usize = 200;
 
 /// Writes on their way at the same time.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 8;
 
 const DAILY: &str = "/ws/attendance/daily_time";
 const DAILY_BATCH: &str = "/ws/attendance/batch_daily_time";
@@ -206,7 +206,12 @@ async fn send(
         Err(failure) => {
             let refused =
                 matches!(failure.error, Error::UnexpectedAnswer { problem: AnswerProblem::Refused(_), .. });
-            if refused && count > 1 {
+            // A server that breaks over one record breaks over every batch that holds it.
+            let broke = matches!(
+                failure.error,
+                Error::UnexpectedAnswer { problem: AnswerProblem::Status(500..), .. }
+            );
+            if (refused || broke) && count > 1 {
                 let singly = if request.resource == MEETING {
                     &capabilities.meetings_singly
                 } else {

@@ -244,14 +244,12 @@ impl Error {
                 "Try again later. If it happens every time, ask for this computer's address to be allowed through the firewall."
             }
             Self::UnknownAuthority { .. } => {
-                "If PowerSchool runs in the district, add its certificate authority under Certificates. If not, something intercepts the connection: ask the network's administrator."
+                "If PowerSchool runs in the district, add its certificate authority in the PowerSchool step of the set-up. If not, something intercepts the connection: ask the network's administrator."
             }
             Self::Certificate { .. } => {
                 "Check the address and this computer's clock. If both are right, the server's certificate has to be renewed or replaced."
             }
-            Self::Maintenance => {
-                "Wait until PowerSchool is back. The next scheduled run tries again by itself."
-            }
+            Self::Maintenance => "Wait until PowerSchool is back, then run again.",
             Self::NotPowerSchool { .. } => {
                 "Check the address: it must be the server you open PowerSchool on, without anything after the host name."
             }
@@ -269,10 +267,10 @@ impl Error {
                 "Nothing has to be done: it is read again. Try later if it keeps happening."
             }
             Self::BadRecord { .. } => {
-                "Correct the value in PowerSchool. If it looks right there, save a support bundle and report it."
+                "Correct the value in PowerSchool. If it looks right there, report it with the message above."
             }
             Self::UnexpectedAnswer { .. } => {
-                "Try again. If it keeps happening, save a support bundle and report it."
+                "Try again. If it keeps happening, report it with the message above."
             }
             Self::Busy { .. } => "Try again in a few minutes, or move the schedule to a quieter time.",
             Self::Stopped => "Start the run again.",

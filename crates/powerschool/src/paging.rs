@@ -67,7 +67,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
             self.query_page(Some((page, page_size)), &mut reader, &mut bytes, sink).await?;
             page += 1;
         }
-        reader.hand_over(sink).await?;
+        reader.hand_over(sink, 1).await?;
         let pulled = Pulled { rows: reader.distinct, bytes };
         self.agree(before, reader.distinct, self.count().await?)?;
         Ok(pulled)
@@ -107,12 +107,10 @@ impl<'a, R: RosterRow> Pull<'a, R> {
                 for row in page.rows {
                     reader.take(row)?;
                 }
-                if reader.rows.len() >= BATCH {
-                    reader.hand_over(sink).await?;
-                }
+                reader.hand_over(sink, BATCH).await?;
             }
             drop(pages);
-            reader.hand_over(sink).await?;
+            reader.hand_over(sink, 1).await?;
             self.agree(before, reader.distinct, self.count_table(&filter).await?)?;
             pulled.rows += reader.distinct;
         }
@@ -155,10 +153,8 @@ impl<'a, R: RosterRow> Pull<'a, R> {
             splitter
                 .push(&chunk, |record| reader.read(record).map_err(Broken::Row))
                 .map_err(|broken| broken.into_error(path))?;
-            if let Some(sink) = sink
-                && reader.rows.len() >= BATCH
-            {
-                reader.hand_over(sink).await?;
+            if let Some(sink) = sink {
+                reader.hand_over(sink, BATCH).await?;
             }
         }
         splitter.finish().map_err(|problem| Error::unexpected(path, problem))
@@ -260,8 +256,9 @@ impl<R: RosterRow> RowReader<R> {
         Ok(())
     }
 
-    async fn hand_over(&mut self, sink: &mpsc::Sender<Vec<R>>) -> Result<(), Error> {
-        while !self.rows.is_empty() {
+    /// Hands rows over in batches, as long as at least `least` of them are together.
+    async fn hand_over(&mut self, sink: &mpsc::Sender<Vec<R>>, least: usize) -> Result<(), Error> {
+        while self.rows.len() >= least {
             let rest = self.rows.split_off(self.rows.len().min(BATCH));
             let batch = std::mem::replace(&mut self.rows, rest);
             sink.send(batch).await.map_err(|_| Error::Stopped)?;

@@ -330,7 +330,7 @@ impl Error {
             Self::Source { .. } | Self::Sink { .. } => {
                 "Check this computer's free space and RosterBridge's own message about the cause."
             }
-            Self::Library { .. } => "Run again; if it stays, send a support bundle.",
+            Self::Library { .. } => "Run again; if it stays, report it with the message above.",
         }
     }
 

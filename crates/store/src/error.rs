@@ -91,7 +91,7 @@ impl StoreError {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::WrongKey(_) => {
-                "Make sure the keychain holds this profile's own key: restore it from the recovery file, or restore the profile from a backup."
+                "Make sure this is the account that set the district up and that its keychain holds the key; else restore the profile's folder from a backup."
             }
             Self::NewerSchema { .. } => {
                 "Install the newer RosterBridge again, or restore the backup made before it."
@@ -111,7 +111,7 @@ impl StoreError {
             Self::UnsettledWrite { .. } => "Run again: writes under way are settled first.",
             Self::NotInState { .. } => "Run again: the ledger is read afresh.",
             Self::NotFound(_) => "Refresh the list: somebody may have dealt with it already.",
-            Self::Refused(_) => "Run again. If it stays, send a support bundle.",
+            Self::Refused(_) => "Run again. If it stays, report it with the message above.",
         }
     }
 

@@ -22,7 +22,7 @@ use rosterbridge_domain::{
         SectionMeeting, Student, Teacher, Term,
     },
 };
-use rusqlite::{Connection, Params};
+use rusqlite::{CachedStatement, Connection, Params};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -272,9 +272,10 @@ impl Roster {
             let students = {
                 let connection = self.lock();
                 let mut with_enrollments = Vec::with_capacity(BATCH);
+                // Once for the batch: finding the statement again costs as much as a student's few rows.
+                let mut of_student = prepare::<Enrollment>(&connection, "WHERE student = ?1 ORDER BY id")?;
                 for student in read_students(&connection, after)? {
-                    let enrollments: Vec<Enrollment> =
-                        select(&connection, "WHERE student = ?1 ORDER BY id", [student.id.get()])?;
+                    let enrollments: Vec<Enrollment> = read_all(&mut of_student, [student.id.get()])?;
                     with_enrollments.push((student, enrollments));
                 }
                 with_enrollments
@@ -321,8 +322,22 @@ fn select<T: RosterTable>(
     tail: &str,
     params: impl Params,
 ) -> Result<Vec<T>, StoreError> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {} FROM {} {tail}", T::COLUMNS, T::TABLE))?;
+    read_all(&mut prepare::<T>(connection, tail)?, params)
+}
+
+/// The statement that selects the rows of a table by `tail`.
+fn prepare<'c, T: RosterTable>(
+    connection: &'c Connection,
+    tail: &str,
+) -> Result<CachedStatement<'c>, StoreError> {
+    Ok(connection.prepare_cached(&format!("SELECT {} FROM {} {tail}", T::COLUMNS, T::TABLE))?)
+}
+
+/// Every row that a statement of [`prepare`] selects.
+fn read_all<T: RosterTable>(
+    statement: &mut CachedStatement<'_>,
+    params: impl Params,
+) -> Result<Vec<T>, StoreError> {
     let mut rows = statement.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -133,11 +133,12 @@ impl VaultError {
                 "Open the system's keychain program, delete the entries of that name and set the value again."
             }
             Self::KeyMissing => {
-                "Sign in with the account that set this district up, or restore its key from the recovery file \
-                 made at set-up. Without either, erase this district and set it up again."
+                "Sign in with the account that set this district up. If its keychain has lost the key, move the \
+                 profile's folder away and set the district up again, from a setup file if you exported one."
             }
             Self::KeyDamaged => {
-                "Restore the key from the recovery file made at set-up, or erase this district and set it up again."
+                "Restore the keychain from a backup. Without one, move the profile's folder away and set the district \
+                 up again, from a setup file if you exported one."
             }
             Self::SealBroken(_) => "Set this value again.",
             Self::NoRandomness(_) => "Restart the computer, then try again.",

@@ -2,6 +2,7 @@
 
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
+import type { GuardedView } from '../bindings/GuardedView';
 import type { HeroTest } from '../bindings/HeroTest';
 import type { HoldReason } from '../bindings/HoldReason';
 import type { Job } from '../bindings/Job';
@@ -29,12 +30,25 @@ import {
 } from './fixture-data';
 import type { Host } from './host';
 
+/** What a pull reads, in order. */
+const PULL = (students: number): [subject: string, total: number][] => [
+  ['schools', 5],
+  ['terms', 30],
+  ['students', students],
+  ['sections', 222],
+  ['teachers', 47],
+  ['enrolments', students * 6],
+  ['attendance codes', 31],
+  ['calendar days', 1460],
+  ['bell schedules', 48],
+];
+
 /**
  * The scenes a page address can ask for with `?scene=`:
  * `new` (nothing configured), `practice` (filled in, host key not accepted), `quiet` (finished, nothing run yet),
  * `home` (finished, with a history).
  * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `sync` or
- * `keychain`), `changed-key`, `elsewhere` (a run started by another process).
+ * `keychain`), `changed-key`, `guarded` (a file was stopped), `elsewhere` (a run started by another process).
  */
 export function fixtureHost(query: URLSearchParams): Host {
   const scene = query.get('scene') ?? 'new';
@@ -53,6 +67,18 @@ export function fixtureHost(query: URLSearchParams): Host {
     scene === 'home' ? JOB_ORDER.map((job) => [job, jobReport(job, students)] as const) : [],
   );
   let held = scene === 'home' ? heldRows(long) : [];
+  let guarded: GuardedView[] = query.has('guarded')
+    ? [
+        {
+          id: 'g1',
+          job: 'hero-students',
+          name: 'imports/STUDENT.TXT',
+          before: students,
+          now: Math.round(students / 3),
+          stopped_at: new Date(Date.now() - 4 * 60_000).toISOString(),
+        },
+      ]
+    : [];
   let cancelled = false;
 
   const wait = () => new Promise((resolve) => setTimeout(resolve, pace));
@@ -183,7 +209,7 @@ export function fixtureHost(query: URLSearchParams): Host {
         await wait();
       }
     };
-    for (const [subject, total] of [['schools', 5], ['students', students], ['enrollments', students * 6], ['teachers', 47]] as const) {
+    for (const [subject, total] of PULL(students)) {
       await progress(undefined, 'pull', subject, total);
     }
     if (fail === 'sync') {
@@ -308,6 +334,11 @@ export function fixtureHost(query: URLSearchParams): Host {
         return { kind: 'choices', data: choices(long) };
       case 'sync':
         return { kind: 'sync', data: await sync(request.jobs, request.dry_run, onEvent) };
+      case 'guarded':
+        return { kind: 'guarded', data: guarded };
+      case 'decide_guarded':
+        guarded = guarded.filter((file) => file.id !== request.id);
+        return { kind: 'guarded', data: guarded };
       case 'cancel':
         cancelled = true;
         return { kind: 'done' };

@@ -3,6 +3,7 @@
 import type { Choices } from '../bindings/Choices';
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
+import type { GuardedView } from '../bindings/GuardedView';
 import type { HeldPage } from '../bindings/HeldPage';
 import type { HeroTest } from '../bindings/HeroTest';
 import type { Job } from '../bindings/Job';
@@ -134,6 +135,14 @@ export class Backend {
 
   sync(jobs: Job[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
     return this.#ask('sync', { op: 'sync', jobs, dry_run: dryRun }, onEvent);
+  }
+
+  guarded(): Promise<GuardedView[]> {
+    return this.#ask('guarded', { op: 'guarded' });
+  }
+
+  decideGuarded(id: string, accept: boolean): Promise<GuardedView[]> {
+    return this.#ask('guarded', { op: 'decide_guarded', id, accept });
   }
 
   cancel(): Promise<void> {

@@ -70,4 +70,12 @@ jobs: Array<Job>,
 /**
  * Only plan and show.
  */
-dry_run: boolean, } | { "op": "cancel" };
+dry_run: boolean, } | { "op": "guarded" } | { "op": "decide_guarded", 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Whether this very content may go out with the next run.
+ */
+accept: boolean, } | { "op": "cancel" };

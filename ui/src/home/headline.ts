@@ -41,7 +41,7 @@ export function headline(
   if (status.held > 0) {
     return {
       title: 'Everything ran',
-      about: `${counted(status.held, 'row is', 'rows are')} held for you. Nothing is lost: a held row is decided again once its cause is gone.`,
+      about: `${counted(status.held, 'row is', 'rows are')} held for you. Nothing is lost: each is kept with its reason.`,
     };
   }
   return { title: 'Everything is up to date', about: 'Every exchange did what it should.' };

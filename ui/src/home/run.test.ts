@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../bindings/Event';
 import { jobReport, syncReport } from '../backend/fixture-data';
-import { after, announcement, begin, failed, jobState, pullState, reported, share, underWay, type Run } from './run';
+import { after, announcement, begin, failed, jobState, pullFigures, pullState, reported, share, underWay, type Run } from './run';
 
 const JOBS = ['hero-students', 'raptor-tardies'] as const;
 
@@ -36,6 +36,12 @@ describe('following a run', () => {
       { subject: 'enrollments', done: 3, total: 60 },
     ]);
     expect(pullState(run)).toBe('working');
+  });
+
+  test('the pull shows what is being read, and afterwards what a person knows a roster by', () => {
+    const reading = follow(pulling('students', 1200, 1200), pulling('cycle days', 6, 12));
+    expect(pullFigures(reading)).toBe('cycle days 6 of 12');
+    expect(pullFigures(after(reading, uploading(0, 9)))).toBe('1,200 students');
   });
 
   test('a job goes from waiting through working to ended', () => {

@@ -77,6 +77,19 @@ function pulled(run: Run, progress: Progress): Run['pulled'] {
   return known ? run.pulled.map((part) => (part.subject === entry.subject ? entry : part)) : [...run.pulled, entry];
 }
 
+/** What a person knows a roster by; the other records of a pull are PowerSchool's inner workings. */
+const FAMILIAR = ['schools', 'students', 'enrolments', 'teachers'];
+
+/** The pull in figures: what is being read now, and once it is over how much of what a person knows. */
+export function pullFigures(run: Run): string {
+  if (pullState(run) === 'ended') {
+    const familiar = FAMILIAR.flatMap((subject) => run.pulled.filter((part) => part.subject === subject));
+    return familiar.map((part) => `${count(part.done)} ${part.subject}`).join(' · ');
+  }
+  const now = run.pulled.at(-1);
+  return now === undefined ? '' : `${now.subject} ${figures(now)}`.trim();
+}
+
 /** How a job stands within the run. */
 export type JobState =
   | { state: 'waiting' }
@@ -123,7 +136,8 @@ export function announcement(run: Run): string {
   return `${PHASES[current.phase]}: ${subject}.`;
 }
 
-/** Progress in figures: "1,200 of 2,400" or "1,200". */
+/** Progress in figures: "1,200 of 2,400" or "1,200"; nothing before the first row of an unknown number. */
 export function figures(progress: { done: number; total?: number }): string {
+  if (progress.done === 0 && progress.total === undefined) return '';
   return progress.total === undefined ? count(progress.done) : `${count(progress.done)} of ${count(progress.total)}`;
 }

@@ -437,6 +437,13 @@ impl Recording<'_> {
     fn record(&self, decision: &Decision, counts: &mut DecisionCounts) -> Result<(), StoreError> {
         let before = self.decision_before(&decision.row_hash)?;
         match &decision.outcome {
+            // What a person discarded stays discarded, whatever has become possible since.
+            DecisionOutcome::Write(_) | DecisionOutcome::Hold { .. }
+                if before.as_deref() == Some("discard") =>
+            {
+                counts.noop += 1;
+                return Ok(());
+            }
             DecisionOutcome::Write(write) => {
                 counts.to_write += 1;
                 self.write(decision, write)?;
@@ -453,10 +460,6 @@ impl Recording<'_> {
                     self.state(key, code)?;
                 }
                 self.remember(decision, "noop", reason.as_str())?;
-            }
-            DecisionOutcome::Hold { .. } if before.as_deref() == Some("discard") => {
-                counts.noop += 1;
-                return Ok(());
             }
             DecisionOutcome::Hold { reason, detail } => {
                 counts.held += 1;

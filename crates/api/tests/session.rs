@@ -1,0 +1,318 @@
+//! Several sessions on one profile: one hosts, the others ask it, and the next one takes its place.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use rosterbridge_api::{
+    Fault, Request, Response, Session,
+    domain::job::{Job, Outcome},
+    report::{Event, StatusView, SyncReport},
+};
+use rosterbridge_practice::{Faults, Running, ServeOptions};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+
+const PROFILE: &str = "practice";
+
+async fn open(home: &Path) -> Session {
+    Session::open(home, PROFILE).await.unwrap()
+}
+
+async fn status(session: &Session) -> StatusView {
+    match session.call(Request::Status, |_| ()).await.unwrap() {
+        Response::Status(status) => *status,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn sync(
+    session: &Session,
+    jobs: Vec<Job>,
+    on_event: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<SyncReport, Fault> {
+    match session.call(Request::Sync { jobs, dry_run: false }, on_event).await? {
+        Response::Sync(report) => Ok(report),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A small district, and a profile that `session` has set up for it.
+async fn district(session: &Session) -> Running {
+    let options = ServeOptions {
+        students: 60,
+        schools: 2,
+        date: "2026-11-18".parse().ok(),
+        plugin: Some(rosterbridge_powerschool::plugin::build().unwrap()),
+        ..ServeOptions::default()
+    };
+    let district = rosterbridge_practice::start(options).await.unwrap();
+    let ready = serde_json::to_string(district.ready()).unwrap();
+    session.call(Request::ImportPractice { ready, pin: true }, |_| ()).await.unwrap();
+    district
+}
+
+/// Passes events on to whoever waits for them.
+fn events() -> (impl Fn(Event) + Send + Sync + 'static, mpsc::UnboundedReceiver<Event>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (move |event| drop(sender.send(event)), receiver)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_gets_the_hosts_answers_and_events() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let guest = open(home.path()).await;
+    assert!(host.is_host().await);
+    assert!(!guest.is_host().await);
+
+    let district = district(&guest).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&seen);
+    let jobs = vec![Job::HeroStudents, Job::RaptorRoster];
+    let report = sync(&guest, jobs.clone(), move |event| noting.lock().unwrap().push(event)).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Succeeded);
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    let started = Event::RunStarted { run: report.run.clone(), jobs, dry_run: false };
+    assert_eq!(seen.first(), Some(&started));
+    assert_eq!(seen.last(), Some(&Event::RunFinished(report.clone())));
+    assert!(seen.iter().any(|event| matches!(event, Event::Progress(_))));
+    let finished = seen.iter().filter(|event| matches!(event, Event::JobFinished(_))).count();
+    assert_eq!(finished, 2);
+
+    // Both speak with the same engine.
+    assert_eq!(status(&host).await, status(&guest).await);
+    assert_eq!(status(&host).await.jobs[0].last.as_ref(), report.jobs.first());
+    // A fault crosses the socket whole.
+    let request = || Request::CheckSecret { name: "no.such.secret".to_owned() };
+    let fault = guest.call(request(), |_| ()).await.unwrap_err();
+    assert_eq!(fault.code, "vault.unknown_secret");
+    assert_eq!(host.call(request(), |_| ()).await.unwrap_err(), fault);
+    district.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_cancels_what_another_has_started() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let (guest, other) = (open(home.path()).await, open(home.path()).await);
+    let district = district(&host).await;
+    district.set_faults(Faults { latency_ms: 100, ..Faults::default() });
+    let (on_event, mut seen) = events();
+    let running = tokio::spawn(async move { sync(&guest, Vec::new(), on_event).await });
+    while !matches!(seen.recv().await.unwrap(), Event::Progress(_)) {}
+    assert_eq!(sync(&other, Vec::new(), |_| ()).await.unwrap_err().code, "run.busy");
+    other.call(Request::Cancel, |_| ()).await.unwrap();
+    let report = running.await.unwrap().unwrap();
+    assert_eq!(report.outcome, Outcome::Cancelled);
+    assert_eq!(report.cause.unwrap().code, "run.cancelled");
+    district.stop().await;
+}
+
+/// A process that ends finishes first what others have asked it for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_closes_finishes_its_guests_requests() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let guest = open(home.path()).await;
+    let district = district(&host).await;
+    district.set_faults(Faults { latency_ms: 50, ..Faults::default() });
+    let (on_event, mut seen) = events();
+    let asking = guest.clone();
+    let running = tokio::spawn(async move { sync(&asking, vec![Job::HeroStudents], on_event).await });
+    seen.recv().await.unwrap();
+    host.close().await;
+    assert_eq!(running.await.unwrap().unwrap().outcome, Outcome::Succeeded);
+    district.set_faults(Faults::default());
+    status(&guest).await;
+    assert!(guest.is_host().await, "the guest takes its place");
+    district.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_takes_the_place_of_a_host_that_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let guest = open(home.path()).await;
+    let before = status(&guest).await;
+    drop(host);
+    assert_eq!(status(&guest).await, before);
+    assert!(guest.is_host().await);
+    let next = open(home.path()).await;
+    assert!(!next.is_host().await);
+    assert_eq!(status(&next).await, before);
+}
+
+/// However many come at once, one hosts and all get their answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_hosts() {
+    let home = tempfile::tempdir().unwrap();
+    let opening = (0..8).map(|_| {
+        let home = home.path().to_owned();
+        tokio::spawn(async move {
+            let session = open(&home).await;
+            status(&session).await;
+            session
+        })
+    });
+    let sessions: Vec<_> = opening.collect();
+    let mut hosts = 0;
+    let mut opened = Vec::new();
+    for session in sessions {
+        let session = session.await.unwrap();
+        hosts += u32::from(session.is_host().await);
+        opened.push(session);
+    }
+    assert_eq!(hosts, 1);
+}
+
+#[cfg(unix)]
+mod socket {
+    use std::{
+        fs::{self, File},
+        os::unix::fs::{MetadataExt, PermissionsExt},
+    };
+
+    use serde_json::{Value, json};
+    use sha2::{Digest, Sha256};
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+        net::{
+            UnixListener, UnixStream,
+            unix::{OwnedReadHalf, OwnedWriteHalf},
+        },
+    };
+
+    use super::*;
+
+    fn folder(home: &TempDir) -> PathBuf {
+        home.path().join("profiles").join(PROFILE)
+    }
+
+    fn halves(stream: UnixStream) -> (Lines<BufReader<OwnedReadHalf>>, OwnedWriteHalf) {
+        let (read, write) = stream.into_split();
+        (BufReader::new(read).lines(), write)
+    }
+
+    async fn line(lines: &mut Lines<BufReader<OwnedReadHalf>>) -> Option<Value> {
+        lines.next_line().await.unwrap().map(|line| serde_json::from_str(&line).unwrap())
+    }
+
+    /// Holds the profile's lock as another program would.
+    fn lock(home: &TempDir) -> File {
+        fs::create_dir_all(folder(home)).unwrap();
+        let file = File::create(folder(home).join("engine.lock")).unwrap();
+        file.try_lock().unwrap();
+        file
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn only_the_owner_may_connect() {
+        let home = tempfile::tempdir().unwrap();
+        let host = open(home.path()).await;
+        let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(folder(&home).join("engine.sock")), 0o600);
+        assert_eq!(mode(folder(&home)), 0o700);
+        host.close().await;
+    }
+
+    /// The path of a socket has room for about a hundred bytes only.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_long_path_works_too() {
+        let home = tempfile::tempdir().unwrap();
+        let long = home.path().join("a folder with a rather long name, ".repeat(3)).join("home");
+        let host = open(&long).await;
+        let guest = open(&long).await;
+        assert!(!guest.is_host().await);
+        assert_eq!(status(&guest).await, status(&host).await);
+
+        let profile = long.join("profiles").join(PROFILE).canonicalize().unwrap();
+        let digest = hex::encode(Sha256::digest(profile.as_os_str().as_encoded_bytes()));
+        let short = std::env::temp_dir().join(format!("rosterbridge-{}", &digest[..24]));
+        assert_eq!(fs::metadata(&short).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(short.join("engine.sock")).unwrap().mode() & 0o777, 0o600);
+        host.close().await;
+        fs::remove_dir_all(short).unwrap();
+    }
+
+    /// A killed host leaves its socket behind.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_socket_nobody_listens_on_is_in_nobodys_way() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder(&home)).unwrap();
+        drop(std::os::unix::net::UnixListener::bind(folder(&home).join("engine.sock")).unwrap());
+        assert!(folder(&home).join("engine.sock").exists());
+        let host = open(home.path()).await;
+        assert!(host.is_host().await);
+        let guest = open(home.path()).await;
+        assert_eq!(status(&guest).await, status(&host).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_guest_of_another_protocol_is_told_and_not_served() {
+        let home = tempfile::tempdir().unwrap();
+        let _host = open(home.path()).await;
+        for (protocol, served) in [(99, false), (1, true)] {
+            let stream = UnixStream::connect(folder(&home).join("engine.sock")).await.unwrap();
+            let (mut lines, mut write) = halves(stream);
+            let hello = json!({"protocol": protocol, "app": "99.0.0"});
+            let request = json!({"op": "status"});
+            write.write_all(format!("{hello}\n{request}\n").as_bytes()).await.unwrap();
+            let theirs = line(&mut lines).await.unwrap();
+            assert_eq!(theirs, json!({"protocol": 1, "app": env!("CARGO_PKG_VERSION")}));
+            // Unread input makes the end of the connection a reset.
+            let answer = lines.next_line().await.ok().flatten();
+            assert_eq!(answer.is_some(), served, "{answer:?}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_host_of_another_protocol_is_refused_in_words() {
+        let home = tempfile::tempdir().unwrap();
+        let _lock = lock(&home);
+        let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
+        tokio::spawn(async move {
+            let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
+            assert_eq!(line(&mut lines).await.unwrap()["protocol"], 1);
+            write.write_all(b"{\"protocol\":99,\"app\":\"99.4.1\"}\n").await.unwrap();
+            assert_eq!(line(&mut lines).await, None, "nothing is asked of it");
+        });
+        let guest = open(home.path()).await;
+        let fault = guest.call(Request::Status, |_| ()).await.unwrap_err();
+        assert_eq!(fault.code, "session.other_version");
+        assert!(fault.message.contains("99.4.1") && fault.message.contains(env!("CARGO_PKG_VERSION")));
+        assert!(!fault.remedy.is_empty());
+    }
+
+    /// A host that dies while it carries something out: it is not asked of the next one by itself.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_host_that_dies_at_work_is_reported() {
+        let home = tempfile::tempdir().unwrap();
+        let lock = lock(&home);
+        let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
+        tokio::spawn(async move {
+            let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
+            let hello = json!({"protocol": 1, "app": env!("CARGO_PKG_VERSION")});
+            write.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
+            assert!(line(&mut lines).await.is_some());
+            assert_eq!(line(&mut lines).await.unwrap(), json!({"op": "status"}));
+            drop((lock, listener));
+        });
+        let guest = open(home.path()).await;
+        let fault = guest.call(Request::Status, |_| ()).await.unwrap_err();
+        assert_eq!(fault.code, "session.holder_ended");
+        status(&guest).await;
+        assert!(guest.is_host().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_holder_that_does_not_listen_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let _lock = lock(&home);
+        let guest = open(home.path()).await;
+        let fault = guest.call(Request::Status, |_| ()).await.unwrap_err();
+        assert_eq!(fault.code, "session.holder_silent");
+    }
+}

@@ -1,0 +1,121 @@
+//! Answers that never come, and a process that is killed: in the end every row is there once.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::{District, Profile, files_in, until};
+
+/// Long enough for a practice district on a busy machine to answer, short enough to wait for.
+const ANSWER_SECONDS: u32 = 2;
+
+#[rstest]
+fn a_write_without_an_answer_is_looked_up_before_it_is_sent_again(
+    #[values("upsert", "insert")] mode: &str,
+    #[values(
+        json!({"apply_then_drop": {"n": 3}}),
+        json!({"drop_before_apply": {"n": 3}}),
+        json!({"apply_late": {"n": 2, "seconds": 1}})
+    )]
+    fault: Value,
+) {
+    let district = District::start(&["--attendance", mode]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    district.faults(&json!({"attendance": fault}));
+    let sync = profile.run(&["sync"]).done();
+    assert_eq!(district.faults_left()["attendance"], Value::Null, "the fault was met");
+    assert_eq!(sync.job("hero-attendance")["rows"]["written"], 30);
+    assert_eq!(sync.job("raptor-tardies")["rows"]["written"], 6);
+    let expected = district.day(&profile.setup());
+    if let Some(seconds) = fault["apply_late"]["seconds"].as_u64() {
+        // A write sent twice would show by now: the first one has certainly arrived.
+        std::thread::sleep(Duration::from_secs(seconds + 1));
+    }
+    district.holds_each_once(&expected);
+    let again = profile.run(&["sync"]).done();
+    assert_eq!(again.job("hero-attendance")["rows"]["noop"], 30);
+    district.holds_each_once(&expected);
+}
+
+#[rstest]
+fn an_http_500_is_no_answer_either(#[values("upsert", "insert")] mode: &str) {
+    let district = District::start(&["--attendance", mode]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    district.faults(&json!({"latency_ms": 200}));
+    let running = profile.spawn(&["sync"]);
+    until("the first attendance was written", || (!district.audit().is_empty()).then_some(()));
+    district.faults(&json!({"fail_next": {"n": 3, "status": 500}, "latency_ms": 50}));
+    profile.finish(running).done();
+    assert_eq!(district.faults_left()["fail_next"], Value::Null, "the fault was met");
+    district.holds_each_once(&district.day(&profile.setup()));
+}
+
+/// The process is killed while attendance is being written; the next one finishes what it left.
+#[rstest]
+fn a_killed_process_leaves_nothing_lost_and_nothing_twice(
+    #[values("upsert", "insert")] mode: &str,
+    #[values(1, 12)] writes_before: usize,
+) {
+    let district = District::start(&["--attendance", mode]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    district.faults(&json!({"latency_ms": 150}));
+    let mut running = profile.spawn(&["sync"]);
+    until("some attendance was written", || (district.audit().len() >= writes_before).then_some(()));
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(district.audit().len() < 30, "it was killed in the middle");
+
+    district.faults(&json!({}));
+    let status = profile.run(&["status"]).done();
+    assert_eq!(status.data().get("running"), None, "a dead run is not under way");
+    let runs = profile.run(&["runs"]).done();
+    assert_eq!(runs.data()["runs"][0]["outcome"], "interrupted");
+
+    let sync = profile.run(&["sync"]).done();
+    let expected = district.day(&profile.setup());
+    district.holds_each_once(&expected);
+    assert_eq!(sync.data()["outcome"], "succeeded");
+    let runs = profile.run(&["runs"]).done();
+    assert_eq!(runs.data()["runs"][0]["outcome"], "succeeded");
+    assert_eq!(runs.data()["runs"][1]["outcome"], "interrupted");
+
+    profile.run(&["sync"]).done();
+    district.holds_each_once(&expected);
+}
+
+/// Killed again and again, wherever that happens to be: whatever was going on, the end is the same.
+#[rstest]
+fn no_crash_is_worse_than_another(#[values("upsert", "insert")] mode: &str) {
+    let district = District::start(&["--attendance", mode]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    district.faults(&json!({"latency_ms": 15}));
+    for milliseconds in [60, 300, 500, 700, 900, 1_100, 1_300, 2_900] {
+        let mut running = profile.spawn(&["sync"]);
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    profile.run(&["sync"]).done();
+    district.holds_each_once(&district.day(&profile.setup()));
+    assert!(!district.tardies().exists());
+    assert_eq!(files_in(&district.hero("imports")), ["SCHEDULE.TXT", "STUDENT.TXT", "TEACHER.txt"]);
+}
+
+/// PowerSchool itself goes away while attendance is written, and comes back.
+#[rstest]
+fn a_server_that_dies_at_work_has_each_row_once_in_the_end(#[values("upsert", "insert")] mode: &str) {
+    let mut district = District::start(&["--attendance", mode]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    district.faults(&json!({"latency_ms": 150}));
+    let running = profile.spawn(&["sync"]);
+    until("some attendance was written", || (district.audit().len() >= 5).then_some(()));
+    district.stop();
+    let failed = profile.finish(running);
+    assert_eq!(failed.exit, 1, "{}", failed.stdout);
+    assert_eq!(failed.job("hero-attendance")["outcome"], "failed");
+
+    district.restart();
+    profile.run(&["sync"]).done();
+    district.holds_each_once(&district.day(&profile.setup()));
+}

@@ -1,0 +1,13 @@
+//! The whole job through the `rosterbridge` binary, against a practice district in a process of its own: what the
+//! command line promises, what arrives in PowerSchool, Hero and Raptor, and what a crash or a bad input leaves behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
+
+mod bad_files;
+mod bad_input;
+mod contract;
+mod host_key;
+mod lost_answers;
+mod mail;
+mod main_job;
+mod processes;
+mod support;
