@@ -189,7 +189,10 @@ async fn from_welcome_to_a_finished_run() {
 
     window.click("run-now").await;
     window.until("run-outcome", "data-outcome", "succeeded").await;
+    window.until("job-raptor-tardies-written", "data-value", "6").await;
     window.picture("finished").await;
+    window.click("close-run").await;
+    window.picture("home").await;
 
     let district =
         Connection::open_with_flags(window.practice().join("district.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)

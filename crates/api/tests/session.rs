@@ -7,7 +7,7 @@ use std::{
 };
 
 use rosterbridge_api::{
-    Fault, Request, Response, Session,
+    Fault, Request, Response, SecretText, Session,
     domain::job::{Job, Outcome},
     report::{Event, StatusView, SyncReport},
 };
@@ -50,7 +50,7 @@ async fn district(session: &Session) -> Running {
     };
     let district = rosterbridge_practice::start(options).await.unwrap();
     let ready = serde_json::to_string(district.ready()).unwrap();
-    session.call(Request::ImportPractice { ready, pin: true }, |_| ()).await.unwrap();
+    session.call(Request::ImportPractice { ready: SecretText::new(ready), pin: true }, |_| ()).await.unwrap();
     district
 }
 

@@ -258,3 +258,28 @@ impl<W: Write> Write for Measured<W> {
         self.out.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_file_is_kept_and_of_a_large_one_nothing() {
+        let mut out = Measured::new(Kept::new());
+        out.write_all(&vec![b'a'; KEPT - 1]).unwrap();
+        out.write_all(b"b").unwrap();
+        let (bytes, _, kept) = out.into_parts();
+        assert_eq!((bytes, kept.into_content().map(|content| content.len())), (KEPT as u64, Some(KEPT)));
+
+        let mut out = Measured::new(Kept::new());
+        out.write_all(&vec![b'a'; KEPT]).unwrap();
+        out.write_all(b"b").unwrap();
+        out.write_all(b"c").unwrap();
+        let (bytes, sha256, kept) = out.into_parts();
+        assert_eq!((bytes, kept.into_content()), (KEPT as u64 + 2, None));
+        // Size and digest are of the whole file nevertheless.
+        let mut whole = vec![b'a'; KEPT];
+        whole.extend_from_slice(b"bc");
+        assert_eq!(sha256, hex::encode(Sha256::digest(&whole)));
+    }
+}

@@ -11,6 +11,7 @@ use rosterbridge_hero::{ExportLayout, ImportLayout, Written, read_attendance};
 use rosterbridge_sftp::{RemoteFile, RemoteFolder, Session};
 use rosterbridge_store::{Roster, ledger::RunId};
 use serde::Serialize;
+use tokio::task::JoinHandle;
 
 use crate::{
     attendance::{PlannedInput, SourceRow},
@@ -31,27 +32,36 @@ pub(crate) struct ExportPlan {
     content: Option<Arc<Vec<u8>>>,
 }
 
-impl Engine {
-    /// Works out one of the three files: what it would hold, without writing it anywhere.
-    pub(crate) async fn plan_export(
-        &self,
-        job: Job,
-        setup: &Setup,
-        roster: &Arc<Roster>,
-    ) -> Result<ExportPlan, EngineError> {
+/// One of the three files being put together aside, without writing it anywhere.
+pub(crate) struct Composing {
+    pub(crate) job: Job,
+    plan: JoinHandle<Result<ExportPlan, EngineError>>,
+}
+
+impl Composing {
+    /// Starts putting the file of an export job together.
+    pub(crate) fn start(job: Job, setup: &Setup, roster: &Arc<Roster>) -> Self {
         let (roster, hero) = (Arc::clone(roster), setup.hero.clone());
-        let (written, bytes, sha256, content) = blocking(move || {
+        let plan = tokio::task::spawn_blocking(move || {
             let mut out = Measured::new(Kept::new());
             let written = exports::write(job, &roster, &hero, ExportLayout::default(), &mut out)
                 .map_err(|error| EngineError::Export { job, source: error.into() })?;
             let (bytes, sha256, kept) = out.into_parts();
-            Ok((written, bytes, sha256, kept.into_content().map(Arc::new)))
-        })
-        .await?;
-        let name = format!("{IMPORTS}/{}", exports::file_name(job).unwrap_or_default());
-        let receipt = FileReceipt { name, rows: written.rows, bytes, sha256 };
-        self.refuse_large_change(job, &receipt).await?;
-        Ok(ExportPlan { job, receipt, notes: notes(&written), content })
+            let name = format!("{IMPORTS}/{}", exports::file_name(job).unwrap_or_default());
+            let receipt = FileReceipt { name, rows: written.rows, bytes, sha256 };
+            let content = kept.into_content().map(Arc::new);
+            Ok(ExportPlan { job, receipt, notes: notes(&written), content })
+        });
+        Self { job, plan }
+    }
+}
+
+impl Engine {
+    /// Works out one of the three files: what it would hold.
+    pub(crate) async fn plan_export(&self, composing: Composing) -> Result<ExportPlan, EngineError> {
+        let plan = composing.plan.await??;
+        self.refuse_large_change(plan.job, &plan.receipt).await?;
+        Ok(plan)
     }
 
     /// Sends the planned file: what the plan kept of it, or streamed from the roster.

@@ -21,7 +21,7 @@ use crate::{
     connections::answer_time,
     engine::{Engine, blocking},
     error::EngineError,
-    hero,
+    exports, hero,
     pull::Server,
     raptor,
     report::{Cause, Event, JobReport, Phase, PhaseSeconds, Progress, SyncReport},
@@ -40,6 +40,10 @@ struct Run<'a> {
     roster: Arc<Roster>,
     /// The connection to Hero, opened by the first job that needs it.
     hero: Option<Arc<Session>>,
+    /// The jobs of the run.
+    jobs: Vec<Job>,
+    /// The next export, put together while the one before it is sent.
+    ahead: Option<hero::Composing>,
     cancel: CancellationToken,
     on_event: OnEvent,
 }
@@ -92,6 +96,7 @@ impl Engine {
         };
         match self.prepare(id, dry_run, setup, under_way.cancel.clone(), &on_event, &mut report).await {
             Ok(mut run) => {
+                run.jobs.clone_from(&jobs);
                 for job in jobs {
                     let started = Instant::now();
                     self.ledger(move |ledger| ledger.start_job(id, job, Utc::now())).await?;
@@ -158,6 +163,8 @@ impl Engine {
             server,
             roster,
             hero: None,
+            jobs: Vec::new(),
+            ahead: None,
             cancel,
             on_event: Arc::clone(on_event),
         })
@@ -231,9 +238,19 @@ impl Run<'_> {
         }
     }
 
+    fn compose(&self, job: Job) -> hero::Composing {
+        hero::Composing::start(job, &self.setup, &self.roster)
+    }
+
     async fn export(&mut self, job: Job) -> Result<Done, EngineError> {
         self.progress(job, Phase::Plan, "rows", 0, None);
-        let plan = self.engine.plan_export(job, &self.setup, &self.roster).await?;
+        let composing = match self.ahead.take() {
+            Some(ahead) if ahead.job == job => ahead,
+            _ => self.compose(job),
+        };
+        let plan = self.engine.plan_export(composing).await?;
+        let next = self.jobs.iter().copied().find(|next| *next > job && exports::file_name(*next).is_some());
+        self.ahead = next.map(|next| self.compose(next));
         let rows = plan.receipt.rows;
         if !self.dry {
             let name = plan.receipt.name.clone();

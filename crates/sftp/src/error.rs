@@ -287,8 +287,9 @@ impl Error {
                 "Compare the fingerprint with the one the server's operator gives you, then accept it once."
             }
             Self::HostKeyChanged { .. } => {
-                "Do not go on. Ask the server's operator whether the host key was replaced; accept the new \
-                 fingerprint only if they confirm it. Otherwise someone may be posing as the server."
+                "Do not go on. Ask the server's operator whether the host key was replaced; if they do not confirm it, \
+                 someone may be posing as the server. If they do, export the set-up with its secrets and import it \
+                 into a new profile: there the new key is asked about afresh."
             }
             Self::BadPassword { .. } => {
                 "Check the account ID and enter its password again; a system administrator can set a new one in \

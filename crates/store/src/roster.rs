@@ -11,7 +11,8 @@ use std::{
     fmt,
     ops::ControlFlow,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -35,8 +36,13 @@ pub use tables::RosterTable;
 
 /// The layout this program writes and reads.
 const LAYOUT: i64 = 1;
-/// Students read between two visits; what a visit may hold in memory.
+/// Students read at once; what is held in memory is a few times as much.
 const BATCH: usize = 256;
+/// Batches read before they are asked for.
+const BATCHES_AHEAD: usize = 2;
+
+/// Students with their enrolments.
+type Batch = Vec<(Student, Vec<Enrollment>)>;
 
 /// What is known about a pull.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,33 +267,52 @@ impl Roster {
     }
 
     /// Visits every student by student number together with their enrolments (by CC.ID), until the visitor breaks
-    /// or fails. Memory is bounded.
+    /// or fails. Memory is bounded. A thread of its own reads ahead: reading takes about as long as what is done
+    /// with the rows.
     pub fn for_each_student_with_enrollments<E: From<StoreError>>(
         &self,
         mut visit: impl FnMut(&Student, &[Enrollment]) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
-        let mut after = None;
-        loop {
-            // The lock is held for a batch, not for a visit: the visitor may look things up here.
-            let students = {
-                let connection = self.lock();
-                let mut with_enrollments = Vec::with_capacity(BATCH);
-                // Once for the batch: finding the statement again costs as much as a student's few rows.
-                let mut of_student = prepare::<Enrollment>(&connection, "WHERE student = ?1 ORDER BY id")?;
-                for student in read_students(&connection, after)? {
-                    let enrollments: Vec<Enrollment> = read_all(&mut of_student, [student.id.get()])?;
-                    with_enrollments.push((student, enrollments));
-                }
-                with_enrollments
-            };
-            let Some((last, _)) = students.last() else { return Ok(()) };
-            after = Some((last.number.get(), last.dcid.get()));
-            for (student, enrollments) in &students {
-                if visit(student, enrollments)?.is_break() {
-                    return Ok(());
+        thread::scope(|scope| {
+            let (sender, batches) = mpsc::sync_channel(BATCHES_AHEAD);
+            scope.spawn(move || self.send_students_with_enrollments(&sender));
+            // Leaving the loop early hangs up, which ends the reading.
+            for batch in batches {
+                for (student, enrollments) in &batch? {
+                    if visit(student, enrollments)?.is_break() {
+                        return Ok(());
+                    }
                 }
             }
+            Ok(())
+        })
+    }
+
+    /// Reads every student with their enrolments, until nobody listens any more.
+    fn send_students_with_enrollments(&self, batches: &mpsc::SyncSender<Result<Batch, StoreError>>) {
+        let mut after = None;
+        loop {
+            let batch = self.read_students_with_enrollments(after);
+            // Neither an error nor an empty batch has a last student: either is the end.
+            let last = batch.as_ref().ok().and_then(|students| students.last());
+            after = last.map(|(student, _)| (student.number.get(), student.dcid.get()));
+            if batches.send(batch).is_err() || after.is_none() {
+                return;
+            }
         }
+    }
+
+    fn read_students_with_enrollments(&self, after: Option<(i64, i64)>) -> Result<Batch, StoreError> {
+        // Held for a batch, not for a visit: the visitor may look things up here.
+        let connection = self.lock();
+        let mut with_enrollments = Vec::with_capacity(BATCH);
+        // Once for the batch: finding the statement again costs as much as a student's few rows.
+        let mut of_student = prepare::<Enrollment>(&connection, "WHERE student = ?1 ORDER BY id")?;
+        for student in read_students(&connection, after)? {
+            let enrollments = read_all(&mut of_student, [student.id.get()])?;
+            with_enrollments.push((student, enrollments));
+        }
+        Ok(with_enrollments)
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {

@@ -26,7 +26,7 @@ setup: Setup, } | { "op": "import_setup",
 /**
  * The file's content; armoured age or JSON.
  */
-text: string, 
+text: SecretText, 
 /**
  * Needed when it is encrypted.
  */
@@ -34,7 +34,7 @@ passphrase: SecretText | null, } | { "op": "import_practice",
 /**
  * The content of the practice district's ready file.
  */
-ready: string, 
+ready: SecretText, 
 /**
  * Whether to pin the host key. Off to rehearse first contact.
  */
