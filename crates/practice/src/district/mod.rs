@@ -136,6 +136,9 @@ impl District {
         // Long enough for the largest write another task can be in the middle of.
         connection.busy_timeout(Duration::from_secs(30))?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        // A day's attendance, one record a request, fits the log: copying it into the database in between would make
+        // single requests wait for the disk.
+        connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
         Ok(connection)
     }
 
