@@ -4,15 +4,19 @@ use std::{
     collections::HashMap,
     path::Path,
     sync::{Mutex as StdMutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use rosterbridge_api::{Fault, Request, Response, SecretText, Session};
-use tokio::{process::Child, sync::Mutex};
+use tokio::{process::Child, sync::Mutex, task::JoinSet};
 
 use crate::{
     practice_child::{self, Ready},
     start::{DEFAULT_PROFILE, PRACTICE_PROFILE, Start},
 };
+
+/// How long the app's end may wait for what other processes have asked it to do.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Shared by all commands.
 #[derive(Debug)]
@@ -104,6 +108,21 @@ impl Desk {
             && let Err(error) = child.kill().await
         {
             tracing::warn!(%error, "the practice district could not be ended");
+        }
+    }
+
+    /// Ends the sessions when the app ends: what other processes asked it to do is finished first, if that is soon.
+    pub async fn close(&self) {
+        let closing = async {
+            let sessions = std::mem::take(&mut self.shown.lock().await.sessions);
+            let mut closing = JoinSet::new();
+            for session in sessions.into_values() {
+                closing.spawn(session.close());
+            }
+            closing.join_all().await;
+        };
+        if tokio::time::timeout(FAREWELL, closing).await.is_err() {
+            tracing::warn!("another process was still waiting when the app ended");
         }
     }
 

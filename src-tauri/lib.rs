@@ -42,7 +42,10 @@ pub fn run() -> ExitCode {
         Ok(app) => {
             app.run(|handle, event| {
                 if matches!(event, RunEvent::Exit) {
-                    handle.state::<Desk>().end_practice();
+                    let desk = handle.state::<Desk>();
+                    tauri::async_runtime::block_on(desk.close());
+                    // Last, since somebody's request may still have been talking to it.
+                    desk.end_practice();
                 }
             });
             ExitCode::SUCCESS

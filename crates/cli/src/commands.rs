@@ -251,7 +251,12 @@ fn write_owner_only(path: &Path, content: &[u8]) -> Result<(), Fault> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
         .open(path)
-        .and_then(|mut file| file.write_all(content))
+        .and_then(|mut file| {
+            // The mode above is a new file's; one that is there keeps its own.
+            #[cfg(unix)]
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            file.write_all(content)
+        })
         .map_err(|error| file_fault("write", path, &error))
 }
 
@@ -263,6 +268,9 @@ fn file_fault(action: &str, path: &Path, error: &std::io::Error) -> Fault {
     }
 }
 
+/// Bytes read from standard input at most: several times the longest private key.
+const LONGEST_SECRET: u64 = 64 * 1024;
+
 /// A secret from standard input, without its line end.
 fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
     let empty = |message: String| Fault {
@@ -270,14 +278,18 @@ fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
         message,
         remedy: format!("Pipe the {what} into this command; it is never an argument."),
     };
-    let mut stdin = std::io::stdin();
+    let stdin = std::io::stdin();
     if stdin.is_terminal() {
         return Err(empty(format!("The {what} is expected on standard input.")));
     }
     let mut value = String::new();
     stdin
+        .take(LONGEST_SECRET + 1)
         .read_to_string(&mut value)
         .map_err(|error| empty(format!("The {what} on standard input can't be read: {error}.")))?;
+    if value.len() as u64 > LONGEST_SECRET {
+        return Err(empty(format!("The {what} on standard input is longer than {LONGEST_SECRET} bytes.")));
+    }
     let trimmed = value.trim_end_matches(['\r', '\n']).to_owned();
     if trimmed.is_empty() {
         return Err(empty(format!("There was no {what} on standard input.")));

@@ -8,7 +8,7 @@ mod practice;
 mod text;
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -23,21 +23,37 @@ async fn main() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_env("ROSTERBRIDGE_LOG").unwrap_or_else(|_| "warn".into()),
         )
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .init();
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
-            let is_an_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            if asked_for_json && !is_an_answer {
-                return finish(&Document::wrong_usage(error.to_string()), true);
+            if !asked_for_json {
+                error.exit();
             }
-            error.exit();
+            let document = match help_or_version(&error).or_else(asked_beside_json) {
+                Some(text) => Document::done(text, serde_json::Value::Null),
+                None => Document::wrong_usage(error.to_string()),
+            };
+            return finish(&document, true);
         }
     };
     let json = cli.json;
     let document = commands::carry_out(cli).await.unwrap_or_else(Document::from);
     finish(&document, json)
+}
+
+/// The help or the version, if that is what was asked for.
+fn help_or_version(error: &clap::Error) -> Option<String> {
+    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+        .then(|| error.to_string().trim_end().to_owned())
+}
+
+/// The same where `--json` came after `help`, which takes it for a command's name.
+fn asked_beside_json() -> Option<String> {
+    let others = std::env::args_os().filter(|argument| argument != "--json");
+    args::Cli::try_parse_from(others).err().as_ref().and_then(help_or_version)
 }
 
 /// Prints the result and gives the exit code. Nobody listening any more is no failure of ours.

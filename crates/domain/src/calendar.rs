@@ -20,15 +20,37 @@ pub struct SchoolDay {
     pub date: NaiveDate,
     /// Its CALENDAR_DAY row.
     pub calendar_day: CalendarDayId,
-    /// The letter of its cycle day.
-    pub cycle_day_letter: String,
+    /// Its cycle day.
+    pub cycle_day: CycleLetter,
     /// The periods of the day in order of their start, with their times.
     pub bells: Vec<(Period, MeetingTimes)>,
 }
 
+/// What is known of a day's cycle day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CycleLetter {
+    /// CALENDAR_DAY.Cycle_Day_ID is not set: the school does not cycle, and every meeting is on such a day.
+    Any,
+    /// CYCLE_DAY.Letter.
+    Letter(String),
+    /// Cycle_Day_ID is set to a cycle day the school does not have: nothing says what meets.
+    Unknown,
+}
+
+impl CycleLetter {
+    /// Whether a SECTION_MEETING of this letter, empty where it has none, takes place.
+    fn includes(&self, letter: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Letter(today) => letter.is_empty() || letter == today,
+            Self::Unknown => false,
+        }
+    }
+}
+
 impl SchoolDay {
     /// Puts a day together from PowerSchool's rows of the same school and year; `None` when the day is not in
-    /// session. A day without a cycle day keeps an empty letter.
+    /// session.
     pub fn new(
         day: &CalendarDay,
         year: YearId,
@@ -39,10 +61,13 @@ impl SchoolDay {
         if !day.in_session {
             return None;
         }
-        let letter = day
-            .cycle_day
-            .and_then(|id| cycle_days.iter().find(|cycle| cycle.id == id))
-            .map_or_else(String::new, |cycle| cycle.letter.clone());
+        let cycle_day = match day.cycle_day {
+            None => CycleLetter::Any,
+            Some(id) => cycle_days
+                .iter()
+                .find(|cycle| cycle.id == id)
+                .map_or(CycleLetter::Unknown, |cycle| CycleLetter::Letter(cycle.letter.clone())),
+        };
         let mut bells: Vec<(Period, MeetingTimes)> = items
             .iter()
             .filter(|item| Some(item.bell_schedule) == day.bell_schedule)
@@ -52,14 +77,7 @@ impl SchoolDay {
             })
             .collect();
         bells.sort_by_key(|(period, times)| (times.start, times.end, period.number));
-        Some(Self {
-            school: day.school,
-            year,
-            date: day.date,
-            calendar_day: day.id,
-            cycle_day_letter: letter,
-            bells,
-        })
+        Some(Self { school: day.school, year, date: day.date, calendar_day: day.id, cycle_day, bells })
     }
 
     /// Start of the first period, seconds since midnight.
@@ -80,9 +98,7 @@ impl SchoolDay {
                     && meeting.school == self.school
                     && meeting.year == self.year
                     && meeting.period_number == period.number
-                    && (self.cycle_day_letter.is_empty()
-                        || meeting.cycle_day_letter.is_empty()
-                        || meeting.cycle_day_letter == self.cycle_day_letter)
+                    && self.cycle_day.includes(&meeting.cycle_day_letter)
             });
             meets.then_some((Meeting { cc: enrollment.id, period: period.id }, *times))
         })

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 use rosterbridge_domain::{
     attendance::{Meeting, MeetingTimes},
-    calendar::{SchoolDay, SignIn, meeting_in_progress, year_of},
+    calendar::{CycleLetter, SchoolDay, SignIn, meeting_in_progress, year_of},
     held::HoldReason,
     id::{
         BellScheduleId, CalendarDayId, CcId, CycleDayId, Dcid, PeriodId, SchoolNumber, SectionId, StudentId,
@@ -127,7 +127,7 @@ fn during(cc: i64, period: i64, start: u32, end: u32) -> SignIn {
 #[test]
 fn a_day_has_its_own_bells_in_order() {
     let day = day();
-    assert_eq!(day.cycle_day_letter, "A");
+    assert_eq!(day.cycle_day, CycleLetter::Letter("A".to_owned()));
     assert_eq!(day.first_bell(), Some(clock(8, 0)));
     let bells: Vec<_> =
         day.bells.iter().map(|(period, times)| (period.number, times.start, times.end)).collect();
@@ -144,7 +144,7 @@ fn a_day_out_of_session_is_none() {
 fn a_day_without_bell_schedule_has_no_bells() {
     let bare = CalendarDay { bell_schedule: None, cycle_day: None, ..calendar_day() };
     let day = SchoolDay::new(&bare, YEAR, &cycle_days(), &periods(), &items()).unwrap();
-    assert_eq!((day.first_bell(), day.cycle_day_letter.as_str()), (None, ""));
+    assert_eq!((day.first_bell(), &day.cycle_day), (None, &CycleLetter::Any));
     let found = meeting_in_progress(&day, &[enrollment(1, 21)], &meetings(), clock(8, 10));
     assert_eq!(found, SignIn::Held(HoldReason::NoMeetingNow));
 }
@@ -191,6 +191,29 @@ fn a_class_at_nine(#[case] enrollment: Enrollment) {
 fn a_section_meets_elsewhere(#[case] meeting: SectionMeeting) {
     let found = meeting_in_progress(&day(), &[enrollment(2, 22)], &[meeting], clock(9, 0));
     assert_eq!(found, SignIn::Held(HoldReason::NoMeetingNow));
+}
+
+#[rstest]
+#[case::none(None, "B", true)]
+#[case::known(Some(1), "A", true)]
+#[case::another(Some(1), "B", false)]
+#[case::meets_on_every_day(Some(1), "", true)]
+#[case::unknown(Some(99), "A", false)]
+#[case::unknown_to_any(Some(99), "", false)]
+fn only_a_day_without_cycle_day_has_every_meeting(
+    #[case] cycle_day: Option<i64>,
+    #[case] letter: &str,
+    #[case] meeting: bool,
+) {
+    let row = CalendarDay { cycle_day: cycle_day.map(CycleDayId::new), ..calendar_day() };
+    let day = SchoolDay::new(&row, YEAR, &cycle_days(), &periods(), &items()).unwrap();
+    let found = meeting_in_progress(&day, &[enrollment(2, 22)], &[meets(22, 2, letter)], clock(9, 0));
+    let expected = if meeting {
+        during(2, 12, clock(8, 50), clock(9, 35))
+    } else {
+        SignIn::Held(HoldReason::NoMeetingNow)
+    };
+    assert_eq!(found, expected);
 }
 
 #[test]

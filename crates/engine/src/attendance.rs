@@ -82,6 +82,8 @@ pub(crate) struct Writing<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Delivered {
     pub(crate) written: u64,
+    /// Writes never sent, since somebody else recorded their code first.
+    pub(crate) noop: u64,
     pub(crate) held: u64,
     pub(crate) newly_held: u64,
     /// Writes whose fate PowerSchool has not told. They stay open for the next run.
@@ -273,20 +275,21 @@ impl Engine {
 
     /// Brings every write of a source that is not final to its end, but for those PowerSchool tells nothing clear
     /// about: one record it can't answer for must not keep all others waiting. `judged` is the run whose own writes were judged
-    /// a moment ago; all others are judged again before anything is sent.
+    /// a moment ago; all others are judged again before anything is sent. `delivered` tells what was done, also when
+    /// it ends with an error.
     pub(crate) async fn deliver(
         &self,
         writing: &Writing<'_>,
         judged: Option<RunId>,
-    ) -> Result<Delivered, EngineError> {
+        delivered: &mut Delivered,
+    ) -> Result<(), EngineError> {
         let source = writing.source;
-        let mut delivered = Delivered::default();
         let mut looked_up = 0;
         let mut fresh = judged;
         loop {
             let pending = self.ledger(move |ledger| ledger.pending(source)).await?;
             if pending.is_empty() {
-                return Ok(delivered);
+                return Ok(());
             }
             let (ready, open): (Vec<OutboxRow>, Vec<OutboxRow>) = pending
                 .into_iter()
@@ -296,14 +299,14 @@ impl Engine {
                     looked_up += 1;
                     if looked_up > LOOK_UPS {
                         delivered.unclear = open.len();
-                        return Ok(delivered);
+                        return Ok(());
                     }
                     wait_for_late_answers(&open, writing.answer_time, writing.cancel).await?;
                 }
-                let again = self.look_up(writing, open, &mut delivered).await?;
-                self.send(writing, again, &mut delivered).await?;
+                let again = self.look_up(writing, open, delivered).await?;
+                self.send(writing, again, delivered).await?;
             }
-            self.send(writing, ready, &mut delivered).await?;
+            self.send(writing, ready, delivered).await?;
             fresh = None;
         }
     }
@@ -327,15 +330,13 @@ impl Engine {
             let current = held.current(&row.write.key);
             let stands = matches!(current.recorded, Recorded::Code(code) if code == row.write.code);
             if stands {
-                delivered.written += 1;
-                self.ledger(move |ledger| {
-                    let now = Utc::now();
-                    if never_sent {
-                        ledger.mark_sending(&[id], now)?;
-                    }
-                    ledger.mark_confirmed(&[id], now)
-                })
-                .await?;
+                if never_sent {
+                    self.ledger(move |ledger| ledger.mark_already_recorded(id, Utc::now())).await?;
+                    delivered.noop += 1;
+                } else {
+                    self.ledger(move |ledger| ledger.mark_confirmed(&[id], Utc::now())).await?;
+                    delivered.written += 1;
+                }
                 continue;
             }
             let history = histories.get(&row.write.key).unwrap_or(&nothing).as_history();
@@ -495,7 +496,7 @@ fn still_open(
         // Marked before its request left: many requests follow one mark, so this one may have left just before the
         // program ended or a person cancelled.
         OutboxState::Sending => answer_time,
-        OutboxState::Decided | OutboxState::Confirmed | OutboxState::Held | OutboxState::Rejected => {
+        OutboxState::Decided | OutboxState::Confirmed | OutboxState::AlreadyRecorded | OutboxState::Held => {
             Duration::ZERO
         }
     }

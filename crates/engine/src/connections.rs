@@ -20,7 +20,7 @@ impl Engine {
     pub(crate) async fn powerschool_connection(&self, setup: &Setup) -> Result<Connection, EngineError> {
         let settings = &setup.powerschool;
         if settings.url.trim().is_empty() {
-            return Err(EngineError::NotSetUp("PowerSchool's address and credentials are"));
+            return Err(EngineError::NotSetUp("PowerSchool's address and credentials are not set up yet"));
         }
         let client_secret = self.required_secret(SecretName::PowerSchoolClientSecret).await?;
         Ok(Connection::from_settings(settings, client_secret, powerschool_timeouts(setup))?)
@@ -33,7 +33,7 @@ impl Engine {
     ) -> Result<rosterbridge_sftp::Connection, EngineError> {
         let settings = &setup.hero;
         if settings.host.trim().is_empty() || settings.username.trim().is_empty() {
-            return Err(EngineError::NotSetUp("Hero's SFTP connection is"));
+            return Err(EngineError::NotSetUp("Hero's SFTP connection is not set up yet"));
         }
         let authentication = match self.secret(SecretName::HeroPrivateKey).await? {
             Some(key) => Authentication::PrivateKey {

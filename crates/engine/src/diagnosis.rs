@@ -154,7 +154,7 @@ impl Engine {
 /// The exchange folder, if it is there. Leaves no trace in it, so that planning may ask.
 pub(crate) fn existing_folder(folder: &str) -> Result<&Path, EngineError> {
     if folder.trim().is_empty() {
-        return Err(EngineError::NotSetUp("Raptor's exchange folder is"));
+        return Err(EngineError::NotSetUp("Raptor's exchange folder is not set up yet"));
     }
     let path = Path::new(folder);
     if !path.is_dir() {

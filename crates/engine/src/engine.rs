@@ -159,13 +159,23 @@ impl Engine {
         }
     }
 
-    /// Lets go of a former practice district. A real one is never let go of.
-    pub(crate) async fn leave_former_practice(&self) -> Result<(), EngineError> {
-        let bound = self.ledger(|ledger| ledger.value(value::DISTRICT)).await?;
-        if bound.is_some_and(|bound| !bound.is_empty()) && !self.is_practice().await? {
-            return Err(EngineError::OtherDistrict);
+    /// Moves a practice profile to the practice district at hand: what was written to another one is forgotten, since
+    /// it says nothing about this one. A real district is never let go of.
+    pub(crate) async fn move_to_practice(&self, district: Option<&str>) -> Result<(), EngineError> {
+        let bound =
+            self.ledger(|ledger| ledger.value(value::DISTRICT)).await?.filter(|bound| !bound.is_empty());
+        match bound {
+            Some(bound) if Some(bound.as_str()) == district => Ok(()),
+            Some(_) if !self.is_practice().await? => Err(EngineError::OtherDistrict),
+            Some(_) => {
+                self.ledger(|ledger| {
+                    ledger.forget_exchange()?;
+                    ledger.set_value(value::DISTRICT, "")
+                })
+                .await
+            }
+            None => Ok(()),
         }
-        self.ledger(|ledger| ledger.set_value(value::DISTRICT, "")).await
     }
 
     /// Marks the profile as set up for the practice district at `url`, which takes its date from there.

@@ -11,7 +11,7 @@ pub enum EngineError {
     #[error("'{0}' is not a profile name")]
     ProfileName(String),
     /// The profile's identity can't be read.
-    #[error("{} is damaged", .0.display())]
+    #[error("the file {} is damaged", .0.display())]
     ProfileDamaged(PathBuf),
     /// A file of ours can't be handled.
     #[error("could not {action} {}: {source}", path.display())]
@@ -24,7 +24,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// Something is not configured yet.
-    #[error("{0} not set up yet")]
+    #[error("{0}")]
     NotSetUp(&'static str),
     /// The set-up says that this is not to be done.
     #[error("{0} is switched off in the set-up")]
@@ -50,7 +50,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// What was written is not what was planned.
-    #[error("{0} did not come out as planned")]
+    #[error("the file {0} did not come out as planned")]
     NotAsPlanned(String),
     /// Hero's export is not there.
     #[error("Hero has not placed {0} yet")]
@@ -84,8 +84,8 @@ pub enum EngineError {
         /// What the server presents.
         presented: String,
     },
-    /// A file would lose too many rows.
-    #[error("{} would shrink from {} to {} rows", .0.file.name, .0.file.before, .0.file.now)]
+    /// Files would lose too many rows.
+    #[error("{0}")]
     LargeChange(Box<crate::guard::LargeChange>),
     /// There is no stopped file of this id.
     #[error("no file with the id {0} is stopped")]
@@ -196,7 +196,7 @@ impl EngineError {
                 format!("Restore {} from a backup: it holds the name your secrets are kept under.", path.display())
             }
             Self::Io { .. } => "Check that the disk is not full and that you may read and write there.".to_owned(),
-            Self::NotSetUp(what) => format!("Complete the set-up step for {what}, then try again."),
+            Self::NotSetUp(_) => "Complete that step of the set-up, then try again.".to_owned(),
             Self::SwitchedOff(_) => "Switch it on in the set-up if it is meant to run, or switch the exchange off.".to_owned(),
             Self::SecretMissing(name) => {
                 format!("Enter it in the set-up, or store it with: rosterbridge secrets set {name}")
@@ -231,11 +231,14 @@ impl EngineError {
                 "Do not accept a fingerprint you have not compared. Test the connection again and compare the one shown."
                     .to_owned()
             }
-            Self::LargeChange(change) => format!(
+            Self::LargeChange(change) if change.others.is_empty() => format!(
                 "Nothing was sent. Check PowerSchool first. If these rows are really meant to go, accept this change: \
                  rosterbridge guard accept {}",
-                change.file.id
+                change.first.file.id
             ),
+            Self::LargeChange(_) => "Nothing was sent. Check PowerSchool first. If these rows are really meant to go, \
+                 see each file with 'rosterbridge guard list' and accept it with: rosterbridge guard accept ID"
+                .to_owned(),
             Self::NothingStopped(_) => "See what is stopped with: rosterbridge guard list".to_owned(),
             Self::Folder { .. } => "Choose a folder that exists and that this account may write to.".to_owned(),
             Self::FileChanging(_) => {

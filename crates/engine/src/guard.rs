@@ -1,6 +1,8 @@
 //! The large-change rule: nothing leaves the machine that would lose much of what was accepted last, unless a person
 //! accepts that very content.
 
+use std::{fmt, iter};
+
 use chrono::Utc;
 use rosterbridge_domain::job::{FileReceipt, Job};
 use serde::{Deserialize, Serialize};
@@ -17,9 +19,9 @@ const ROWS: u64 = 20;
 const STOPPED: &str = "guard.stopped";
 
 /// A file that was stopped, and what a person said to it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Stopped {
-    file: GuardedView,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Stopped {
+    pub(crate) file: GuardedView,
     sha256: String,
     accepted: bool,
 }
@@ -43,41 +45,50 @@ fn guard_id(job: Job, receipt: &FileReceipt) -> String {
 }
 
 impl Engine {
-    /// Stops before a file that would lose too many rows against the last one sent. Only reads.
-    pub(crate) async fn refuse_large_change(
+    /// Stops before files of a job that would lose too many rows against the last ones sent, and names all of them,
+    /// so that a person decides once. Only reads.
+    pub(crate) async fn refuse_large_changes(
         &self,
         job: Job,
-        receipt: &FileReceipt,
+        receipts: &[FileReceipt],
     ) -> Result<(), EngineError> {
-        let name = receipt.name.clone();
-        let last = self.ledger(move |ledger| ledger.last_upload(job, &name)).await?;
-        let Some(before) =
-            last.map(|last| last.receipt.rows).filter(|before| is_large_loss(*before, receipt.rows))
-        else {
-            return Ok(());
-        };
-        let id = guard_id(job, receipt);
-        if self.stopped().await?.iter().any(|stopped| stopped.accepted && stopped.file.id == id) {
-            return Ok(());
+        let decided = self.stopped().await?;
+        let mut stopped = Vec::new();
+        for receipt in receipts {
+            let name = receipt.name.clone();
+            let last = self.ledger(move |ledger| ledger.last_upload(job, &name)).await?;
+            let Some(before) =
+                last.map(|last| last.receipt.rows).filter(|before| is_large_loss(*before, receipt.rows))
+            else {
+                continue;
+            };
+            let id = guard_id(job, receipt);
+            if decided.iter().any(|decided| decided.accepted && decided.file.id == id) {
+                continue;
+            }
+            let (name, now) = (receipt.name.clone(), receipt.rows);
+            stopped.push(Stopped {
+                file: GuardedView { id, job, name, before, now, stopped_at: Utc::now() },
+                sha256: receipt.sha256.clone(),
+                accepted: false,
+            });
         }
-        Err(EngineError::LargeChange(Box::new(LargeChange {
-            file: GuardedView {
-                id,
-                job,
-                name: receipt.name.clone(),
-                before,
-                now: receipt.rows,
-                stopped_at: Utc::now(),
-            },
-            sha256: receipt.sha256.clone(),
-        })))
+        let mut stopped = stopped.into_iter();
+        match stopped.next() {
+            None => Ok(()),
+            Some(first) => {
+                Err(EngineError::LargeChange(Box::new(LargeChange { first, others: stopped.collect() })))
+            }
+        }
     }
 
-    /// Remembers a stopped file for a person to decide. It takes the place of an older one of the same name.
-    pub(crate) async fn remember_stop(&self, change: &LargeChange) -> Result<(), EngineError> {
+    /// Remembers stopped files for a person to decide. Each takes the place of an older one of the same name.
+    pub(crate) async fn remember_stop(&self, change: LargeChange) -> Result<(), EngineError> {
         let mut stopped = self.stopped().await?;
-        stopped.retain(|other| (other.file.job, &other.file.name) != (change.file.job, &change.file.name));
-        stopped.push(Stopped { file: change.file.clone(), sha256: change.sha256.clone(), accepted: false });
+        for new in iter::once(change.first).chain(change.others) {
+            stopped.retain(|other| (other.file.job, &other.file.name) != (new.file.job, &new.file.name));
+            stopped.push(new);
+        }
         self.save_stopped(stopped).await
     }
 
@@ -122,12 +133,23 @@ impl Engine {
     }
 }
 
-/// A file that would lose too many rows.
-#[derive(Debug)]
+/// Files of one job that would lose too many rows.
+#[derive(Clone, Debug)]
 pub struct LargeChange {
-    /// Which, and by how much.
-    pub file: GuardedView,
-    sha256: String,
+    pub(crate) first: Stopped,
+    pub(crate) others: Vec<Stopped>,
+}
+
+impl fmt::Display for LargeChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let GuardedView { name, before, now, .. } = &self.first.file;
+        write!(f, "{name} would shrink from {before} to {now} rows")?;
+        match self.others.len() {
+            0 => Ok(()),
+            1 => write!(f, ", and 1 more file would lose too many rows as well"),
+            others => write!(f, ", and {others} more files would lose too many rows as well"),
+        }
+    }
 }
 
 #[cfg(test)]

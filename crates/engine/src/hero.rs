@@ -60,7 +60,7 @@ impl Engine {
     /// Works out one of the three files: what it would hold.
     pub(crate) async fn plan_export(&self, composing: Composing) -> Result<ExportPlan, EngineError> {
         let plan = composing.plan.await??;
-        self.refuse_large_change(plan.job, &plan.receipt).await?;
+        self.refuse_large_changes(plan.job, std::slice::from_ref(&plan.receipt)).await?;
         Ok(plan)
     }
 

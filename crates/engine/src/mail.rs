@@ -32,7 +32,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let settings = &setup.mail;
         if settings.host.trim().is_empty() || settings.to.is_empty() {
-            return Err(EngineError::NotSetUp("The mail server is"));
+            return Err(EngineError::NotSetUp("the mail server is not set up yet"));
         }
         let refused = |why: String| EngineError::Mail { host: settings.host.clone(), why };
         let mut message = Message::builder().from(mailbox(&settings.from)?).subject(subject);

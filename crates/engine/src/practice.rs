@@ -10,6 +10,7 @@ use rosterbridge_domain::{
         HeroSettings, JobSettings, MailSecurity, MailSettings, PowerSchoolSettings, RaptorSettings, Setup,
     },
 };
+use rosterbridge_powerschool::{Client, Connection, Timeouts};
 use rosterbridge_store::ledger::PinnedHostKey;
 use rosterbridge_vault::SecretName;
 use secrecy::SecretString;
@@ -74,7 +75,8 @@ impl Engine {
     /// Sets the profile up from a ready file's content. With `pin` the practice host key counts as accepted.
     pub async fn import_practice(&self, ready: &str, pin: bool) -> Result<(), EngineError> {
         let ready: Ready = serde_json::from_str(ready).map_err(|_| EngineError::ReadyFile)?;
-        self.leave_former_practice().await?;
+        let district = self.practice_district(&ready.powerschool).await?;
+        self.move_to_practice(district.as_deref()).await?;
         self.put_secret(SecretName::PowerSchoolClientSecret, &ready.powerschool.client_secret).await?;
         self.put_secret(SecretName::HeroPassword, &ready.hero.password).await?;
         let mut setup = Setup {
@@ -124,6 +126,19 @@ impl Engine {
         let url = setup.powerschool.url.clone();
         self.save_setup(setup).await?;
         self.mark_practice(&url).await
+    }
+
+    /// The identity of the practice district at hand, asked before anything of the profile changes.
+    async fn practice_district(&self, ready: &ReadyPowerSchool) -> Result<Option<String>, EngineError> {
+        let settings = PowerSchoolSettings {
+            url: ready.url.clone(),
+            client_id: ready.client_id.clone(),
+            extra_roots: vec![ready.ca_pem.clone()],
+            ..PowerSchoolSettings::default()
+        };
+        let connection =
+            Connection::from_settings(&settings, ready.client_secret.clone(), Timeouts::default())?;
+        Ok(Client::new(connection)?.metadata().await?.district_uuid)
     }
 
     /// Maps every building to the school most like it, and every tardy code to the tardy code.

@@ -130,9 +130,7 @@ impl Engine {
     ) -> Result<RosterPlan, EngineError> {
         let files = building_files(setup);
         if files.is_empty() {
-            return Err(EngineError::NotSetUp(
-                "No Raptor building is mapped to a school, and the buildings are",
-            ));
+            return Err(EngineError::NotSetUp("no Raptor building is mapped to a school yet"));
         }
         let (roster, folder) = (Arc::clone(roster), setup.raptor.folder.clone());
         let receipts = blocking(move || {
@@ -149,9 +147,7 @@ impl Engine {
                 .collect::<Vec<_>>())
         })
         .await?;
-        for receipt in &receipts {
-            self.refuse_large_change(Job::RaptorRoster, receipt).await?;
-        }
+        self.refuse_large_changes(Job::RaptorRoster, &receipts).await?;
         Ok(RosterPlan { files: receipts })
     }
 

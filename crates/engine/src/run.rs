@@ -48,14 +48,14 @@ struct Run<'a> {
     on_event: OnEvent,
 }
 
-/// A job that did what it could.
+/// What a job has done so far: kept when it ends with an error too.
 #[derive(Default)]
 struct Done {
     rows: RowCounts,
     newly_held: u64,
     files: Vec<FileReceipt>,
     notes: Vec<String>,
-    /// What kept it from doing all.
+    /// What kept it from doing all, though it went on.
     cause: Option<Cause>,
 }
 
@@ -76,7 +76,7 @@ impl Engine {
         jobs.sort_unstable();
         jobs.dedup();
         if jobs.is_empty() {
-            return Err(EngineError::NotSetUp("No exchange is switched on, and the set-up is"));
+            return Err(EngineError::NotSetUp("no exchange is switched on yet"));
         }
         let now = Utc::now();
         let id = RunId::new(now);
@@ -100,12 +100,13 @@ impl Engine {
                 for job in jobs {
                     let started = Instant::now();
                     self.ledger(move |ledger| ledger.start_job(id, job, Utc::now())).await?;
-                    let done = run.job(job).await;
-                    if let Err(EngineError::LargeChange(change)) = &done {
-                        self.remember_stop(change).await?;
-                    }
+                    let mut done = Done::default();
+                    let ended = run.job(job, &mut done).await;
                     report.seconds.push(seconds(job.as_str(), started));
-                    let finished = job_report(job, done);
+                    let finished = job_report(job, done, ended.as_ref().err());
+                    if let Err(EngineError::LargeChange(change)) = ended {
+                        self.remember_stop(*change).await?;
+                    }
                     let result = job_result(&finished);
                     self.ledger(move |ledger| ledger.finish_job(id, job, &result, Utc::now())).await?;
                     on_event(Event::JobFinished(finished.clone()));
@@ -172,22 +173,22 @@ impl Engine {
 }
 
 impl Run<'_> {
-    async fn job(&mut self, job: Job) -> Result<Done, EngineError> {
+    async fn job(&mut self, job: Job, done: &mut Done) -> Result<(), EngineError> {
         if self.cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
         self.allowed(job)?;
         match job {
-            Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job).await,
-            Job::HeroAttendance => self.hero_attendance().await,
+            Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job, done).await,
+            Job::HeroAttendance => self.hero_attendance(done).await,
             Job::RaptorRoster => {
-                let done = self.raptor_roster().await;
+                let ended = self.raptor_roster(done).await;
                 if !self.dry {
-                    self.follow_raptor(done.is_ok()).await?;
+                    self.follow_raptor(ended.is_ok()).await?;
                 }
-                done
+                ended
             }
-            Job::RaptorTardies => self.raptor_tardies().await,
+            Job::RaptorTardies => self.raptor_tardies(done).await,
         }
     }
 
@@ -242,7 +243,7 @@ impl Run<'_> {
         hero::Composing::start(job, &self.setup, &self.roster)
     }
 
-    async fn export(&mut self, job: Job) -> Result<Done, EngineError> {
+    async fn export(&mut self, job: Job, done: &mut Done) -> Result<(), EngineError> {
         self.progress(job, Phase::Plan, "rows", 0, None);
         let composing = match self.ahead.take() {
             Some(ahead) if ahead.job == job => ahead,
@@ -259,17 +260,15 @@ impl Run<'_> {
             self.engine.apply_export(&plan, &self.setup, &self.roster, &session, self.id).await?;
             self.progress(job, Phase::Upload, &name, rows, Some(rows));
         }
-        Ok(Done {
-            rows: RowCounts { read: rows, written: rows, ..RowCounts::default() },
-            files: vec![plan.receipt],
-            notes: plan.notes,
-            ..Done::default()
-        })
+        done.rows = RowCounts { read: rows, written: rows, ..RowCounts::default() };
+        done.files.push(plan.receipt);
+        done.notes = plan.notes;
+        Ok(())
     }
 
-    async fn hero_attendance(&mut self) -> Result<Done, EngineError> {
+    async fn hero_attendance(&mut self, done: &mut Done) -> Result<(), EngineError> {
         let job = Job::HeroAttendance;
-        let settled = self.settle(job).await?;
+        let unclear = self.settle(job, done).await?;
         self.progress(job, Phase::Download, &self.setup.hero.attendance_file.clone(), 0, None);
         let session = self.hero().await?;
         let fetched =
@@ -278,28 +277,27 @@ impl Run<'_> {
             if self.dry {
                 let note =
                     format!("{} is not there yet: nothing to import.", self.setup.hero.attendance_file);
-                return Ok(Done { notes: vec![note], ..Done::default() });
+                done.notes.push(note);
+                return Ok(());
             }
             return Err(EngineError::ExportMissing(self.setup.hero.attendance_file.clone()));
         };
         self.progress(job, Phase::Plan, "rows", rows.len() as u64, None);
         let plan = self.plan_attendance(hero::SOURCE, vec![input], rows).await?;
-        let (done, _) = self.apply_attendance(job, plan, settled).await?;
-        Ok(done)
+        self.apply_attendance(job, plan, unclear, done).await?;
+        Ok(())
     }
 
-    async fn raptor_roster(&mut self) -> Result<Done, EngineError> {
+    async fn raptor_roster(&self, done: &mut Done) -> Result<(), EngineError> {
         self.progress(Job::RaptorRoster, Phase::Plan, "buildings", 0, None);
         let plan = self.engine.plan_rosters(&self.setup, &self.roster).await?;
         if !self.dry {
             self.engine.apply_rosters(&plan, &self.setup, &self.roster, self.id).await?;
         }
         let rows = plan.files.iter().map(|file| file.rows).sum();
-        Ok(Done {
-            rows: RowCounts { read: rows, written: rows, ..RowCounts::default() },
-            files: plan.files,
-            ..Done::default()
-        })
+        done.rows = RowCounts { read: rows, written: rows, ..RowCounts::default() };
+        done.files = plan.files;
+        Ok(())
     }
 
     /// Moves the Raptor integration's status with the outcome of a full synchronisation. A run a person asked for
@@ -312,20 +310,20 @@ impl Run<'_> {
         self.engine.raptor_event(event).await
     }
 
-    async fn raptor_tardies(&mut self) -> Result<Done, EngineError> {
+    async fn raptor_tardies(&self, done: &mut Done) -> Result<(), EngineError> {
         let job = Job::RaptorTardies;
         let status = self.engine.raptor_status().await?;
         if !status.takes_tardies() && !self.dry {
             return Err(EngineError::RaptorNotInitialized(status));
         }
-        let settled = self.settle(job).await?;
+        let unclear = self.settle(job, done).await?;
         self.progress(job, Phase::Download, "tardy files", 0, None);
         let dropped = self.engine.read_tardies(&self.setup, &self.roster, self.server.zone).await?;
         let files: Vec<_> =
             dropped.paths.into_iter().zip(dropped.inputs.iter().map(|input| input.sha256.clone())).collect();
         self.progress(job, Phase::Plan, "rows", dropped.rows.len() as u64, None);
         let plan = self.plan_attendance(raptor::SOURCE, dropped.inputs, dropped.rows).await?;
-        let (mut done, decided) = self.apply_attendance(job, plan, settled).await?;
+        let decided = self.apply_attendance(job, plan, unclear, done).await?;
         let mut left = dropped.refused;
         if !self.dry {
             let finished = files.into_iter().zip(decided).filter(|(_, decided)| *decided);
@@ -341,7 +339,7 @@ impl Run<'_> {
             done.notes.push(format!("{name} was left where it is: {} [{}]", cause.message, cause.code));
             done.cause.get_or_insert(cause);
         }
-        Ok(done)
+        Ok(())
     }
 
     /// Decides every row of a source's files, unless a person stops it.
@@ -367,19 +365,16 @@ impl Run<'_> {
         }
     }
 
-    /// Finishes what an earlier run of either source left open, so that planning sees PowerSchool as it is.
-    async fn settle(&self, job: Job) -> Result<Delivered, EngineError> {
-        let mut settled = Delivered::default();
+    /// Finishes what an earlier run of either source left open, so that planning sees PowerSchool as it is. Tells
+    /// how many writes stay open all the same.
+    async fn settle(&self, job: Job, done: &mut Done) -> Result<usize, EngineError> {
+        let mut unclear = 0;
         if !self.dry {
             for source in [Source::Hero, Source::Raptor] {
-                let delivered = self.deliver(job, source, None, None).await?;
-                settled.written += delivered.written;
-                settled.held += delivered.held;
-                settled.newly_held += delivered.newly_held;
-                settled.unclear += delivered.unclear;
+                unclear += self.deliver(job, source, None, None, done).await?.unclear;
             }
         }
-        Ok(settled)
+        Ok(unclear)
     }
 
     async fn deliver(
@@ -388,6 +383,7 @@ impl Run<'_> {
         source: Source,
         judged: Option<RunId>,
         total: Option<u64>,
+        done: &mut Done,
     ) -> Result<Delivered, EngineError> {
         let on_written = |written: u64| self.progress(job, Phase::Attendance, "attendance", written, total);
         let writing = Writing {
@@ -399,7 +395,13 @@ impl Run<'_> {
             cancel: &self.cancel,
             on_written: &on_written,
         };
-        self.engine.deliver(&writing, judged).await
+        let mut delivered = Delivered::default();
+        let ended = self.engine.deliver(&writing, judged, &mut delivered).await;
+        done.rows.written += delivered.written;
+        done.rows.noop += delivered.noop;
+        done.rows.held += delivered.held;
+        done.newly_held += delivered.newly_held;
+        ended.map(|()| delivered)
     }
 
     /// Records the decisions of a plan, then writes what is to be written. Tells for each file whether every row
@@ -408,13 +410,13 @@ impl Run<'_> {
         &self,
         job: Job,
         plan: AttendancePlan,
-        settled: Delivered,
-    ) -> Result<(Done, Vec<bool>), EngineError> {
+        settled_unclear: usize,
+        done: &mut Done,
+    ) -> Result<Vec<bool>, EngineError> {
         let source = plan.source;
-        let mut done = Done::default();
         let mut decided = Vec::new();
         let mut to_write = 0;
-        let open = if settled.unclear > 0 { self.engine.open_keys().await? } else { HashSet::new() };
+        let open = if settled_unclear > 0 { self.engine.open_keys().await? } else { HashSet::new() };
         for mut input in plan.inputs {
             let rows = input.rows;
             let planned = input.decisions.len();
@@ -441,6 +443,7 @@ impl Run<'_> {
                 bytes: input.bytes,
                 sha256: input.sha256,
             });
+            to_write += counts.written;
             if !self.dry {
                 let (run, name, decisions) = (self.id, input.name, input.decisions);
                 let recorded = self
@@ -448,35 +451,30 @@ impl Run<'_> {
                     .ledger(move |ledger| ledger.record_decisions(run, source, &name, &decisions, Utc::now()))
                     .await?;
                 done.newly_held += recorded.newly_held + recorded.newly_rejected;
+                // What is to be written counts once it is.
+                counts.written = 0;
                 counts.held = recorded.held;
                 counts.noop = recorded.noop;
                 counts.rejected = recorded.rejected;
             }
-            to_write += counts.written;
             add(&mut done.rows, counts);
         }
         if self.dry {
-            return Ok((done, decided));
+            return Ok(decided);
         }
-        done.rows.written = settled.written;
-        done.rows.held += settled.held;
-        done.newly_held += settled.newly_held;
         self.progress(job, Phase::Attendance, "attendance", 0, Some(to_write));
-        let delivered = self.deliver(job, source, Some(self.id), Some(to_write)).await?;
-        done.rows.written += delivered.written;
-        done.rows.held += delivered.held;
-        done.newly_held += delivered.newly_held;
+        let delivered = self.deliver(job, source, Some(self.id), Some(to_write), done).await?;
         if delivered.held > 0 || delivered.unclear > 0 {
             // A refused row waits in its file until it is decided.
             decided.fill(false);
         }
         // What settling left open, this delivery has tried again if it is of the same source.
         let unclear =
-            if settled.unclear > 0 { self.engine.open_keys().await?.len() } else { delivered.unclear };
+            if settled_unclear > 0 { self.engine.open_keys().await?.len() } else { delivered.unclear };
         if unclear > 0 {
             done.cause = Some(EngineError::AnswersUnclear(unclear).cause());
         }
-        Ok((done, decided))
+        Ok(decided)
     }
 }
 
@@ -506,30 +504,22 @@ fn add(sum: &mut RowCounts, counts: RowCounts) {
     sum.rejected += counts.rejected;
 }
 
-fn job_report(job: Job, done: Result<Done, EngineError>) -> JobReport {
-    match done {
-        Ok(done) => JobReport {
-            job,
-            outcome: match &done {
-                Done { cause: Some(_), .. } => Outcome::Failed,
-                Done { rows, .. } if rows.held > 0 || rows.rejected > 0 => Outcome::SucceededWithHeldRows,
-                _ => Outcome::Succeeded,
-            },
-            rows: done.rows,
-            newly_held: done.newly_held,
-            files: done.files,
-            cause: done.cause,
-            notes: done.notes,
-        },
-        Err(error) => JobReport {
-            outcome: if matches!(error, EngineError::Cancelled) {
-                Outcome::Cancelled
-            } else {
-                Outcome::Failed
-            },
-            cause: Some(error.cause()),
-            ..skipped(job)
-        },
+fn job_report(job: Job, done: Done, error: Option<&EngineError>) -> JobReport {
+    let outcome = match error {
+        Some(EngineError::Cancelled) => Outcome::Cancelled,
+        Some(_) => Outcome::Failed,
+        None if done.cause.is_some() => Outcome::Failed,
+        None if done.rows.held > 0 || done.rows.rejected > 0 => Outcome::SucceededWithHeldRows,
+        None => Outcome::Succeeded,
+    };
+    JobReport {
+        job,
+        outcome,
+        rows: done.rows,
+        newly_held: done.newly_held,
+        files: done.files,
+        cause: error.map(EngineError::cause).or(done.cause),
+        notes: done.notes,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use chrono::NaiveDate;
@@ -25,6 +25,9 @@ const BATCH_LIMIT: usize = 200;
 
 /// Writes on their way at the same time.
 const IN_FLIGHT: usize = 8;
+
+/// After this many requests in a row without an answer in time, nothing more is sent.
+const SILENT_REQUESTS: usize = 8;
 
 const DAILY: &str = "/ws/attendance/daily_time";
 const DAILY_BATCH: &str = "/ws/attendance/batch_daily_time";
@@ -72,13 +75,25 @@ pub(crate) async fn write(
     writes: &[AttendanceWrite],
 ) -> Vec<WriteAnswer> {
     let mut answers: Vec<Option<WriteAnswer>> = writes.iter().map(|_| None).collect();
+    let silent = AtomicUsize::new(0);
     for round in rounds(writes) {
         // Records of a round are of different students, days or meetings: their order does not matter.
         let mut waiting = requests(writes, &round, capabilities);
         while !waiting.is_empty() {
             let sent: Vec<(Request, Sent)> = stream::iter(waiting)
                 .map(|request| async {
+                    // A server that hangs would let each of them wait its full time, one after the other.
+                    if silent.load(Ordering::Relaxed) >= SILENT_REQUESTS {
+                        let sent = request.places.iter().map(|_| WriteAnswer::NotSent(transport.no_answer()));
+                        let sent = Sent::Answered(sent.collect());
+                        return (request, sent);
+                    }
                     let sent = send(transport, capabilities, writes, &request).await;
+                    if sent.is_silence() {
+                        silent.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        silent.store(0, Ordering::Relaxed);
+                    }
                     (request, sent)
                 })
                 .buffer_unordered(IN_FLIGHT)
@@ -169,6 +184,19 @@ enum Sent {
     Answered(Vec<WriteAnswer>),
     /// The server has no batch resource; nothing was applied.
     NoBatch,
+}
+
+impl Sent {
+    /// Whether no answer came in time.
+    fn is_silence(&self) -> bool {
+        let Self::Answered(answers) = self else { return false };
+        answers.iter().all(|answer| {
+            matches!(
+                answer,
+                WriteAnswer::NotSent(Error::Timeout { .. }) | WriteAnswer::Unclear(Error::Timeout { .. })
+            )
+        })
+    }
 }
 
 async fn send(

@@ -245,7 +245,8 @@ impl Client {
     }
 
     /// The attendance PowerSchool holds for one school on one day, of all modes and programs. Teachers record
-    /// attendance all morning, so a day that changes while it is read is read again, twice at most.
+    /// attendance all morning: a day that comes whole in one answer is taken as it is, one that changes while it is
+    /// read page by page is read again, twice at most.
     pub async fn attendance_on(
         &self,
         school: SchoolNumber,

@@ -359,7 +359,7 @@ impl Transport {
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failure> {
         let patience = self.connection.timeouts.connect + self.connection.timeouts.request;
         match tokio::time::timeout(patience, request.send()).await {
-            Err(_) => Err(Failure::unknown(self.timeout(self.connection.timeouts.request))),
+            Err(_) => Err(Failure::unknown(self.no_answer())),
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => Err(Failure::not_applied(self.explain(&error))),
             Ok(Err(error)) => Err(Failure::unknown(self.explain(&error))),
@@ -427,6 +427,11 @@ impl Transport {
         }
         serde_json::from_slice(&bytes)
             .map_err(|_| Failure::unknown(Error::unexpected(&call.path, AnswerProblem::NotJson)))
+    }
+
+    /// That the server does not answer requests in time.
+    pub(crate) fn no_answer(&self) -> Error {
+        self.timeout(self.connection.timeouts.request)
     }
 
     fn timeout(&self, after: Duration) -> Error {

@@ -219,11 +219,20 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
         (None, Some(folder)) => folder.path().to_owned(),
         (None, None) => std::env::temp_dir(),
     };
-    std::fs::create_dir_all(&data).map_err(at(&data))?;
+    create_private(&data)?;
     // Absolute, because the ready file is read elsewhere.
     let data = std::path::absolute(&data).map_err(at(&data))?;
     let lock = lock(&data.join("lock"))?;
-    let identity = Identity::load_or_create(&data.join("identity.json"))?;
+    if let Some(file) = &options.ready_file {
+        // One that a killed practice district left behind would be taken for this one's.
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(file)(error)),
+            _ => {}
+        }
+    }
+    let identity_path = data.join("identity.json");
+    let ours = identity_path.exists();
+    let identity = Identity::load_or_create(&identity_path)?;
 
     let path = data.join("district.db");
     let found = District::open(&path)?;
@@ -240,10 +249,11 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
     let district = match found {
         Some((district, before)) if before == plan => district,
         _ => {
-            // What Hero and Raptor hold belongs to the students of before.
+            // What Hero and Raptor hold belongs to the students of before. A folder that was no practice
+            // district's until now may hold somebody's own files under these names.
             for folder in ["hero", "raptor"] {
                 let folder = data.join(folder);
-                if folder.exists() {
+                if ours && folder.exists() {
                     std::fs::remove_dir_all(&folder).map_err(at(&folder))?;
                 }
             }
@@ -256,6 +266,15 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
     let plugin = install_at_start(options.plugin.take(), &data.join("plugin.zip"))?;
     let summary = district.summary()?;
     Ok(Prepared { options, temporary, lock, data, identity, district, plan, plugin, summary })
+}
+
+/// Makes the data folder, its owner's only where the system knows that.
+fn create_private(folder: &Path) -> Result<(), PracticeError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(at(folder))
 }
 
 /// Keeps a second practice district out of the same folder.

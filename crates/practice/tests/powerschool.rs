@@ -166,6 +166,7 @@ async fn a_school_has_sections_staff_courses_terms_and_enrollments() {
 
     practice.ask(Method::GET, "/ws/v1/school/1/section", StatusCode::NOT_FOUND).await;
     practice.ask(Method::GET, &format!("/ws/v1/school/{dcid}/locker"), StatusCode::NOT_FOUND).await;
+    practice.ask(Method::GET, "/ws/v1/school/first", StatusCode::NOT_FOUND).await;
 }
 
 #[tokio::test]
@@ -181,6 +182,10 @@ async fn table_rows_are_strings_within_the_access_request() {
     assert_eq!(records[0]["tables"]["students"]["student_number"], top.to_string());
     let dcid = practice.number(&format!("SELECT DCID FROM Students WHERE Student_Number = {top}"));
     assert_eq!(records[0]["id"], dcid);
+    let switched = practice
+        .get("/ws/schema/table/students?projection=id,student_number,middle_name&q=enroll_status==0&pagesize=2&sort=student_number&sortdescending=true")
+        .await;
+    assert_eq!(switched["record"], rows["record"], "a switch for the other list");
     assert_eq!(
         practice.get("/ws/schema/table/students/count?q=enroll_status==0").await,
         json!({"count": 150}),

@@ -140,3 +140,25 @@ async fn serve_ends_when_it_is_told_to() {
     serving.await.unwrap().unwrap();
     assert!(!file.exists());
 }
+
+#[tokio::test]
+async fn a_folder_that_was_no_practice_districts_keeps_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let letter = folder.path().join("raptor/letter.txt");
+    std::fs::create_dir(folder.path().join("raptor")).unwrap();
+    std::fs::write(&letter, "mine").unwrap();
+    let practice = Practice::start(ServeOptions { data: Some(folder.path().into()), ..options() }).await;
+    practice.running.stop().await;
+    assert_eq!(std::fs::read_to_string(letter).unwrap(), "mine");
+}
+
+#[tokio::test]
+async fn a_ready_file_left_behind_is_gone_before_anything_can_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, ready_file) = (folder.path().join("practice"), folder.path().join("ready.json"));
+    std::fs::write(&ready_file, "{}").unwrap();
+    let impossible =
+        ServeOptions { students: 0, data: Some(data), ready_file: Some(ready_file.clone()), ..options() };
+    assert!(rosterbridge_practice::start(impossible).await.is_err());
+    assert!(!ready_file.exists());
+}

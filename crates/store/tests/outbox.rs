@@ -65,11 +65,11 @@ fn a_write_comes_back_as_it_went_in() {
 /// Which marks are allowed in which state.
 #[rstest]
 #[case(OutboxState::Decided, [true, false, false, false, true, true])]
-#[case(OutboxState::Sending, [false, true, true, true, true, true])]
-#[case(OutboxState::Unknown, [false, true, true, true, true, true])]
+#[case(OutboxState::Sending, [false, true, true, true, true, false])]
+#[case(OutboxState::Unknown, [false, true, true, true, true, false])]
 #[case(OutboxState::Confirmed, [false; 6])]
+#[case(OutboxState::AlreadyRecorded, [false; 6])]
 #[case(OutboxState::Held, [false; 6])]
-#[case(OutboxState::Rejected, [false; 6])]
 fn moves(#[case] from: OutboxState, #[case] allowed: [bool; 6]) {
     for (mark, allowed) in allowed.into_iter().enumerate() {
         let fixture = Fixture::new();
@@ -84,7 +84,7 @@ fn moves(#[case] from: OutboxState, #[case] allowed: [bool; 6]) {
             OutboxState::Unknown => ledger.mark_unknown(&[id], "powerschool.timeout", at(3)).unwrap(),
             OutboxState::Confirmed => ledger.mark_confirmed(&[id], at(3)).unwrap(),
             OutboxState::Held => assert!(ledger.mark_held(id, HoldReason::ExistingCode, "", at(3)).unwrap()),
-            OutboxState::Rejected => ledger.mark_rejected(id, "bad", at(3)).unwrap(),
+            OutboxState::AlreadyRecorded => ledger.mark_already_recorded(id, at(3)).unwrap(),
         }
         let (to, answer) = match mark {
             0 => (OutboxState::Sending, ledger.mark_sending(&[id], at(4))),
@@ -92,7 +92,7 @@ fn moves(#[case] from: OutboxState, #[case] allowed: [bool; 6]) {
             2 => (OutboxState::Unknown, ledger.mark_unknown(&[id], "powerschool.reset", at(4))),
             3 => (OutboxState::Decided, ledger.mark_decided_again(&[id], at(4))),
             4 => (OutboxState::Held, ledger.mark_held(id, HoldReason::SeveralRecords, "", at(4)).map(|_| ())),
-            _ => (OutboxState::Rejected, ledger.mark_rejected(id, "no", at(4))),
+            _ => (OutboxState::AlreadyRecorded, ledger.mark_already_recorded(id, at(4))),
         };
         let state = ledger.outbox_row(id).unwrap().unwrap().state;
         match answer {
@@ -172,6 +172,21 @@ fn what_is_stated_is_what_stands_in_powerschool() {
     let last = fixture.ledger.pending(Source::Hero).unwrap()[1].id;
     fixture.ledger.mark_held(last, HoldReason::RefusedByPowerSchool, "code", at(2)).unwrap();
     assert_eq!(stated(5), None);
+}
+
+#[test]
+fn a_code_somebody_else_recorded_first_is_stated_but_not_ours() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    fixture.decide(Source::Raptor, "a.csv", &[write(1, daily(1), "T")], 1);
+    ledger.mark_already_recorded(only_pending(ledger, Source::Raptor), at(2)).unwrap();
+    let known = history(ledger, Source::Raptor, daily(1));
+    assert_eq!((known.stated.as_deref(), known.written), (Some("T"), None));
+    assert_eq!(ledger.pending(Source::Raptor).unwrap(), []);
+    assert_eq!(ledger.delivered(Source::Raptor, &[hash(1)]).unwrap(), [hash(1)].into());
+    // The record takes the source's next statement.
+    fixture.decide(Source::Raptor, "b.csv", &[write(2, daily(1), "A")], 3);
+    assert_eq!(ledger.pending(Source::Raptor).unwrap()[0].revision, 2);
 }
 
 #[rstest]
@@ -424,13 +439,19 @@ proptest! {
                             OPEN.contains(state),
                             ledger.mark_held(*id, HoldReason::ExistingCode, "", now).map(|_| ()),
                         ),
-                        _ => (OutboxState::Rejected, OPEN.contains(state), ledger.mark_rejected(*id, "", now)),
+                        _ => (
+                            OutboxState::AlreadyRecorded,
+                            *state == OutboxState::Decided,
+                            ledger.mark_already_recorded(*id, now),
+                        ),
                     };
                     prop_assert_eq!(answer.is_ok(), allowed);
                     if allowed {
                         *state = to;
                         if to == OutboxState::Confirmed {
                             model.written.insert(*key, (*source, (*code).to_owned()));
+                        }
+                        if matches!(to, OutboxState::Confirmed | OutboxState::AlreadyRecorded) {
                             model.stated.insert((*source, *key), (*code).to_owned());
                         }
                     }

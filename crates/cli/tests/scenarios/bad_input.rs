@@ -207,6 +207,24 @@ fn a_stopped_file_goes_out_once_a_person_accepts_it() {
 }
 
 #[test]
+fn every_building_that_shrank_is_stopped_at_once() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "raptor-roster"]).done();
+    let rosters = files_in(&district.raptor("roster"));
+    assert!(rosters.len() > 1);
+    district.database().execute("UPDATE Students SET Enroll_Status = 2 WHERE Enroll_Status = 0", ()).unwrap();
+    profile.run(&["sync", "raptor-roster"]).ended(3, "guard.large_change");
+    let listed = profile.run(&["guard", "list"]).done().data()["stopped"].clone();
+    let stopped = listed.as_array().unwrap();
+    assert_eq!(stopped.len(), rosters.len());
+    for file in stopped {
+        profile.run(&["guard", "accept", file["id"].as_str().unwrap()]).done();
+    }
+    profile.run(&["sync", "raptor-roster"]).done();
+}
+
+#[test]
 fn a_missing_secret_is_named() {
     let district = District::start(&[]);
     let profile = Profile::new();

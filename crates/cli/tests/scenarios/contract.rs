@@ -33,6 +33,17 @@ fn usage_without_json_is_for_people(#[case] arguments: &[&str], #[case] exit: i3
 }
 
 #[rstest]
+#[case::help(&["--json", "--help"], "Usage:")]
+#[case::help_of_a_command(&["--json", "help", "sync"], "JOB")]
+#[case::json_after_help(&["help", "sync", "--json"], "JOB")]
+#[case::version(&["--json", "--version"], env!("CARGO_PKG_VERSION"))]
+fn help_with_json_is_one_document(#[case] arguments: &[&str], #[case] part: &str) {
+    let output = Output::of(&rosterbridge().args(arguments).output().unwrap()).done();
+    let message = output.document["message"].as_str().unwrap();
+    assert!(message.contains(part), "{message}");
+}
+
+#[rstest]
 #[case::no_file("nowhere.json", None, "file.unusable")]
 #[case::not_json("setup.json", Some("tab\tseparated"), "setup.unreadable")]
 #[case::newer("setup.json", Some("{\"version\": 99}"), "setup.newer_version")]

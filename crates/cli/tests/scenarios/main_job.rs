@@ -319,3 +319,15 @@ fn every_supported_server_gets_the_same_exchange(#[case] server: Value) {
         assert_eq!(fs::read(district.hero(file)).unwrap(), fs::read(usual.hero(file)).unwrap(), "{file}");
     }
 }
+
+/// What one practice district was sent says nothing about the next one.
+#[test]
+fn a_profile_that_moves_to_another_practice_district_starts_afresh() {
+    let (first, second) = (District::start(&[]), District::start(&[]));
+    let profile = Profile::of(&first);
+    profile.run(&["sync"]).done();
+
+    profile.run(&["setup", "import", "--practice", second.ready_file().to_str().unwrap()]).done();
+    profile.run(&["sync"]).done();
+    second.holds_each_once(&second.day(&profile.setup()));
+}

@@ -7,7 +7,7 @@ use axum::http::header;
 use chrono::NaiveDate;
 use rosterbridge_domain::{
     id::{CcId, SchoolNumber, YearId},
-    roster::{Course, Enrollment, Term},
+    roster::{AttendanceRecord, Course, Enrollment, Term},
 };
 use rosterbridge_powerschool::{AnswerProblem, Client, Error, PullScope, Pulled, RosterRow};
 use rstest::rstest;
@@ -247,6 +247,46 @@ async fn attendance_of_a_day_is_asked_by_school_and_day() {
     assert_eq!(records.len(), 1);
     assert_eq!((records[0].cc, records[0].period, records[0].program), (None, None, None));
     assert_eq!((records[0].date, records[0].comment.as_str()), (day, ""));
+}
+
+/// A school day of `rows` records, of which `counted` are counted before the reading and `after` later.
+async fn busy_day(counted: usize, rows: usize, after: usize) -> (Stub, Result<Vec<AttendanceRecord>, Error>) {
+    let counts = AtomicUsize::new(0);
+    let stub = Stub::start(move |asked| {
+        let query = asked.path.strip_prefix("/ws/schema/query/com.rosterbridge.attendance.records.by_day")?;
+        Some(if query.is_empty() {
+            let records: Vec<Value> = (0..if asked.parameter("page").is_none() { rows } else { 0 })
+                .map(|n| {
+                    json!({
+                        "dcid": n, "studentid": n, "schoolid": 100, "att_date": "2026-11-20",
+                        "att_mode_code": "ATT_ModeDaily", "ccid": "0", "periodid": null,
+                        "attendance_codeid": "3", "programid": "0",
+                    })
+                })
+                .collect();
+            Reply::json(200, json!({"record": records}))
+        } else {
+            let first = counts.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            Reply::json(200, json!({"count": if first { counted } else { after }}))
+        })
+    })
+    .await;
+    let day = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap();
+    let records = stub.client().attendance_on(SchoolNumber::new(100), day).await;
+    (stub, records)
+}
+
+#[tokio::test]
+async fn a_day_teachers_are_recording_is_taken_as_one_answer_gives_it() {
+    let (stub, records) = busy_day(2, 3, 9).await;
+    assert_eq!(records.unwrap().len(), 3);
+    assert_eq!(stub.asked().len(), 2, "one count and one answer");
+}
+
+#[tokio::test]
+async fn a_day_with_fewer_records_than_counted_may_be_cut_off() {
+    let (_, records) = busy_day(4, 3, 4).await;
+    assert!(matches!(records, Err(Error::ChangedWhileReading { before: 4, rows: 3, after: 4, .. })));
 }
 
 #[rstest]

@@ -1,14 +1,21 @@
 //! Writing attendance: how records are sent, and what each answer means for each record.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use crate::stub::{Asked, Reply, Stub, client_of};
+use crate::stub::{Asked, Reply, Stub, client_of, connection};
+use axum::{Json, Router, routing::post};
 use chrono::NaiveDate;
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Meeting, MeetingTimes},
     id::{AttendanceCodeId, AttendanceDcid, CalendarDayId, CcId, PeriodId, SchoolNumber, StudentId, YearId},
 };
-use rosterbridge_powerschool::{Error, WriteAnswer};
+use rosterbridge_powerschool::{Client, Connection, Error, Timeouts, WriteAnswer};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -296,6 +303,37 @@ async fn without_a_connection_nothing_was_sent() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     assert_eq!(kinds(&client_of(&url).write_attendance(&[daily(5, 9)]).await), ["not sent"]);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_not_asked_again_and_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let router = Router::new()
+        .route("/oauth/access_token", post(async || Json(json!({"access_token": "t", "expires_in": "3600"}))))
+        .fallback(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<()>()
+        });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let patience = Duration::from_millis(300);
+    let timeouts = Timeouts { connect: patience, request: patience, body_idle: patience };
+    let client = Client::new(Connection { timeouts, ..connection(&url) }).unwrap();
+    client.authenticate().await.unwrap();
+
+    let writes: Vec<AttendanceWrite> = (1..=100).map(|student| meeting(student, 31, 9)).collect();
+    let answers = client.write_attendance(&writes).await;
+    let sent = asked.load(Ordering::SeqCst);
+    // Eight in a row, and those on their way before the eighth was given up.
+    assert!((8..16).contains(&sent), "{sent}");
+    let unclear =
+        answers.iter().filter(|answer| matches!(answer, WriteAnswer::Unclear(Error::Timeout { .. })));
+    assert_eq!(unclear.count(), sent);
+    let unsent =
+        answers.iter().filter(|answer| matches!(answer, WriteAnswer::NotSent(Error::Timeout { .. })));
+    assert_eq!(unsent.count(), writes.len() - sent);
 }
 
 #[tokio::test]

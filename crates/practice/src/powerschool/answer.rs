@@ -94,6 +94,11 @@ pub(crate) fn reply(status: StatusCode, value: &Value) -> Response {
         .into_response()
 }
 
+/// The DCID in a path: whatever is no number names nothing.
+pub(crate) fn dcid(text: &str) -> Result<i64, Failure> {
+    text.parse().map_err(|_| Failure::NotFound)
+}
+
 /// A JSON answer with 200.
 pub(crate) fn ok(value: &Value) -> Response {
     reply(StatusCode::OK, value)

@@ -13,7 +13,7 @@ use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Row, params_from_iter};
 use serde_json::{Value, json};
 
-use super::answer::{Failure, container, loose, object, ok};
+use super::answer::{Failure, container, dcid, loose, object, ok};
 use super::tables::{given, page};
 use super::{PowerSchool, fiql};
 use crate::district::GRADUATED;
@@ -501,11 +501,12 @@ async fn district_student_count(
 
 async fn one_school(
     State(state): State<Arc<PowerSchool>>,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, Failure> {
     state
         .read(move |_, connection| {
+            let id = dcid(&id)?;
             school_number(connection, id)?;
             Ok(ok(&SCHOOL.one(connection, id, &parameters)?))
         })
@@ -530,12 +531,12 @@ fn in_school(
 
 async fn of_school(
     State(state): State<Arc<PowerSchool>>,
-    Path((id, kind)): Path<(i64, String)>,
+    Path((id, kind)): Path<(String, String)>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, Failure> {
     state
         .read(move |state, connection| {
-            let (resource, condition, values) = in_school(connection, id, &kind, &parameters)?;
+            let (resource, condition, values) = in_school(connection, dcid(&id)?, &kind, &parameters)?;
             Ok(ok(&resource.list(connection, &condition, values, &parameters, state.page_limit())?))
         })
         .await
@@ -543,12 +544,12 @@ async fn of_school(
 
 async fn count_of_school(
     State(state): State<Arc<PowerSchool>>,
-    Path((id, kind)): Path<(i64, String)>,
+    Path((id, kind)): Path<(String, String)>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, Failure> {
     state
         .read(move |_, connection| {
-            let (resource, condition, values) = in_school(connection, id, &kind, &parameters)?;
+            let (resource, condition, values) = in_school(connection, dcid(&id)?, &kind, &parameters)?;
             Ok(ok(&resource.count(connection, &condition, values)?))
         })
         .await
@@ -556,11 +557,12 @@ async fn count_of_school(
 
 async fn enrollments(
     State(state): State<Arc<PowerSchool>>,
-    Path(id): Path<i64>,
+    Path(id): Path<String>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, Failure> {
     state
         .read(move |state, connection| {
+            let id = dcid(&id)?;
             SECTION.one(connection, id, &parameters)?;
             let values = vec![Stored::Integer(id)];
             Ok(ok(&ENROLLMENT.list(connection, "X.DCID = ?", values, &parameters, state.page_limit())?))
@@ -570,8 +572,8 @@ async fn enrollments(
 
 async fn one(
     State(state): State<Arc<PowerSchool>>,
-    Path((kind, id)): Path<(String, i64)>,
+    Path((kind, id)): Path<(String, String)>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, Failure> {
-    state.read(move |_, connection| Ok(ok(&resource(&kind)?.one(connection, id, &parameters)?))).await
+    state.read(move |_, connection| Ok(ok(&resource(&kind)?.one(connection, dcid(&id)?, &parameters)?))).await
 }

@@ -11,7 +11,7 @@ use rusqlite::params_from_iter;
 use rusqlite::types::{Value as Stored, ValueRef};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Failure, ok};
+use super::answer::{Failure, dcid, ok};
 use super::{PowerSchool, Table, fiql};
 
 type Parameters = HashMap<String, String>;
@@ -140,8 +140,15 @@ async fn rows(
             let columns = state.projection(table, &parameters)?;
             let filter = state.filter(table, &parameters)?;
             let mut order = Vec::new();
-            for (parameter, direction) in [("sort", ""), ("sortdescending", " DESC")] {
-                for name in given(&parameters, parameter).unwrap_or_default().split(',').map(str::trim) {
+            // Clients use `sortdescending` as a switch for `sort` and as a list of its own.
+            let (switched, listed) = match given(&parameters, "sortdescending") {
+                Some("true") => (" DESC", ""),
+                Some("false") | None => ("", ""),
+                Some(list) => ("", list),
+            };
+            let sort = given(&parameters, "sort").unwrap_or_default();
+            for (names, direction) in [(sort, switched), (listed, " DESC")] {
+                for name in names.split(',').map(str::trim) {
                     if !name.is_empty() {
                         let column =
                             state.column(table, name).map_err(|error| Failure::Validation(vec![error]))?;
@@ -193,7 +200,7 @@ async fn count(
 
 async fn row(
     State(state): State<Arc<PowerSchool>>,
-    Path((name, id)): Path<(String, i64)>,
+    Path((name, id)): Path<(String, String)>,
     Query(parameters): Query<Parameters>,
 ) -> Result<Response, Failure> {
     state
@@ -205,7 +212,7 @@ async fn row(
                 list(&columns),
                 table.name
             ))?;
-            let mut found = statement.query([Stored::Integer(id)])?;
+            let mut found = statement.query([Stored::Integer(dcid(&id)?)])?;
             let row = found.next()?.ok_or(Failure::NotFound)?;
             Ok(ok(&record(table, &columns, row)?))
         })

@@ -82,7 +82,7 @@ CREATE TABLE outbox (
     cc INTEGER NOT NULL,
     period INTEGER NOT NULL,
     revision INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('decided', 'sending', 'unknown', 'confirmed', 'held', 'rejected')),
+    state TEXT NOT NULL CHECK (state IN ('decided', 'sending', 'unknown', 'confirmed', 'already_recorded', 'held')),
     code TEXT NOT NULL,
     code_id INTEGER NOT NULL,
     year INTEGER NOT NULL,

@@ -150,4 +150,16 @@ impl Ledger {
         )?;
         Ok(())
     }
+
+    /// Forgets everything that was exchanged with a district, but neither its set-up nor its run history: for a
+    /// practice profile that moves to another practice district.
+    pub fn forget_exchange(&self) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            transaction.execute_batch(
+                "DELETE FROM written; DELETE FROM stated; DELETE FROM outbox; DELETE FROM decisions;
+                 DELETE FROM held_rows; DELETE FROM files_seen; DELETE FROM uploads;",
+            )?;
+            Ok(())
+        })
+    }
 }

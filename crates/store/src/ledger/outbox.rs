@@ -48,15 +48,15 @@ pub enum OutboxState {
     Unknown,
     /// PowerSchool has it.
     Confirmed,
+    /// Never sent: somebody else recorded the code before.
+    AlreadyRecorded,
     /// It is not written; its row is held.
     Held,
-    /// It is not written, for good.
-    Rejected,
 }
 
 impl OutboxState {
     const ALL: [Self; 6] =
-        [Self::Decided, Self::Sending, Self::Unknown, Self::Confirmed, Self::Held, Self::Rejected];
+        [Self::Decided, Self::Sending, Self::Unknown, Self::Confirmed, Self::AlreadyRecorded, Self::Held];
 
     /// The name in the ledger and in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -65,8 +65,8 @@ impl OutboxState {
             Self::Sending => "sending",
             Self::Unknown => "unknown",
             Self::Confirmed => "confirmed",
+            Self::AlreadyRecorded => "already_recorded",
             Self::Held => "held",
-            Self::Rejected => "rejected",
         }
     }
 }
@@ -264,14 +264,7 @@ impl Ledger {
         self.transaction(|transaction| {
             for id in ids {
                 advance(transaction, *id, "'sending', 'unknown'", OutboxState::Confirmed, "", at)?;
-                transaction
-                    .prepare_cached(
-                        "INSERT OR REPLACE INTO stated
-                             (source, school, student, date, mode, cc, period, code, stated_at)
-                         SELECT source, school, student, date, mode, cc, period, code, changed_at
-                         FROM outbox WHERE id = ?1",
-                    )?
-                    .execute([id.0])?;
+                state_as_written(transaction, *id)?;
                 transaction
                     .prepare_cached(
                         "INSERT OR REPLACE INTO written
@@ -281,6 +274,22 @@ impl Ledger {
                     )?
                     .execute([id.0])?;
             }
+            Ok(())
+        })
+    }
+
+    /// `decided` → `already_recorded`: PowerSchool has the code, but from somebody else. It is what the source last
+    /// stated, and nothing that was written: whoever recorded it may change it.
+    pub fn mark_already_recorded(&self, id: OutboxId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            advance(transaction, id, "'decided'", OutboxState::AlreadyRecorded, "", at)?;
+            state_as_written(transaction, id)?;
+            transaction
+                .prepare_cached(
+                    "UPDATE decisions SET decision = 'noop', reason = ?2, decided_at = ?3
+                     WHERE (source, row_hash) = (SELECT source, row_hash FROM outbox WHERE id = ?1)",
+                )?
+                .execute(params![id.0, NoOpReason::AlreadyRecorded.as_str(), from_instant(at)])?;
             Ok(())
         })
     }
@@ -332,11 +341,6 @@ impl Ledger {
                 .execute(params![row.source.as_str(), row.row_hash, reason.code(), from_instant(at)])?;
             Ok(newly)
         })
-    }
-
-    /// Not written, for good. `detail` is what PowerSchool said.
-    pub fn mark_rejected(&self, id: OutboxId, detail: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.advance_all(&[id], OPEN_STATES, OutboxState::Rejected, detail, at)
     }
 
     /// What this profile did before with each of `keys`; records without a history are left out.
@@ -422,6 +426,17 @@ fn advance(
         ))?
         .execute(params![id.0, to.as_str(), reason, from_instant(at)])?;
     if changed == 0 { Err(StoreError::NotInState { id: id.0 }) } else { Ok(()) }
+}
+
+/// Remembers the code of a write as what its source last stated.
+fn state_as_written(connection: &Connection, id: OutboxId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO stated (source, school, student, date, mode, cc, period, code, stated_at)
+             SELECT source, school, student, date, mode, cc, period, code, changed_at FROM outbox WHERE id = ?1",
+        )?
+        .execute([id.0])?;
+    Ok(())
 }
 
 /// One file's decisions being recorded.

@@ -5,154 +5,14 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+mod bad_input;
+mod support;
 
-use fantoccini::{Client, ClientBuilder, Locator, wd::Capabilities};
-use hyper_util::client::legacy::connect::HttpConnector;
+use std::{collections::BTreeMap, fs, path::Path};
+
 use rusqlite::{Connection, OpenFlags};
-use serde_json::json;
 
-/// How long anything in the window may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// WebKit's driver, ended with the test.
-struct Driver {
-    process: Child,
-    port: u16,
-}
-
-impl Driver {
-    fn start() -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let process = Command::new("WebKitWebDriver")
-            .arg(format!("--port={port}"))
-            .env("TAURI_WEBVIEW_AUTOMATION", "true")
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("WebKitWebDriver (package webkit2gtk-driver) starts");
-        let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(started.elapsed() < PATIENCE, "WebKitWebDriver does not listen");
-            std::thread::yield_now();
-        }
-        Self { process, port }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The window of an app with a home of its own.
-struct Window {
-    client: Client,
-    home: tempfile::TempDir,
-    _driver: Driver,
-}
-
-impl Window {
-    async fn open() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let driver = Driver::start();
-        let mut capabilities = Capabilities::new();
-        capabilities.insert(
-            "webkitgtk:browserOptions".to_owned(),
-            json!({ "binary": desktop(), "args": ["--home", home.path()] }),
-        );
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{}", driver.port))
-            .await
-            .expect("the window opens");
-        Self { client, home, _driver: driver }
-    }
-
-    /// Waits for a part of the page by its test id.
-    async fn find(&self, id: &str) -> fantoccini::elements::Element {
-        let selector = format!("[data-testid='{id}']");
-        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(&selector)).await {
-            Ok(element) => element,
-            Err(error) => {
-                let page = self.client.source().await.unwrap_or_default();
-                panic!("{id} is not in the window ({error}):\n{page}");
-            }
-        }
-    }
-
-    /// Waits until a part of the page can be clicked, and clicks it.
-    async fn click(&self, id: &str) {
-        let started = Instant::now();
-        loop {
-            let element = self.find(id).await;
-            if element.is_enabled().await.unwrap_or(false) && element.click().await.is_ok() {
-                return;
-            }
-            assert!(started.elapsed() < PATIENCE, "{id} can't be clicked");
-            tokio::task::yield_now().await;
-        }
-    }
-
-    async fn text(&self, id: &str) -> String {
-        self.find(id).await.text().await.unwrap()
-    }
-
-    async fn value(&self, id: &str) -> String {
-        self.find(id).await.prop("value").await.unwrap().unwrap_or_default()
-    }
-
-    /// Waits until an element has an attribute with this value.
-    async fn until(&self, id: &str, attribute: &str, wanted: &str) {
-        let selector = format!("[data-testid='{id}'][{attribute}='{wanted}']");
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(&selector)).await;
-        if let Err(error) = found {
-            let page = self.client.source().await.unwrap_or_default();
-            panic!("{id} did not come to {attribute}={wanted} ({error}):\n{page}");
-        }
-    }
-
-    /// Keeps a picture of the window, to be looked at: `screenshots/window-NAME.png`.
-    async fn picture(&self, name: &str) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
-        fs::create_dir_all(&folder).unwrap();
-        let picture = self.client.screenshot().await.unwrap();
-        fs::write(folder.join(format!("window-{name}.png")), picture).unwrap();
-    }
-
-    fn practice(&self) -> PathBuf {
-        self.home.path().join("practice")
-    }
-
-    /// The command line on the same profile: the window holds it, so this goes through its socket.
-    fn command_line(&self, arguments: &[&str]) -> serde_json::Value {
-        let output = Command::new(command_line())
-            .args(["--json", "--profile", "practice", "--home"])
-            .arg(self.home.path())
-            .args(arguments)
-            .output()
-            .expect("the command line starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("one JSON document")
-    }
-}
-
-fn desktop() -> PathBuf {
-    env::var_os("ROSTERBRIDGE_DESKTOP_BIN")
-        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_rosterbridge-desktop")), PathBuf::from)
-}
-
-fn command_line() -> PathBuf {
-    env::var_os("ROSTERBRIDGE_BIN").map_or_else(|| desktop().with_file_name("rosterbridge"), PathBuf::from)
-}
+use support::Window;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_welcome_to_a_finished_run() {
@@ -169,6 +29,7 @@ async fn from_welcome_to_a_finished_run() {
     window.click("step-next").await;
 
     window.find("building-row-0").await;
+    window.until("buildings", "aria-busy", "false").await;
     window.picture("buildings").await;
     window.click("step-next").await;
     window.find("tardy-row-0").await;
@@ -179,9 +40,7 @@ async fn from_welcome_to_a_finished_run() {
     assert_eq!(window.value("field-hero-host").await, "127.0.0.1");
     window.click("test-hero").await;
     let shown = window.text("host-key-sha256").await;
-    let ready: serde_json::Value =
-        serde_json::from_slice(&fs::read(window.practice().join("ready.json")).unwrap()).unwrap();
-    assert_eq!(shown, ready["hero"]["host_key_sha256"].as_str().unwrap());
+    assert_eq!(shown, window.ready()["hero"]["host_key_sha256"].as_str().unwrap());
     window.picture("host-key").await;
     window.click("accept-host-key").await;
     window.until("hero-stages", "data-passed", "true").await;

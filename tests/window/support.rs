@@ -1,0 +1,228 @@
+//! The window under WebKit's driver, and the practice district behind it.
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use fantoccini::{Client, ClientBuilder, Locator, wd::Capabilities};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+/// How long anything in the window may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Answers once nothing on the page moves but what moves for ever.
+const STILL: &str = "const finite = document.getAnimations()
+    .filter((animation) => animation.effect.getComputedTiming().iterations !== Infinity);
+Promise.allSettled(finite.map((animation) => animation.finished)).then(() => arguments[0](null));";
+
+/// WebKit's driver, ended with the test.
+struct Driver {
+    process: Child,
+    port: u16,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let process = Command::new("WebKitWebDriver")
+            .arg(format!("--port={port}"))
+            .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("WebKitWebDriver (package webkit2gtk-driver) starts");
+        let started = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(started.elapsed() < PATIENCE, "WebKitWebDriver does not listen");
+            std::thread::yield_now();
+        }
+        Self { process, port }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The window of an app with a home of its own.
+pub(crate) struct Window {
+    pub(crate) client: Client,
+    home: tempfile::TempDir,
+    _driver: Driver,
+}
+
+impl Window {
+    pub(crate) async fn open() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let driver = Driver::start();
+        let mut capabilities = Capabilities::new();
+        capabilities.insert(
+            "webkitgtk:browserOptions".to_owned(),
+            json!({ "binary": desktop(), "args": ["--home", home.path()] }),
+        );
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{}", driver.port))
+            .await
+            .expect("the window opens");
+        Self { client, home, _driver: driver }
+    }
+
+    /// Waits for a part of the page by its test id.
+    pub(crate) async fn find(&self, id: &str) -> fantoccini::elements::Element {
+        let selector = format!("[data-testid='{id}']");
+        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(&selector)).await {
+            Ok(element) => element,
+            Err(error) => {
+                let page = self.client.source().await.unwrap_or_default();
+                panic!("{id} is not in the window ({error}):\n{page}");
+            }
+        }
+    }
+
+    /// Waits until a part of the page can be clicked, and clicks it.
+    pub(crate) async fn click(&self, id: &str) {
+        let started = Instant::now();
+        loop {
+            let element = self.find(id).await;
+            if element.is_enabled().await.unwrap_or(false) && element.click().await.is_ok() {
+                return;
+            }
+            if started.elapsed() > PATIENCE {
+                let page = self.client.source().await.unwrap_or_default();
+                panic!("{id} can't be clicked:\n{page}");
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Puts this text in place of what a field holds.
+    pub(crate) async fn fill(&self, id: &str, text: &str) {
+        let field = self.find(id).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Waits until the window shows this error code, and checks that what to do about it stands beside it.
+    pub(crate) async fn told(&self, code: &str) {
+        let shown = format!("//*[@data-testid='error-code' and normalize-space()='{code}']");
+        let remedy = format!("{shown}/..//*[@data-testid='error-remedy']");
+        let started = Instant::now();
+        loop {
+            let sentence = match self.client.find(Locator::XPath(&remedy)).await {
+                Ok(remedy) => remedy.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            // Parts that arrive are see-through at first, and WebDriver has no text for those.
+            if !sentence.is_empty() {
+                assert!(sentence.ends_with('.') && sentence.contains(' '), "{code}: {sentence:?}");
+                return;
+            }
+            if started.elapsed() > PATIENCE {
+                let page = self.client.source().await.unwrap_or_default();
+                panic!("{code} is not told:\n{page}");
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The texts of all parts of the page with this test id, in their order.
+    pub(crate) async fn texts(&self, id: &str) -> Vec<String> {
+        self.still().await;
+        let mut texts = Vec::new();
+        for element in self.client.find_all(Locator::Css(&format!("[data-testid='{id}']"))).await.unwrap() {
+            texts.push(element.text().await.unwrap());
+        }
+        texts
+    }
+
+    pub(crate) async fn text(&self, id: &str) -> String {
+        self.find(id).await.text().await.unwrap()
+    }
+
+    pub(crate) async fn value(&self, id: &str) -> String {
+        self.find(id).await.prop("value").await.unwrap().unwrap_or_default()
+    }
+
+    /// Waits until an element has an attribute with this value.
+    pub(crate) async fn until(&self, id: &str, attribute: &str, wanted: &str) {
+        let selector = format!("[data-testid='{id}'][{attribute}='{wanted}']");
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(&selector)).await;
+        if let Err(error) = found {
+            let page = self.client.source().await.unwrap_or_default();
+            panic!("{id} did not come to {attribute}={wanted} ({error}):\n{page}");
+        }
+    }
+
+    /// Waits until what comes in has come: WebDriver sees no text in a part that is still see-through.
+    async fn still(&self) {
+        self.client.execute_async(STILL, Vec::new()).await.unwrap();
+    }
+
+    /// Keeps a picture of the window, to be looked at: `screenshots/window-NAME.png`.
+    pub(crate) async fn picture(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
+        fs::create_dir_all(&folder).unwrap();
+        self.still().await;
+        let picture = self.client.screenshot().await.unwrap();
+        fs::write(folder.join(format!("window-{name}.png")), picture).unwrap();
+    }
+
+    pub(crate) fn practice(&self) -> PathBuf {
+        self.home.path().join("practice")
+    }
+
+    /// What the practice district says about itself.
+    pub(crate) fn ready(&self) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(self.practice().join("ready.json")).unwrap()).unwrap()
+    }
+
+    /// Sets something wrong with the practice district, or right again, through its control port.
+    pub(crate) fn control(&self, part: &str, faults: &serde_json::Value) {
+        let ready = self.ready();
+        let origin = ready["audit_url"].as_str().unwrap();
+        let host = origin.trim_start_matches("http://").trim_end_matches("/audit");
+        let body = faults.to_string();
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "POST /control/{part} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+
+    /// The command line on the same profile: the window holds it, so this goes through its socket.
+    pub(crate) fn command_line(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = Command::new(command_line())
+            .args(["--json", "--profile", "practice", "--home"])
+            .arg(self.home.path())
+            .args(arguments)
+            .output()
+            .expect("the command line starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("one JSON document")
+    }
+}
+
+fn desktop() -> PathBuf {
+    env::var_os("ROSTERBRIDGE_DESKTOP_BIN")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_rosterbridge-desktop")), PathBuf::from)
+}
+
+fn command_line() -> PathBuf {
+    env::var_os("ROSTERBRIDGE_BIN").map_or_else(|| desktop().with_file_name("rosterbridge"), PathBuf::from)
+}
