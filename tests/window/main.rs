@@ -118,7 +118,8 @@ fn schedule(district: &Connection) -> String {
          FROM cc JOIN students ON students.id = cc.studentid JOIN courses ON courses.course_number = cc.course_number
               JOIN sections ON sections.id = cc.sectionid JOIN teachers ON teachers.id = cc.teacherid
          WHERE cc.termid > 0 AND cc.sectionid > 0 AND cc.schoolid <> 999999
-               AND cc.termid / 100 = (SELECT max(yearid) FROM terms)
+               AND cc.termid / 100 = (SELECT yearid FROM terms JOIN (SELECT max(att_date) AS today FROM attendance)
+                                      WHERE firstday <= today AND today <= lastday)
          ORDER BY students.student_number, cc.termid, cc.course_number, cc.section_number, cc.id",
     )
 }
