@@ -62,7 +62,23 @@ pub(crate) async fn carry_out(
         }
         Request::CheckSecret { name } => Response::Secret(engine.check_secret(&name).await?),
         Request::TestPowerSchool { offline } => {
-            Response::Test(engine.test_powerschool(offline, |stage| on_event(Event::Stage(stage))).await?)
+            let report = engine.test_powerschool(offline, |stage| on_event(Event::Stage(stage))).await?;
+            Response::Test(report)
+        }
+        Request::CancelTest
+        | Request::AwaitTest
+        | Request::LastTest
+        | Request::TrustCertificate { .. }
+        | Request::Plugin { .. }
+        | Request::CheckPlugin { .. }
+        | Request::WriteHandover { .. }
+        | Request::OpenHandover { .. }
+        | Request::HandoverKey => {
+            return Err(Fault {
+                code: "session.unexpected_answer".to_owned(),
+                message: "WIP".to_owned(),
+                remedy: "WIP".to_owned(),
+            });
         }
         Request::TestHero { accept_host_key } => Response::HeroTest(
             engine.test_hero(accept_host_key, |stage| on_event(Event::Stage(stage))).await?,
@@ -86,6 +102,7 @@ async fn setup_view(engine: &Engine) -> Result<Box<SetupView>, Fault> {
         secrets: engine.secret_states().await?,
         host_key_sha256: engine.pinned_host_key().await?,
         practice: engine.is_practice().await?,
+        test_waiting: false,
     }))
 }
 

@@ -10,7 +10,7 @@ mod session;
 mod setup_file;
 mod socket;
 
-pub use request::{Fault, Request, Response, SecretText, SetupView};
+pub use request::{Fault, HandoverTo, Request, Response, SecretText, SetupView};
 pub use rosterbridge_domain as domain;
 pub use rosterbridge_engine::report;
 pub use session::Session;

@@ -2,7 +2,8 @@
 
 use rosterbridge_domain::{job::Job, settings::Setup};
 use rosterbridge_engine::report::{
-    Choices, Event, GuardedView, HeldPage, HeroTest, RunView, SecretState, StatusView, SyncReport, TestReport,
+    Choices, Event, GuardedView, Handover, HeldPage, HeroTest, PluginCheck, PluginView, PowerSchoolTest,
+    RunView, SecretState, StatusView, SyncReport, TestReport,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -89,11 +90,53 @@ pub enum Request {
         /// e.g. `hero.password`.
         name: String,
     },
-    /// Tests PowerSchool stage by stage. Answer: [`Response::Test`], with [`Event::Stage`] on the way.
+    /// Tests PowerSchool stage by stage. Answer: [`Response::PowerSchoolTest`], with [`Event::Stage`] on the way.
     TestPowerSchool {
-        /// Only what needs no network.
+        /// Only what needs no network. The rest is put on the waiting list.
         offline: bool,
     },
+    /// Stops the test of PowerSchool under way, and takes one that waits off the list. Answer: [`Response::Done`].
+    CancelTest,
+    /// Waits until the test on the waiting list has run by itself. Answer: [`Response::PowerSchoolTest`].
+    AwaitTest,
+    /// The latest test of PowerSchool. Answer: [`Response::LastTest`].
+    LastTest,
+    /// Trusts a certificate the server presents: the one with this SHA256 and no other.
+    /// Answer: [`Response::Setup`].
+    TrustCertificate {
+        /// As [`rosterbridge_engine::report::CertificateView`] shows it.
+        sha256: String,
+    },
+    /// Our plugin for some exchanges. Answer: [`Response::Plugin`].
+    Plugin {
+        /// The exchanges it shall allow.
+        jobs: Vec<Job>,
+        /// Whether to write it and keep that in the set-up, or only to tell what it would be.
+        write: bool,
+    },
+    /// Checks a plugin file, ours or a vendor's. Answer: [`Response::PluginCheck`].
+    CheckPlugin {
+        /// Its name.
+        file_name: String,
+        /// Its content, in Base64.
+        content: String,
+    },
+    /// Encrypts address, Client ID and Client Secret for the person who sets the site up.
+    /// Answer: [`Response::Handover`].
+    WriteHandover {
+        /// For whom.
+        to: HandoverTo,
+    },
+    /// Takes over address, Client ID and Client Secret from a handover file. Answer: [`Response::Setup`].
+    OpenHandover {
+        /// The file's text.
+        text: SecretText,
+        /// The passphrase; none for a file that was encrypted for this profile's own key.
+        passphrase: Option<SecretText>,
+    },
+    /// The public key others can encrypt a handover file for, so that this profile alone opens it. Made when first
+    /// asked for. Answer: [`Response::HandoverKey`].
+    HandoverKey,
     /// Tests the SFTP connection stage by stage. Answer: [`Response::HeroTest`].
     TestHero {
         /// 'Yes, accept host key': the fingerprint a person has seen. Pinned only if the server presents it.
@@ -125,6 +168,16 @@ pub enum Request {
     Cancel,
 }
 
+/// Who can open a handover file.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum HandoverTo {
+    /// Whoever knows the passphrase.
+    Passphrase(SecretText),
+    /// The holder of this key: `age1…`, public.
+    Recipient(String),
+}
+
 /// The answer to a [`Request`].
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
@@ -141,8 +194,20 @@ pub enum Response {
     Exported(String),
     /// To [`Request::SetSecret`] and [`Request::CheckSecret`].
     Secret(SecretState),
-    /// To the tests of PowerSchool, Raptor and mail.
+    /// To the tests of Raptor and mail.
     Test(TestReport),
+    /// To [`Request::TestPowerSchool`] and [`Request::AwaitTest`].
+    PowerSchoolTest(Box<PowerSchoolTest>),
+    /// To [`Request::LastTest`].
+    LastTest(Option<Box<PowerSchoolTest>>),
+    /// To [`Request::Plugin`].
+    Plugin(Box<PluginView>),
+    /// To [`Request::CheckPlugin`].
+    PluginCheck(Box<PluginCheck>),
+    /// To [`Request::WriteHandover`].
+    Handover(Handover),
+    /// To [`Request::HandoverKey`]: `age1…`.
+    HandoverKey(String),
     /// To [`Request::TestHero`].
     HeroTest(HeroTest),
     /// To [`Request::Choices`].
@@ -166,6 +231,8 @@ pub struct SetupView {
     pub host_key_sha256: Option<String>,
     /// Whether the profile is set up for the practice district.
     pub practice: bool,
+    /// Whether a test of PowerSchool waits for the server to be reachable.
+    pub test_waiting: bool,
 }
 
 /// Why a request was not carried out.

@@ -201,7 +201,11 @@ fn test_document(report: &TestReport, data: Value) -> Document {
             message: cause.message.clone(),
             remedy: cause.remedy.clone(),
         }),
-        StageResult::Passed | StageResult::Skipped => None,
+        StageResult::Running
+        | StageResult::Passed
+        | StageResult::Warned(_)
+        | StageResult::Skipped
+        | StageResult::Waiting => None,
     });
     match failed {
         Some(fault) => Document::failed(&fault, data),

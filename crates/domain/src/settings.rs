@@ -77,12 +77,65 @@ pub struct PowerSchoolSettings {
     /// How long one answer may take, in seconds. An attendance write without an answer is looked up in PowerSchool
     /// after the same time again.
     pub answer_seconds: u32,
+    /// The plugin written for this district.
+    pub plugin: PluginSettings,
+    /// The way out of the network, for a school behind a web proxy.
+    pub proxy: ProxySettings,
 }
 
 impl Default for PowerSchoolSettings {
     fn default() -> Self {
-        Self { url: String::new(), client_id: String::new(), extra_roots: Vec::new(), answer_seconds: 60 }
+        Self {
+            url: String::new(),
+            client_id: String::new(),
+            extra_roots: Vec::new(),
+            answer_seconds: 60,
+            plugin: PluginSettings::default(),
+            proxy: ProxySettings::default(),
+        }
     }
+}
+
+/// The plugin that was last written for this district.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct PluginSettings {
+    /// The exchanges it allows: its access request names the fields of these and no others.
+    pub jobs: Vec<Job>,
+    /// The last part of its version. Raised whenever what it asks for changes: PowerSchool updates a plugin in place
+    /// only when the version is higher, and an update keeps the credentials.
+    pub revision: u32,
+}
+
+impl Default for PluginSettings {
+    fn default() -> Self {
+        Self { jobs: Job::ALL.to_vec(), revision: 0 }
+    }
+}
+
+/// How to get to PowerSchool through a web proxy. Its password is the keychain's `proxy.password`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct ProxySettings {
+    /// Which proxy.
+    pub mode: ProxyMode,
+    /// Address of an explicit proxy, such as `http://proxy.district.org:8080`.
+    pub url: String,
+    /// User name for an explicit proxy; empty for none.
+    pub username: String,
+}
+
+/// Which web proxy is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum ProxyMode {
+    /// The one the operating system is set to, if it is a fixed one.
+    #[default]
+    System,
+    /// None: straight to the server.
+    None,
+    /// The one named here.
+    Explicit,
 }
 
 /// The managed SFTP connection and what runs over it. Password and key are in the keychain.

@@ -85,6 +85,7 @@ impl Engine {
                 client_id: ready.powerschool.client_id,
                 extra_roots: vec![ready.powerschool.ca_pem],
                 answer_seconds: 10,
+                ..PowerSchoolSettings::default()
             },
             hero: HeroSettings {
                 host: ready.hero.host,

@@ -187,12 +187,18 @@ pub struct GuardedView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum StageResult {
+    /// It is under way; the same stage is told again when it has ended.
+    Running,
     /// It is right.
     Passed,
+    /// It is right enough to go on, and a person should know something.
+    Warned(Cause),
     /// It is not, and the stages after it are skipped.
     Failed(Cause),
-    /// An earlier stage failed, or it needs a network that is not there.
+    /// An earlier stage failed.
     Skipped,
+    /// It needs a network that is not there, and runs by itself when the server can be reached.
+    Waiting,
 }
 
 /// One stage of a connection test.
@@ -215,6 +221,215 @@ pub struct TestReport {
     pub passed: bool,
     /// The stages in order.
     pub stages: Vec<StageReport>,
+}
+
+/// A connection test of PowerSchool: its stages, and what was found out on the way. Holds no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PowerSchoolTest {
+    /// Its stages. Flattened: `passed` and `stages` stand beside the rest.
+    #[serde(flatten)]
+    pub report: TestReport,
+    /// When it was made.
+    #[ts(type = "string")]
+    pub tested_at: DateTime<Utc>,
+    /// What the server says about itself, as far as the test got.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerView>,
+    /// The certificates it presented, its own first.
+    pub certificates: Vec<CertificateView>,
+    /// Every table the plugin's exchanges need, with what is granted; empty when the test did not get there.
+    pub access: Vec<TableAccessView>,
+    /// The named queries they need.
+    pub queries: Vec<QueryView>,
+    /// Whether the stages that need the network wait for the server to be reachable.
+    pub waiting: bool,
+    /// The whole report as text, to be copied or saved.
+    pub text: String,
+}
+
+/// What a PowerSchool server says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ServerView {
+    /// Its address, normalised.
+    pub url: String,
+    /// `powerschool_version`.
+    pub version: Option<String>,
+    /// `district_timezone`.
+    pub time_zone: Option<String>,
+    /// `plugin_id`, known with a token only.
+    pub plugin_id: Option<i64>,
+    /// `schema_table_query_max_page_size`.
+    pub table_page_size: Option<u32>,
+    /// How far its clock is ahead of this computer's, in seconds.
+    pub clock_ahead_seconds: Option<i64>,
+}
+
+/// A certificate a server presented.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct CertificateView {
+    /// Whom it was issued to.
+    pub subject: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// SHA256 of the certificate: pairs of hexadecimal digits with colons, as a browser shows it.
+    pub sha256: String,
+    /// First moment it is valid.
+    #[ts(type = "string")]
+    pub not_before: DateTime<Utc>,
+    /// Last moment it is valid.
+    #[ts(type = "string")]
+    pub not_after: DateTime<Utc>,
+    /// Whether this is the one to add when its authority is unknown.
+    pub offered: bool,
+}
+
+/// How much of a field the plugin may have (PowerSchool's words).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+pub enum FieldAccess {
+    /// Nothing.
+    NoAccess,
+    /// Reading.
+    ViewOnly,
+    /// Reading and writing.
+    FullAccess,
+}
+
+/// A table and what the plugin may do with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TableAccessView {
+    /// PowerSchool's name, in capitals.
+    pub table: String,
+    /// The fields the exchanges need.
+    pub fields: Vec<FieldAccessView>,
+}
+
+/// A field and what the plugin may do with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FieldAccessView {
+    /// PowerSchool's name, in capitals.
+    pub field: String,
+    /// What is needed.
+    pub wanted: FieldAccess,
+    /// What is granted.
+    pub granted: FieldAccess,
+}
+
+/// A named query and whether the server has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct QueryView {
+    /// Its name, five parts.
+    pub name: String,
+    /// The table it reads.
+    pub table: String,
+    /// Whether the installed plugin has it.
+    pub present: bool,
+}
+
+/// A field with the access asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+pub struct FieldView {
+    /// Table, in capitals.
+    pub table: String,
+    /// Field, in capitals.
+    pub field: String,
+    /// What is asked for.
+    pub access: FieldAccess,
+}
+
+/// Our plugin for some exchanges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PluginView {
+    /// Its name: PowerSchool updates the plugin of the same name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The exchanges it allows.
+    pub jobs: Vec<Job>,
+    /// What it asks for.
+    pub asks: Vec<FieldView>,
+    /// Its named queries.
+    pub queries: Vec<String>,
+    /// What is different from the one written before, in sentences; empty when nothing is, or none was written.
+    pub changes: Vec<String>,
+    /// The version of the one written before, if there was one.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written_before: Option<String>,
+    /// The name to save the file under.
+    pub file_name: String,
+    /// The zip file, in Base64; empty where it was only asked what it would be.
+    pub content: String,
+}
+
+/// What was found out about a plugin file, ours or a vendor's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PluginCheck {
+    /// The file's name as it was given.
+    pub file_name: String,
+    /// Whether PowerSchool would install it: no remark is an error.
+    pub valid: bool,
+    /// Its name, if that could be read.
+    pub name: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Who published it, with the contact's address.
+    pub publisher: Option<String>,
+    /// What it is about, in its own words.
+    pub description: Option<String>,
+    /// Errors and notes, by file and place.
+    pub remarks: Vec<PluginRemark>,
+    /// What it does and asks for, in plain sentences.
+    pub summary: Vec<String>,
+    /// What it asks for, field by field.
+    pub asks: Vec<FieldView>,
+    /// Its named queries.
+    pub queries: Vec<String>,
+    /// What each of our exchanges would miss with it; an exchange that misses nothing has empty lists.
+    pub exchanges: Vec<ExchangeFit>,
+}
+
+/// Something about a plugin file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PluginRemark {
+    /// Whether PowerSchool would refuse the plugin for it.
+    pub error: bool,
+    /// The file inside the archive, or the file itself.
+    pub file: String,
+    /// Line, from 1; 0 where it is about the whole file.
+    pub line: u32,
+    /// Column, from 1; 0 where it is about the whole file.
+    pub column: u32,
+    /// Stable, `plugin.…`.
+    pub code: String,
+    /// What is wrong or unusual.
+    pub message: String,
+}
+
+/// What one of our exchanges would miss with a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ExchangeFit {
+    /// The exchange.
+    pub job: Job,
+    /// Fields it needs and the plugin does not ask for, or not enough.
+    pub missing: Vec<FieldView>,
+    /// Whether it would read page by page for want of our queries: slower, and for attendance impossible.
+    pub without_queries: bool,
+    /// The same in a sentence.
+    pub sentence: String,
+}
+
+/// Credentials on their way to the person who sets a site up, encrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Handover {
+    /// The name to save the file under.
+    pub file_name: String,
+    /// The file: age, armoured. It holds address, Client ID and Client Secret.
+    pub text: String,
+    /// Subject of the mail to send it with.
+    pub subject: String,
+    /// Text of that mail. It carries no secret.
+    pub body: String,
 }
 
 /// The host key a server presented.

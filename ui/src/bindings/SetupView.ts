@@ -21,4 +21,8 @@ host_key_sha256: string | null,
 /**
  * Whether the profile is set up for the practice district.
  */
-practice: boolean, };
+practice: boolean, 
+/**
+ * Whether a test of PowerSchool waits for the server to be reachable.
+ */
+test_waiting: boolean, };

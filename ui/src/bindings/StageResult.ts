@@ -4,4 +4,4 @@ import type { Cause } from "./Cause";
 /**
  * How one stage of a connection test ended.
  */
-export type StageResult = { "result": "passed" } | { "result": "failed" } & Cause | { "result": "skipped" };
+export type StageResult = { "result": "running" } | { "result": "passed" } | { "result": "warned" } & Cause | { "result": "failed" } & Cause | { "result": "skipped" } | { "result": "waiting" };
