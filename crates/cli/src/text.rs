@@ -69,7 +69,10 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 pub fn stage(stage: &StageReport) -> String {
     let (mark, rest) = match &stage.result {
         StageResult::Passed => ("ok     ", stage.detail.clone()),
+        StageResult::Running => ("…      ", String::new()),
         StageResult::Skipped => ("skipped", stage.detail.clone()),
+        StageResult::Waiting => ("waiting", stage.detail.clone()),
+        StageResult::Warned(cause) => ("NOTE   ", format!("{} [{}]", cause.message, cause.code)),
         StageResult::Failed(cause) => (
             "FAILED ",
             format!("{} [{}]\n                           {}", cause.message, cause.code, cause.remedy),
