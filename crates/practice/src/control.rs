@@ -17,7 +17,7 @@ use crate::hero::{HeroFaults, HeroServer};
 use crate::identity::{Credentials, Identity, write_private};
 use crate::plugin::{Plugin, PluginError};
 use crate::powerschool::{Installed, PowerSchool};
-use crate::{Faults, PracticeError, Summary};
+use crate::{Changed, DistrictChange, Faults, PracticeError, Summary};
 
 /// Largest plugin taken, bytes.
 const LARGEST_PLUGIN: usize = 8 * 1024 * 1024;
@@ -78,7 +78,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/control/plugin", post(plugin))
         .route("/control/faults", get(faults).post(set_faults))
         .route("/control/hero", post(set_hero_faults))
-        .route("/control/district", get(district))
+        .route("/control/district", get(district).post(change_district))
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST_PLUGIN))
         .layer(middleware::from_fn(from_this_machine))
         .with_state(control)
@@ -100,7 +100,7 @@ impl IntoResponse for PracticeError {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Plugin(PluginError::NotNewer { .. }) => StatusCode::CONFLICT,
-            Self::Plugin(_) => StatusCode::BAD_REQUEST,
+            Self::Plugin(_) | Self::Change { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         (status, Json(json!({"code": self.code(), "message": self.to_string(), "remedy": self.remedy()})))
@@ -157,4 +157,23 @@ async fn set_hero_faults(
 
 async fn district(State(control): State<Arc<Control>>) -> Json<Value> {
     Json(json!({"date": control.date, "district": control.summary}))
+}
+
+/// One change or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Changes {
+    Several(Vec<DistrictChange>),
+    One(DistrictChange),
+}
+
+async fn change_district(
+    State(control): State<Arc<Control>>,
+    Json(changes): Json<Changes>,
+) -> Result<Json<Changed>, PracticeError> {
+    let changes = match changes {
+        Changes::Several(changes) => changes,
+        Changes::One(change) => vec![change],
+    };
+    Ok(Json(control.powerschool.clone().change_district(changes).await?))
 }

@@ -52,13 +52,14 @@ async fn time_and_metadata_need_no_token_and_everything_else_does() {
         "/ws/v1/student/1",
         "/ws/schema/table/students?projection=id",
         "/ws/schema/query/api",
+        "/ws/dataversion/roster/0",
     ] {
         let response = ask(path).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
         let header = response.headers()["www-authenticate"].to_str().unwrap().to_owned();
         assert!(header.contains("invalid_token"), "{header}");
     }
-    let response = ask("/ws/dataversion/roster/0").await.unwrap();
+    let response = ask("/ws/nothing/roster/0").await.unwrap();
     assert_eq!(json_of(response, StatusCode::NOT_FOUND).await["message"], "Not Found");
     // A wrong path is a web page, as on a web server that is more than its API.
     let response = ask("/public/nothing.html").await.unwrap();

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use chrono::{SecondsFormat, TimeZone as _, Utc};
+use chrono::{SecondsFormat, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::America::Chicago;
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -411,11 +411,13 @@ fn filter(resource: &Resource, parameters: &Parameters) -> Result<(String, Vec<S
 /// `GET /ws/v1/time`: the practice date with the time of day that it is in the district now.
 pub(super) async fn time(State(state): State<Arc<PowerSchool>>) -> Response {
     let clock = Utc::now().with_timezone(&Chicago).time();
+    let ahead = state.faults().clock_ahead_seconds;
+    let shown = TimeDelta::try_seconds(ahead)
+        .and_then(|ahead| state.plan.date.and_time(clock).checked_add_signed(ahead))
+        .unwrap_or_else(|| state.plan.date.and_time(clock));
     // The hour that daylight saving skips does not exist; one later does.
-    let now = Chicago
-        .from_local_datetime(&state.plan.date.and_time(clock))
-        .earliest()
-        .unwrap_or_else(|| Utc::now().with_timezone(&Chicago));
+    let now =
+        Chicago.from_local_datetime(&shown).earliest().unwrap_or_else(|| Utc::now().with_timezone(&Chicago));
     ok(&json!({"time": {"dateTime": now.to_rfc3339_opts(SecondsFormat::Millis, false)}}))
 }
 

@@ -3,11 +3,13 @@
 pub(crate) mod answer;
 mod attendance;
 mod core;
+mod delivery;
 mod fiql;
 mod functions;
 mod queries;
 mod tables;
 mod token;
+mod versions;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -22,11 +24,13 @@ use axum::routing::{get, post};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use self::answer::{Failure, reply};
-use crate::district::Plan;
+use self::answer::Failure;
+use crate::district::{self, Plan};
 use crate::identity::Credentials;
 use crate::plugin::{Access, Plugin, version_parts};
-use crate::{AttendanceMode, District, Faults, Maintenance, PracticeError};
+use crate::{
+    AttendanceMode, Changed, District, DistrictChange, Faults, Firewall, Maintenance, PracticeError,
+};
 
 /// The version that is played unless a fault says otherwise.
 const VERSION: &str = "25.6.0.0";
@@ -152,6 +156,18 @@ impl PowerSchool {
         self.installed().plugin.and_then(|plugin| plugin.access(table, field))
     }
 
+    /// Changes the district, all of it or nothing.
+    pub async fn change_district(
+        self: Arc<Self>,
+        changes: Vec<DistrictChange>,
+    ) -> Result<Changed, PracticeError> {
+        tokio::task::spawn_blocking(move || {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            district::apply(&mut writer, self.plan, &changes)
+        })
+        .await?
+    }
+
     /// Runs a read on a blocking thread with a connection of its own.
     async fn read<T: Send + 'static>(
         self: Arc<Self>,
@@ -192,6 +208,7 @@ pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
         .merge(tables::routes())
         .merge(queries::routes())
         .merge(attendance::routes())
+        .merge(versions::routes())
         .layer(middleware::from_fn_with_state(state.clone(), token::require));
     Router::new()
         .route("/oauth/access_token", post(token::issue))
@@ -201,6 +218,7 @@ pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
         .merge(authorised)
         .route("/", get(|| async { Html(SIGN_IN) }))
         .fallback(unknown)
+        .layer(delivery::compression(state.clone()))
         .layer(middleware::from_fn_with_state(state.clone(), disturb))
         .with_state(state)
 }
@@ -211,6 +229,9 @@ const NOT_FOUND: &str =
     "<!DOCTYPE html><html><head><title>Not Found</title></head><body>Page not found.</body></html>\n";
 const UNAVAILABLE: &str = "<!DOCTYPE html><html><head><title>PowerSchool page unavailable</title></head>\
     <body>The page you are looking for is temporarily unavailable.</body></html>\n";
+
+const FORBIDDEN: &str = "<!DOCTYPE html><html><head><title>403 Forbidden</title></head>\
+    <body><h1>Access denied</h1>This address is not allowed.</body></html>\n";
 
 /// Paths that do not exist: JSON where the API is, a page elsewhere.
 async fn unknown(request: Request) -> Response {
@@ -223,13 +244,20 @@ async fn unknown(request: Request) -> Response {
 
 /// Faults that strike whatever was asked for.
 async fn disturb(State(state): State<Arc<PowerSchool>>, request: Request, next: Next) -> Response {
-    let (latency, maintenance, failure) = {
+    let (latency, maintenance, firewall, failure) = {
         let mut faults = state.faults();
-        (Duration::from_millis(faults.latency_ms), faults.maintenance, faults.take_failure())
+        let latency = Duration::from_millis(faults.latency_ms);
+        (latency, faults.maintenance, faults.firewall, faults.take_failure())
     };
     let latency = latency + state.latency;
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
+    }
+    match firewall {
+        Some(Firewall::Forbidden) => return (StatusCode::FORBIDDEN, Html(FORBIDDEN)).into_response(),
+        // A connection that was there before.
+        Some(Firewall::Reset) => return Failure::Drop.into_response(),
+        None => {}
     }
     match maintenance {
         Some(Maintenance::Html) => return Html(UNAVAILABLE).into_response(),
@@ -242,13 +270,11 @@ async fn disturb(State(state): State<Arc<PowerSchool>>, request: Request, next: 
         None => {}
     }
     if let Some(failure) = failure {
-        let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response =
-            reply(status, &serde_json::json!({"message": "The request could not be processed"}));
+        let mut response = Failure::Status(failure.status).into_response();
         if let Some(seconds) = failure.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         return response;
     }
-    next.run(request).await
+    delivery::disturbed(&state, next.run(request).await)
 }
