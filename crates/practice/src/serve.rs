@@ -87,6 +87,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
         latency: Duration::from_millis(options.latency_ms),
         district_uuid: identity.district_uuid,
         faults: options.faults,
+        prerender: options.prerender,
         installed: Installed { plugin: plugin.map(Arc::new), credentials: identity.credentials.clone() },
     };
     let powerschool = Arc::new(tokio::task::spawn_blocking(move || PowerSchool::new(settings)).await??);

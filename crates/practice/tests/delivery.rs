@@ -6,7 +6,7 @@ mod support;
 
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
-use rosterbridge_practice::{CutBody, Faults, Firewall};
+use rosterbridge_practice::{CutBody, Faults, Firewall, ServeOptions};
 use rstest::rstest;
 use serde_json::{Value, json};
 use support::{Practice, client, json_of, options};
@@ -131,4 +131,24 @@ async fn the_clock_can_be_wrong_while_the_date_header_is_right(#[case] ahead: i6
     assert!((Utc::now() - header.to_utc()).num_minutes().abs() < 5, "{header}");
     let shifted = (time(json_of(response, StatusCode::OK).await) - before).num_seconds() - ahead;
     assert!((-60..60).contains(&shifted), "{shifted}");
+}
+
+#[tokio::test]
+async fn a_prerendered_answer_is_the_same_until_something_changes() {
+    let practice = Practice::start(ServeOptions { prerender: true, ..options() }).await;
+    let ask = async |parameters: &str| students(&practice, parameters).await.text().await.unwrap();
+    let whole = ask("?pagesize=0").await;
+    // Past the server's back, so that only an answer from memory stays as it was.
+    let set = |name: &str| format!("UPDATE Students SET Last_Name = '{name}' WHERE Enroll_Status = 0");
+    practice.database().execute(&set("Behind"), ()).unwrap();
+    assert!(ask("?pagesize=0").await == whole);
+    assert!(ask("?pagesize=50").await.contains("Behind"), "another question");
+    let unauthorised =
+        practice.client.post(format!("{}{STUDENTS}?pagesize=0", practice.running.ready().powerschool.url));
+    assert_eq!(unauthorised.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+
+    practice.running.set_faults(Faults { latency_ms: 1, ..Faults::default() });
+    assert!(ask("?pagesize=0").await == whole);
+    practice.running.set_faults(Faults { missing_access: vec!["Students.DOB".into()], ..Faults::default() });
+    assert!(ask("?pagesize=0").await.contains("Behind"));
 }

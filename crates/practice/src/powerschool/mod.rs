@@ -6,6 +6,7 @@ mod core;
 mod delivery;
 mod fiql;
 mod functions;
+mod kept;
 mod queries;
 mod tables;
 mod token;
@@ -55,6 +56,8 @@ pub(crate) struct PowerSchool {
     installed: RwLock<Installed>,
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Connection>,
+    /// Answers rendered before, if they are to be kept.
+    kept: Option<Mutex<kept::Kept>>,
 }
 
 /// The installed plugin and the credentials made for it.
@@ -79,6 +82,7 @@ pub(crate) struct Settings {
     pub district_uuid: Uuid,
     pub faults: Faults,
     pub installed: Installed,
+    pub prerender: bool,
 }
 
 impl PowerSchool {
@@ -109,6 +113,7 @@ impl PowerSchool {
             installed: RwLock::new(settings.installed),
             readers: Mutex::default(),
             writer: Mutex::new(writer),
+            kept: settings.prerender.then(Mutex::default),
         })
     }
 
@@ -121,7 +126,19 @@ impl PowerSchool {
         if std::mem::take(&mut faults.expire_tokens_now) {
             self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
-        *self.faults() = faults;
+        let before = std::mem::replace(&mut *self.faults(), faults.clone());
+        // What only delays or breaks answers leaves them as they are.
+        let content = |faults: Faults| Faults {
+            latency_ms: 0,
+            fail_next: None,
+            slow_body: None,
+            cut_body: None,
+            no_gzip: false,
+            ..faults
+        };
+        if content(before) != content(faults) {
+            self.render_again();
+        }
     }
 
     pub fn installed(&self) -> Installed {
@@ -131,6 +148,7 @@ impl PowerSchool {
     /// Puts a plugin in place of the installed one.
     pub fn install(&self, installed: Installed) {
         *self.installed.write().unwrap_or_else(PoisonError::into_inner) = installed;
+        self.render_again();
     }
 
     /// The version it plays, and whether that is at least `wanted`.
@@ -163,7 +181,9 @@ impl PowerSchool {
     ) -> Result<Changed, PracticeError> {
         tokio::task::spawn_blocking(move || {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            district::apply(&mut writer, self.plan, &changes)
+            let changed = district::apply(&mut writer, self.plan, &changes);
+            self.render_again();
+            changed
         })
         .await?
     }
@@ -209,6 +229,7 @@ pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
         .merge(queries::routes())
         .merge(attendance::routes())
         .merge(versions::routes())
+        .layer(middleware::from_fn_with_state(state.clone(), kept::answer))
         .layer(middleware::from_fn_with_state(state.clone(), token::require));
     Router::new()
         .route("/oauth/access_token", post(token::issue))
