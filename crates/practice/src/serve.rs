@@ -18,7 +18,7 @@ use crate::control::{self, Control};
 use crate::district::{Plan, last_weekday};
 use crate::error::at;
 use crate::hero::{self, HeroOptions, HeroServer};
-use crate::identity::{Identity, listen, write_private};
+use crate::identity::{Identity, PluginState, listen, write_private};
 use crate::mail::{self, MailSink};
 use crate::plugin::{Plugin, version_parts};
 use crate::powerschool::{self, Installed, PowerSchool, Settings};
@@ -88,7 +88,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
         district_uuid: identity.district_uuid,
         faults: options.faults,
         prerender: options.prerender,
-        installed: Installed { plugin: plugin.map(Arc::new), credentials: identity.credentials.clone() },
+        installed: Installed::new(plugin.map(Arc::new), &identity),
     };
     let powerschool = Arc::new(tokio::task::spawn_blocking(move || PowerSchool::new(settings)).await??);
 
@@ -283,7 +283,12 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
     let raptor_folder = data.join("raptor");
     std::fs::create_dir_all(&raptor_folder).map_err(at(&raptor_folder))?;
     raptor::write_folder(&district, plan.date, plan.seed, &raptor_folder)?;
-    let plugin = install_at_start(options.plugin.take(), &data.join("plugin.zip"))?;
+    let offered = options.plugin.take();
+    if offered.is_some() && identity.plugin_state == PluginState::Deleted {
+        identity.next_plugin();
+        identity.save(&identity_path)?;
+    }
+    let plugin = install_at_start(offered, &data.join("plugin.zip"))?;
     let summary = district.summary()?;
     Ok(Prepared { options, temporary, lock, data, identity, district, plan, plugin, summary })
 }

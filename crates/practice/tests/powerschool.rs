@@ -333,7 +333,7 @@ async fn an_update_of_the_plugin_keeps_the_credentials_and_adds_access() {
     assert_eq!(same["code"], "practice.plugin");
     let second = plugin("1.0.1", &[("STUDENTS", "DOB", "ViewOnly")]);
     let second = json_of(install(second).await.unwrap(), StatusCode::OK).await;
-    assert_eq!(second, json!({"installed": true}), "no credentials again");
+    assert_eq!(second, json!({"installed": true, "plugin_id": 1}), "no credentials again");
     let rows = practice.query("births", "?pagesize=1", &json!({})).await;
     let dob = rows["record"][0]["dob"].as_str().unwrap();
     assert_eq!((&dob[2..3], &dob[5..6], dob.len()), ("/", "/", 10), "{dob}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
 use chrono::{SecondsFormat, TimeDelta, TimeZone as _, Utc};
@@ -421,11 +422,10 @@ pub(super) async fn time(State(state): State<Arc<PowerSchool>>) -> Response {
     ok(&json!({"time": {"dateTime": now.to_rfc3339_opts(SecondsFormat::Millis, false)}}))
 }
 
-/// `GET /ws/v1/metadata`, with or without a token.
-pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>) -> Response {
+/// `GET /ws/v1/metadata`, with or without a token; only with one there is a plugin to speak of.
+pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>, headers: HeaderMap) -> Response {
     let limit = state.page_limit();
     let mut metadata = json!({
-        "plugin_id": 1,
         "district_timezone": "America/Chicago",
         "district_uuid": state.district_uuid,
         "state": "MO",
@@ -438,6 +438,9 @@ pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>) -> Response 
         "term_max_page_size": limit,
         "schema_table_query_max_page_size": limit,
     });
+    if state.carries_token(&headers).unwrap_or(false) {
+        metadata["plugin_id"] = state.installed().plugin_id.into();
+    }
     // Older servers do not say how old they are.
     if state.at_least(&[9]) {
         metadata["powerschool_version"] = state.version().into();

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use self::answer::Failure;
 use crate::district::{self, Plan};
-use crate::identity::Credentials;
+use crate::identity::{Credentials, Identity, PluginState};
 use crate::plugin::{Access, Plugin, version_parts};
 use crate::{
     AttendanceMode, Changed, District, DistrictChange, Faults, Firewall, Maintenance, PracticeError,
@@ -65,6 +65,20 @@ pub(crate) struct PowerSchool {
 pub(crate) struct Installed {
     pub plugin: Option<Arc<Plugin>>,
     pub credentials: Credentials,
+    /// As `/ws/v1/metadata` gives it.
+    pub plugin_id: u32,
+    pub state: PluginState,
+}
+
+impl Installed {
+    pub fn new(plugin: Option<Arc<Plugin>>, identity: &Identity) -> Self {
+        Self {
+            plugin,
+            credentials: identity.credentials.clone(),
+            plugin_id: identity.plugin_id,
+            state: identity.plugin_state,
+        }
+    }
 }
 
 /// A table or view that the schema endpoints know.
@@ -145,9 +159,14 @@ impl PowerSchool {
         self.installed.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts a plugin in place of the installed one.
+    /// Puts a plugin in place of the installed one; tokens of other credentials end.
     pub fn install(&self, installed: Installed) {
-        *self.installed.write().unwrap_or_else(PoisonError::into_inner) = installed;
+        let mut held = self.installed.write().unwrap_or_else(PoisonError::into_inner);
+        if held.credentials != installed.credentials || installed.state == PluginState::Deleted {
+            self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        *held = installed;
+        drop(held);
         self.render_again();
     }
 
@@ -156,7 +175,7 @@ impl PowerSchool {
         self.faults().version.clone().unwrap_or_else(|| VERSION.to_owned())
     }
 
-    fn at_least(&self, wanted: &[u32]) -> bool {
+    pub fn at_least(&self, wanted: &[u32]) -> bool {
         version_parts(&self.version()).as_slice() >= wanted
     }
 
