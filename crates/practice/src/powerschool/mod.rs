@@ -39,6 +39,8 @@ const VERSION: &str = "25.6.0.0";
 const PAGE: u32 = 100;
 /// Connections kept open for reading.
 const IDLE_READERS: usize = 8;
+/// Columns that no plugin can read, whatever it asks for: (table, column) in lower case.
+const NEVER: [(&str, &str); 2] = [("students", "student_web_password"), ("users", "password")];
 /// Seconds a token lives by default.
 const TOKEN_SECONDS: u64 = 3600;
 
@@ -186,6 +188,9 @@ impl PowerSchool {
 
     /// What the plugin may do with a field, faults considered.
     fn access(&self, table: &str, field: &str) -> Option<Access> {
+        if never(table, field) {
+            return None;
+        }
         let name = format!("{table}.{field}");
         if self.faults().missing_access.iter().any(|missing| missing.eq_ignore_ascii_case(&name)) {
             return None;
@@ -238,6 +243,10 @@ impl PowerSchool {
             readers.push(connection);
         }
     }
+}
+
+fn never(table: &str, field: &str) -> bool {
+    NEVER.iter().any(|never| never.0.eq_ignore_ascii_case(table) && never.1.eq_ignore_ascii_case(field))
 }
 
 /// Everything the HTTPS port answers.
