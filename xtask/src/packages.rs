@@ -23,6 +23,7 @@ pub const TESTS: &[&str] = &[
     "openssh-client",
     "openssh-server",
     "python3-aiosmtpd",
+    "python3-venv",
     "sqlite3",
     "webkit2gtk-driver",
     "xauth",
