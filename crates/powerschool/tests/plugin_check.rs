@@ -141,14 +141,15 @@ fn valid_plugin() -> impl Strategy<Value = String> {
                         xml.push_str("<access_request>\n");
                         for (table, field, full) in fields.keys() {
                             let access = if *full { "FullAccess" } else { "ViewOnly" };
-                            xml += &format!("  <field access='{access}' table='{table}' field='{field}'/>\n");
+                            let attributes = format!("access='{access}' table='{table}' field='{field}'");
+                            xml += &["  <field ", &attributes, "/>\n"].concat();
                         }
                         xml.push_str("</access_request>\n");
                     }
                     "publisher" => {
                         xml.push_str("<publisher name='P'><contact email='a@b.example'/></publisher>\n");
                     }
-                    other => xml += &format!("<{other}></{other}>\n"),
+                    other => xml += &["<", other, "></", other, ">\n"].concat(),
                 }
             }
             xml.push_str("</plugin>");

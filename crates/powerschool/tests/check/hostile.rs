@@ -9,7 +9,7 @@ fn laughs() -> String {
     let mut xml = "<!DOCTYPE plugin [<!ENTITY a0 \"ha\">".to_owned();
     for level in 1..10 {
         let inner = format!("&a{};", level - 1).repeat(10);
-        xml += &format!("<!ENTITY a{level} \"{inner}\">");
+        xml += &["<!ENTITY a", &level.to_string(), " \"", &inner, "\">"].concat();
     }
     xml + "]><plugin name='&a9;'>&a9;</plugin>"
 }
