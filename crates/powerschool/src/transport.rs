@@ -208,6 +208,8 @@ impl Transport {
     }
 
     fn with_repeats(connection: Connection, repeats: usize) -> Result<Self, Error> {
+        // Whatever else in the process speaks TLS gets the same provider. The first caller decides.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let tls = Tls::new(&connection.extra_roots)?;
         let route = Route::new(&connection)?;
         let unavailable = |error: reqwest::Error| Error::TlsUnavailable(Arc::new(error.without_url()));
