@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderName, StatusCode, Uri, header},
     response::Response,
 };
-use rosterbridge_powerschool::{Client, ClientId, Connection, ServerUrl, Timeouts};
+use rosterbridge_powerschool::{Client, ClientId, Connection, Proxy, ServerUrl, Timeouts};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -94,6 +94,11 @@ impl Stub {
         asked.iter().filter(|asked| asked.path != "/oauth/access_token").cloned().collect()
     }
 
+    /// What every request had to show, those for tokens included.
+    pub fn authorizations(&self) -> Vec<String> {
+        self.shared.asked.lock().unwrap().iter().map(|asked| asked.authorization.clone()).collect()
+    }
+
     /// How many tokens were fetched.
     pub fn tokens(&self) -> usize {
         let asked = self.shared.asked.lock().unwrap();
@@ -107,6 +112,7 @@ pub fn connection(url: &str) -> Connection {
         client_id: ClientId::parse(CLIENT_ID).unwrap(),
         client_secret: SecretString::from("c5a1a0a4-3f0b-4a3e-a6a4-4c5a0f3a2b1d"),
         extra_roots: Vec::new(),
+        proxy: Proxy::System,
         timeouts: Timeouts::default(),
     }
 }
