@@ -106,6 +106,46 @@ fn a_plugin_that_lacks_access_is_replaced_by_a_higher_version() {
     assert_eq!(build(), repaired);
 }
 
+/// The seed's way: a plugin for a few exchanges, more of them later, and an update in place that keeps the credentials.
+#[test]
+fn more_exchanges_need_an_update_in_place_and_no_new_credentials() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let file = profile.home().join("plugin.zip");
+    let path = file.to_str().unwrap();
+    let jobs = ["hero-students", "hero-teachers"];
+    let enable = |wanted: &[&str]| {
+        profile.change_setup(|setup| {
+            for job in setup["jobs"].as_array_mut().unwrap() {
+                job["enabled"] = wanted.contains(&job["job"].as_str().unwrap()).into();
+            }
+        });
+    };
+    enable(&jobs);
+    profile.run(&["plugin", "build", path, "--of-profile", "--job", jobs[0], "--job", jobs[1]]).done();
+    district.install(&fs::read(&file).unwrap());
+    profile.run(&["test", "powerschool"]).done();
+
+    enable(&["hero-students", "hero-teachers", "hero-attendance"]);
+    let test = profile.run(&["test", "powerschool"]).ended(1, "powerschool.no_access");
+    let missing: Vec<(&Value, &Value)> = test.data()["access"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|table| table["fields"].as_array().unwrap().iter().map(move |field| (&table["table"], field)))
+        .filter(|(_, field)| field["granted"] == "NoAccess")
+        .collect();
+    assert!(missing.iter().any(|(table, _)| *table == "ATTENDANCE"), "{missing:?}");
+    let remedy = test.document["remedy"].as_str().unwrap();
+    assert!(remedy.contains("plugin"), "{remedy}");
+
+    let updated = profile.run(&["plugin", "build", path, "--of-profile"]).done();
+    assert!(!updated.data()["changes"].as_array().unwrap().is_empty());
+    let installed = district.install(&fs::read(&file).unwrap());
+    assert!(installed.get("client_id").is_none(), "an update makes no credentials: {installed}");
+    profile.run(&["test", "powerschool"]).done();
+}
+
 const VENDOR: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <plugin xmlns="http://plugin.powerschool.pearson.com" name="Visitors" version="1.0">
   <publisher name="Visitors Inc"><contact email="help@visitors.example"/></publisher>

@@ -142,3 +142,90 @@ fn certificates(text: &mut String, test: &PowerSchoolTest) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+
+    use super::*;
+    use crate::report::{
+        Cause, CertificateView, FieldAccessView, QueryView, ServerView, TableAccessView, TestReport,
+    };
+
+    fn ended(name: &str, result: StageResult, detail: &str, millis: u64) -> StageReport {
+        StageReport { name: name.to_owned(), result, detail: detail.to_owned(), millis }
+    }
+
+    fn cause(code: &str, message: &str, remedy: &str) -> Cause {
+        Cause { code: code.to_owned(), message: message.to_owned(), remedy: remedy.to_owned() }
+    }
+
+    #[test]
+    fn a_report_tells_everything_a_support_engineer_asks_for() {
+        let field = |field: &str, granted| FieldAccessView {
+            field: field.to_owned(),
+            wanted: FieldAccess::ViewOnly,
+            granted,
+        };
+        let at = |day| Utc.with_ymd_and_hms(2026, 11, day, 9, 30, 0).unwrap();
+        let expiring = cause(
+            "powerschool.certificate_expiring",
+            "The certificate expires in 12 days.",
+            "Have it renewed.",
+        );
+        let missing = cause(
+            "powerschool.no_access",
+            "The plugin has no access to STUDENTS.HOME_PHONE.",
+            "Update the plugin.",
+        );
+        let test = PowerSchoolTest {
+            report: TestReport {
+                passed: false,
+                stages: vec![
+                    ended("Input", StageResult::Passed, "https://sis.district.example", 0),
+                    ended("Certificate", StageResult::Warned(expiring), "issued by District CA", 41),
+                    ended("Access", StageResult::Failed(missing), "", 1250),
+                    ended("Sample read", StageResult::Skipped, "", 0),
+                ],
+            },
+            tested_at: at(18),
+            server: Some(ServerView {
+                url: "https://sis.district.example".to_owned(),
+                version: Some("25.3.0.0".to_owned()),
+                time_zone: Some("America/Chicago".to_owned()),
+                plugin_id: Some(12),
+                table_page_size: Some(100),
+                clock_ahead_seconds: Some(-4),
+            }),
+            certificates: vec![CertificateView {
+                subject: "CN=sis.district.example".to_owned(),
+                issuer: "CN=District CA".to_owned(),
+                sha256: "AB:CD".to_owned(),
+                not_before: at(1),
+                not_after: at(30),
+                offered: false,
+            }],
+            access: vec![TableAccessView {
+                table: "STUDENTS".to_owned(),
+                fields: vec![
+                    field("LAST_NAME", FieldAccess::FullAccess),
+                    field("HOME_PHONE", FieldAccess::NoAccess),
+                ],
+            }],
+            queries: vec![QueryView {
+                name: "app.rosterbridge.roster.students.all".to_owned(),
+                table: "STUDENTS".to_owned(),
+                present: false,
+            }],
+            waiting: false,
+            text: String::new(),
+        };
+        let system = format!(
+            "{} ({} {})",
+            env!("CARGO_PKG_VERSION"),
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        );
+        insta::assert_snapshot!(text(&test).replace(&system, "VERSION (SYSTEM)"), @"");
+    }
+}
