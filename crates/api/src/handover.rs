@@ -1,11 +1,11 @@
 //! The handover file: address, Client ID and Client Secret on their way to the person who sets a site up, encrypted
 //! with age (<https://age-encryption.org/v1>) for a passphrase or for the other side's key.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use age::{DecryptError, Decryptor, Identity, armor::ArmoredReader, scrypt, x25519};
-use rosterbridge_engine::{PowerSchoolAccess, report::Handover};
 use rosterbridge_domain::settings::PluginSettings;
+use rosterbridge_engine::{PowerSchoolAccess, report::Handover};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
@@ -165,7 +165,7 @@ pub(crate) fn passphrase_needed() -> Fault {
     )
 }
 
-fn decryptor(text: &str) -> Result<Decryptor<ArmoredReader<&[u8]>>, Fault> {
+fn decryptor(text: &str) -> Result<Decryptor<ArmoredReader<BufReader<&[u8]>>>, Fault> {
     if text.len() > LONGEST {
         return Err(fault(
             "handover.too_large",
@@ -191,9 +191,9 @@ fn read(
 ) -> Result<PowerSchoolAccess, Fault> {
     let reader = decryptor(text)?.decrypt(std::iter::once(identity)).map_err(|error| match error {
         // A file made to keep this computer busy is as useless as a broken one.
-        DecryptError::DecryptionFailed
-        | DecryptError::KeyDecryptionFailed
-        | DecryptError::NoMatchingKeys => not_for_it(),
+        DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed | DecryptError::NoMatchingKeys => {
+            not_for_it()
+        }
         _ => damaged(),
     })?;
     let mut plain = Zeroizing::new(Vec::new());

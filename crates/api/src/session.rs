@@ -89,7 +89,8 @@ impl Session {
                         ask(line?, &request, &on_event).await.unwrap_or_else(|_| Err(holder_ended()));
                     match answer {
                         // Waiting can go on with the next host; anything else may be half done.
-                        Err(fault) if fault.code == HOLDER_ENDED && matches!(request, Request::AwaitTest) => {}
+                        Err(fault) if fault.code == HOLDER_ENDED && matches!(request, Request::AwaitTest) => {
+                        }
                         answer => return answer,
                     }
                     started = tokio::time::Instant::now();
@@ -142,8 +143,7 @@ async fn take_seat(folder: &ProfileFolder) -> Result<Seat, Fault> {
     })?;
     let guests = TaskTracker::new();
     let leaving = CancellationToken::new();
-    let listening =
-        tokio::spawn(receive(Arc::clone(&engine), guests.clone(), leaving.clone(), listener));
+    let listening = tokio::spawn(receive(Arc::clone(&engine), guests.clone(), leaving.clone(), listener));
     let testing = {
         let engine = Arc::clone(&engine);
         tokio::spawn(async move { engine.make_waiting_tests().await })
@@ -153,12 +153,7 @@ async fn take_seat(folder: &ProfileFolder) -> Result<Seat, Fault> {
 
 /// Serves every process that connects until the host ends. The listener comes last because it has to go first: it
 /// takes the socket's name along, which belongs to the next host as soon as the engine lets go of the profile.
-async fn receive(
-    engine: Arc<Engine>,
-    guests: TaskTracker,
-    leaving: CancellationToken,
-    listener: Listener,
-) {
+async fn receive(engine: Arc<Engine>, guests: TaskTracker, leaving: CancellationToken, listener: Listener) {
     loop {
         match socket::accept(&listener).await {
             Ok(line) => {

@@ -243,13 +243,10 @@ async fn a_test_under_way_can_be_stopped() {
     district.set_faults(Faults { latency_ms: 3_600_000, ..Faults::default() });
     let (on_event, mut seen) = events();
     let asking = host.clone();
-    let testing = tokio::spawn(async move {
-        asking.call(Request::TestPowerSchool { offline: false }, on_event).await
-    });
+    let testing =
+        tokio::spawn(async move { asking.call(Request::TestPowerSchool { offline: false }, on_event).await });
     // Certain stages are made before the first request.
-    let is_slow = |event: &Event| {
-        matches!(event, Event::Stage(stage) if stage.name == "Server clock" && stage.result == StageResult::Running)
-    };
+    let is_slow = |event: &Event| matches!(event, Event::Stage(stage) if stage.name == "Server clock" && stage.result == StageResult::Running);
     while !is_slow(&seen.recv().await.unwrap()) {}
     host.call(Request::CancelTest, |_| ()).await.unwrap();
     assert_eq!(testing.await.unwrap().unwrap_err().code, "test.cancelled");

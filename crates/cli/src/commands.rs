@@ -41,7 +41,9 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
 async fn ask(session: &Session, command: Command, profile: &str) -> Result<Document, Fault> {
     match command {
         Command::Practice(_) | Command::Plugin(Plugin::Check { .. }) => Err(unexpected()),
-        Command::Plugin(Plugin::Build { file, jobs, .. }) => build_profiles_plugin(session, &file, jobs).await,
+        Command::Plugin(Plugin::Build { file, jobs, .. }) => {
+            build_profiles_plugin(session, &file, jobs).await
+        }
         Command::Handover(handover) => self::handover(session, handover).await,
         Command::Setup(Setup::Import { file, practice, no_pin }) => {
             let request = match (file, practice) {

@@ -87,7 +87,8 @@ pub fn plugin(file: &Path, plugin: &PluginView) -> String {
     if let Some(before) = &plugin.written_before
         && *before != plugin.version
     {
-        let _ = writeln!(text, "The one before was {before}. Install the new one over it: the credentials stay.");
+        let _ =
+            writeln!(text, "The one before was {before}. Install the new one over it: the credentials stay.");
     }
     for change in &plugin.changes {
         let _ = writeln!(text, "  {change}");

@@ -259,8 +259,7 @@ fn check_input(
             None => (StageResult::Passed, url.to_string()),
         },
         Err(errors) => {
-            let causes =
-                errors.into_iter().map(|error| EngineError::from(error).cause()).chain(missing);
+            let causes = errors.into_iter().map(|error| EngineError::from(error).cause()).chain(missing);
             (StageResult::Failed(joined(causes.collect())), String::new())
         }
     }

@@ -100,8 +100,7 @@ impl ProfileLock {
         options.create(true).truncate(false).read(true).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file =
-            options.open(&path).map_err(|source| EngineError::io("open", &path, source))?;
+        let mut file = options.open(&path).map_err(|source| EngineError::io("open", &path, source))?;
         // The mode above is a new file's; one that is there keeps its own.
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))

@@ -39,8 +39,12 @@ fn every_stage_is_told_and_the_report_can_be_passed_on() {
     assert_eq!(data["server"]["url"], district.ready.powerschool.url);
     assert!(data["server"]["plugin_id"].is_i64(), "{data}");
     assert!(!data["certificates"][0]["sha256"].as_str().unwrap().is_empty());
-    let fields: Vec<&Value> =
-        data["access"].as_array().unwrap().iter().flat_map(|table| table["fields"].as_array().unwrap()).collect();
+    let fields: Vec<&Value> = data["access"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|table| table["fields"].as_array().unwrap())
+        .collect();
     assert!(fields.len() > 50);
     assert!(fields.iter().all(|field| field["granted"] != "NoAccess"));
     assert!(data["queries"].as_array().unwrap().iter().all(|query| query["present"] == true));

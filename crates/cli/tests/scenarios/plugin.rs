@@ -64,7 +64,8 @@ fn a_profiles_plugin_gets_a_higher_version_when_it_asks_for_something_else() {
     let profile = Profile::of(&district);
     let file = profile.home().join("plugin.zip");
     let path = file.to_str().unwrap();
-    let build = |jobs: &[&str]| profile.run(&[&["plugin", "build", path, "--of-profile"], jobs].concat()).done();
+    let build =
+        |jobs: &[&str]| profile.run(&[&["plugin", "build", path, "--of-profile"], jobs].concat()).done();
     let version = |plugin: &Output| plugin.data()["version"].as_str().unwrap().to_owned();
 
     let first = build(&["--job", "hero-students"]);
@@ -132,7 +133,9 @@ fn more_exchanges_need_an_update_in_place_and_no_new_credentials() {
         .as_array()
         .unwrap()
         .iter()
-        .flat_map(|table| table["fields"].as_array().unwrap().iter().map(move |field| (&table["table"], field)))
+        .flat_map(|table| {
+            table["fields"].as_array().unwrap().iter().map(move |field| (&table["table"], field))
+        })
         .filter(|(_, field)| field["granted"] == "NoAccess")
         .collect();
     assert!(missing.iter().any(|(table, _)| *table == "ATTENDANCE"), "{missing:?}");

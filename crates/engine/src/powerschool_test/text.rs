@@ -86,9 +86,8 @@ fn stage(text: &mut String, stage: &StageReport) {
 }
 
 fn access(text: &mut String, test: &PowerSchoolTest) {
-    let fields = || {
-        test.access.iter().flat_map(|table| table.fields.iter().map(move |field| (&table.table, field)))
-    };
+    let fields =
+        || test.access.iter().flat_map(|table| table.fields.iter().map(move |field| (&table.table, field)));
     let wanted = fields().count();
     if wanted == 0 {
         return;
@@ -220,12 +219,8 @@ mod tests {
             waiting: false,
             text: String::new(),
         };
-        let system = format!(
-            "{} ({} {})",
-            env!("CARGO_PKG_VERSION"),
-            std::env::consts::OS,
-            std::env::consts::ARCH
-        );
+        let system =
+            format!("{} ({} {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
         insta::assert_snapshot!(text(&test).replace(&system, "VERSION (SYSTEM)"), @"");
     }
 }
