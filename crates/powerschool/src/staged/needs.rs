@@ -50,8 +50,8 @@ pub struct QueryFact {
 }
 
 /// Asks for each table what the plugin may do with its fields (PowerSchool: `/ws/schema/table/{table}/metadata`).
-pub(super) async fn grants(client: &Client, _jobs: &[Job]) -> Result<Vec<FieldGrant>, Error> {
-    let wanted = plugin::access_request();
+pub(super) async fn grants(client: &Client, jobs: &[Job]) -> Result<Vec<FieldGrant>, Error> {
+    let wanted = plugin::access_request(jobs);
     let tables: BTreeSet<String> = wanted.iter().map(|field| field.table.to_owned()).collect();
     let answers: BTreeMap<String, BTreeMap<String, Access>> = stream::iter(tables)
         .map(|table| async move {
@@ -128,7 +128,7 @@ pub(super) fn judge_grants(grants: &[FieldGrant]) -> Result<String, Error> {
 
 /// Looks for our queries among those the plugin may call (PowerSchool: `/ws/schema/query/api`), and counts the rows
 /// of each that is not listed: the list's shape is not documented, and not every server has it.
-pub(super) async fn queries(client: &Client, _jobs: &[Job]) -> Result<Vec<QueryFact>, Error> {
+pub(super) async fn queries(client: &Client, jobs: &[Job]) -> Result<Vec<QueryFact>, Error> {
     let listed = match client.transport().ask(&Call::get("/ws/schema/query/api")).await {
         Ok(list) => {
             let mut texts = BTreeSet::new();
@@ -141,7 +141,7 @@ pub(super) async fn queries(client: &Client, _jobs: &[Job]) -> Result<Vec<QueryF
         }
     };
     let listed = &listed;
-    stream::iter(plugin::named_queries())
+    stream::iter(plugin::named_queries(jobs))
         .map(|query| async move {
             let table = query.columns.first().and_then(|column| column.split('.').next()).unwrap_or_default();
             Ok(QueryFact {

@@ -94,7 +94,7 @@ impl Route {
 }
 
 async fn fastest(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let attempts = addresses.to_vec().into_iter().enumerate().map(|(place, address)| async move {
+    let attempts = addresses.iter().copied().enumerate().map(|(place, address)| async move {
         tokio::time::sleep(HEAD_START * u32::try_from(place).unwrap_or(u32::MAX)).await;
         TcpStream::connect(address).await
     });
