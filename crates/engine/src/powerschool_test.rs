@@ -260,13 +260,13 @@ fn check_input(
         },
         Err(errors) => {
             let causes = errors.into_iter().map(|error| EngineError::from(error).cause()).chain(missing);
-            (StageResult::Failed(joined(causes.collect())), String::new())
+            (StageResult::Failed(joined(&causes.collect::<Vec<_>>())), String::new())
         }
     }
 }
 
 /// Several causes told as one, under the first one's code.
-fn joined(causes: Vec<Cause>) -> Cause {
+fn joined(causes: &[Cause]) -> Cause {
     let text = |part: fn(&Cause) -> &str| {
         let mut parts: Vec<&str> = causes.iter().map(part).collect();
         parts.dedup();
