@@ -27,7 +27,9 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
         Command::Practice(crate::args::Practice::Serve(serve)) => {
             return practice::serve(serve, cli.json).await;
         }
-        Command::Plugin(Plugin::Build { file, jobs, of_profile: false }) => return build_plugin(&file, &jobs),
+        Command::Plugin(Plugin::Build { file, jobs, of_profile: false }) => {
+            return build_plugin(&file, &jobs);
+        }
         Command::Plugin(Plugin::Check { file }) => return check_plugin(&file),
         command => command,
     };
