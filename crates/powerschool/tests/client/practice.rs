@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Meeting, MeetingTimes},
     id::{AttendanceCodeId, CalendarDayId, SchoolNumber, YearId},
+    job::Job,
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
         School, Section, SectionMeeting, Student, Teacher, Term,
@@ -29,7 +30,7 @@ async fn district(options: ServeOptions) -> Running {
         students: 120,
         schools: 3,
         date: NaiveDate::from_ymd_opt(2026, 11, 20),
-        plugin: options.plugin.or_else(|| plugin::build().ok()),
+        plugin: options.plugin.or_else(|| plugin::build(&Job::ALL, 0).ok()),
         ..options
     };
     start(options).await.unwrap()
