@@ -130,10 +130,7 @@ impl Client {
 
     /// What the server says to this plugin, whose page limits may have been raised. Asked for once.
     pub(crate) async fn plugin_metadata(&self) -> Result<&Metadata, Error> {
-        self.lessons
-            .metadata
-            .get_or_try_init(|| self.read_metadata(Call::get("/ws/v1/metadata")))
-            .await
+        self.lessons.metadata.get_or_try_init(|| self.read_metadata(Call::get("/ws/v1/metadata"))).await
     }
 
     /// What reading has taught about the server.

@@ -211,7 +211,12 @@ impl<'a, R: RosterRow> Pull<'a, R> {
                 }
                 Err(error) => {
                     let Some(next) = way.after(&error) else { return Err(error) };
-                    tracing::info!(table = self.table.name, code = error.code(), ?next, "reading in another way");
+                    tracing::info!(
+                        table = self.table.name,
+                        code = error.code(),
+                        ?next,
+                        "reading in another way"
+                    );
                     sink.send(Batch::StartOver).await.map_err(|_| Error::Stopped)?;
                     way = next;
                 }
@@ -227,7 +232,8 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         sink: &mpsc::Sender<Batch<R>>,
     ) -> Result<Pulled, Error> {
         let pages = self.query(versioned, None);
-        let mut reader = RowReader::new(self.table.query).expecting(self.narrowed.columns(self.table));
+        let mut reader =
+            RowReader::new(self.table.query).expecting(self.narrowed.columns_of_some(self.table));
         let mut tally = Tally::default();
         let call = pages.call.clone().with("pagesize", 0);
         // Asked again only while the server is busy: for everything else there is another way.
@@ -322,7 +328,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
             arguments.insert("$dataversion".to_owned(), since.into());
         }
         let call = Call::post(format!("/ws/schema/query/{}", self.table.query), Value::Object(arguments));
-        self.pages(call, self.table.query, self.narrowed.columns(self.table))
+        self.pages(call, self.table.query, self.narrowed.columns_of_some(self.table))
     }
 
     fn pages(&self, call: Call, source: &'static str, columns: Vec<&'static str>) -> Arc<Pages> {

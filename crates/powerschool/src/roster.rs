@@ -69,6 +69,12 @@ impl Narrowed<'_> {
         }
     }
 
+    /// Those of the columns that not every plugin's query has.
+    pub(crate) fn columns_of_some(&self, table: &Table) -> Vec<&'static str> {
+        let of_some = |column: &&str| table.only_for.iter().any(|only| only.columns.contains(column));
+        self.columns(table).into_iter().filter(of_some).collect()
+    }
+
     /// The arguments of the table's query.
     pub(crate) fn arguments(&self, limit: Limit) -> Map<String, Value> {
         let arguments = match (self, limit) {
