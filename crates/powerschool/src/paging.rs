@@ -11,8 +11,9 @@ use crate::{
     client::{Client, Pulled},
     error::{AnswerProblem, Error},
     json::CountAnswer,
-    records::{Fields, RecordSplitter},
+    records::{FieldError, Fields, RecordSplitter, Records},
     roster::{Narrowed, RosterRow},
+    shape::Shape,
     tables::Table,
     transport::{Call, Transport},
 };
@@ -156,9 +157,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         let mut body = response.bytes_stream();
         while let Some(chunk) = self.transport.next_chunk(&mut body).await? {
             *bytes += chunk.len() as u64;
-            splitter
-                .push(&chunk, |record| reader.read(record).map_err(Broken::Row))
-                .map_err(|broken| broken.into_error(path))?;
+            splitter.push(&chunk, reader).map_err(|broken| broken.into_error(path))?;
             if let Some(sink) = sink {
                 reader.hand_over(sink, BATCH).await?;
             }
@@ -229,22 +228,45 @@ struct RowReader<R: RosterRow> {
     /// Records of earlier pages.
     first_record: u64,
     records: u64,
+    /// That of the last record that was read by itself.
+    shape: Option<Shape>,
+}
+
+impl<R: RosterRow> Records for RowReader<R> {
+    type Error = Broken;
+
+    fn begins(&mut self, bytes: &[u8]) -> Result<Option<usize>, Broken> {
+        let read = self.shape.as_ref().and_then(|shape| shape.read(bytes, R::read));
+        read.map(|(length, row)| self.read(row).map(|()| length)).transpose()
+    }
+
+    fn complete(&mut self, record: &[u8]) -> Result<(), Broken> {
+        self.read(Fields::of_record(record, R::TABLE.columns, R::read))?;
+        self.shape = Shape::of(record, R::TABLE.columns);
+        Ok(())
+    }
 }
 
 impl<R: RosterRow> RowReader<R> {
     const fn new(source: &'static str) -> Self {
-        Self { source, rows: Vec::new(), last_key: None, distinct: 0, first_record: 0, records: 0 }
+        Self {
+            source,
+            rows: Vec::new(),
+            last_key: None,
+            distinct: 0,
+            first_record: 0,
+            records: 0,
+            shape: None,
+        }
     }
 
-    fn read(&mut self, record: &[u8]) -> Result<(), Error> {
+    fn read(&mut self, row: Result<R, FieldError>) -> Result<(), Broken> {
         self.records += 1;
-        let row =
-            Fields::of_record(record, R::TABLE.columns, R::read).map_err(|source| Error::BadRecord {
-                query: self.source.to_owned(),
-                record: self.first_record + self.records,
-                source,
-            })?;
-        self.take(row)
+        let row = row.map_err(|source| {
+            let record = self.first_record + self.records;
+            Broken::Row(Error::BadRecord { query: self.source.to_owned(), record, source })
+        })?;
+        self.take(row).map_err(Broken::Row)
     }
 
     /// Adds a row. Sorted by a unique key, a row that comes twice comes right after itself, and is left out: the
