@@ -1,7 +1,7 @@
 //! `curl` and the `sqlite3` shell doing by hand what a pull of STUDENTS and CC does: the same requests, the same bytes,
 //! the same rows.
 
-use super::peers::{self, csv_value, is_there, timed};
+use super::peers::{csv_value, is_there, timed, token, write};
 use crate::{
     district::Ready,
     process::{self, StepError},
@@ -106,7 +106,7 @@ impl Downloads {
         if !is_there("curl", "--version") {
             return Ok(None);
         }
-        let token = peers::token(folder, ready, authority)?;
+        let token = token(folder, ready, authority)?;
         let url = &ready.powerschool.url;
         // A JSON string is also a quoted value of curl's configuration.
         let quoted = |value: String| Value::from(value).to_string();
@@ -283,12 +283,6 @@ fn query_file(source: &Source) -> String {
     format!("query-{}.json", source.table)
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf, StepError> {
-    let path = folder.join(name);
-    fs::write(&path, text).map_err(|source| StepError::file(path.display(), source))?;
-    Ok(path)
-}
-
 /// A query's value as our client sends it. Braces and brackets would be ranges to curl; none occurs.
 fn encoded(value: &str) -> String {
     value.replace('=', "%3D").replace(';', "%3B").replace(',', "%2C")
@@ -349,7 +343,8 @@ impl<'de, W: Write> Visitor<'de> for RecordsToCsv<W> {
             if rows == 0 {
                 writeln!(self.0, "{}", line(record.keys().cloned().collect())).map_err(A::Error::custom)?;
             }
-            writeln!(self.0, "{}", line(record.values().map(csv_value).collect())).map_err(A::Error::custom)?;
+            writeln!(self.0, "{}", line(record.values().map(csv_value).collect()))
+                .map_err(A::Error::custom)?;
             rows += 1;
         }
         Ok(rows)
@@ -362,7 +357,8 @@ mod tests {
 
     #[test]
     fn an_answer_becomes_csv_with_its_columns_first() {
-        let answer = r#"{"name":"cc","record":[{"dcid":"1","id":"2"},{"dcid":"3","id":null}],"@extensions":""}"#;
+        let answer =
+            r#"{"name":"cc","record":[{"dcid":"1","id":"2"},{"dcid":"3","id":null}],"@extensions":""}"#;
         let mut csv = Vec::new();
         let rows = AnswerToCsv(&mut csv).deserialize(&mut serde_json::Deserializer::from_str(answer));
         assert_eq!(rows.unwrap(), 2);

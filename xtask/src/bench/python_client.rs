@@ -31,10 +31,14 @@ pub struct PythonClient {
 }
 
 impl PythonClient {
+    /// What [`PythonClient::pages`] measures.
+    pub const PAGES_FIGURE: &str = "peer: Python, paged path, 20 ms, scaled from its first 500 pages";
+
     /// Makes an environment in `folder` and installs the client from PyPI into it.
     pub fn install(folder: &Path) -> Result<Self, StepError> {
         let python = folder.join("bin").join("python");
-        let installed = |python: &Path| process::probe(Command::new(python).args(["-c", "import powerschool"]));
+        let installed =
+            |python: &Path| process::probe(Command::new(python).args(["-c", "import powerschool"]));
         if installed(&python).is_none() {
             empty(folder)?;
             process::run(Command::new("python3").args(["-m", "venv"]).arg(folder).stdout(std::io::stderr()))?;
@@ -69,7 +73,8 @@ impl PythonClient {
                 .collect()
         };
         let part = tables(PAGES.min(downloads.pages));
-        let read: u64 = part.as_array().into_iter().flatten().filter_map(|table| table["pages"].as_u64()).sum();
+        let read: u64 =
+            part.as_array().into_iter().flatten().filter_map(|table| table["pages"].as_u64()).sum();
         let job = json!({"queries": [], "tables": part});
         let started = self.run(ready, authority, &json!({"queries": [], "tables": []}), 0)?;
         let seconds = self.run(ready, authority, &job, 1)?;
@@ -102,19 +107,20 @@ impl PythonClient {
         let mut python = Command::new(&self.python);
         python.arg(self.script()).args([host, &powerschool.client_id]).arg(path);
         python.env("REQUESTS_CA_BUNDLE", authority).env("NO_PROXY", "*");
-        let (seconds, output) = with_input(&mut python, &powerschool.client_secret)?;
+        let (seconds, output) = with_secret(&mut python, &powerschool.client_secret)?;
         let collected: Collected = process::parse("the Python client's result", &output)?;
         if collected.rows < rows {
-            return Err(StepError::Unmet(format!("the Python client collected {} of {rows} rows", collected.rows)));
+            return Err(StepError::Unmet(format!(
+                "the Python client collected {} of {rows} rows",
+                collected.rows
+            )));
         }
         Ok(seconds)
     }
 }
 
 /// Runs a program that reads a secret from standard input; its seconds, and what it printed.
-pub fn with_input(command: &mut Command, secret: &str) -> Result<(f64, Vec<u8>), StepError> {
-    let failed = |source| StepError::Start { program: command_name(command), source };
-    let _ = failed;
+pub fn with_secret(command: &mut Command, secret: &str) -> Result<(f64, Vec<u8>), StepError> {
     let started = Instant::now();
     let mut child = command
         .stdin(Stdio::piped())
