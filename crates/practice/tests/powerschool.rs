@@ -52,13 +52,14 @@ async fn time_and_metadata_need_no_token_and_everything_else_does() {
         "/ws/v1/student/1",
         "/ws/schema/table/students?projection=id",
         "/ws/schema/query/api",
+        "/ws/dataversion/roster/0",
     ] {
         let response = ask(path).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
         let header = response.headers()["www-authenticate"].to_str().unwrap().to_owned();
         assert!(header.contains("invalid_token"), "{header}");
     }
-    let response = ask("/ws/dataversion/roster/0").await.unwrap();
+    let response = ask("/ws/nothing/roster/0").await.unwrap();
     assert_eq!(json_of(response, StatusCode::NOT_FOUND).await["message"], "Not Found");
     // A wrong path is a web page, as on a web server that is more than its API.
     let response = ask("/public/nothing.html").await.unwrap();
@@ -332,7 +333,7 @@ async fn an_update_of_the_plugin_keeps_the_credentials_and_adds_access() {
     assert_eq!(same["code"], "practice.plugin");
     let second = plugin("1.0.1", &[("STUDENTS", "DOB", "ViewOnly")]);
     let second = json_of(install(second).await.unwrap(), StatusCode::OK).await;
-    assert_eq!(second, json!({"installed": true}), "no credentials again");
+    assert_eq!(second, json!({"installed": true, "plugin_id": 1}), "no credentials again");
     let rows = practice.query("births", "?pagesize=1", &json!({})).await;
     let dob = rows["record"][0]["dob"].as_str().unwrap();
     assert_eq!((&dob[2..3], &dob[5..6], dob.len()), ("/", "/", 10), "{dob}");

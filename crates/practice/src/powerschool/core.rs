@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
-use chrono::{SecondsFormat, TimeZone as _, Utc};
+use chrono::{SecondsFormat, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::America::Chicago;
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -411,19 +412,20 @@ fn filter(resource: &Resource, parameters: &Parameters) -> Result<(String, Vec<S
 /// `GET /ws/v1/time`: the practice date with the time of day that it is in the district now.
 pub(super) async fn time(State(state): State<Arc<PowerSchool>>) -> Response {
     let clock = Utc::now().with_timezone(&Chicago).time();
+    let ahead = state.faults().clock_ahead_seconds;
+    let shown = TimeDelta::try_seconds(ahead)
+        .and_then(|ahead| state.plan.date.and_time(clock).checked_add_signed(ahead))
+        .unwrap_or_else(|| state.plan.date.and_time(clock));
     // The hour that daylight saving skips does not exist; one later does.
-    let now = Chicago
-        .from_local_datetime(&state.plan.date.and_time(clock))
-        .earliest()
-        .unwrap_or_else(|| Utc::now().with_timezone(&Chicago));
+    let now =
+        Chicago.from_local_datetime(&shown).earliest().unwrap_or_else(|| Utc::now().with_timezone(&Chicago));
     ok(&json!({"time": {"dateTime": now.to_rfc3339_opts(SecondsFormat::Millis, false)}}))
 }
 
-/// `GET /ws/v1/metadata`, with or without a token.
-pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>) -> Response {
+/// `GET /ws/v1/metadata`, with or without a token; only with one there is a plugin to speak of.
+pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>, headers: HeaderMap) -> Response {
     let limit = state.page_limit();
     let mut metadata = json!({
-        "plugin_id": 1,
         "district_timezone": "America/Chicago",
         "district_uuid": state.district_uuid,
         "state": "MO",
@@ -436,6 +438,9 @@ pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>) -> Response 
         "term_max_page_size": limit,
         "schema_table_query_max_page_size": limit,
     });
+    if state.carries_token(&headers).unwrap_or(false) {
+        metadata["plugin_id"] = state.installed().plugin_id.into();
+    }
     // Older servers do not say how old they are.
     if state.at_least(&[9]) {
         metadata["powerschool_version"] = state.version().into();
