@@ -45,7 +45,9 @@ async fn district(session: &Session) -> Running {
         students: 60,
         schools: 2,
         date: "2026-11-18".parse().ok(),
-        plugin: Some(rosterbridge_powerschool::plugin::build().unwrap()),
+        plugin: Some(
+            rosterbridge_powerschool::plugin::build(&rosterbridge_domain::job::Job::ALL, 0).unwrap(),
+        ),
         ..ServeOptions::default()
     };
     let district = rosterbridge_practice::start(options).await.unwrap();

@@ -12,7 +12,7 @@ use rosterbridge_domain::{
     id::YearId,
     roster::{Enrollment, Student},
 };
-use rosterbridge_powerschool::{Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts};
+use rosterbridge_powerschool::{Batch, Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts};
 use rosterbridge_store::{
     RosterStaging, StoreError,
     roster::{RosterMeta, RosterTable},
@@ -76,10 +76,12 @@ async fn table<R: RosterRow + RosterTable>(
     scope: &PullScope,
     inserts: mpsc::Sender<Insert>,
 ) -> Result<u64, Box<dyn Error>> {
-    let (sink, mut batches) = mpsc::channel::<Vec<R>>(1);
+    let (sink, mut batches) = mpsc::channel::<Batch<R>>(1);
     let pulling = async { Ok::<_, Box<dyn Error>>(client.pull::<R>(scope, sink).await?) };
     let passing = async {
-        while let Some(rows) = batches.recv().await {
+        while let Some(batch) = batches.recv().await {
+            // Nothing of a table may come twice into a database that refuses it.
+            let Batch::Rows(rows) = batch else { return Err("the server sent no whole answer".into()) };
             let insert: Insert = Box::new(move |staging| staging.insert(&rows));
             inserts.send(insert).await.map_err(|_| "the database refused a batch")?;
         }

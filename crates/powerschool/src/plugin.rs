@@ -1,7 +1,7 @@
 //! The PowerSchool plugin: what an administrator installs so that RosterBridge may read and write.
 //!
 //! It holds one named query (PowerQuery) a table, without joins, and an access request for exactly the fields those
-//! queries read and the attendance that is written. It has no permission mappings: those would let people signed in to
+//! queries read and the attendance that is written, as far as the exchanges in use need them. It has no permission mappings: those would let people signed in to
 //! PowerSchool call the queries, and only RosterBridge does.
 
 use std::{
@@ -13,6 +13,7 @@ use quick_xml::{
     Writer,
     events::{BytesCData, BytesDecl, BytesText, Event},
 };
+use rosterbridge_domain::job::Job;
 use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
 use crate::tables::{self, Table};
@@ -20,8 +21,11 @@ use crate::tables::{self, Table};
 /// The plugin's name. PowerSchool updates the plugin of the same name in place and keeps its credentials.
 pub const NAME: &str = "RosterBridge";
 
-/// The plugin's own version, raised whenever a query or the access request changes.
-pub const VERSION: &str = "1.0.0";
+/// The plugin's version. PowerSchool updates in place only to a higher one: the first two numbers rise with a release
+/// that changes a query or the access request, `revision` with every plugin written for other exchanges than before.
+pub fn version(revision: u32) -> String {
+    format!("1.1.{revision}")
+}
 
 const NAMESPACE: &str = "http://plugin.powerschool.pearson.com";
 
@@ -81,16 +85,18 @@ pub struct FieldAccess {
     pub access: Access,
 }
 
-/// Every field the plugin asks for, by table and field.
-pub fn access_request() -> Vec<FieldAccess> {
+/// Every field a plugin for these exchanges asks for, by table and field. Fewer exchanges never need more.
+pub fn access_request(jobs: &[Job]) -> Vec<FieldAccess> {
     let mut wanted: BTreeMap<(&'static str, String), Access> = BTreeMap::new();
-    for table in tables::ALL {
-        for column in table.columns {
+    for table in tables::needed(jobs) {
+        for column in table.columns_for(jobs) {
             wanted.insert((table.name, column.to_ascii_uppercase()), Access::ViewOnly);
         }
     }
-    for column in tables::ATTENDANCE_WRITTEN {
-        wanted.insert((tables::ATTENDANCE.name, column.to_ascii_uppercase()), Access::FullAccess);
+    if tables::ATTENDANCE.needed_by(jobs) {
+        for column in tables::ATTENDANCE_WRITTEN {
+            wanted.insert((tables::ATTENDANCE.name, column.to_ascii_uppercase()), Access::FullAccess);
+        }
     }
     wanted.into_iter().map(|((table, field), access)| FieldAccess { table, field, access }).collect()
 }
@@ -108,36 +114,36 @@ pub struct NamedQuery {
     pub sql: String,
 }
 
-/// Every named query of the plugin.
-pub fn named_queries() -> Vec<NamedQuery> {
-    tables::ALL
-        .into_iter()
+/// The named queries of a plugin for these exchanges.
+pub fn named_queries(jobs: &[Job]) -> Vec<NamedQuery> {
+    tables::needed(jobs)
         .map(|table| NamedQuery {
             name: table.query,
-            columns: table.columns.iter().map(|column| qualified(table, column)).collect(),
+            columns: table.columns_for(jobs).iter().map(|column| qualified(table, column)).collect(),
             arguments: table.arguments().iter().map(|(name, _)| *name).collect(),
-            sql: table.sql(),
+            sql: table.sql(jobs),
         })
         .collect()
 }
 
-/// The files of the plugin with their paths in the archive.
-pub fn files() -> Result<Vec<(&'static str, String)>, PluginError> {
+/// The files of a plugin for these exchanges, with their paths in the archive.
+pub fn files(jobs: &[Job], revision: u32) -> Result<Vec<(&'static str, String)>, PluginError> {
     Ok(vec![
-        ("plugin.xml", plugin_xml()?),
-        ("queries_root/rosterbridge.named_queries.xml", named_queries_xml()?),
+        ("plugin.xml", plugin_xml(jobs, revision)?),
+        ("queries_root/rosterbridge.named_queries.xml", named_queries_xml(jobs)?),
     ])
 }
 
-/// The plugin as the zip an administrator installs. The same version always gives the same bytes.
-pub fn build() -> Result<Vec<u8>, PluginError> {
+/// The plugin for these exchanges as the zip an administrator installs. The same exchanges and revision always give
+/// the same bytes.
+pub fn build(jobs: &[Job], revision: u32) -> Result<Vec<u8>, PluginError> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     // A fixed date and mode, or every build would differ.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::default())
         .unix_permissions(0o644);
-    for (path, content) in files()? {
+    for (path, content) in files(jobs, revision)? {
         archive.start_file(path, options)?;
         archive.write_all(content.as_bytes())?;
     }
@@ -148,13 +154,13 @@ fn qualified(table: &Table, column: &str) -> String {
     format!("{}.{}", table.name, column.to_ascii_uppercase())
 }
 
-fn plugin_xml() -> io::Result<String> {
+fn plugin_xml(jobs: &[Job], revision: u32) -> io::Result<String> {
     document(|xml| {
         xml.create_element("plugin")
             .with_attributes([
                 ("xmlns", NAMESPACE),
                 ("name", NAME),
-                ("version", VERSION),
+                ("version", version(revision).as_str()),
                 (
                     "description",
                     "Lets RosterBridge exchange rosters and attendance with Raptor and SchoolMint Hero.",
@@ -164,7 +170,7 @@ fn plugin_xml() -> io::Result<String> {
                 // Some server versions validate the order: oauth, access_request, publisher suits all of them.
                 xml.create_element("oauth").write_empty()?;
                 xml.create_element("access_request").write_inner_content(|xml| {
-                    for field in access_request() {
+                    for field in access_request(jobs) {
                         xml.create_element("field")
                             .with_attributes([
                                 ("table", field.table),
@@ -189,11 +195,11 @@ fn plugin_xml() -> io::Result<String> {
     })
 }
 
-fn named_queries_xml() -> io::Result<String> {
+fn named_queries_xml(jobs: &[Job]) -> io::Result<String> {
     document(|xml| {
         xml.create_element("queries").write_inner_content(|xml| {
-            for table in tables::ALL {
-                query_xml(xml, table)?;
+            for table in tables::needed(jobs) {
+                query_xml(xml, table, jobs)?;
             }
             Ok(())
         })?;
@@ -201,7 +207,7 @@ fn named_queries_xml() -> io::Result<String> {
     })
 }
 
-fn query_xml(xml: &mut Writer<Vec<u8>>, table: &Table) -> io::Result<()> {
+fn query_xml(xml: &mut Writer<Vec<u8>>, table: &Table, jobs: &[Job]) -> io::Result<()> {
     xml.create_element("query")
         .with_attributes([
             ("name", table.query),
@@ -226,14 +232,14 @@ fn query_xml(xml: &mut Writer<Vec<u8>>, table: &Table) -> io::Result<()> {
                 })?;
             }
             xml.create_element("columns").write_inner_content(|xml| {
-                for column in table.columns {
+                for column in table.columns_for(jobs) {
                     xml.create_element("column")
                         .with_attribute(("column", qualified(table, column).as_str()))
                         .write_text_content(BytesText::new(column))?;
                 }
                 Ok(())
             })?;
-            xml.create_element("sql").write_cdata_content(BytesCData::new(table.sql()))?;
+            xml.create_element("sql").write_cdata_content(BytesCData::new(table.sql(jobs)))?;
             Ok(())
         })?;
     Ok(())

@@ -14,6 +14,9 @@ use crate::error::AnswerProblem;
 /// exhaust memory.
 const MAX_RECORD: usize = 1 << 20;
 
+/// The key of an answer's data version (PowerSchool: beside `record`, since 9.3).
+const DATA_VERSION: &[u8] = b"$dataversion";
+
 /// Most columns a table is read with.
 pub(crate) const MOST_COLUMNS: usize = 24;
 
@@ -67,11 +70,25 @@ pub(crate) struct RecordSplitter {
     key: Vec<u8>,
     /// The part of a record that earlier chunks held.
     pending: Vec<u8>,
+    /// The value of [`DATA_VERSION`], as far as it has come.
+    data_version: Vec<u8>,
 }
 
 impl RecordSplitter {
     pub(crate) const fn new() -> Self {
-        Self { place: Place::Start, key: Vec::new(), pending: Vec::new() }
+        Self { place: Place::Start, key: Vec::new(), pending: Vec::new(), data_version: Vec::new() }
+    }
+
+    /// The data version the answer is of, where it has one: a number, or a number as text.
+    pub(crate) fn data_version(&self) -> Option<u64> {
+        std::str::from_utf8(&self.data_version).ok()?.trim().parse().ok()
+    }
+
+    /// Keeps a byte of a value outside the records, if it is the data version's.
+    fn keep(&mut self, byte: u8) {
+        if self.key == DATA_VERSION && self.data_version.len() < 32 {
+            self.data_version.push(byte);
+        }
     }
 
     /// Takes the next chunk and hands every record completed by it to `records`.
@@ -125,7 +142,10 @@ impl RecordSplitter {
                     b'"' if depth == 0 => Place::AfterValue,
                     b'"' => Place::Skipping { depth },
                     b'\\' => Place::SkippingText { depth, escaped: true },
-                    _ => self.place,
+                    _ => {
+                        self.keep(byte);
+                        self.place
+                    }
                 },
                 Place::Skipping { depth } => match byte {
                     b'"' => Place::SkippingText { depth, escaped: false },
@@ -136,7 +156,10 @@ impl RecordSplitter {
                     b'}' | b']' if depth == 1 => Place::AfterValue,
                     b'}' | b']' if depth > 1 => Place::Skipping { depth: depth - 1 },
                     b']' => return Err(AnswerProblem::NotJson.into()),
-                    _ => self.place,
+                    _ => {
+                        self.keep(byte);
+                        self.place
+                    }
                 },
                 _ if byte.is_ascii_whitespace() => self.place,
                 // A byte-order mark is no part of JSON, but some gateways send one.
@@ -157,7 +180,10 @@ impl RecordSplitter {
                         }
                         b'{' | b'[' => Place::Skipping { depth: 1 },
                         b'"' => Place::SkippingText { depth: 0, escaped: false },
-                        _ => Place::Skipping { depth: 0 },
+                        _ => {
+                            self.keep(byte);
+                            Place::Skipping { depth: 0 }
+                        }
                     }
                 }
                 Place::AfterValue if byte == b',' => Place::Key,
@@ -367,6 +393,23 @@ impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
 /// The place of a column; PowerSchool's own spelling of its name may differ in case.
 pub(crate) fn column_named(columns: &[&str], name: &str) -> Option<usize> {
     columns.iter().position(|column| column.eq_ignore_ascii_case(name))
+}
+
+/// Which of `wanted` a record has no key for, flat or in `tables`. A record that is no JSON has what it has: reading
+/// it will tell.
+pub(crate) fn absent(record: &[u8], wanted: &[&'static str]) -> Vec<&'static str> {
+    use serde_json::{Map, Value};
+
+    fn has(record: &Map<String, Value>, column: &str) -> bool {
+        record.keys().any(|key| key.eq_ignore_ascii_case(column))
+    }
+
+    let Ok(record) = serde_json::from_slice::<Map<String, Value>>(record) else { return Vec::new() };
+    let tables: Vec<&Map<String, Value>> = match record.get("tables") {
+        Some(Value::Object(tables)) => tables.values().filter_map(Value::as_object).collect(),
+        _ => vec![&record],
+    };
+    wanted.iter().filter(|column| !tables.iter().any(|table| has(table, column))).copied().collect()
 }
 
 /// What is wrong with a field.

@@ -207,9 +207,9 @@ impl Transport {
         self.repeating(|| async { Ok(self.read_whole(call, self.send_once(call).await?).await?) }).await
     }
 
-    /// Asks and returns the answer as it begins; asked again when that may help.
-    pub(crate) async fn ask_streaming(&self, call: &Call) -> Result<Response, Error> {
-        self.repeating(|| async { Ok(self.send_once(call).await?) }).await
+    /// Asks once and returns the answer as it begins.
+    pub(crate) async fn ask_streaming_once(&self, call: &Call) -> Result<Response, Error> {
+        Ok(self.send_once(call).await?)
     }
 
     /// Sends a write: never twice, except after a 401, which is no write at all.
@@ -235,7 +235,7 @@ impl Transport {
     }
 
     /// Repeats what only reads, with growing pauses, or those the server asks for.
-    async fn repeating<T, F: Future<Output = Result<T, Error>>>(
+    pub(crate) async fn repeating<T, F: Future<Output = Result<T, Error>>>(
         &self,
         attempt: impl FnMut() -> F,
     ) -> Result<T, Error> {

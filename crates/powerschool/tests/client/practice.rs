@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Meeting, MeetingTimes},
     id::{AttendanceCodeId, CalendarDayId, SchoolNumber, YearId},
+    job::Job,
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
         School, Section, SectionMeeting, Student, Teacher, Term,
@@ -13,8 +14,8 @@ use rosterbridge_domain::{
     settings::PowerSchoolSettings,
 };
 use rosterbridge_powerschool::{
-    Client, Connection, Error, Outcome, PullScope, RosterRow, StageName, Timeouts, WriteAnswer, plugin,
-    test_connection,
+    Batch, Client, Connection, Error, Outcome, PullScope, RosterRow, StageName, Timeouts, WriteAnswer,
+    plugin, test_connection,
 };
 use rosterbridge_practice::{
     AttendanceFault, AttendanceMode, FailNext, Faults, Maintenance, Running, ServeOptions, start,
@@ -29,7 +30,7 @@ async fn district(options: ServeOptions) -> Running {
         students: 120,
         schools: 3,
         date: NaiveDate::from_ymd_opt(2026, 11, 20),
-        plugin: options.plugin.or_else(|| plugin::build().ok()),
+        plugin: options.plugin.or_else(|| plugin::build(&Job::ALL, 0).ok()),
         ..options
     };
     start(options).await.unwrap()
@@ -64,7 +65,10 @@ async fn pull<R: RosterRow>(client: &Client, scope: &PullScope) -> Result<Vec<R>
     let pulling = tokio::spawn(async move { client.pull::<R>(&scope, sink).await });
     let mut rows = Vec::new();
     while let Some(batch) = batches.recv().await {
-        rows.extend(batch);
+        match batch {
+            Batch::Rows(batch) => rows.extend(batch),
+            Batch::StartOver => rows.clear(),
+        }
     }
     let pulled = pulling.await.unwrap()?;
     assert_eq!(pulled.rows, rows.len() as u64);
@@ -72,7 +76,7 @@ async fn pull<R: RosterRow>(client: &Client, scope: &PullScope) -> Result<Vec<R>
 }
 
 fn year() -> PullScope {
-    PullScope { years: vec![YearId::new(36)] }
+    PullScope { years: vec![YearId::new(36)], jobs: Vec::new() }
 }
 
 #[tokio::test]
