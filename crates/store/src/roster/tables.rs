@@ -43,6 +43,45 @@ pub trait Stored: Sized {
     }
 }
 
+/// A table whose rows may be replaced one by one, found by what stays the same when they change.
+pub trait FollowedTable: RosterTable + Identified {}
+
+/// What [`FollowedTable`] needs, out of reach of other crates.
+pub trait Identified: Stored {
+    /// The column that names a row as long as it exists.
+    const IDENTITY: &'static str;
+
+    /// Its value.
+    fn identity(&self) -> i64;
+}
+
+impl FollowedTable for Student {}
+impl Identified for Student {
+    const IDENTITY: &'static str = "dcid";
+
+    fn identity(&self) -> i64 {
+        self.dcid.get()
+    }
+}
+
+impl FollowedTable for Enrollment {}
+impl Identified for Enrollment {
+    const IDENTITY: &'static str = "id";
+
+    fn identity(&self) -> i64 {
+        self.id.get()
+    }
+}
+
+impl FollowedTable for Section {}
+impl Identified for Section {
+    const IDENTITY: &'static str = "id";
+
+    fn identity(&self) -> i64 {
+        self.id.get()
+    }
+}
+
 /// A column's type.
 trait Column: Sized {
     fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()>;
