@@ -15,6 +15,7 @@ mod paging;
 pub mod plugin;
 mod records;
 mod roster;
+mod shape;
 mod staged;
 mod tables;
 mod transport;

@@ -25,8 +25,9 @@ use crate::{
     error::{AnswerProblem, Error},
     json::{self, CountAnswer},
     pace::{self, Gate, InFlight},
-    records::{self, Fields, RecordSplitter},
+    records::{self, FieldError, Fields, RecordSplitter, Records},
     roster::{Narrowed, RosterRow},
+    shape::Shape,
     tables::Table,
     transport::{Call, Shared},
 };
@@ -506,9 +507,7 @@ async fn stream<R: RosterRow>(
     let mut bytes = 0;
     while let Some(chunk) = transport.next_chunk(&mut body).await? {
         bytes += chunk.len() as u64;
-        splitter
-            .push(&chunk, |record| reader.read(record).map_err(Broken::Row))
-            .map_err(|broken| broken.into_error(path))?;
+        splitter.push(&chunk, reader).map_err(|broken| broken.into_error(path))?;
         if let Some(sink) = sink {
             reader.hand_over(sink, BATCH).await?;
         }
@@ -609,6 +608,26 @@ struct RowReader<R: RosterRow> {
     wanted: Vec<&'static str>,
     /// Those of them that it does not have.
     absent: Vec<&'static str>,
+    /// That of the last record that was read by itself.
+    shape: Option<Shape>,
+}
+
+impl<R: RosterRow> Records for RowReader<R> {
+    type Error = Broken;
+
+    fn begins(&mut self, bytes: &[u8]) -> Result<Option<usize>, Broken> {
+        let read = self.shape.as_ref().and_then(|shape| shape.read(bytes, R::read));
+        read.map(|(length, row)| self.read(row).map(|()| length)).transpose()
+    }
+
+    fn complete(&mut self, record: &[u8]) -> Result<(), Broken> {
+        if self.records == 0 && !self.wanted.is_empty() {
+            self.absent = records::absent(record, &self.wanted);
+        }
+        self.read(Fields::of_record(record, R::TABLE.columns, R::read))?;
+        self.shape = Shape::of(record, R::TABLE.columns);
+        Ok(())
+    }
 }
 
 impl<R: RosterRow> RowReader<R> {
@@ -623,6 +642,7 @@ impl<R: RosterRow> RowReader<R> {
             most: u64::MAX,
             wanted: Vec::new(),
             absent: Vec::new(),
+            shape: None,
         }
     }
 
@@ -631,22 +651,17 @@ impl<R: RosterRow> RowReader<R> {
         Self { wanted, ..self }
     }
 
-    fn read(&mut self, record: &[u8]) -> Result<(), Error> {
+    fn read(&mut self, row: Result<R, FieldError>) -> Result<(), Broken> {
         self.records += 1;
-        if self.records == 1 && !self.wanted.is_empty() {
-            self.absent = records::absent(record, &self.wanted);
-        }
         // Held in memory: a server that ignores the size it is asked for must not fill it.
         if self.records > self.most {
-            return Err(Error::unexpected(self.source, AnswerProblem::TooLarge));
+            return Err(Broken::Row(Error::unexpected(self.source, AnswerProblem::TooLarge)));
         }
-        let row =
-            Fields::of_record(record, R::TABLE.columns, R::read).map_err(|source| Error::BadRecord {
-                query: self.source.to_owned(),
-                record: self.first_record + self.records,
-                source,
-            })?;
-        self.take(row)
+        let row = row.map_err(|source| {
+            let record = self.first_record + self.records;
+            Broken::Row(Error::BadRecord { query: self.source.to_owned(), record, source })
+        })?;
+        self.take(row).map_err(Broken::Row)
     }
 
     /// Adds a row. Sorted by a unique key, a row that comes twice comes right after itself, and is left out: the

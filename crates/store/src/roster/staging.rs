@@ -16,6 +16,10 @@ use crate::{
     database::{self, Access},
 };
 
+/// Rows of one statement. Statement by statement SQLite looks for the row's place from the root of the table; within one
+/// it goes on from the row before.
+const ROWS_AT_ONCE: usize = 25;
+
 /// The roster of a pull under way, in a file of its own. Dropped before [`RosterStaging::finish`], it leaves nothing.
 pub struct RosterStaging {
     /// `None` once it is closed.
@@ -144,20 +148,28 @@ impl RosterStaging {
     }
 
     /// Adds rows of one table. Fastest in the order of the table's primary key; right in any.
-    pub fn insert<T: RosterTable>(&mut self, rows: &[T]) -> Result<(), StoreError> {
+    pub fn insert<T: RosterTable>(&mut self, mut rows: &[T]) -> Result<(), StoreError> {
         let connection = self.connection.as_ref().ok_or(StoreError::NotFound("roster being filled"))?;
-        let mut statement = connection.prepare_cached(T::INSERT)?;
-        for row in rows {
-            row.bind(&mut statement)?;
-            statement.raw_execute().map_err(|error| match error.sqlite_error_code() {
-                Some(ErrorCode::ConstraintViolation) => StoreError::DuplicateRow(T::TABLE),
-                _ => error.into(),
-            })?;
-            if row.is_active_student() {
-                self.counts.active_students += 1;
+        self.counts.active_students += rows.iter().filter(|row| row.is_active_student()).count() as u64;
+        *T::NAME.count(&mut self.counts) += rows.len() as u64;
+        for at_once in [ROWS_AT_ONCE, 1] {
+            let (now, later) = rows.split_at(rows.len() - rows.len() % at_once);
+            rows = later;
+            if now.is_empty() {
+                continue;
+            }
+            let mut statement = connection
+                .prepare_cached(&(T::INSERT.to_owned() + &format!(", {}", T::ROW).repeat(at_once - 1)))?;
+            for rows in now.chunks_exact(at_once) {
+                for (row, first) in rows.iter().zip((1..).step_by(T::PARAMETERS)) {
+                    row.bind(&mut statement, first)?;
+                }
+                statement.raw_execute().map_err(|error| match error.sqlite_error_code() {
+                    Some(ErrorCode::ConstraintViolation) => StoreError::DuplicateRow(T::TABLE),
+                    _ => error.into(),
+                })?;
             }
         }
-        *T::NAME.count(&mut self.counts) += rows.len() as u64;
         Ok(())
     }
 

@@ -26,11 +26,15 @@ pub trait Stored: Sized {
     const TABLE: &'static str;
     /// Its columns, in the order `bind` and `read` use.
     const COLUMNS: &'static str;
-    /// Inserts one row.
+    /// Inserts a row.
     const INSERT: &'static str;
+    /// The parameters of one row in `INSERT`, in brackets. Repeated behind it, with commas, they insert more rows.
+    const ROW: &'static str;
+    /// How many parameters a row has.
+    const PARAMETERS: usize;
 
-    /// Binds a row to the parameters of `INSERT`.
-    fn bind(&self, statement: &mut Statement<'_>) -> Result<()>;
+    /// Binds a row to the parameters of `INSERT` from `first` on; they count from 1.
+    fn bind(&self, statement: &mut Statement<'_>, first: usize) -> Result<()>;
     /// Reads a row of `COLUMNS`.
     fn read(row: &Row<'_>) -> Result<Self>;
     /// Whether the row counts as an active student.
@@ -204,14 +208,17 @@ macro_rules! tables {
                 const TABLE: &'static str = stringify!($table);
                 const COLUMNS: &'static str =
                     concat!("\"", stringify!($first), "\"" $(, ", \"", stringify!($field), "\"")*);
+                // A failure ends the pull, so what the statement did before it need not be undone.
                 const INSERT: &'static str = concat!(
-                    "INSERT INTO ", stringify!($table),
+                    "INSERT OR FAIL INTO ", stringify!($table),
                     " (\"", stringify!($first), "\"" $(, ", \"", stringify!($field), "\"")*, ") VALUES (?",
                     $(tables!(@parameter $field),)* ")"
                 );
+                const ROW: &'static str = concat!("(?", $(tables!(@parameter $field),)* ")");
+                const PARAMETERS: usize = 1 $(+ tables!(@one $field))*;
 
-                fn bind(&self, statement: &mut Statement<'_>) -> Result<()> {
-                    let mut index = 1;
+                fn bind(&self, statement: &mut Statement<'_>, first: usize) -> Result<()> {
+                    let mut index = first;
                     Column::bind(&self.$first, statement, index)?;
                     $(
                         index += 1;
@@ -237,6 +244,7 @@ macro_rules! tables {
         )+
     };
     (@parameter $field:ident) => { ", ?" };
+    (@one $field:ident) => { 1 };
 }
 
 tables! {
