@@ -12,7 +12,9 @@ use rosterbridge_domain::{
     id::YearId,
     roster::{Enrollment, Student},
 };
-use rosterbridge_powerschool::{Batch, Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts};
+use rosterbridge_powerschool::{
+    Batch, Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts,
+};
 use rosterbridge_store::{
     RosterStaging, StoreError,
     roster::{RosterMeta, RosterTable},

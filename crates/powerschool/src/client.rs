@@ -158,8 +158,8 @@ impl Client {
         self.read_metadata(Call::get(METADATA)).await
     }
 
-    /// The same, asked for once.
-    pub(crate) async fn known_metadata(&self) -> Result<&Metadata, Error> {
+    /// What the server says about itself to this plugin, with the plugin's id and page limits. Asked for once.
+    pub async fn known_metadata(&self) -> Result<&Metadata, Error> {
         self.lessons.metadata.get_or_try_init(|| self.plugin_metadata()).await
     }
 
