@@ -12,7 +12,9 @@ use rosterbridge_domain::{
     id::YearId,
     roster::{Enrollment, Student},
 };
-use rosterbridge_powerschool::{Batch, Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts};
+use rosterbridge_powerschool::{
+    Batch, Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts,
+};
 use rosterbridge_store::{
     RosterStaging, StoreError,
     roster::{RosterMeta, RosterTable},
@@ -40,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         extra_roots: vec![fs::read_to_string(authority)?],
         timeouts: Timeouts::default(),
     })?;
-    let scope = PullScope { years: vec![YearId::new(year.parse()?)] };
+    let scope = PullScope { years: vec![YearId::new(year.parse()?)], jobs: Vec::new() };
 
     let mut key = [0; 32];
     key[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());

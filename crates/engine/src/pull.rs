@@ -13,7 +13,7 @@ use rosterbridge_domain::{
     },
     settings::Setup,
 };
-use rosterbridge_powerschool::{Client, Metadata, PullScope, RosterRow, Version};
+use rosterbridge_powerschool::{Batch, Client, Metadata, PullScope, RosterRow, Version};
 use rosterbridge_store::{
     Roster, RosterStaging, StoreError,
     roster::{RosterMeta, RosterTable},
@@ -153,7 +153,7 @@ impl Reading<'_> {
         let years = years_of(&schools, &terms, today);
         self.insert(schools).await?;
 
-        let scope = PullScope { years };
+        let scope = PullScope { years, jobs: Vec::new() };
         let tables: [TableReading<'_>; 11] = [
             Box::pin(self.table::<Enrollment>(&scope, "enrolments", |_| ())),
             Box::pin(self.table::<Student>(&scope, "students", |_| ())),
@@ -178,11 +178,14 @@ impl Reading<'_> {
         subject: &'static str,
         mut seen: impl FnMut(&[R]),
     ) -> Result<(), EngineError> {
-        let (sink, mut batches) = mpsc::channel::<Vec<R>>(1);
+        let (sink, mut batches) = mpsc::channel::<Batch<R>>(1);
         let pulling = async { Ok::<_, EngineError>(self.client.pull::<R>(scope, sink).await?) };
         let passing = async {
             let mut rows = 0;
             while let Some(batch) = batches.recv().await {
+                let Batch::Rows(batch) = batch else {
+                    return Err(rosterbridge_powerschool::Error::Stopped.into());
+                };
                 rows += batch.len() as u64;
                 seen(&batch);
                 self.insert(batch).await?;
