@@ -13,7 +13,7 @@ use rosterbridge_domain::{
     roster::{Enrollment, Student},
 };
 use rosterbridge_powerschool::{
-    Batch, Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts,
+    Batch, Client, ClientId, Connection, Proxy, PullScope, RosterRow, ServerUrl, Timeouts,
 };
 use rosterbridge_store::{
     RosterStaging, StoreError,
@@ -40,9 +40,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client_id: ClientId::parse(client_id)?,
         client_secret: secret.trim().into(),
         extra_roots: vec![fs::read_to_string(authority)?],
+        proxy: Proxy::None,
         timeouts: Timeouts::default(),
     })?;
-    let scope = PullScope { years: vec![YearId::new(year.parse()?)] };
+    let scope = PullScope { years: vec![YearId::new(year.parse()?)], jobs: Vec::new() };
 
     let mut key = [0; 32];
     key[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());

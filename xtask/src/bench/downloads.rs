@@ -1,11 +1,11 @@
 //! `curl` and the `sqlite3` shell doing by hand what a pull of STUDENTS and CC does: the same requests, the same bytes,
 //! the same rows.
 
-use super::peers::{csv_value, is_there, timed, token, write};
-use crate::{
-    district::Ready,
-    process::{self, StepError},
+use super::{
+    peers::{csv_value, is_there, timed, token, write},
+    powerschool::Site,
 };
+use crate::process::{self, StepError};
 use serde::{
     Deserialize,
     de::{DeserializeSeed, Deserializer, Error as _, SeqAccess, Visitor},
@@ -96,35 +96,9 @@ pub struct PagedTable {
 }
 
 impl Downloads {
-    /// Counts pages and writes curl's configurations; `None` without curl.
-    pub fn prepare(
-        folder: &Path,
-        ready: &Ready,
-        authority: &Path,
-        year: u16,
-    ) -> Result<Option<Self>, StepError> {
-        if !is_there("curl", "--version") {
-            return Ok(None);
-        }
-        let token = token(folder, ready, authority)?;
-        let url = &ready.powerschool.url;
-        // A JSON string is also a quoted value of curl's configuration.
-        let quoted = |value: String| Value::from(value).to_string();
-        let common = |config: &mut String| {
-            let lines = [
-                ("cacert", quoted(authority.display().to_string())),
-                ("header", quoted(format!("Authorization: Bearer {token}"))),
-                ("header", quoted("Accept: application/json".to_owned())),
-                ("noproxy", quoted("*".to_owned())),
-            ];
-            let _ = write!(config, "fail\nsilent\nshow-error\n");
-            for (option, value) in lines {
-                // Writing to a string can't fail.
-                let _ = writeln!(config, "{option} = {value}");
-            }
-        };
-        let output = |name: &str| quoted(folder.join(name).display().to_string());
-
+    /// Counts pages and writes curl's configurations for the server with queries and the one with pages; `None` without
+    /// curl.
+    pub fn prepare(folder: &Path, sites: [&Site; 2], year: u16) -> Result<Option<Self>, StepError> {
         #[derive(Deserialize)]
         struct Limits {
             metadata: Metadata,
@@ -137,13 +111,19 @@ impl Downloads {
         struct Count {
             count: u64,
         }
+
+        if !is_there("curl", "--version") {
+            return Ok(None);
+        }
+        let [for_queries, for_pages] = sites.map(|site| Asking::new(folder, site));
+        let (for_queries, for_pages) = (for_queries?, for_pages?);
         let ask = |path: &str| {
-            let mut config = String::new();
-            common(&mut config);
-            let _ = writeln!(config, "url = {}", quoted(format!("{url}{path}")));
+            let config =
+                format!("{}url = {}\n", for_pages.options, quoted(&format!("{}{path}", for_pages.url)));
             let config = write(folder, "ask.conf", &config)?;
             process::output(Command::new("curl").arg("--disable").arg("--config").arg(config))
         };
+        let output = |name: &str| quoted(&folder.join(name).display().to_string());
         let limits: Limits = process::parse("the metadata", &ask("/ws/v1/metadata")?)?;
         let page_size = limits.metadata.schema_table_query_max_page_size;
 
@@ -153,12 +133,12 @@ impl Downloads {
             if !queries.is_empty() {
                 queries.push_str("next\n");
             }
-            common(&mut queries);
-            let address = format!("{url}/ws/schema/query/{}?pagesize=0", source.query);
+            queries.push_str(&for_queries.options);
+            let address = format!("{}/ws/schema/query/{}?pagesize=0", for_queries.url, source.query);
             let body = source.arguments(year);
-            let _ = writeln!(queries, "url = {}\noutput = {}", quoted(address), output(&query_file(source)));
+            let _ = writeln!(queries, "url = {}\noutput = {}", quoted(&address), output(&query_file(source)));
             let _ = writeln!(queries, "header = \"Content-Type: application/json\"");
-            let _ = writeln!(queries, "data = {}", quoted(body.to_string()));
+            let _ = writeln!(queries, "data = {}", quoted(&body.to_string()));
             named.push(json!({"name": source.query, "body": body}));
             for (place, filter) in source.filters(year).into_iter().enumerate() {
                 let filtered =
@@ -179,14 +159,15 @@ impl Downloads {
                 if !pages.is_empty() {
                     pages.push_str("next\n");
                 }
-                common(&mut pages);
+                pages.push_str(&for_pages.options);
                 let address = format!(
-                    "{url}{path}?projection={}&page=[1-{count}]&pagesize={page_size}&sort={}{filtered}",
+                    "{}{path}?projection={}&page=[1-{count}]&pagesize={page_size}&sort={}{filtered}",
+                    for_pages.url,
                     encoded(source.columns),
                     encoded(source.sort),
                 );
                 let file = format!("page-{}-{place}-#1.json", source.table);
-                let _ = writeln!(pages, "url = {}\noutput = {}", quoted(address), output(&file));
+                let _ = writeln!(pages, "url = {}\noutput = {}", quoted(&address), output(&file));
             }
         }
         write(folder, "queries.conf", &queries)?;
@@ -277,6 +258,35 @@ impl Downloads {
         };
         sum().map_err(|source| StepError::file(self.folder.display(), source))
     }
+}
+
+/// How curl asks one server.
+struct Asking {
+    url: String,
+    /// Lines of its configuration that every request needs.
+    options: String,
+}
+
+impl Asking {
+    fn new(folder: &Path, Site { ready, authority, .. }: &Site) -> Result<Self, StepError> {
+        let token = token(folder, ready, authority)?;
+        let mut options = "fail\nsilent\nshow-error\n".to_owned();
+        for (option, value) in [
+            ("cacert", authority.display().to_string()),
+            ("header", format!("Authorization: Bearer {token}")),
+            ("header", "Accept: application/json".to_owned()),
+            ("noproxy", "*".to_owned()),
+        ] {
+            // Writing to a string can't fail.
+            let _ = writeln!(options, "{option} = {}", quoted(&value));
+        }
+        Ok(Self { url: ready.powerschool.url.clone(), options })
+    }
+}
+
+/// A value of curl's configuration: quoted as in JSON.
+fn quoted(value: &str) -> String {
+    Value::from(value).to_string()
 }
 
 fn query_file(source: &Source) -> String {

@@ -18,8 +18,9 @@ use serde::Deserialize;
 use serde_json::json;
 use std::{
     fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 /// Measured rounds; one more goes before them, uncounted.
@@ -104,12 +105,16 @@ impl Round {
     fn told(&self) -> String {
         let shown =
             |seconds: Option<f64>| seconds.map_or("none".to_owned(), |seconds| format!("{seconds:.2}"));
-        let mut line = String::new();
-        for ((_, _, name), (ours, curl)) in READS.iter().zip(self.ours.iter().zip(&self.curl)) {
-            line += &format!("{name}: ours {:.2} s, curl {} s; ", ours.seconds, shown(*curl));
-        }
-        line + &format!(
-            "sqlite3 {} s, Python {} s and {} s, memory {} and {} MB",
+        let reads: Vec<String> = READS
+            .iter()
+            .zip(self.ours.iter().zip(&self.curl))
+            .map(|((_, _, name), (ours, curl))| {
+                format!("{name}: ours {:.2} s, curl {} s", ours.seconds, shown(*curl))
+            })
+            .collect();
+        format!(
+            "{}; sqlite3 {} s, Python {} s and {} s, memory {} and {} MB",
+            reads.join("; "),
             shown(self.sqlite3),
             shown(self.python),
             shown(self.python_pages),
@@ -127,11 +132,28 @@ struct Bench {
     python: Option<PythonClient>,
 }
 
+/// A district of one size, served once with the plugin's queries and once without. Answers are rendered once, in the
+/// round that is not counted, and served from memory afterwards.
+struct District {
+    query: Site,
+    pages: Site,
+}
+
+impl District {
+    fn site(&self, way: Way) -> &Site {
+        match way {
+            Way::Query => &self.query,
+            Way::Pages => &self.pages,
+        }
+    }
+}
+
 /// A served district.
-struct Site {
+pub struct Site {
     _district: process::Running,
-    ready: Ready,
-    authority: PathBuf,
+    pub ready: Ready,
+    /// The certificate of its authority, PEM.
+    pub authority: PathBuf,
     folder: PathBuf,
 }
 
@@ -152,9 +174,9 @@ pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
     let bench = Bench { rosterbridge, pull, folder, python };
 
     eprintln!("==> Districts of {STUDENTS} and {FEWER_STUDENTS} students");
-    let large = bench.site("large", STUDENTS)?;
-    let small = bench.site("small", FEWER_STUDENTS)?;
-    let downloads = Downloads::prepare(&large.folder, &large.ready, &large.authority, YEAR)?;
+    let large = bench.district("large", STUDENTS)?;
+    let small = bench.district("small", FEWER_STUDENTS)?;
+    let downloads = Downloads::prepare(&bench.folder, [&large.query, &large.pages], YEAR)?;
     let mut rounds = Vec::new();
     for number in 0..=ROUNDS {
         eprintln!("==> Round {number} of {ROUNDS}{}", if number == 0 { " (not counted)" } else { "" });
@@ -164,7 +186,7 @@ pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
             rounds.push(round);
         }
     }
-    Ok(summed_up(&large.ready, downloads.as_ref(), &rounds))
+    Ok(summed_up(&large.query.ready, downloads.as_ref(), &rounds))
 }
 
 fn summed_up(ready: &Ready, downloads: Option<&Downloads>, rounds: &[Round]) -> Measured {
@@ -226,13 +248,22 @@ fn summed_up(ready: &Ready, downloads: Option<&Downloads>, rounds: &[Round]) -> 
 }
 
 impl Bench {
+    fn district(&self, name: &str, students: u32) -> Result<District, StepError> {
+        let query = self.site(&format!("{name}-query"), students)?;
+        let pages = self.site(&format!("{name}-pages"), students)?;
+        query.behave(Way::Query, 0)?;
+        pages.behave(Way::Pages, 0)?;
+        Ok(District { query, pages })
+    }
+
     /// A district of `students`, made and served.
     fn site(&self, name: &str, students: u32) -> Result<Site, StepError> {
         let folder = self.folder.join(name);
         empty(&folder)?;
         let schools = (students / STUDENTS_OF_A_SCHOOL).to_string();
         let options =
-            ["--students", &students.to_string(), "--date", DATE, "--schools", &schools].map(str::to_owned);
+            ["--students", &students.to_string(), "--date", DATE, "--schools", &schools, "--prerender"]
+                .map(str::to_owned);
         let (district, ready) =
             district::start(&self.rosterbridge, &folder.join("data"), &folder.join("ready.json"), &options)?;
         let authority = folder.join("ca.pem");
@@ -244,8 +275,8 @@ impl Bench {
     /// Each side once, in turns, so that neither always has the warmer machine.
     fn round(
         &self,
-        large: &Site,
-        small: &Site,
+        large: &District,
+        small: &District,
         downloads: Option<&Downloads>,
         ours_first: bool,
     ) -> Result<Round, StepError> {
@@ -258,29 +289,30 @@ impl Bench {
             fewer: Vec::new(),
         };
         for (place, (way, latency, _)) in READS.into_iter().enumerate() {
-            large.behave(way, latency)?;
+            let site = large.site(way);
+            site.behave(way, latency)?;
             if ours_first {
-                round.ours.push(self.pull(large)?);
+                round.ours.push(self.pull(site)?);
             }
             round.curl.push(downloads.map(|downloads| downloads.run(way == Way::Pages)).transpose()?);
             if place == QUERY {
                 round.sqlite3 = downloads.map(Downloads::import).transpose()?.flatten();
             }
             if !ours_first {
-                round.ours.push(self.pull(large)?);
+                round.ours.push(self.pull(site)?);
             }
             if let (Some(python), Some(downloads)) = (&self.python, downloads) {
-                let (ready, authority) = (&large.ready, &large.authority);
                 if place == QUERY {
-                    round.python = Some(python.queries(ready, authority, downloads)?);
+                    round.python = Some(python.queries(site, downloads)?);
                 } else if place == PAGES {
-                    round.python_pages = Some(python.pages(ready, authority, downloads)?);
+                    round.python_pages = Some(python.pages(site, downloads)?);
                 }
             }
         }
         for (way, latency, _) in [READS[QUERY], READS[PAGES]] {
-            small.behave(way, latency)?;
-            round.fewer.push(self.pull(small)?);
+            let site = small.site(way);
+            site.behave(way, latency)?;
+            round.fewer.push(self.pull(site)?);
         }
         Ok(round)
     }
@@ -316,13 +348,33 @@ impl Bench {
 }
 
 impl Site {
-    /// Has the server answer like that from now on.
+    /// Has the server answer like that from now on, and in plain bytes to everybody.
     fn behave(&self, way: Way, latency: u16) -> Result<(), StepError> {
-        let faults = json!({"latency_ms": latency, "no_powerqueries": way == Way::Pages});
-        let control = self.ready.audit_url.trim_end_matches("audit").to_owned() + "control/faults";
-        let mut curl = Command::new("curl");
-        curl.args(["--disable", "--fail", "--silent", "--show-error", "--noproxy", "*"]);
-        curl.args(["--header", "Content-Type: application/json", "--data", &faults.to_string()]);
-        process::run(curl.arg(control).stdout(std::io::stderr()))
+        let faults =
+            json!({"latency_ms": latency, "no_powerqueries": way == Way::Pages, "no_gzip": true}).to_string();
+        let (host, _) = self
+            .ready
+            .audit_url
+            .strip_prefix("http://")
+            .and_then(|address| address.split_once('/'))
+            .ok_or_else(|| StepError::Unmet(format!("{} is no address", self.ready.audit_url)))?;
+        let ask = || -> std::io::Result<String> {
+            let mut connection = TcpStream::connect(host)?;
+            write!(
+                connection,
+                "POST /control/faults HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{faults}",
+                faults.len()
+            )?;
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer =
+            ask().map_err(|source| StepError::file("the practice district's control port", source))?;
+        match answer.lines().next() {
+            Some(status) if status.contains(" 2") => Ok(()),
+            status => Err(StepError::Unmet(format!("the practice district's control port says {status:?}"))),
+        }
     }
 }

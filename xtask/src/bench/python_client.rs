@@ -3,11 +3,9 @@
 use super::{
     downloads::{Downloads, PagedTable},
     empty,
+    powerschool::Site,
 };
-use crate::{
-    district::Ready,
-    process::{self, StepError},
-};
+use crate::process::{self, StepError};
 use serde::Deserialize;
 use serde_json::json;
 use std::{
@@ -53,14 +51,14 @@ impl PythonClient {
     }
 
     /// Seconds for both queries, each in one answer.
-    pub fn queries(&self, ready: &Ready, authority: &Path, downloads: &Downloads) -> Result<f64, StepError> {
+    pub fn queries(&self, site: &Site, downloads: &Downloads) -> Result<f64, StepError> {
         let job = json!({"queries": downloads.queries, "tables": []});
-        self.run(ready, authority, &job, downloads.rows)
+        self.run(site, &job, downloads.rows)
     }
 
     /// Seconds for all pages, from those of the first ones. The seconds before the first page, which are the same
     /// however many follow, are counted in full.
-    pub fn pages(&self, ready: &Ready, authority: &Path, downloads: &Downloads) -> Result<f64, StepError> {
+    pub fn pages(&self, site: &Site, downloads: &Downloads) -> Result<f64, StepError> {
         let tables = |pages: u64| -> serde_json::Value {
             downloads
                 .tables
@@ -76,8 +74,8 @@ impl PythonClient {
         let read: u64 =
             part.as_array().into_iter().flatten().filter_map(|table| table["pages"].as_u64()).sum();
         let job = json!({"queries": [], "tables": part});
-        let started = self.run(ready, authority, &json!({"queries": [], "tables": []}), 0)?;
-        let seconds = self.run(ready, authority, &job, 1)?;
+        let started = self.run(site, &json!({"queries": [], "tables": []}), 0)?;
+        let seconds = self.run(site, &job, 1)?;
         #[expect(clippy::cast_precision_loss, reason = "a few thousand pages")]
         let scale = downloads.pages as f64 / read.max(1) as f64;
         Ok(started + (seconds - started) * scale)
@@ -88,13 +86,7 @@ impl PythonClient {
     }
 
     /// Runs a job in a process of its own; it must come to at least `rows`.
-    fn run(
-        &self,
-        ready: &Ready,
-        authority: &Path,
-        job: &serde_json::Value,
-        rows: u64,
-    ) -> Result<f64, StepError> {
+    fn run(&self, site: &Site, job: &serde_json::Value, rows: u64) -> Result<f64, StepError> {
         #[derive(Deserialize)]
         struct Collected {
             rows: u64,
@@ -102,11 +94,11 @@ impl PythonClient {
 
         let path = self.folder.join("job.json");
         fs::write(&path, job.to_string()).map_err(|source| StepError::file(path.display(), source))?;
-        let powerschool = &ready.powerschool;
+        let powerschool = &site.ready.powerschool;
         let host = powerschool.url.trim_start_matches("https://").trim_end_matches('/');
         let mut python = Command::new(&self.python);
         python.arg(self.script()).args([host, &powerschool.client_id]).arg(path);
-        python.env("REQUESTS_CA_BUNDLE", authority).env("NO_PROXY", "*");
+        python.env("REQUESTS_CA_BUNDLE", &site.authority).env("NO_PROXY", "*");
         let (seconds, output) = with_secret(&mut python, &powerschool.client_secret)?;
         let collected: Collected = process::parse("the Python client's result", &output)?;
         if collected.rows < rows {
