@@ -38,6 +38,17 @@ pub fn release_command_line(root: &Path) -> Result<PathBuf, StepError> {
     Ok(target_folder()?.join("release").join(format!("rosterbridge{}", env::consts::EXE_SUFFIX)))
 }
 
+/// Builds the engine's example of that name as it would be shipped, beside the command line: built together the two
+/// share everything they depend on. Tells where it is.
+pub fn release_example(root: &Path, name: &str) -> Result<PathBuf, StepError> {
+    process::run(
+        cargo(root)
+            .args(["build", "--release", "-p", "rosterbridge-cli", "-p", "rosterbridge-engine"])
+            .args(["--bin", "rosterbridge", "--example", name, "--locked"]),
+    )?;
+    Ok(target_folder()?.join("release").join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
+}
+
 /// Where cargo puts what it makes: this program is in `debug/` there.
 pub fn target_folder() -> Result<PathBuf, StepError> {
     let own = own_path()?;

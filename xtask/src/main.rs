@@ -30,7 +30,7 @@ const USAGE: &str = "Usage: cargo xtask NAME
   test                  formatting, lints, all tests
   bench NAME [--json]   measure one part of the product beside a named peer, in a
                         release build; ends well when it has measured, whether
-                        or not a target was met (NAME: main-job)
+                        or not a target was met (NAME: main-job, powerschool)
   icons                 render the icon files from icons/*.svg";
 
 /// What was asked for.
@@ -119,6 +119,8 @@ mod tests {
         let main_job = |json| Ok(Chore::Bench { bench: Bench::MainJob, json });
         assert_eq!(parse(&["bench", "main-job"]), main_job(false));
         assert_eq!(parse(&["bench", "main-job", "--json"]), main_job(true));
+        let powerschool = Chore::Bench { bench: Bench::PowerSchool, json: false };
+        assert_eq!(parse(&["bench", "powerschool"]), Ok(powerschool));
         assert!(
             matches!(parse(&["run", "--home", "x"]), Ok(Chore::Run { home: Some(home) }) if home.is_absolute())
         );

@@ -13,8 +13,11 @@ pub const KEYRING: &[&str] = &["dbus", "gnome-keyring"];
 /// To ask the practice district's audit address from the command line.
 pub const COMMAND_LINE: &[&str] = &["curl"];
 
-/// What the bench of the main job is measured with: the peers, and GNU time for the memory.
+/// What the benches are measured with: peers, and GNU time for the memory.
 pub const BENCH: &[&str] = &["curl", "openssh-client", "sqlite3", "time"];
+
+/// For a peer from PyPI, in an environment of its own.
+pub const PYTHON: &[&str] = &["python3-venv"];
 
 /// What the tests need beside [`BUILD`] and [`KEYRING`].
 pub const TESTS: &[&str] = &[

@@ -146,7 +146,7 @@ impl Engine {
 
     /// Maps every building to the school most like it, and every tardy code to the tardy code.
     async fn practice_mappings(&self, setup: &Setup) -> Result<Mappings, EngineError> {
-        let roster = self.pull(setup, true, &CancellationToken::new(), &|_, _| ()).await?;
+        let roster = self.pull(setup, true, &Job::ALL, &CancellationToken::new(), &|_, _| ()).await?.roster;
         let (schools, methods) =
             blocking(move || Ok((roster.schools()?, choices::school_methods(&roster)?))).await?;
         let folder = Path::new(&setup.raptor.folder);

@@ -1,6 +1,10 @@
 //! A run: one roster pull, then each job planned and applied.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use chrono::Utc;
 use rosterbridge_domain::{
@@ -22,7 +26,7 @@ use crate::{
     engine::{Engine, blocking},
     error::EngineError,
     exports, hero,
-    pull::Server,
+    pull::{Pull, Server},
     raptor,
     report::{Cause, Event, JobReport, Phase, PhaseSeconds, Progress, SyncReport},
 };
@@ -38,6 +42,8 @@ struct Run<'a> {
     setup: Setup,
     server: Server,
     roster: Arc<Roster>,
+    /// The jobs whose part of the roster could not be read.
+    refused: BTreeMap<Job, rosterbridge_powerschool::Error>,
     /// The connection to Hero, opened by the first job that needs it.
     hero: Option<Arc<Session>>,
     /// The job the connection to Hero failed for, and why. It is not tried again in this run: four wrong passwords
@@ -97,7 +103,8 @@ impl Engine {
             cause: None,
             seconds: Vec::new(),
         };
-        match self.prepare(id, dry_run, setup, under_way.cancel.clone(), &on_event, &mut report).await {
+        match self.prepare(id, dry_run, setup, &jobs, under_way.cancel.clone(), &on_event, &mut report).await
+        {
             Ok(mut run) => {
                 run.jobs.clone_from(&jobs);
                 for job in jobs {
@@ -136,6 +143,7 @@ impl Engine {
         id: RunId,
         dry: bool,
         setup: Setup,
+        jobs: &[Job],
         cancel: CancellationToken,
         on_event: &OnEvent,
         report: &mut SyncReport,
@@ -157,7 +165,10 @@ impl Engine {
         if !dry {
             self.bind_to_district(server.district.as_deref()).await?;
         }
-        let roster = self.pull_from(&server, &cancel, &progress).await?;
+        // The jobs that are switched on look into the roster between runs, too.
+        let jobs: Vec<Job> =
+            Job::ALL.into_iter().filter(|job| jobs.contains(job) || setup.job_enabled(*job)).collect();
+        let Pull { roster, refused } = self.pull_from(&server, &jobs, &cancel, &progress).await?;
         report.seconds.push(seconds("pull", started));
         Ok(Run {
             engine: self,
@@ -166,6 +177,7 @@ impl Engine {
             setup,
             server,
             roster,
+            refused,
             hero: None,
             hero_failed: None,
             jobs: Vec::new(),
@@ -182,6 +194,9 @@ impl Run<'_> {
             return Err(EngineError::Cancelled);
         }
         self.allowed(job)?;
+        if let Some(error) = self.refused.get(&job) {
+            return Err(error.clone().into());
+        }
         match job {
             Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job, done).await,
             Job::HeroAttendance => self.hero_attendance(done).await,

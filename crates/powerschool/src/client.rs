@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use crate::{
     attendance::{self, WriteAnswer},
+    deltas::DataVersion,
     error::{AnswerProblem, Error},
     json,
-    paging::Pull,
+    paging::{Batch, Lessons, Pull},
     roster::{Narrowed, PullScope, RosterRow},
     transport::{Call, Connection, Shared, Transport},
 };
@@ -93,6 +94,8 @@ pub struct Pulled {
     pub rows: u64,
     /// Bytes of the answers' bodies.
     pub bytes: u64,
+    /// The state of the table that the rows are of, where the server tells it.
+    pub version: Option<DataVersion>,
 }
 
 /// A client of one PowerSchool server. Clones share connections and token.
@@ -100,6 +103,7 @@ pub struct Pulled {
 pub struct Client {
     transport: Shared,
     writing: Arc<attendance::Capabilities>,
+    lessons: Arc<Lessons>,
 }
 
 impl Client {
@@ -108,6 +112,7 @@ impl Client {
         Ok(Self {
             transport: Arc::new(Transport::new(connection)?),
             writing: Arc::new(attendance::Capabilities::default()),
+            lessons: Arc::new(Lessons::new()),
         })
     }
 
@@ -116,6 +121,7 @@ impl Client {
         Ok(Self {
             transport: Arc::new(Transport::for_test(connection)?),
             writing: Arc::new(attendance::Capabilities::default()),
+            lessons: Arc::new(Lessons::new()),
         })
     }
 
@@ -150,6 +156,16 @@ impl Client {
     /// The same with a token, which adds what PowerSchool says to this plugin only: its id and its page limits.
     pub(crate) async fn plugin_metadata(&self) -> Result<Metadata, Error> {
         self.read_metadata(Call::get(METADATA)).await
+    }
+
+    /// What the server says about itself to this plugin, with the plugin's id and page limits. Asked for once.
+    pub async fn known_metadata(&self) -> Result<&Metadata, Error> {
+        self.lessons.metadata.get_or_try_init(|| self.plugin_metadata()).await
+    }
+
+    /// What reading has taught about the server.
+    pub(crate) const fn lessons(&self) -> &Arc<Lessons> {
+        &self.lessons
     }
 
     async fn read_metadata(&self, call: Call) -> Result<Metadata, Error> {
@@ -224,7 +240,7 @@ impl Client {
         const PATH: &str = "/ws/v1/district/school";
         let count: json::CountAnswer = self.transport.ask(&Call::get(format!("{PATH}/count"))).await?;
         let count = count.count().ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("count")))?;
-        let page_size = u64::from(self.metadata().await?.page_limits.schools);
+        let page_size = u64::from(self.known_metadata().await?.page_limits.schools);
         let mut schools = Vec::new();
         for page in 1..=count.div_ceil(page_size) {
             let call = Call::get(PATH).with("page", page).with("pagesize", page_size);
@@ -267,13 +283,34 @@ impl Client {
 
     /// Reads one table in the order of its unique key, in batches of up to 1,000 rows. Rows counted before and after
     /// must agree with the distinct ones read; otherwise it is [`Error::ChangedWhileReading`], and what `sink` got
-    /// is not to be used. Without our queries the table is read page by page.
+    /// is not to be used. A server that does not give all rows in one answer is asked for pages, and without our
+    /// queries the table itself is read; [`Batch::StartOver`] then takes back what was handed over.
     pub async fn pull<R: RosterRow>(
         &self,
         scope: &PullScope,
-        sink: mpsc::Sender<Vec<R>>,
+        sink: mpsc::Sender<Batch<R>>,
     ) -> Result<Pulled, Error> {
         self.pull_of::<R>(Narrowed::Years(scope)).run(&sink).await
+    }
+
+    /// Reads the rows of a table that changed since an earlier pull of the same scope, in batches. Rows deleted since
+    /// don't show: the number of rows, with the changes made, has to agree with [`Client::count`], and a whole pull
+    /// has to follow some time.
+    ///
+    /// `None` when it is not certain that these are all changes: what `sink` got is then not to be used, and the table
+    /// is to be pulled as a whole.
+    pub async fn pull_changes<R: RosterRow>(
+        &self,
+        scope: &PullScope,
+        since: DataVersion,
+        sink: mpsc::Sender<Batch<R>>,
+    ) -> Result<Option<Pulled>, Error> {
+        self.pull_of::<R>(Narrowed::Years(scope)).run_changes(since, &sink).await
+    }
+
+    /// How many rows of a table our query has now.
+    pub async fn count<R: RosterRow>(&self, scope: &PullScope) -> Result<u64, Error> {
+        self.pull_of::<R>(Narrowed::Years(scope)).count().await
     }
 
     /// The attendance PowerSchool holds for one school on one day, of all modes and programs. Teachers record
@@ -337,7 +374,10 @@ impl Client {
         let gathering = async {
             let mut rows = Vec::new();
             while let Some(batch) = batches.recv().await {
-                rows.extend(batch);
+                match batch {
+                    Batch::Rows(batch) => rows.extend(batch),
+                    Batch::StartOver => rows.clear(),
+                }
             }
             rows
         };

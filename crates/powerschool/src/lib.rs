@@ -7,12 +7,15 @@
 mod address;
 mod attendance;
 mod client;
+mod deltas;
 mod error;
 mod json;
+mod pace;
 mod paging;
 pub mod plugin;
 mod records;
 mod roster;
+mod shape;
 mod staged;
 mod tables;
 mod transport;
@@ -20,7 +23,9 @@ mod transport;
 pub use address::{ClientId, CredentialProblem, ServerUrl, UrlProblem, check_input};
 pub use attendance::WriteAnswer;
 pub use client::{Client, Metadata, PageLimits, Pulled, Version};
+pub use deltas::DataVersion;
 pub use error::{AnswerProblem, CertificateProblem, Error, ProxyProblem, Warning};
+pub use paging::Batch;
 pub use records::{FieldError, FieldProblem, Fields};
 pub use roster::{PullScope, RosterRow};
 pub use staged::{

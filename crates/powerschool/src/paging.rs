@@ -1,43 +1,127 @@
-//! Reading one table: through our query in one streamed answer, or page by page where the plugin has no queries.
+//! Reading one table: through our query in one streamed answer or, where the server does not give that, in pages; page
+//! by page from the table itself where the plugin has no queries.
 
-use std::{cmp::Ordering, marker::PhantomData};
+use std::{
+    cmp::Ordering,
+    collections::BTreeMap,
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering as Memory},
+    },
+};
 
-use futures_util::{StreamExt, stream};
 use reqwest::Response;
+use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{OnceCell, mpsc},
+    task::JoinSet,
+};
 
 use crate::{
-    client::{Client, Pulled},
+    client::{Client, Metadata, Pulled},
+    deltas::{self, DataVersion},
     error::{AnswerProblem, Error},
-    json::CountAnswer,
-    records::{Fields, RecordSplitter},
+    json::{self, CountAnswer},
+    pace::{self, Gate, InFlight},
+    records::{self, FieldError, Fields, RecordSplitter, Records},
     roster::{Narrowed, RosterRow},
+    shape::Shape,
     tables::Table,
-    transport::{Call, Transport},
+    transport::{Call, Shared},
 };
 
 /// Rows handed over at once.
 const BATCH: usize = 1_000;
 
-/// Pages asked for at the same time.
-const PAGES_IN_FLIGHT: usize = 4;
+/// The largest page asked for, in rows, whatever the server allows: several of them are held at the same time.
+const LARGEST_PAGE: u64 = 1_000;
+
+/// What a pull hands over.
+#[derive(Debug)]
+pub enum Batch<R> {
+    /// Up to 1,000 further rows.
+    Rows(Vec<R>),
+    /// Everything handed over before is void: the table is read once more from its beginning, in another way.
+    StartOver,
+}
+
+/// What reading has taught about a server; shared by all clones of a client.
+#[derive(Debug)]
+pub(crate) struct Lessons {
+    /// The pace of pages.
+    gate: Gate,
+    /// The server's metadata as this plugin is told it.
+    pub(crate) metadata: OnceCell<Metadata>,
+    /// The server refuses `pagesize=0`.
+    refuses_whole: AtomicBool,
+    /// The server refuses to be asked for data versions.
+    refuses_versions: AtomicBool,
+}
+
+impl Lessons {
+    pub(crate) fn new() -> Self {
+        Self {
+            gate: Gate::new(),
+            metadata: OnceCell::new(),
+            refuses_whole: AtomicBool::new(false),
+            refuses_versions: AtomicBool::new(false),
+        }
+    }
+}
 
 /// One table, narrowed, about to be read.
 pub(crate) struct Pull<'a, R> {
     client: &'a Client,
-    transport: &'a Transport,
+    transport: &'a Shared,
     table: &'static Table,
     narrowed: Narrowed<'a>,
     rows: PhantomData<fn() -> R>,
 }
 
+/// A way to ask a query for its rows.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// All rows in one answer, instead of pages.
+    whole: bool,
+    /// With the data version.
+    versioned: bool,
+    /// The server is said to have data versions.
+    versions_offered: bool,
+    /// The one answer was refused, rather than cut off.
+    whole_refused: bool,
+}
+
+impl Way {
+    /// The way to try after this one failed, if any is left.
+    fn after(self, error: &Error) -> Option<Self> {
+        let refused = match error {
+            Error::UnexpectedAnswer { problem, .. } => match problem {
+                AnswerProblem::Status(_) | AnswerProblem::Refused(_) => true,
+                AnswerProblem::Incomplete => false,
+                _ => return None,
+            },
+            Error::Timeout { .. } | Error::Unreachable { .. } | Error::Interrupted { .. } => false,
+            _ => return None,
+        };
+        if refused && self.versioned {
+            Some(Self { versioned: false, ..self })
+        } else if self.whole {
+            let versioned = self.versions_offered;
+            Some(Self { whole: false, versioned, whole_refused: refused, ..self })
+        } else {
+            None
+        }
+    }
+}
+
 impl<'a, R: RosterRow> Pull<'a, R> {
-    pub(crate) fn new(client: &'a Client, transport: &'a Transport, narrowed: Narrowed<'a>) -> Self {
+    pub(crate) fn new(client: &'a Client, transport: &'a Shared, narrowed: Narrowed<'a>) -> Self {
         Self { client, transport, table: R::TABLE, narrowed, rows: PhantomData }
     }
 
-    pub(crate) async fn run(&self, sink: &mpsc::Sender<Vec<R>>) -> Result<Pulled, Error> {
+    pub(crate) async fn run(&self, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
         match self.count().await {
             Ok(before) => self.run_query(before, sink).await,
             Err(Error::NoQueries { query }) => {
@@ -55,23 +139,128 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         counted(&call, &self.transport.ask(&call).await.map_err(|error| self.without_query(error))?)
     }
 
-    async fn run_query(&self, before: u64, sink: &mpsc::Sender<Vec<R>>) -> Result<Pulled, Error> {
+    /// Reads the rows changed since a data version. `None` when there is any doubt that these are all of them.
+    pub(crate) async fn run_changes(
+        &self,
+        since: DataVersion,
+        sink: &mpsc::Sender<Batch<R>>,
+    ) -> Result<Option<Pulled>, Error> {
+        if !self.has_versions().await? {
+            return Ok(None);
+        }
+        let size = self.page_size().await?;
+        let pages = self.query(true, Some(since));
         let mut reader = RowReader::new(self.table.query);
-        let mut bytes = 0;
-        // PowerSchool: 0 sends every row in one answer.
-        self.query_page(None, &mut reader, &mut bytes, sink).await?;
-        // A server that limits even that one is asked for the other pages of the size it gave.
-        let page_size = reader.records;
-        let mut page = 2;
-        while page_size > 0 && reader.records < before && reader.records == (page - 1) * page_size {
-            self.query_page(Some((page, page_size)), &mut reader, &mut bytes, sink).await?;
-            page += 1;
+        let mut tally = Tally::default();
+        let mut current = None;
+        // How many rows there are is not known, and a server may give smaller pages than asked for: the end is
+        // where there are no more.
+        for number in 1.. {
+            let page = pages.read::<R>(number, size).await?;
+            let Some(version) = page.version.filter(|version| *version >= since.0) else { return Ok(None) };
+            if page.records == 0 {
+                current.get_or_insert(version);
+                break;
+            }
+            // Rows that change between two pages can push others from one to the other.
+            if *current.get_or_insert(version) != version {
+                return Ok(None);
+            }
+            tally.add(&page);
+            page.rows.into_iter().try_for_each(|row| reader.take(row))?;
+            if reader.distinct > deltas::MOST_CHANGES {
+                return Ok(None);
+            }
+            reader.hand_over(sink, BATCH).await?;
         }
         reader.hand_over(sink, 1).await?;
-        let pulled = Pulled { rows: reader.distinct, bytes };
+        let version = current.map(DataVersion);
+        Ok(Some(Pulled { rows: reader.distinct, bytes: tally.bytes, version }))
+    }
+
+    /// Whether this table is read with its data version.
+    async fn has_versions(&self) -> Result<bool, Error> {
+        Ok(deltas::follows(self.table, &self.narrowed)
+            && !self.client.lessons().refuses_versions.load(Memory::Relaxed)
+            && deltas::offered(self.client.known_metadata().await?.version.as_ref()))
+    }
+
+    async fn run_query(&self, before: u64, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
+        let lessons = self.client.lessons();
+        let versions_offered = self.has_versions().await?;
+        let mut way = Way {
+            whole: !lessons.refuses_whole.load(Memory::Relaxed),
+            versioned: versions_offered,
+            versions_offered,
+            whole_refused: false,
+        };
+        loop {
+            let read = if way.whole {
+                self.read_whole(way.versioned, before, sink).await
+            } else {
+                self.read_paged(way.versioned, before, sink).await
+            };
+            match read {
+                Ok(pulled) => {
+                    if way.whole_refused {
+                        lessons.refuses_whole.store(true, Memory::Relaxed);
+                    }
+                    if way.versions_offered && !way.versioned {
+                        lessons.refuses_versions.store(true, Memory::Relaxed);
+                    }
+                    return Ok(pulled);
+                }
+                Err(error) => {
+                    let Some(next) = way.after(&error) else { return Err(error) };
+                    tracing::info!(
+                        table = self.table.name,
+                        code = error.code(),
+                        ?next,
+                        "reading in another way"
+                    );
+                    sink.send(Batch::StartOver).await.map_err(|_| Error::Stopped)?;
+                    way = next;
+                }
+            }
+        }
+    }
+
+    /// Reads the query's rows in one answer (PowerSchool: `pagesize=0`).
+    async fn read_whole(
+        &self,
+        versioned: bool,
+        before: u64,
+        sink: &mpsc::Sender<Batch<R>>,
+    ) -> Result<Pulled, Error> {
+        let pages = self.query(versioned, None);
+        let mut reader =
+            RowReader::new(self.table.query).expecting(self.narrowed.columns_of_some(self.table));
+        let mut tally = Tally::default();
+        let call = pages.call.clone().with("pagesize", 0);
+        // Asked again only while the server is busy: for everything else there is another way.
+        let response = self
+            .transport
+            .repeating(|| async {
+                match self.transport.ask_streaming_once(&call).await {
+                    Err(busy @ Error::Busy { .. }) => Err(busy),
+                    other => Ok(other),
+                }
+            })
+            .await?
+            .map_err(|error| self.without_query(error))?;
+        let answer = stream(self.transport, &call.path, response, &mut reader, Some(sink)).await?;
+        tally.add_answer(&answer);
+        let given = reader.records;
+        if given > 0 && given < before {
+            // A server that limits even that one is asked for the other pages of the size it gave.
+            self.read_pages(&pages, 2, given, before, &mut reader, &mut tally, sink).await?;
+        }
+        reader.hand_over(sink, 1).await?;
+        self.check_columns(&reader.absent).await?;
+        let pulled = Pulled { rows: reader.distinct, bytes: tally.bytes, version: tally.version() };
         // One answer is one moment's state, and a day's attendance is asked for while teachers record it: that one
         // came to whole is enough. Fewer rows than counted may be a limit, though, and twice the same are no state.
-        let whole = page == 2 && reader.distinct == reader.records && reader.distinct >= before;
+        let whole = tally.answers == 1 && reader.distinct == reader.records && reader.distinct >= before;
         if whole && matches!(self.narrowed, Narrowed::SchoolDay(..)) {
             return Ok(pulled);
         }
@@ -79,46 +268,42 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         Ok(pulled)
     }
 
-    async fn query_page(
+    /// Reads the query's rows in pages.
+    async fn read_paged(
         &self,
-        page: Option<(u64, u64)>,
-        reader: &mut RowReader<R>,
-        bytes: &mut u64,
-        sink: &mpsc::Sender<Vec<R>>,
-    ) -> Result<(), Error> {
-        let path = format!("/ws/schema/query/{}", self.table.query);
-        let call = Call::post(path, Value::Object(self.narrowed.arguments(self.table.limit)));
-        let call = match page {
-            None => call.with("pagesize", 0),
-            Some((page, size)) => call.with("page", page).with("pagesize", size),
-        };
-        let response =
-            self.transport.ask_streaming(&call).await.map_err(|error| self.without_query(error))?;
-        self.stream(&call.path, response, reader, bytes, Some(sink)).await
+        versioned: bool,
+        before: u64,
+        sink: &mpsc::Sender<Batch<R>>,
+    ) -> Result<Pulled, Error> {
+        let pages = self.query(versioned, None);
+        let size = self.page_size().await?;
+        let mut reader = RowReader::new(self.table.query);
+        let mut tally = Tally::default();
+        self.read_pages(&pages, 1, size, before, &mut reader, &mut tally, sink).await?;
+        reader.hand_over(sink, 1).await?;
+        self.check_columns(&tally.absent).await?;
+        self.agree(before, reader.distinct, self.count().await?)?;
+        Ok(Pulled { rows: reader.distinct, bytes: tally.bytes, version: tally.version() })
     }
 
-    async fn run_table(&self, sink: &mpsc::Sender<Vec<R>>) -> Result<Pulled, Error> {
-        let page_size = u64::from(self.client.metadata().await?.page_limits.table_rows);
+    /// Reads the table itself, in pages.
+    async fn run_table(&self, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
+        let size = self.page_size().await?;
         let mut pulled = Pulled::default();
         for filter in self.narrowed.filters(self.table.limit) {
             let before = self.count_table(&filter).await?;
+            let call = Call::get(format!("/ws/schema/table/{}", self.table.path_name()))
+                .with("projection", self.narrowed.columns(self.table).join(","))
+                .with("sort", self.table.key.join(","));
+            let pages = self.pages(filtered(call, &filter), self.table.name, Vec::new());
             // Each filter's rows are sorted by themselves.
             let mut reader = RowReader::new(self.table.name);
-            let mut pages = stream::iter(1..=before.div_ceil(page_size))
-                .map(|page| self.page(&filter, page, page_size))
-                .buffered(PAGES_IN_FLIGHT);
-            while let Some(page) = pages.next().await {
-                let page = page?;
-                pulled.bytes += page.bytes;
-                for row in page.rows {
-                    reader.take(row)?;
-                }
-                reader.hand_over(sink, BATCH).await?;
-            }
-            drop(pages);
+            let mut tally = Tally::default();
+            self.read_pages(&pages, 1, size, before, &mut reader, &mut tally, sink).await?;
             reader.hand_over(sink, 1).await?;
             self.agree(before, reader.distinct, self.count_table(&filter).await?)?;
             pulled.rows += reader.distinct;
+            pulled.bytes += tally.bytes;
         }
         Ok(pulled)
     }
@@ -128,42 +313,115 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         counted(&call, &self.transport.ask(&call).await?)
     }
 
-    async fn page(&self, filter: &str, page: u64, page_size: u64) -> Result<Page<R>, Error> {
-        let call = Call::get(format!("/ws/schema/table/{}", self.table.path_name()))
-            .with("projection", self.table.columns.join(","))
-            .with("page", page)
-            .with("pagesize", page_size)
-            .with("sort", self.table.key.join(","));
-        let call = filtered(call, filter);
-        let response = self.transport.ask_streaming(&call).await?;
-        let mut reader = RowReader::new(self.table.name);
-        reader.first_record = (page - 1) * page_size;
-        let mut bytes = 0;
-        self.stream(&call.path, response, &mut reader, &mut bytes, None).await?;
-        Ok(Page { rows: reader.rows, bytes })
+    /// Rows to ask for at once.
+    async fn page_size(&self) -> Result<u64, Error> {
+        let limit = self.client.known_metadata().await?.page_limits.table_rows;
+        Ok(u64::from(limit).min(LARGEST_PAGE))
     }
 
-    /// Reads an answer as it arrives. With a sink, full batches go there; without one the rows stay with the reader.
-    async fn stream(
-        &self,
-        path: &str,
-        response: Response,
-        reader: &mut RowReader<R>,
-        bytes: &mut u64,
-        sink: Option<&mpsc::Sender<Vec<R>>>,
-    ) -> Result<(), Error> {
-        let mut splitter = RecordSplitter::new();
-        let mut body = response.bytes_stream();
-        while let Some(chunk) = self.transport.next_chunk(&mut body).await? {
-            *bytes += chunk.len() as u64;
-            splitter
-                .push(&chunk, |record| reader.read(record).map_err(Broken::Row))
-                .map_err(|broken| broken.into_error(path))?;
-            if let Some(sink) = sink {
-                reader.hand_over(sink, BATCH).await?;
-            }
+    /// The pages of the table's query.
+    fn query(&self, versioned: bool, since: Option<DataVersion>) -> Arc<Pages> {
+        let mut arguments = self.narrowed.arguments(self.table.limit);
+        if versioned {
+            arguments.insert("$dataversion_applicationname".to_owned(), deltas::APPLICATION.into());
         }
-        splitter.finish().map_err(|problem| Error::unexpected(path, problem))
+        if let Some(DataVersion(since)) = since {
+            arguments.insert("$dataversion".to_owned(), since.into());
+        }
+        let call = Call::post(format!("/ws/schema/query/{}", self.table.query), Value::Object(arguments));
+        self.pages(call, self.table.query, self.narrowed.columns_of_some(self.table))
+    }
+
+    fn pages(&self, call: Call, source: &'static str, columns: Vec<&'static str>) -> Arc<Pages> {
+        let (transport, lessons) = (Arc::clone(self.transport), Arc::clone(self.client.lessons()));
+        Arc::new(Pages { call, source, columns, transport, lessons })
+    }
+
+    /// Reads the pages from `first` on, as many at the same time as the server's pace allows, and hands their rows
+    /// over in order.
+    #[expect(clippy::too_many_arguments, reason = "what is read, and where it goes")]
+    async fn read_pages(
+        &self,
+        pages: &Arc<Pages>,
+        mut first: u64,
+        mut size: u64,
+        before: u64,
+        reader: &mut RowReader<R>,
+        tally: &mut Tally,
+        sink: &mpsc::Sender<Batch<R>>,
+    ) -> Result<(), Error> {
+        'sizes: loop {
+            let last = before.div_ceil(size);
+            let mut asked = JoinSet::new();
+            let mut waiting = BTreeMap::new();
+            let (mut next, mut wanted) = (first, first);
+            while wanted <= last {
+                while next <= last && next < wanted + u64::from(pace::MOST) {
+                    let (pages, number) = (Arc::clone(pages), next);
+                    asked.spawn(async move { (number, pages.read::<R>(number, size).await) });
+                    next += 1;
+                }
+                let Some(page) = waiting.remove(&wanted) else {
+                    match asked.join_next().await {
+                        Some(Ok((number, page))) => drop(waiting.insert(number, page?)),
+                        Some(Err(ended)) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+                        Some(Err(_)) | None => return Err(Error::Stopped),
+                    }
+                    continue;
+                };
+                tally.add(&page);
+                page.rows.into_iter().try_for_each(|row| reader.take(row))?;
+                reader.hand_over(sink, BATCH).await?;
+                // A server that gives smaller pages than its metadata says is asked for that size.
+                if wanted == 1 && wanted < last && (1..size).contains(&page.records) {
+                    (first, size) = (2, page.records);
+                    continue 'sizes;
+                }
+                wanted += 1;
+            }
+            return Ok(());
+        }
+    }
+
+    /// Makes sure that columns a query's answer does not have are left out because they are empty, and not because the
+    /// installed plugin is one for fewer exchanges.
+    async fn check_columns(&self, absent: &[&'static str]) -> Result<(), Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default, deserialize_with = "json::list")]
+            columns: Vec<Column>,
+        }
+        #[derive(Deserialize)]
+        struct Column {
+            #[serde(default, deserialize_with = "json::text")]
+            name: Option<String>,
+            #[serde(default, deserialize_with = "json::text")]
+            access: Option<String>,
+        }
+
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let call = Call::get(format!("/ws/schema/table/{}/metadata", self.table.path_name()))
+            .with("expansions", "access");
+        let columns = match self.transport.ask::<Answer>(&call).await {
+            Ok(answer) => answer.columns,
+            // What the plugin may not even ask about, it may not read.
+            Err(Error::UnexpectedAnswer { .. } | Error::NoAccess { .. }) => Vec::new(),
+            Err(other) => return Err(other),
+        };
+        let granted = |wanted: &str| {
+            columns.iter().any(|column| {
+                column.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+                    && matches!(column.access.as_deref(), Some("ViewOnly" | "FullAccess"))
+            })
+        };
+        let fields: Vec<String> = absent
+            .iter()
+            .filter(|column| !granted(column))
+            .map(|column| format!("{}.{column}", self.table.path_name()))
+            .collect();
+        if fields.is_empty() { Ok(()) } else { Err(Error::NoAccess { fields }) }
     }
 
     fn agree(&self, before: u64, rows: u64, after: u64) -> Result<(), Error> {
@@ -185,6 +443,117 @@ impl<'a, R: RosterRow> Pull<'a, R> {
     }
 }
 
+/// Something that answers in pages. Owned, so that pages can be read by tasks of their own.
+struct Pages {
+    /// The request, without its page.
+    call: Call,
+    /// What is read, for messages.
+    source: &'static str,
+    /// The columns the first record has to have.
+    columns: Vec<&'static str>,
+    transport: Shared,
+    lessons: Arc<Lessons>,
+}
+
+impl Pages {
+    /// Reads one page, numbered from 1; asked for again when that may help.
+    async fn read<R: RosterRow>(&self, number: u64, size: u64) -> Result<Page<R>, Error> {
+        let call = self.call.clone().with("page", number).with("pagesize", size);
+        self.transport
+            .repeating(|| async {
+                let turn = self.lessons.gate.enter().await;
+                let read = self.read_once(&call, (number - 1) * size, size, &turn).await;
+                match &read {
+                    Err(Error::Busy { retry_after, .. }) => turn.overloaded(*retry_after),
+                    Err(Error::Timeout { .. }) => turn.overloaded(None),
+                    _ => {}
+                }
+                read
+            })
+            .await
+    }
+
+    async fn read_once<R: RosterRow>(
+        &self,
+        call: &Call,
+        first_record: u64,
+        size: u64,
+        turn: &InFlight<'_>,
+    ) -> Result<Page<R>, Error> {
+        let response = self.transport.ask_streaming_once(call).await?;
+        turn.answered();
+        let mut reader = RowReader::new(self.source);
+        reader.first_record = first_record;
+        reader.most = size;
+        if first_record == 0 {
+            reader.wanted.clone_from(&self.columns);
+        }
+        let answer = stream(&self.transport, &call.path, response, &mut reader, None).await?;
+        let RowReader { rows, records, absent, .. } = reader;
+        Ok(Page { rows, records, absent, bytes: answer.bytes, version: answer.version })
+    }
+}
+
+/// Reads an answer as it arrives. With a sink, full batches go there; without one the rows stay with the reader.
+async fn stream<R: RosterRow>(
+    transport: &Shared,
+    path: &str,
+    response: Response,
+    reader: &mut RowReader<R>,
+    sink: Option<&mpsc::Sender<Batch<R>>>,
+) -> Result<Answer, Error> {
+    let mut splitter = RecordSplitter::new();
+    let mut body = response.bytes_stream();
+    let mut bytes = 0;
+    while let Some(chunk) = transport.next_chunk(&mut body).await? {
+        bytes += chunk.len() as u64;
+        splitter.push(&chunk, reader).map_err(|broken| broken.into_error(path))?;
+        if let Some(sink) = sink {
+            reader.hand_over(sink, BATCH).await?;
+        }
+    }
+    splitter.finish().map_err(|problem| Error::unexpected(path, problem))?;
+    Ok(Answer { bytes, version: splitter.data_version() })
+}
+
+/// An answer besides its rows.
+struct Answer {
+    bytes: u64,
+    version: Option<u64>,
+}
+
+/// What several answers sum up to.
+#[derive(Default)]
+struct Tally {
+    bytes: u64,
+    answers: u64,
+    versioned: u64,
+    /// The oldest version among the answers: what changed later comes once more.
+    oldest: Option<u64>,
+    absent: Vec<&'static str>,
+}
+
+impl Tally {
+    fn add_answer(&mut self, answer: &Answer) {
+        self.bytes += answer.bytes;
+        self.answers += 1;
+        if let Some(version) = answer.version {
+            self.versioned += 1;
+            self.oldest = Some(self.oldest.map_or(version, |oldest| oldest.min(version)));
+        }
+    }
+
+    fn add<R>(&mut self, page: &Page<R>) {
+        self.add_answer(&Answer { bytes: page.bytes, version: page.version });
+        self.absent.extend_from_slice(&page.absent);
+    }
+
+    /// The version that every answer is of at least.
+    fn version(&self) -> Option<DataVersion> {
+        self.oldest.filter(|_| self.versioned == self.answers).map(DataVersion)
+    }
+}
+
 fn filtered(call: Call, filter: &str) -> Call {
     if filter.is_empty() { call } else { call.with("q", filter) }
 }
@@ -195,7 +564,11 @@ fn counted(call: &Call, answer: &CountAnswer) -> Result<u64, Error> {
 
 struct Page<R> {
     rows: Vec<R>,
+    /// Rows with those that come twice.
+    records: u64,
     bytes: u64,
+    version: Option<u64>,
+    absent: Vec<&'static str>,
 }
 
 /// Why the reading of an answer stopped: its outer shape, or a row in it.
@@ -229,22 +602,66 @@ struct RowReader<R: RosterRow> {
     /// Records of earlier pages.
     first_record: u64,
     records: u64,
+    /// Records there may be.
+    most: u64,
+    /// Columns that the first record has to have.
+    wanted: Vec<&'static str>,
+    /// Those of them that it does not have.
+    absent: Vec<&'static str>,
+    /// That of the last record that was read by itself.
+    shape: Option<Shape>,
+}
+
+impl<R: RosterRow> Records for RowReader<R> {
+    type Error = Broken;
+
+    fn begins(&mut self, bytes: &[u8]) -> Result<Option<usize>, Broken> {
+        let read = self.shape.as_ref().and_then(|shape| shape.read(bytes, R::read));
+        read.map(|(length, row)| self.read(row).map(|()| length)).transpose()
+    }
+
+    fn complete(&mut self, record: &[u8]) -> Result<(), Broken> {
+        if self.records == 0 && !self.wanted.is_empty() {
+            self.absent = records::absent(record, &self.wanted);
+        }
+        self.read(Fields::of_record(record, R::TABLE.columns, R::read))?;
+        self.shape = Shape::of(record, R::TABLE.columns);
+        Ok(())
+    }
 }
 
 impl<R: RosterRow> RowReader<R> {
     const fn new(source: &'static str) -> Self {
-        Self { source, rows: Vec::new(), last_key: None, distinct: 0, first_record: 0, records: 0 }
+        Self {
+            source,
+            rows: Vec::new(),
+            last_key: None,
+            distinct: 0,
+            first_record: 0,
+            records: 0,
+            most: u64::MAX,
+            wanted: Vec::new(),
+            absent: Vec::new(),
+            shape: None,
+        }
     }
 
-    fn read(&mut self, record: &[u8]) -> Result<(), Error> {
+    /// Looks for columns in the first record.
+    fn expecting(self, wanted: Vec<&'static str>) -> Self {
+        Self { wanted, ..self }
+    }
+
+    fn read(&mut self, row: Result<R, FieldError>) -> Result<(), Broken> {
         self.records += 1;
-        let row =
-            Fields::of_record(record, R::TABLE.columns, R::read).map_err(|source| Error::BadRecord {
-                query: self.source.to_owned(),
-                record: self.first_record + self.records,
-                source,
-            })?;
-        self.take(row)
+        // Held in memory: a server that ignores the size it is asked for must not fill it.
+        if self.records > self.most {
+            return Err(Broken::Row(Error::unexpected(self.source, AnswerProblem::TooLarge)));
+        }
+        let row = row.map_err(|source| {
+            let record = self.first_record + self.records;
+            Broken::Row(Error::BadRecord { query: self.source.to_owned(), record, source })
+        })?;
+        self.take(row).map_err(Broken::Row)
     }
 
     /// Adds a row. Sorted by a unique key, a row that comes twice comes right after itself, and is left out: the
@@ -263,11 +680,11 @@ impl<R: RosterRow> RowReader<R> {
     }
 
     /// Hands rows over in batches, as long as at least `least` of them are together.
-    async fn hand_over(&mut self, sink: &mpsc::Sender<Vec<R>>, least: usize) -> Result<(), Error> {
+    async fn hand_over(&mut self, sink: &mpsc::Sender<Batch<R>>, least: usize) -> Result<(), Error> {
         while self.rows.len() >= least {
             let rest = self.rows.split_off(self.rows.len().min(BATCH));
             let batch = std::mem::replace(&mut self.rows, rest);
-            sink.send(batch).await.map_err(|_| Error::Stopped)?;
+            sink.send(Batch::Rows(batch)).await.map_err(|_| Error::Stopped)?;
         }
         Ok(())
     }

@@ -14,6 +14,24 @@ use crate::error::AnswerProblem;
 /// exhaust memory.
 const MAX_RECORD: usize = 1 << 20;
 
+/// The key of an answer's data version (PowerSchool: beside `record`, since 9.3).
+const DATA_VERSION: &[u8] = b"$dataversion";
+
+/// Most columns a table is read with.
+pub(crate) const MOST_COLUMNS: usize = 24;
+
+/// What a [`RecordSplitter`] hands its records to.
+pub(crate) trait Records {
+    /// Why no more records are wanted, or why the answer can't be read.
+    type Error: From<AnswerProblem>;
+
+    /// A record begins here and may be among these bytes as a whole: its length, if it was taken at once.
+    fn begins(&mut self, bytes: &[u8]) -> Result<Option<usize>, Self::Error>;
+
+    /// A record that was not taken when it began, as the bytes of a JSON object.
+    fn complete(&mut self, record: &[u8]) -> Result<(), Self::Error>;
+}
+
 /// Where the splitter stands in the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -52,19 +70,29 @@ pub(crate) struct RecordSplitter {
     key: Vec<u8>,
     /// The part of a record that earlier chunks held.
     pending: Vec<u8>,
+    /// The value of [`DATA_VERSION`], as far as it has come.
+    data_version: Vec<u8>,
 }
 
 impl RecordSplitter {
     pub(crate) const fn new() -> Self {
-        Self { place: Place::Start, key: Vec::new(), pending: Vec::new() }
+        Self { place: Place::Start, key: Vec::new(), pending: Vec::new(), data_version: Vec::new() }
     }
 
-    /// Takes the next chunk and hands every record completed by it to `on_record`, as the bytes of a JSON object.
-    pub(crate) fn push<E: From<AnswerProblem>>(
-        &mut self,
-        chunk: &[u8],
-        mut on_record: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// The data version the answer is of, where it has one: a number, or a number as text.
+    pub(crate) fn data_version(&self) -> Option<u64> {
+        std::str::from_utf8(&self.data_version).ok()?.trim().parse().ok()
+    }
+
+    /// Keeps a byte of a value outside the records, if it is the data version's.
+    fn keep(&mut self, byte: u8) {
+        if self.key == DATA_VERSION && self.data_version.len() < 32 {
+            self.data_version.push(byte);
+        }
+    }
+
+    /// Takes the next chunk and hands every record completed by it to `records`.
+    pub(crate) fn push<R: Records>(&mut self, chunk: &[u8], records: &mut R) -> Result<(), R::Error> {
         let mut record_start = 0;
         let mut at = 0;
         while at < chunk.len() {
@@ -78,10 +106,10 @@ impl RecordSplitter {
                     b'}' => {
                         let last = &chunk[record_start..=at];
                         if self.pending.is_empty() {
-                            on_record(last)?;
+                            records.complete(last)?;
                         } else {
                             self.pending.extend_from_slice(last);
-                            on_record(&self.pending)?;
+                            records.complete(&self.pending)?;
                             self.pending.clear();
                         }
                         if alone { Place::AfterValue } else { Place::Records }
@@ -114,7 +142,10 @@ impl RecordSplitter {
                     b'"' if depth == 0 => Place::AfterValue,
                     b'"' => Place::Skipping { depth },
                     b'\\' => Place::SkippingText { depth, escaped: true },
-                    _ => self.place,
+                    _ => {
+                        self.keep(byte);
+                        self.place
+                    }
                 },
                 Place::Skipping { depth } => match byte {
                     b'"' => Place::SkippingText { depth, escaped: false },
@@ -125,7 +156,10 @@ impl RecordSplitter {
                     b'}' | b']' if depth == 1 => Place::AfterValue,
                     b'}' | b']' if depth > 1 => Place::Skipping { depth: depth - 1 },
                     b']' => return Err(AnswerProblem::NotJson.into()),
-                    _ => self.place,
+                    _ => {
+                        self.keep(byte);
+                        self.place
+                    }
                 },
                 _ if byte.is_ascii_whitespace() => self.place,
                 // A byte-order mark is no part of JSON, but some gateways send one.
@@ -146,15 +180,24 @@ impl RecordSplitter {
                         }
                         b'{' | b'[' => Place::Skipping { depth: 1 },
                         b'"' => Place::SkippingText { depth: 0, escaped: false },
-                        _ => Place::Skipping { depth: 0 },
+                        _ => {
+                            self.keep(byte);
+                            Place::Skipping { depth: 0 }
+                        }
                     }
                 }
                 Place::AfterValue if byte == b',' => Place::Key,
                 Place::Key | Place::AfterValue if byte == b'}' => Place::End,
-                Place::Records if byte == b'{' => {
-                    record_start = at;
-                    Place::Record { depth: 1, alone: false }
-                }
+                Place::Records if byte == b'{' => match records.begins(&chunk[at..])? {
+                    Some(length) => {
+                        at += length;
+                        continue;
+                    }
+                    None => {
+                        record_start = at;
+                        Place::Record { depth: 1, alone: false }
+                    }
+                },
                 Place::Records if byte == b',' => Place::Records,
                 Place::Records if byte == b']' => Place::AfterValue,
                 _ => return Err(AnswerProblem::NotJson.into()),
@@ -331,7 +374,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
             }
             let found = match self.columns.get(expected) {
                 Some(column) if *column == key => Some(expected),
-                _ => self.columns.iter().position(|column| column.eq_ignore_ascii_case(&key)),
+                _ => column_named(self.columns, &key),
             };
             match found {
                 Some(column) => {
@@ -345,6 +388,28 @@ impl<'de> Visitor<'de> for RecordSeed<'_, 'de> {
         }
         Ok(())
     }
+}
+
+/// The place of a column; PowerSchool's own spelling of its name may differ in case.
+pub(crate) fn column_named(columns: &[&str], name: &str) -> Option<usize> {
+    columns.iter().position(|column| column.eq_ignore_ascii_case(name))
+}
+
+/// Which of `wanted` a record has no key for, flat or in `tables`. A record that is no JSON has what it has: reading
+/// it will tell.
+pub(crate) fn absent(record: &[u8], wanted: &[&'static str]) -> Vec<&'static str> {
+    use serde_json::{Map, Value};
+
+    fn has(record: &Map<String, Value>, column: &str) -> bool {
+        record.keys().any(|key| key.eq_ignore_ascii_case(column))
+    }
+
+    let Ok(record) = serde_json::from_slice::<Map<String, Value>>(record) else { return Vec::new() };
+    let tables: Vec<&Map<String, Value>> = match record.get("tables") {
+        Some(Value::Object(tables)) => tables.values().filter_map(Value::as_object).collect(),
+        _ => vec![&record],
+    };
+    wanted.iter().filter(|column| !tables.iter().any(|table| has(table, column))).copied().collect()
 }
 
 /// What is wrong with a field.
@@ -392,14 +457,13 @@ pub struct Fields<'a, 'de> {
     next: usize,
 }
 
-impl<'de> Fields<'_, 'de> {
+impl<'a, 'de> Fields<'a, 'de> {
     /// Reads the JSON object in `record` and hands its columns to `read`.
     pub(crate) fn of_record<R>(
         record: &'de [u8],
         columns: &'static [&'static str],
         read: impl FnOnce(&mut Fields<'_, 'de>) -> Result<R, FieldError>,
     ) -> Result<R, FieldError> {
-        const MOST_COLUMNS: usize = 24;
         let mut cells: [Cell<'de>; MOST_COLUMNS] = [const { Cell::Null }; MOST_COLUMNS];
         let not_json = || FieldError { field: "record", problem: FieldProblem::NotJson };
         let cells = cells.get_mut(..columns.len()).ok_or_else(not_json)?;
@@ -410,7 +474,12 @@ impl<'de> Fields<'_, 'de> {
             .deserialize(&mut deserializer)
             .and_then(|()| deserializer.end())
             .map_err(|_| not_json())?;
-        read(&mut Fields { columns, cells, next: 0 })
+        read(&mut Fields::new(columns, cells))
+    }
+
+    /// The cells of `columns`, in the same order.
+    pub(crate) fn new(columns: &'static [&'static str], cells: &'a mut [Cell<'de>]) -> Self {
+        Self { columns, cells, next: 0 }
     }
 
     fn take(&mut self) -> (&'static str, Cell<'de>) {
@@ -428,9 +497,9 @@ impl<'de> Fields<'_, 'de> {
         let problem = match cell {
             Cell::Null => return Ok(None),
             Cell::Integer(value) => return Ok(Some(value)),
-            Cell::Text(text) if text.trim().is_empty() => return Ok(None),
-            Cell::Text(text) => match integer_of(text.trim()) {
+            Cell::Text(text) => match integer_of(&text).or_else(|| integer_of(text.trim())) {
                 Some(value) => return Ok(Some(value)),
+                None if text.trim().is_empty() => return Ok(None),
                 None => FieldProblem::NotANumber,
             },
             Cell::Decimal(value) => match integer_of(&value.to_string()) {
@@ -529,6 +598,10 @@ impl<'de> Fields<'_, 'de> {
 
 /// A whole number, also where a database writes it as `7.0`.
 fn integer_of(text: &str) -> Option<i64> {
+    // Nearly all are plain digits, too few to overflow.
+    if (1..=18).contains(&text.len()) && text.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Some(text.bytes().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
+    }
     let whole = match text.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|digit| digit == b'0') => whole,
         Some(_) => return None,
@@ -540,6 +613,15 @@ fn integer_of(text: &str) -> Option<i64> {
 /// A date as PowerSchool's API writes it, `YYYY-MM-DD`, also with a time behind it, or as its exports do,
 /// `MM/DD/YYYY`.
 fn date_of(text: &str) -> Option<NaiveDate> {
+    // Nearly all are this long and of nothing but digits between the hyphens.
+    if let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes()
+        && [y1, y2, y3, y4, m1, m2, d1, d2].iter().all(u8::is_ascii_digit)
+    {
+        let number =
+            |digits: &[u8]| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+        let year = i32::try_from(number(&[y1, y2, y3, y4])).ok()?;
+        return NaiveDate::from_ymd_opt(year, number(&[m1, m2]), number(&[d1, d2]));
+    }
     if let Some(date) = text.get(..10)
         && matches!(text.as_bytes().get(10), None | Some(b'T' | b' '))
         && let Some((year, rest)) = date.split_once('-')
@@ -560,15 +642,33 @@ mod tests {
 
     use super::*;
 
+    /// Hands over every record as a whole.
+    struct Whole<F>(F);
+
+    impl<F: FnMut(&[u8]) -> Result<(), AnswerProblem>> Records for Whole<F> {
+        type Error = AnswerProblem;
+
+        fn begins(&mut self, _: &[u8]) -> Result<Option<usize>, AnswerProblem> {
+            Ok(None)
+        }
+
+        fn complete(&mut self, record: &[u8]) -> Result<(), AnswerProblem> {
+            (self.0)(record)
+        }
+    }
+
     /// The records of an answer that arrives in pieces of `size` bytes.
     fn split(answer: &[u8], size: usize) -> Result<Vec<Value>, AnswerProblem> {
         let mut records = Vec::new();
         let mut splitter = RecordSplitter::new();
         for chunk in answer.chunks(size) {
-            splitter.push(chunk, |record| {
-                records.push(serde_json::from_slice(record).map_err(|_| AnswerProblem::NotJson)?);
-                Ok::<(), AnswerProblem>(())
-            })?;
+            splitter.push(
+                chunk,
+                &mut Whole(|record: &[u8]| {
+                    records.push(serde_json::from_slice(record).map_err(|_| AnswerProblem::NotJson)?);
+                    Ok(())
+                }),
+            )?;
         }
         splitter.finish()?;
         Ok(records)
@@ -619,9 +719,10 @@ mod tests {
     fn a_record_without_end_does_not_fill_the_memory() {
         let mut splitter = RecordSplitter::new();
         let endless = vec![b'a'; 64 << 10];
-        let begun = splitter.push(br#"{"record":[{"a":""#, |_| Ok::<(), AnswerProblem>(()));
+        let mut ignored = Whole(|_: &[u8]| Ok(()));
+        let begun = splitter.push(br#"{"record":[{"a":""#, &mut ignored);
         assert_eq!(begun, Ok(()));
-        let refused = (0..64).find_map(|_| splitter.push(&endless, |_| Ok::<(), AnswerProblem>(())).err());
+        let refused = (0..64).find_map(|_| splitter.push(&endless, &mut ignored).err());
         assert_eq!(refused, Some(AnswerProblem::TooLarge));
     }
 
@@ -706,11 +807,11 @@ mod tests {
             let mut read = Vec::new();
             let mut splitter = RecordSplitter::new();
             for chunk in answer.as_bytes().chunks(size) {
-                splitter.push(chunk, |record| {
+                splitter.push(chunk, &mut Whole(|record: &[u8]| {
                     let row = Fields::of_record(record, COLUMNS, |fields| Ok((fields.integer()?, fields.text()?)));
                     read.push(row.map_err(|_| AnswerProblem::NotJson)?);
-                    Ok::<(), AnswerProblem>(())
-                }).unwrap();
+                    Ok(())
+                })).unwrap();
             }
             prop_assert_eq!(splitter.finish(), Ok(()));
             let expected: Vec<(i64, String)> = texts.into_iter().map(|text| (number, text)).collect();

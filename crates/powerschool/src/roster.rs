@@ -7,6 +7,7 @@ use rosterbridge_domain::{
         SchoolDcid, SchoolNumber, SectionId, StudentDcid, StudentId, StudentNumber, TeacherId, TermId,
         YearId,
     },
+    job::Job,
     roster::{
         AttendanceCode, AttendanceRecord, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus,
         Enrollment, Period, School, Section, SectionMeeting, Student, Teacher, Term,
@@ -15,21 +16,51 @@ use rosterbridge_domain::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    error::Error,
     records::{FieldError, Fields},
     tables::{self, Limit, Table},
 };
 
-/// Which school years to read, where a table is kept by year.
+/// What to read of the tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PullScope {
     /// TERMS.YEARID of the years wanted, read as one span from the first to the last; empty for every year there is.
     pub years: Vec<YearId>,
+    /// The exchanges whose columns are read, so that a plugin written for them is enough; empty for all columns.
+    pub jobs: Vec<Job>,
 }
 
 impl PullScope {
-    /// Every year PowerSchool has.
+    /// Every year PowerSchool has, with all columns.
     pub const fn every_year() -> Self {
-        Self { years: Vec::new() }
+        Self { years: Vec::new(), jobs: Vec::new() }
+    }
+
+    /// Whether the scope's exchanges read the table of these rows at all.
+    pub fn needs<R: RosterRow>(&self) -> bool {
+        self.jobs.is_empty() || R::TABLE.needed_by(&self.jobs)
+    }
+
+    /// Which of the scope's exchanges cannot do without what `error` says is missing of the table of these rows: those
+    /// that read the missing fields, or all that read the table when it is missing altogether. None when the error is
+    /// about something else.
+    pub fn kept_from<R: RosterRow>(&self, error: &Error) -> Vec<Job> {
+        let readers = self.jobs.iter().copied().filter(|job| R::TABLE.needed_by(&[*job]));
+        match error {
+            Error::NoAccess { fields } => {
+                let reads = |job: &Job| {
+                    R::TABLE.columns_for(&[*job]).into_iter().any(|column| {
+                        let named = format!("{}.{column}", R::TABLE.name);
+                        fields.iter().any(|field| field.eq_ignore_ascii_case(&named))
+                    })
+                };
+                let kept: Vec<Job> = readers.clone().filter(reads).collect();
+                // A field nobody asked for, as in a query that was changed, is everybody's.
+                if kept.is_empty() { readers.collect() } else { kept }
+            }
+            Error::NoQueries { .. } => readers.collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// First and last YearID. Without years, a span wider than any school's history.
@@ -53,6 +84,20 @@ pub(crate) enum Narrowed<'a> {
 }
 
 impl Narrowed<'_> {
+    /// The columns wanted of the table.
+    pub(crate) fn columns(&self, table: &Table) -> Vec<&'static str> {
+        match self {
+            Self::Years(scope) if !scope.jobs.is_empty() => table.columns_for(&scope.jobs),
+            _ => table.columns.to_vec(),
+        }
+    }
+
+    /// Those of the columns that not every plugin's query has.
+    pub(crate) fn columns_of_some(&self, table: &Table) -> Vec<&'static str> {
+        let of_some = |column: &&str| table.only_for.iter().any(|only| only.columns.contains(column));
+        self.columns(table).into_iter().filter(of_some).collect()
+    }
+
     /// The arguments of the table's query.
     pub(crate) fn arguments(&self, limit: Limit) -> Map<String, Value> {
         let arguments = match (self, limit) {
@@ -111,6 +156,11 @@ mod sealed {
 pub trait RosterRow: sealed::OfTable + Sized + Send + 'static {
     /// The unique key the rows are sorted by.
     type Key: PartialOrd + Send;
+
+    /// PowerSchool's name of the table.
+    fn table() -> &'static str {
+        Self::TABLE.name
+    }
 
     /// Reads a row from its columns, in the order they are asked for.
     fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError>;

@@ -259,7 +259,12 @@ impl Transport {
 
     /// Asks and returns the answer as it begins; asked again when that may help.
     pub(crate) async fn ask_streaming(&self, call: &Call) -> Result<Response, Error> {
-        self.repeating(|| async { Ok(self.send_once(call).await?) }).await
+        self.repeating(|| self.ask_streaming_once(call)).await
+    }
+
+    /// Asks once and returns the answer as it begins.
+    pub(crate) async fn ask_streaming_once(&self, call: &Call) -> Result<Response, Error> {
+        Ok(self.send_once(call).await?)
     }
 
     /// Sends a write: never twice, except after a 401, which is no write at all.
@@ -286,7 +291,7 @@ impl Transport {
     }
 
     /// Repeats what only reads, with growing pauses, or those the server asks for.
-    async fn repeating<T, F: Future<Output = Result<T, Error>>>(
+    pub(crate) async fn repeating<T, F: Future<Output = Result<T, Error>>>(
         &self,
         attempt: impl FnMut() -> F,
     ) -> Result<T, Error> {

@@ -7,7 +7,7 @@ mod staging;
 mod tables;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     ops::ControlFlow,
     path::Path,
@@ -32,7 +32,7 @@ use crate::{
 };
 
 pub use staging::RosterStaging;
-pub use tables::RosterTable;
+pub use tables::{FollowedTable, RosterTable};
 
 /// The layout this program writes and reads.
 const LAYOUT: i64 = 1;
@@ -53,6 +53,18 @@ pub struct RosterMeta {
     pub today: NaiveDate,
     /// The school years whose enrolments, calendars and codes were pulled.
     pub years: Vec<YearId>,
+}
+
+/// What a pull leaves for the next one, which may then read no more than what changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullState {
+    /// Everything the rows depend on besides PowerSchool's data: server, plugin, school years, columns. Two pulls of
+    /// different bases have nothing in common.
+    pub basis: String,
+    /// When every table was last read whole, or before.
+    pub whole_at: DateTime<Utc>,
+    /// PowerSchool's data version of the rows, table by table in PowerSchool's names (`$dataversion`).
+    pub versions: BTreeMap<String, u64>,
 }
 
 /// Rows of each table.
@@ -93,6 +105,9 @@ pub struct RosterCounts {
 struct StoredMeta {
     pull: RosterMeta,
     counts: RosterCounts,
+    /// Rosters of earlier programs have none.
+    #[serde(default)]
+    state: Option<PullState>,
 }
 
 /// A complete pull, read-only. May be shared between threads; a visitor may call its other methods.
@@ -131,9 +146,7 @@ impl Roster {
         connection.set_prepared_statement_cache_capacity(48);
         // The file never changes once it has its name, so one read transaction saves a lock for each statement.
         connection.execute_batch("PRAGMA cache_size = -16384; BEGIN;")?;
-        let json: String = connection.query_row("SELECT json FROM meta", [], |row| row.get(0))?;
-        let StoredMeta { pull, counts } =
-            serde_json::from_str(&json).map_err(|_| StoreError::unreadable("meta.json"))?;
+        let StoredMeta { pull, counts, .. } = stored_meta(&connection)?;
         Ok(Some(Self { connection: Mutex::new(connection), meta: pull, counts }))
     }
 
@@ -327,6 +340,12 @@ impl Roster {
     fn first<T: RosterTable>(&self, tail: &str, params: impl Params) -> Result<Option<T>, StoreError> {
         Ok(self.select(tail, params)?.into_iter().next())
     }
+}
+
+/// What is known about the pull a file holds.
+fn stored_meta(connection: &Connection) -> Result<StoredMeta, StoreError> {
+    let json: String = connection.query_row("SELECT json FROM meta", [], |row| row.get(0))?;
+    serde_json::from_str(&json).map_err(|_| StoreError::unreadable("meta.json"))
 }
 
 /// The students after one, in order of their numbers.

@@ -19,7 +19,7 @@ use rosterbridge_domain::{
 };
 use rosterbridge_store::{
     Roster, RosterStaging, StoreError,
-    roster::{RosterCounts, RosterMeta},
+    roster::{PullState, RosterCounts, RosterMeta},
 };
 use support::{KEY, OTHER_KEY, at, day, files_in};
 
@@ -502,4 +502,93 @@ proptest! {
         }).unwrap();
         prop_assert_eq!(found, expected);
     }
+}
+
+fn state(versions: &[(&str, u64)]) -> PullState {
+    PullState {
+        basis: "one".to_owned(),
+        whole_at: at(0),
+        versions: versions.iter().map(|(table, version)| ((*table).to_owned(), *version)).collect(),
+    }
+}
+
+/// A roster of three students with an enrolment each, which the next pull may go on from.
+fn pull_to_go_on_from(folder: &Path) -> Roster {
+    let mut staging = RosterStaging::create(folder, &KEY).unwrap();
+    let students = [student(1), student(2), student(3)];
+    staging.insert(&students).unwrap();
+    let enrollments: Vec<_> =
+        students.iter().zip(10..).map(|(student, id)| enrollment(student.id, id)).collect();
+    staging.insert(&enrollments).unwrap();
+    staging.insert(&[section(9)]).unwrap();
+    staging.keep(state(&[("STUDENTS", 7)]));
+    staging.finish(meta()).unwrap()
+}
+
+#[test]
+fn changes_are_laid_over_the_roster_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = pull_to_go_on_from(folder.path());
+    let (mut staging, _, kept) =
+        RosterStaging::resume(folder.path(), &KEY, |pulled, kept| *pulled == meta() && kept.basis == "one")
+            .unwrap()
+            .unwrap();
+    assert_eq!(kept, state(&[("STUDENTS", 7)]));
+    // One gets another number and leaves, one is new; an enrolment moves to another student.
+    let left =
+        Student { number: StudentNumber::new(9), enroll_status: EnrollStatus::TRANSFERRED_OUT, ..student(2) };
+    staging.replace(&[left.clone(), student(4)]).unwrap();
+    staging.replace(&[enrollment(student(4).id, 11)]).unwrap();
+    assert_eq!((staging.stored::<Student>(), staging.stored::<Enrollment>()), (4, 3));
+    staging.keep(state(&[("STUDENTS", 8)]));
+    let roster = staging.finish(RosterMeta { pulled_at: at(60), ..meta() }).unwrap();
+
+    assert_eq!(numbers(&roster), [1, 3, 4, 9]);
+    assert_eq!(roster.students_by_number(left.number).unwrap(), [left]);
+    assert_eq!(roster.enrollments_of(student(2).id).unwrap(), []);
+    assert_eq!(roster.enrollments_of(student(4).id).unwrap().len(), 1);
+    let counts = roster.counts();
+    assert_eq!((counts.students, counts.active_students, counts.enrollments, counts.sections), (4, 3, 3, 1));
+    assert_eq!(roster.meta().pulled_at, at(60));
+    // Who had the former one open still sees it.
+    assert_eq!(numbers(&before), [1, 2, 3]);
+    let again = RosterStaging::resume(folder.path(), &KEY, |_, _| true).unwrap().unwrap();
+    assert_eq!(again.2, state(&[("STUDENTS", 8)]));
+}
+
+#[test]
+fn a_table_read_once_more_has_nothing_of_the_first_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut staging = RosterStaging::create(folder.path(), &KEY).unwrap();
+    staging.insert(&[student(1), student(2)]).unwrap();
+    staging.insert(&[section(1)]).unwrap();
+    staging.discard::<Student>().unwrap();
+    assert_eq!((staging.counts().students, staging.counts().active_students), (0, 0));
+    staging.insert(&[student(2), student(5)]).unwrap();
+    let roster = staging.finish(meta()).unwrap();
+    assert_eq!(numbers(&roster), [2, 5]);
+    let counts = roster.counts();
+    assert_eq!((counts.students, counts.active_students, counts.sections), (2, 2, 1));
+}
+
+#[test]
+fn only_a_roster_with_a_state_that_is_accepted_is_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let resume = |accept: bool| RosterStaging::resume(folder.path(), &KEY, |_, _| accept).unwrap();
+    assert!(resume(true).is_none(), "there is no roster");
+    pull(folder.path(), [1]);
+    assert!(resume(true).is_none(), "it was left without a state");
+    pull_to_go_on_from(folder.path());
+    assert!(resume(false).is_none());
+    assert!(resume(true).is_some());
+    assert_eq!(
+        files_in(folder.path()),
+        [folder.path().join("roster.db")],
+        "what is not finished leaves nothing"
+    );
+    assert!(RosterStaging::resume(folder.path(), &OTHER_KEY, |_, _| true).is_err());
+    // The state belongs to the rows it was left with.
+    let (staging, ..) = resume(true).unwrap();
+    drop(staging.finish(meta()).unwrap());
+    assert!(resume(true).is_none());
 }

@@ -2,8 +2,9 @@
 //! it, against the same server, `curl`, the `sqlite3` shell and OpenSSH's `sftp`, which together do its outward half.
 
 use super::{
-    Figures, Measured, Target,
-    peers::{FILES, Peers, Taken, is_there},
+    Figures, Measured, Target, empty, peak_memory,
+    peers::{FILES, Peers, Taken},
+    remembering_memory,
 };
 use crate::{
     cargo,
@@ -33,7 +34,6 @@ const STUDENTS_OF_A_SCHOOL: u32 = 500;
 const JOBS: [&str; 4] = ["hero-students", "hero-schedule", "hero-teachers", "hero-attendance"];
 /// The phases of a run: the pull, and each job.
 const PHASES: [&str; 5] = ["pull", JOBS[0], JOBS[1], JOBS[2], JOBS[3]];
-const GNU_TIME: &str = "/usr/bin/time";
 /// Exit code of a run that left rows for a person (contract of the command line).
 const FOR_A_PERSON: i32 = 3;
 
@@ -221,13 +221,7 @@ impl Bench {
     /// The main job, once.
     fn sync(&self, site: &Site) -> Result<Run, StepError> {
         let told = self.scratch.join("memory");
-        let mut command = if is_there(GNU_TIME, "--version") {
-            let mut command = Command::new(GNU_TIME);
-            command.args(["--quiet", "--format", "%M", "--output"]).arg(&told).arg(&self.rosterbridge);
-            command
-        } else {
-            Command::new(&self.rosterbridge)
-        };
+        let mut command = remembering_memory(&self.rosterbridge, &told);
         self.session.apply(&mut command).arg("--home").arg(&site.home).args(["--json", "sync"]).args(JOBS);
         let started = Instant::now();
         let (status, output) = process::output_quiet(&mut command)?;
@@ -248,7 +242,7 @@ impl Bench {
         let files = sync.jobs.iter().filter(|job| job.name != JOBS[3]).flat_map(|job| &job.files);
         Ok(Run {
             seconds,
-            peak: fs::read_to_string(&told).ok().and_then(|text| megabytes(&text)),
+            peak: peak_memory(&told),
             phases,
             written: attendance.map(|job| job.rows.written).sum(),
             file_bytes: files.map(|file| file.bytes).sum(),
@@ -294,34 +288,9 @@ fn clear_imports(site: &Site) -> Result<(), StepError> {
     Ok(())
 }
 
-/// GNU time's kibibytes in millions of bytes.
-fn megabytes(told: &str) -> Option<f64> {
-    let kibibytes: u32 = told.lines().last()?.trim().parse().ok()?;
-    Some(f64::from(kibibytes) * 1024.0 / 1_000_000.0)
-}
-
-/// An empty folder of that name.
-fn empty(folder: &Path) -> Result<(), StepError> {
-    match fs::remove_dir_all(folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            return Err(StepError::file(folder.display(), source));
-        }
-        _ => {}
-    }
-    fs::create_dir_all(folder).map_err(|source| StepError::file(folder.display(), source))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_is_told_in_kibibytes_and_reported_in_millions_of_bytes() {
-        assert_eq!(megabytes("97656\n"), Some(99.999_744));
-        // After a failed command GNU time says so first, unless told to be quiet.
-        assert_eq!(megabytes("Command exited with non-zero status 3\n1000\n"), Some(1.024));
-        assert_eq!(megabytes(""), None);
-    }
 
     #[test]
     fn the_ratio_is_taken_run_by_run_and_a_missing_peer_leaves_none() {

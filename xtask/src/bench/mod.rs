@@ -3,8 +3,11 @@
 //! A bench succeeds when it has measured. Whether its targets were met is what their `ok` says, so that a miss is
 //! a figure like any other and not a failed command.
 
+mod downloads;
 mod main_job;
 mod peers;
+mod powerschool;
+mod python_client;
 
 use crate::{
     process::{self, StepError},
@@ -19,17 +22,20 @@ use std::{fmt::Write as _, fs, path::Path, process::Command, thread};
 pub enum Bench {
     /// Roster out to Hero, attendance back.
     MainJob,
+    /// PowerSchool into the store.
+    PowerSchool,
 }
 
 impl Bench {
     /// The bench of that name.
     pub fn named(name: &str) -> Option<Self> {
-        (name == "main-job").then_some(Self::MainJob)
+        [Self::MainJob, Self::PowerSchool].into_iter().find(|bench| bench.name() == name)
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::MainJob => "main-job",
+            Self::PowerSchool => "powerschool",
         }
     }
 }
@@ -39,6 +45,7 @@ pub fn run(bench: Bench, root: &Path, target: &Path, json: bool) -> Result<(), F
     let step = |source| Failed { step: bench.name(), source };
     let measured = match bench {
         Bench::MainJob => main_job::measure(root, target),
+        Bench::PowerSchool => powerschool::measure(root, target),
     };
     let Measured { figures, targets } = measured.map_err(step)?;
     let report = Report { bench: bench.name(), machine: machine(), figures, targets };
@@ -94,16 +101,25 @@ struct Target {
 impl Target {
     /// The median of `runs` is to be `limit` at most. Without runs it is missed: an absent peer is no success.
     fn at_most(name: &'static str, limit: f64, unit: &'static str, runs: &[f64]) -> Self {
+        Self::of(name, "<=", limit, unit, runs, |value| value <= limit)
+    }
+
+    /// The same with `limit` at least.
+    fn at_least(name: &'static str, limit: f64, unit: &'static str, runs: &[f64]) -> Self {
+        Self::of(name, ">=", limit, unit, runs, |value| value >= limit)
+    }
+
+    fn of(
+        name: &'static str,
+        op: &'static str,
+        limit: f64,
+        unit: &'static str,
+        runs: &[f64],
+        met: impl FnOnce(f64) -> bool,
+    ) -> Self {
         let value = median(runs);
-        Self {
-            name,
-            value: value.map(rounded),
-            op: "<=",
-            limit,
-            unit,
-            runs: runs.iter().copied().map(rounded).collect(),
-            ok: value.is_some_and(|value| value <= limit),
-        }
+        let runs = runs.iter().copied().map(rounded).collect();
+        Self { name, value: value.map(rounded), op, limit, unit, runs, ok: value.is_some_and(met) }
     }
 }
 
@@ -161,6 +177,40 @@ fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
+/// A command that has GNU time write the largest resident set of `program` into the file `told`, where there is GNU
+/// time.
+fn remembering_memory(program: &Path, told: &Path) -> Command {
+    const GNU_TIME: &str = "/usr/bin/time";
+    if !peers::is_there(GNU_TIME, "--version") {
+        return Command::new(program);
+    }
+    let mut command = Command::new(GNU_TIME);
+    command.args(["--quiet", "--format", "%M", "--output"]).arg(told).arg(program);
+    command
+}
+
+/// What was told, in MB of a million bytes.
+fn peak_memory(told: &Path) -> Option<f64> {
+    megabytes(&fs::read_to_string(told).ok()?)
+}
+
+/// GNU time's kibibytes in millions of bytes.
+fn megabytes(told: &str) -> Option<f64> {
+    let kibibytes: u32 = told.lines().last()?.trim().parse().ok()?;
+    Some(f64::from(kibibytes) * 1024.0 / 1_000_000.0)
+}
+
+/// An empty folder of that name.
+fn empty(folder: &Path) -> Result<(), StepError> {
+    match fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            return Err(StepError::file(folder.display(), source));
+        }
+        _ => {}
+    }
+    fs::create_dir_all(folder).map_err(|source| StepError::file(folder.display(), source))
+}
+
 /// What the figures were measured on, in a line.
 fn machine() -> String {
     let line = |path: &str, key: &str| {
@@ -191,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_told_in_kibibytes_and_reported_in_millions_of_bytes() {
+        assert_eq!(megabytes("97656\n"), Some(99.999_744));
+        // After a failed command GNU time says so first, unless told to be quiet.
+        assert_eq!(megabytes("Command exited with non-zero status 3\n1000\n"), Some(1.024));
+        assert_eq!(megabytes(""), None);
+    }
+
+    #[test]
     fn a_target_is_met_up_to_its_limit_and_missed_without_a_peer() {
         let met = |runs: &[f64]| Target::at_most("x", 1.5, "x", runs).ok;
         assert!(met(&[1.5]));
@@ -198,6 +256,10 @@ mod tests {
         assert!(!met(&[1.51]));
         // The limit holds for what was measured, not for what is shown of it.
         assert!(!met(&[1.500_1]));
+        let reached = |runs: &[f64]| Target::at_least("x", 3.0, "x", runs).ok;
+        assert!(reached(&[3.0]));
+        assert!(!reached(&[2.999_9]));
+        assert!(!reached(&[]));
         let absent = serde_json::to_value(Target::at_most("x", 1.5, "x", &[])).unwrap();
         assert_eq!(
             absent,

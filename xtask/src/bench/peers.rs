@@ -98,15 +98,13 @@ impl<'a> Peers<'a> {
     }
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, StepError> {
-        let path = self.path(name);
-        fs::write(&path, text).map_err(|source| StepError::file(path.display(), source))?;
-        Ok(path)
+        write(self.folder, name, text)
     }
 
     /// One `curl` process, one connection, the queries one after the other.
     fn download(&self, bytes: &mut u64) -> Result<Duration, StepError> {
         let authority = self.write("ca.pem", &self.ready.powerschool.ca_pem)?;
-        let token = self.token(&authority)?;
+        let token = token(self.folder, self.ready, &authority)?;
         let url = &self.ready.powerschool.url;
         let (first, last) = (1990 + self.year, 1991 + self.year);
         let mut config = String::new();
@@ -147,31 +145,6 @@ impl<'a> Peers<'a> {
             *bytes += fs::metadata(&path).map_err(|source| StepError::file(path.display(), source))?.len();
         }
         Ok(spent)
-    }
-
-    /// A token, as the client fetches one. Not part of the peer's time.
-    fn token(&self, authority: &Path) -> Result<String, StepError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            access_token: String,
-        }
-
-        let powerschool = &self.ready.powerschool;
-        let config = format!(
-            "user = {}\n",
-            Value::from(format!("{}:{}", powerschool.client_id, powerschool.client_secret))
-        );
-        let config = self.write("token.conf", &config)?;
-        let answer = process::output(
-            Command::new("curl")
-                .args(["--disable", "--fail", "--silent", "--show-error", "--noproxy", "*", "--config"])
-                .arg(config)
-                .arg("--cacert")
-                .arg(authority)
-                .args(["--data", "grant_type=client_credentials"])
-                .arg(format!("{}/oauth/access_token", powerschool.url)),
-        )?;
-        Ok(process::parse::<Answer>("the token", &answer)?.access_token)
     }
 
     /// Turns the answers into what `sqlite3` can import; how many rows there are. Not part of a peer's time.
@@ -278,6 +251,35 @@ impl<'a> Peers<'a> {
     }
 }
 
+/// A token, as the client fetches one. Not part of a peer's time.
+pub fn token(folder: &Path, ready: &Ready, authority: &Path) -> Result<String, StepError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        access_token: String,
+    }
+
+    let powerschool = &ready.powerschool;
+    let credentials = format!("{}:{}", powerschool.client_id, powerschool.client_secret);
+    let config = write(folder, "token.conf", &format!("user = {}\n", Value::from(credentials)))?;
+    let answer = process::output(
+        Command::new("curl")
+            .args(["--disable", "--fail", "--silent", "--show-error", "--noproxy", "*", "--config"])
+            .arg(config)
+            .arg("--cacert")
+            .arg(authority)
+            .args(["--data", "grant_type=client_credentials"])
+            .arg(format!("{}/oauth/access_token", powerschool.url)),
+    )?;
+    Ok(process::parse::<Answer>("the token", &answer)?.access_token)
+}
+
+/// Writes a file into a peer's folder.
+pub fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf, StepError> {
+    let path = folder.join(name);
+    fs::write(&path, text).map_err(|source| StepError::file(path.display(), source))?;
+    Ok(path)
+}
+
 /// Runs a program to its end and tells how long that took.
 pub fn timed(command: &mut Command) -> Result<Duration, StepError> {
     let started = Instant::now();
@@ -290,7 +292,8 @@ pub fn is_there(program: &str, version: &str) -> bool {
     process::probe(Command::new(program).arg(version)).is_some()
 }
 
-fn csv_value(value: &Value) -> String {
+/// A value as the `sqlite3` shell reads it from CSV.
+pub fn csv_value(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) if text.contains(['"', ',', '\n', '\r']) => {

@@ -14,7 +14,7 @@ use rosterbridge_domain::{
     settings::PowerSchoolSettings,
 };
 use rosterbridge_powerschool::{
-    Client, Connection, Error, PullScope, RosterRow, Timeouts, WriteAnswer, plugin,
+    Batch, Client, Connection, Error, PullScope, RosterRow, Timeouts, WriteAnswer, plugin,
 };
 use rosterbridge_practice::{
     AttendanceFault, AttendanceMode, FailNext, Faults, Running, ServeOptions, start,
@@ -67,7 +67,10 @@ async fn pull<R: RosterRow>(client: &Client, scope: &PullScope) -> Result<Vec<R>
     let pulling = tokio::spawn(async move { client.pull::<R>(&scope, sink).await });
     let mut rows = Vec::new();
     while let Some(batch) = batches.recv().await {
-        rows.extend(batch);
+        match batch {
+            Batch::Rows(batch) => rows.extend(batch),
+            Batch::StartOver => rows.clear(),
+        }
     }
     let pulled = pulling.await.unwrap()?;
     assert_eq!(pulled.rows, rows.len() as u64);
@@ -75,7 +78,7 @@ async fn pull<R: RosterRow>(client: &Client, scope: &PullScope) -> Result<Vec<R>
 }
 
 fn year() -> PullScope {
-    PullScope { years: vec![YearId::new(36)] }
+    PullScope { years: vec![YearId::new(36)], jobs: Vec::new() }
 }
 
 #[tokio::test]

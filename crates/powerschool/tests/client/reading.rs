@@ -9,20 +9,23 @@ use rosterbridge_domain::{
     id::{CcId, SchoolNumber, YearId},
     roster::{AttendanceRecord, Course, Enrollment, Term},
 };
-use rosterbridge_powerschool::{AnswerProblem, Client, Error, PullScope, Pulled, RosterRow};
+use rosterbridge_powerschool::{AnswerProblem, Batch, Client, Error, PullScope, Pulled, RosterRow};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 const COURSES: &str = "/ws/schema/query/com.rosterbridge.roster.courses.all";
 
-async fn pull<R: RosterRow>(client: &Client, scope: PullScope) -> (Result<Pulled, Error>, Vec<Vec<R>>) {
+pub async fn pull<R: RosterRow>(client: &Client, scope: PullScope) -> (Result<Pulled, Error>, Vec<Vec<R>>) {
     let (sink, mut batches) = mpsc::channel(2);
     let client = client.clone();
     let pulling = tokio::spawn(async move { client.pull::<R>(&scope, sink).await });
     let mut gathered = Vec::new();
     while let Some(batch) = batches.recv().await {
-        gathered.push(batch);
+        match batch {
+            Batch::Rows(rows) => gathered.push(rows),
+            Batch::StartOver => gathered.clear(),
+        }
     }
     (pulling.await.unwrap(), gathered)
 }
@@ -50,9 +53,9 @@ async fn courses_stub(count: impl ToString, body: impl ToString) -> Stub {
 #[case::no_rows_null(0, r#"{"record":null}"#, &[])]
 #[case::one_row(1, r#"{"record":{"dcid":"1","course_number":"100","course_name":"Art"}}"#, &["100"])]
 #[case::numbers_for_text(1, r#"{"record":[{"dcid":1,"course_number":100,"course_name":7}]}"#, &["100"])]
-#[case::capitals(1, r#"{"record":[{"COURSE_NUMBER":"A","DCID":"1"}]}"#, &["A"])]
-#[case::nested(1, r#"{"record":[{"id":1,"tables":{"courses":{"dcid":"1","course_number":"A"}}}]}"#, &["A"])]
-#[case::further_columns(1, r#"{"record":[{"_id":{"x":[]},"dcid":"1","course_number":"A","more":[1]}]}"#, &["A"])]
+#[case::capitals(1, r#"{"record":[{"COURSE_NUMBER":"A","DCID":"1","Course_Name":""}]}"#, &["A"])]
+#[case::nested(1, r#"{"record":[{"id":1,"tables":{"courses":{"dcid":"1","course_number":"A","course_name":"x"}}}]}"#, &["A"])]
+#[case::further_columns(1, r#"{"record":[{"_id":{"x":[]},"dcid":"1","course_number":"A","course_name":null,"more":[1]}]}"#, &["A"])]
 #[tokio::test]
 async fn takes_the_shapes_powerschool_gives_a_list(
     #[case] count: u64,
@@ -61,7 +64,7 @@ async fn takes_the_shapes_powerschool_gives_a_list(
 ) {
     let stub = courses_stub(json!({"count": count}), body).await;
     let (pulled, numbers) = courses(&stub.client()).await;
-    assert_eq!(pulled.unwrap(), Pulled { rows: count, bytes: body.len() as u64 });
+    assert_eq!(pulled.unwrap(), Pulled { rows: count, bytes: body.len() as u64, version: None });
     assert_eq!(numbers, expected);
     let asked = stub.asked();
     let paths: Vec<&str> = asked.iter().map(|asked| asked.path.as_str()).collect();
@@ -77,7 +80,7 @@ async fn takes_the_shapes_powerschool_gives_a_list(
 #[case(json!({"resource": {"count": 1}}))]
 #[tokio::test]
 async fn takes_both_shapes_of_a_count(#[case] count: Value) {
-    let stub = courses_stub(count, r#"{"record":{"dcid":"1","course_number":"A"}}"#).await;
+    let stub = courses_stub(count, r#"{"record":{"dcid":"1","course_number":"A","course_name":"x"}}"#).await;
     assert_eq!(courses(&stub.client()).await.0.unwrap().rows, 1);
 }
 
@@ -157,7 +160,7 @@ async fn a_server_that_limits_pagesize_0_is_asked_for_the_other_pages() {
         let size = asked.parameter("pagesize")?.parse::<usize>().ok().filter(|&size| size > 0).unwrap_or(3);
         let page = asked.parameter("page").map_or(1, |page| page.parse().unwrap());
         let rows: Vec<Value> = ((page - 1) * size..(page * size).min(7))
-            .map(|n| json!({"dcid": n, "course_number": n.to_string()}))
+            .map(|n| json!({"dcid": n, "course_number": n.to_string(), "course_name": "x"}))
             .collect();
         Some(Reply::json(200, json!({"record": rows})))
     })
@@ -170,7 +173,7 @@ async fn a_server_that_limits_pagesize_0_is_asked_for_the_other_pages() {
 #[tokio::test]
 async fn a_receiver_that_is_gone_ends_the_pull() {
     let stub = courses_stub(json!({"count": 3}), three_courses(["a", "bb", "ccc"])).await;
-    let (sink, batches) = mpsc::channel::<Vec<Course>>(1);
+    let (sink, batches) = mpsc::channel::<Batch<Course>>(1);
     drop(batches);
     let pulled = stub.client().pull(&PullScope::every_year(), sink).await;
     assert!(matches!(pulled, Err(Error::Stopped)));
@@ -213,7 +216,7 @@ async fn without_queries_tables_are_read_page_by_page() {
         paged_cc(asked)
     })
     .await;
-    let scope = PullScope { years: vec![YearId::new(36)] };
+    let scope = PullScope { years: vec![YearId::new(36)], jobs: Vec::new() };
     let (pulled, batches) = pull::<Enrollment>(&stub.client(), scope).await;
     assert_eq!(pulled.unwrap().rows, 4);
     let rows: Vec<(CcId, bool, i64)> =
@@ -375,7 +378,13 @@ async fn an_answer_that_comes_after_all_is_taken() {
 
 #[tokio::test]
 async fn an_answer_that_ends_early_is_not_a_small_roster() {
-    let stub = courses_stub(json!({"count": 1}), r#"{"record":[{"dcid":"1","course_number":"A"}"#).await;
+    let body = r#"{"record":[{"dcid":"1","course_number":"A"}"#;
+    let stub = Stub::start(move |asked| match asked.path.strip_prefix(COURSES) {
+        Some("/count") => Some(Reply::json(200, json!({"count": 1}))),
+        Some("") => Some(Reply::json(200, body)),
+        _ => None,
+    })
+    .await;
     let error = courses(&stub.client()).await.0.unwrap_err();
     assert!(matches!(error, Error::UnexpectedAnswer { problem: AnswerProblem::Incomplete, .. }), "{error}");
 }

@@ -30,6 +30,9 @@ impl Asked {
     }
 }
 
+/// Marks an answer whose connection breaks.
+const CUT: HeaderName = HeaderName::from_static("x-cut");
+
 /// An answer.
 pub struct Reply {
     pub status: u16,
@@ -53,6 +56,11 @@ impl Reply {
             headers: vec![(header::CONTENT_TYPE, "text/html")],
             body: "<html><title>A page</title></html>".to_owned(),
         }
+    }
+
+    /// Ends in the middle: the connection breaks behind what is there of the body.
+    pub fn cut(self) -> Self {
+        self.with(CUT, "")
     }
 
     pub fn with(mut self, name: HeaderName, value: &'static str) -> Self {
@@ -145,8 +153,15 @@ async fn answer(
         _ => Reply::json(404, json!({"message": "Not Found"})),
     });
     let mut response = Response::builder().status(StatusCode::from_u16(reply.status).unwrap());
+    let cut = reply.headers.iter().any(|(name, _)| name == CUT);
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    response.body(Body::from(reply.body)).unwrap()
+    let body = if cut {
+        let pieces = [Ok(reply.body), Err(std::io::Error::other("the connection broke"))];
+        Body::from_stream(futures_util::stream::iter(pieces))
+    } else {
+        Body::from(reply.body)
+    };
+    response.body(body).unwrap()
 }

@@ -1,17 +1,24 @@
 //! Filling a roster beside the one in use.
 
 use std::{
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::{LAYOUT, Roster, RosterCounts, RosterMeta, StoredMeta, tables::RosterTable};
+use super::{
+    LAYOUT, PullState, Roster, RosterCounts, RosterMeta, StoredMeta, stored_meta,
+    tables::{FollowedTable, RosterTable, TableName},
+};
 use crate::{
     ProfileKeyBytes, StoreError,
     database::{self, Access},
 };
+
+/// Rows of one statement. Statement by statement SQLite looks for the row's place from the root of the table; within one
+/// it goes on from the row before.
+const ROWS_AT_ONCE: usize = 25;
 
 /// The roster of a pull under way, in a file of its own. Dropped before [`RosterStaging::finish`], it leaves nothing.
 pub struct RosterStaging {
@@ -20,6 +27,7 @@ pub struct RosterStaging {
     path: PathBuf,
     key: zeroize::Zeroizing<ProfileKeyBytes>,
     counts: RosterCounts,
+    state: Option<PullState>,
 }
 
 impl fmt::Debug for RosterStaging {
@@ -37,37 +45,131 @@ impl RosterStaging {
         let path = folder.join("roster-staging.db");
         database::remove(&path)?;
         database::owner_only(&path)?;
-        let connection = database::connect(&path, key, Access::Write)?;
-        connection.set_prepared_statement_cache_capacity(32);
-        // Nobody reads the file before it is complete and on the disk, so there is nothing to roll back to.
-        connection.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
-             PRAGMA cache_size = -8192; BEGIN;",
-        )?;
+        let connection = open_for_filling(&path, key)?;
         connection.execute_batch(include_str!("../../migrations/roster.sql"))?;
         Ok(Self {
             connection: Some(connection),
             path,
             key: zeroize::Zeroizing::new(*key),
             counts: RosterCounts::default(),
+            state: None,
         })
     }
 
-    /// Adds rows of one table. Fastest in the order of the table's primary key; right in any.
-    pub fn insert<T: RosterTable>(&mut self, rows: &[T]) -> Result<(), StoreError> {
-        let connection = self.connection.as_ref().ok_or(StoreError::NotFound("roster being filled"))?;
-        let mut statement = connection.prepare_cached(T::INSERT)?;
-        for row in rows {
-            row.bind(&mut statement)?;
-            statement.raw_execute().map_err(|error| match error.sqlite_error_code() {
-                Some(ErrorCode::ConstraintViolation) => StoreError::DuplicateRow(T::TABLE),
-                _ => error.into(),
-            })?;
-            if row.is_active_student() {
-                self.counts.active_students += 1;
+    /// Starts with a copy of the roster in `folder`, to lay changes over it, if there is one of this layout and
+    /// `accept` takes the state it was left in. That state is not passed on by itself: see [`RosterStaging::keep`].
+    pub fn resume(
+        folder: &Path,
+        key: &ProfileKeyBytes,
+        accept: impl FnOnce(&RosterMeta, &PullState) -> bool,
+    ) -> Result<Option<(Self, RosterMeta, PullState)>, StoreError> {
+        let place = folder.join("roster.db");
+        if Roster::open(&place, key)?.is_none() {
+            return Ok(None);
+        }
+        let path = folder.join("roster-staging.db");
+        database::remove(&path)?;
+        database::owner_only(&path)?;
+        let mut staging = Self {
+            connection: None,
+            path,
+            key: zeroize::Zeroizing::new(*key),
+            counts: RosterCounts::default(),
+            state: None,
+        };
+        // The file in place never changes, so a copy of its bytes is a copy of the database.
+        fs::copy(&place, &staging.path).map_err(|source| StoreError::io("copy", &place, source))?;
+        let connection = staging.connection.insert(open_for_filling(&staging.path, key)?);
+        let StoredMeta { pull, counts, state } = stored_meta(connection)?;
+        let Some(state) = state.filter(|state| accept(&pull, state)) else { return Ok(None) };
+        connection.execute("DELETE FROM meta", [])?;
+        staging.counts = counts;
+        Ok(Some((staging, pull, state)))
+    }
+
+    /// Keeps what the next pull may go on from, with the rows it is about.
+    pub fn keep(&mut self, state: PullState) {
+        self.state = Some(state);
+    }
+
+    /// Removes every row of a table.
+    pub fn discard<T: RosterTable>(&mut self) -> Result<(), StoreError> {
+        self.open()?.execute(&format!("DELETE FROM {}", T::TABLE), [])?;
+        *T::NAME.count(&mut self.counts) = 0;
+        if matches!(T::NAME, TableName::Student) {
+            self.counts.active_students = 0;
+        }
+        Ok(())
+    }
+
+    /// Puts changed rows in the place of what was known of them, new ones beside the others. Scans the table once,
+    /// so all the changes of a table belong together.
+    pub fn replace<T: FollowedTable>(&mut self, rows: &[T]) -> Result<(), StoreError> {
+        let connection = self.open()?;
+        connection.execute_batch(
+            "CREATE TEMP TABLE IF NOT EXISTS changed (identity INTEGER PRIMARY KEY);
+             DELETE FROM temp.changed;",
+        )?;
+        {
+            let mut remember = connection.prepare_cached("INSERT OR IGNORE INTO temp.changed VALUES (?1)")?;
+            for row in rows {
+                remember.execute([row.identity()])?;
             }
         }
+        connection.execute(
+            &format!(
+                "DELETE FROM {} WHERE \"{}\" IN (SELECT identity FROM temp.changed)",
+                T::TABLE,
+                T::IDENTITY
+            ),
+            [],
+        )?;
+        self.insert(rows)?;
+        // Counted, not reckoned: the pull's last check compares this number with PowerSchool's.
+        let connection = self.open()?;
+        let count =
+            |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
+        let stored = count(&format!("SELECT count(*) FROM {}", T::TABLE))?;
+        let active = match T::NAME {
+            TableName::Student => Some(count("SELECT count(*) FROM students WHERE enroll_status = 0")?),
+            _ => None,
+        };
+        *T::NAME.count(&mut self.counts) = stored;
+        if let Some(active) = active {
+            self.counts.active_students = active;
+        }
+        Ok(())
+    }
+
+    /// Rows of one table so far.
+    pub fn stored<T: RosterTable>(&self) -> u64 {
+        let mut counts = self.counts;
+        *T::NAME.count(&mut counts)
+    }
+
+    /// Adds rows of one table. Fastest in the order of the table's primary key; right in any.
+    pub fn insert<T: RosterTable>(&mut self, mut rows: &[T]) -> Result<(), StoreError> {
+        let connection = self.connection.as_ref().ok_or(StoreError::NotFound("roster being filled"))?;
+        self.counts.active_students += rows.iter().filter(|row| row.is_active_student()).count() as u64;
         *T::NAME.count(&mut self.counts) += rows.len() as u64;
+        for at_once in [ROWS_AT_ONCE, 1] {
+            let (now, later) = rows.split_at(rows.len() - rows.len() % at_once);
+            rows = later;
+            if now.is_empty() {
+                continue;
+            }
+            let mut statement = connection
+                .prepare_cached(&(T::INSERT.to_owned() + &format!(", {}", T::ROW).repeat(at_once - 1)))?;
+            for rows in now.chunks_exact(at_once) {
+                for (row, first) in rows.iter().zip((1..).step_by(T::PARAMETERS)) {
+                    row.bind(&mut statement, first)?;
+                }
+                statement.raw_execute().map_err(|error| match error.sqlite_error_code() {
+                    Some(ErrorCode::ConstraintViolation) => StoreError::DuplicateRow(T::TABLE),
+                    _ => error.into(),
+                })?;
+            }
+        }
         Ok(())
     }
 
@@ -80,8 +182,9 @@ impl RosterStaging {
     /// On Windows this answers [`StoreError::Busy`] while a [`Roster`] is open on the old file.
     pub fn finish(mut self, meta: RosterMeta) -> Result<Roster, StoreError> {
         let connection = self.connection.take().ok_or(StoreError::NotFound("roster being filled"))?;
-        let json = serde_json::to_string(&StoredMeta { pull: meta, counts: self.counts })
-            .map_err(|_| StoreError::unreadable("meta.json"))?;
+        let json =
+            serde_json::to_string(&StoredMeta { pull: meta, counts: self.counts, state: self.state.take() })
+                .map_err(|_| StoreError::unreadable("meta.json"))?;
         connection.execute("INSERT INTO meta (id, json) VALUES (1, ?1)", [json])?;
         connection.execute_batch(&format!("PRAGMA user_version = {LAYOUT}; COMMIT;"))?;
         connection.close().map_err(|(_, error)| StoreError::from(error))?;
@@ -89,6 +192,22 @@ impl RosterStaging {
         database::replace(&self.path, &place)?;
         Roster::open(&place, &self.key)?.ok_or(StoreError::NotFound("roster that was just written"))
     }
+
+    fn open(&self) -> Result<&Connection, StoreError> {
+        self.connection.as_ref().ok_or(StoreError::NotFound("roster being filled"))
+    }
+}
+
+/// Opens a roster's file to fill it. Nobody reads it before it is complete and on the disk, so there is nothing to roll
+/// back to.
+fn open_for_filling(path: &Path, key: &ProfileKeyBytes) -> Result<Connection, StoreError> {
+    let connection = database::connect(path, key, Access::Write)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    connection.execute_batch(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
+         PRAGMA cache_size = -8192; BEGIN;",
+    )?;
+    Ok(connection)
 }
 
 impl Drop for RosterStaging {

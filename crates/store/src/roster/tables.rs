@@ -26,16 +26,59 @@ pub trait Stored: Sized {
     const TABLE: &'static str;
     /// Its columns, in the order `bind` and `read` use.
     const COLUMNS: &'static str;
-    /// Inserts one row.
+    /// Inserts a row.
     const INSERT: &'static str;
+    /// The parameters of one row in `INSERT`, in brackets. Repeated behind it, with commas, they insert more rows.
+    const ROW: &'static str;
+    /// How many parameters a row has.
+    const PARAMETERS: usize;
 
-    /// Binds a row to the parameters of `INSERT`.
-    fn bind(&self, statement: &mut Statement<'_>) -> Result<()>;
+    /// Binds a row to the parameters of `INSERT` from `first` on; they count from 1.
+    fn bind(&self, statement: &mut Statement<'_>, first: usize) -> Result<()>;
     /// Reads a row of `COLUMNS`.
     fn read(row: &Row<'_>) -> Result<Self>;
     /// Whether the row counts as an active student.
     fn is_active_student(&self) -> bool {
         false
+    }
+}
+
+/// A table whose rows may be replaced one by one, found by what stays the same when they change.
+pub trait FollowedTable: RosterTable + Identified {}
+
+/// What [`FollowedTable`] needs, out of reach of other crates.
+pub trait Identified: Stored {
+    /// The column that names a row as long as it exists.
+    const IDENTITY: &'static str;
+
+    /// Its value.
+    fn identity(&self) -> i64;
+}
+
+impl FollowedTable for Student {}
+impl Identified for Student {
+    const IDENTITY: &'static str = "dcid";
+
+    fn identity(&self) -> i64 {
+        self.dcid.get()
+    }
+}
+
+impl FollowedTable for Enrollment {}
+impl Identified for Enrollment {
+    const IDENTITY: &'static str = "id";
+
+    fn identity(&self) -> i64 {
+        self.id.get()
+    }
+}
+
+impl FollowedTable for Section {}
+impl Identified for Section {
+    const IDENTITY: &'static str = "id";
+
+    fn identity(&self) -> i64 {
+        self.id.get()
     }
 }
 
@@ -165,14 +208,17 @@ macro_rules! tables {
                 const TABLE: &'static str = stringify!($table);
                 const COLUMNS: &'static str =
                     concat!("\"", stringify!($first), "\"" $(, ", \"", stringify!($field), "\"")*);
+                // A failure ends the pull, so what the statement did before it need not be undone.
                 const INSERT: &'static str = concat!(
-                    "INSERT INTO ", stringify!($table),
+                    "INSERT OR FAIL INTO ", stringify!($table),
                     " (\"", stringify!($first), "\"" $(, ", \"", stringify!($field), "\"")*, ") VALUES (?",
                     $(tables!(@parameter $field),)* ")"
                 );
+                const ROW: &'static str = concat!("(?", $(tables!(@parameter $field),)* ")");
+                const PARAMETERS: usize = 1 $(+ tables!(@one $field))*;
 
-                fn bind(&self, statement: &mut Statement<'_>) -> Result<()> {
-                    let mut index = 1;
+                fn bind(&self, statement: &mut Statement<'_>, first: usize) -> Result<()> {
+                    let mut index = first;
                     Column::bind(&self.$first, statement, index)?;
                     $(
                         index += 1;
@@ -198,6 +244,7 @@ macro_rules! tables {
         )+
     };
     (@parameter $field:ident) => { ", ?" };
+    (@one $field:ident) => { 1 };
 }
 
 tables! {
