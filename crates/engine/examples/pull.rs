@@ -13,7 +13,7 @@ use rosterbridge_domain::{
     roster::{Enrollment, Student},
 };
 use rosterbridge_powerschool::{
-    Batch, Client, ClientId, Connection, PullScope, RosterRow, ServerUrl, Timeouts,
+    Batch, Client, ClientId, Connection, Proxy, PullScope, RosterRow, ServerUrl, Timeouts,
 };
 use rosterbridge_store::{
     RosterStaging, StoreError,
@@ -40,6 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client_id: ClientId::parse(client_id)?,
         client_secret: secret.trim().into(),
         extra_roots: vec![fs::read_to_string(authority)?],
+        proxy: Proxy::None,
         timeouts: Timeouts::default(),
     })?;
     let scope = PullScope { years: vec![YearId::new(year.parse()?)], jobs: Vec::new() };

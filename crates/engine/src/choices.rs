@@ -9,6 +9,7 @@ use std::{
 use rosterbridge_domain::{
     attendance::AttendanceMode,
     id::SchoolNumber,
+    job::Job,
     mapping::{AttendanceMethod, suggest_school},
     settings::Setup,
 };
@@ -32,7 +33,16 @@ impl Engine {
     pub async fn choices(&self) -> Result<Choices, EngineError> {
         let setup = self.setup().await?;
         let practice = self.is_practice().await?;
-        let roster = self.pull(&setup, practice, &CancellationToken::new(), &|_, _| ()).await?;
+        // Attendance codes are to choose from before the tardies are switched on, if the plugin lets us read them.
+        let wanted: Vec<Job> = Job::ALL
+            .into_iter()
+            .filter(|job| setup.job_enabled(*job) || *job == Job::RaptorTardies)
+            .collect();
+        let pull = self.pull(&setup, practice, &wanted, &CancellationToken::new(), &|_, _| ()).await?;
+        if let Some((_, error)) = pull.refused.into_iter().find(|(job, _)| setup.job_enabled(*job)) {
+            return Err(error.into());
+        }
+        let roster = pull.roster;
         blocking(move || choices(&roster, &setup)).await
     }
 }

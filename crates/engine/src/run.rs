@@ -1,6 +1,10 @@
 //! A run: one roster pull, then each job planned and applied.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use chrono::Utc;
 use rosterbridge_domain::{
@@ -22,7 +26,7 @@ use crate::{
     engine::{Engine, blocking},
     error::EngineError,
     exports, hero,
-    pull::Server,
+    pull::{Pull, Server},
     raptor,
     report::{Cause, Event, JobReport, Phase, PhaseSeconds, Progress, SyncReport},
 };
@@ -38,8 +42,13 @@ struct Run<'a> {
     setup: Setup,
     server: Server,
     roster: Arc<Roster>,
+    /// The jobs whose part of the roster could not be read.
+    refused: BTreeMap<Job, rosterbridge_powerschool::Error>,
     /// The connection to Hero, opened by the first job that needs it.
     hero: Option<Arc<Session>>,
+    /// The job the connection to Hero failed for, and why. It is not tried again in this run: four wrong passwords
+    /// in a row can lock an account.
+    hero_failed: Option<(Job, Arc<EngineError>)>,
     /// The jobs of the run.
     jobs: Vec<Job>,
     /// The next export, put together while the one before it is sent.
@@ -94,7 +103,8 @@ impl Engine {
             cause: None,
             seconds: Vec::new(),
         };
-        match self.prepare(id, dry_run, setup, under_way.cancel.clone(), &on_event, &mut report).await {
+        match self.prepare(id, dry_run, setup, &jobs, under_way.cancel.clone(), &on_event, &mut report).await
+        {
             Ok(mut run) => {
                 run.jobs.clone_from(&jobs);
                 for job in jobs {
@@ -133,12 +143,13 @@ impl Engine {
         id: RunId,
         dry: bool,
         setup: Setup,
+        jobs: &[Job],
         cancel: CancellationToken,
         on_event: &OnEvent,
         report: &mut SyncReport,
     ) -> Result<Run<'a>, EngineError> {
         let started = Instant::now();
-        let practice = self.is_practice().await?;
+        let practice = self.is_at_practice_address().await?;
         let progress = |subject: &'static str, done: u64| {
             on_event(Event::Progress(Progress {
                 run: id.to_string(),
@@ -154,7 +165,10 @@ impl Engine {
         if !dry {
             self.bind_to_district(server.district.as_deref()).await?;
         }
-        let roster = self.pull_from(&server, &cancel, &progress).await?;
+        // The jobs that are switched on look into the roster between runs, too.
+        let jobs: Vec<Job> =
+            Job::ALL.into_iter().filter(|job| jobs.contains(job) || setup.job_enabled(*job)).collect();
+        let Pull { roster, refused } = self.pull_from(&server, &jobs, &cancel, &progress).await?;
         report.seconds.push(seconds("pull", started));
         Ok(Run {
             engine: self,
@@ -163,7 +177,9 @@ impl Engine {
             setup,
             server,
             roster,
+            refused,
             hero: None,
+            hero_failed: None,
             jobs: Vec::new(),
             ahead: None,
             cancel,
@@ -178,6 +194,9 @@ impl Run<'_> {
             return Err(EngineError::Cancelled);
         }
         self.allowed(job)?;
+        if let Some(error) = self.refused.get(&job) {
+            return Err(error.clone().into());
+        }
         match job {
             Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job, done).await,
             Job::HeroAttendance => self.hero_attendance(done).await,
@@ -222,12 +241,22 @@ impl Run<'_> {
     }
 
     /// The connection to Hero.
-    async fn hero(&mut self) -> Result<Arc<Session>, EngineError> {
+    async fn hero(&mut self, job: Job) -> Result<Arc<Session>, EngineError> {
         if let Some(session) = &self.hero {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(self.engine.hero(&self.setup, &self.cancel).await?);
-        Ok(Arc::clone(self.hero.insert(session)))
+        if let Some((first, error)) = &self.hero_failed {
+            return Err(EngineError::NotTried { first: *first, error: Arc::clone(error) });
+        }
+        match self.engine.hero(&self.setup, &self.cancel).await {
+            Ok(session) => Ok(Arc::clone(self.hero.insert(Arc::new(session)))),
+            Err(error @ EngineError::Sftp(_)) => {
+                let error = Arc::new(error);
+                self.hero_failed = Some((job, Arc::clone(&error)));
+                Err(EngineError::NotConnected(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn close(self) {
@@ -256,7 +285,7 @@ impl Run<'_> {
         if !self.dry {
             let name = plan.receipt.name.clone();
             self.progress(job, Phase::Upload, &name, 0, Some(rows));
-            let session = self.hero().await?;
+            let session = self.hero(job).await?;
             self.engine.apply_export(&plan, &self.setup, &self.roster, &session, self.id).await?;
             self.progress(job, Phase::Upload, &name, rows, Some(rows));
         }
@@ -270,7 +299,7 @@ impl Run<'_> {
         let job = Job::HeroAttendance;
         let unclear = self.settle(job, done).await?;
         self.progress(job, Phase::Download, &self.setup.hero.attendance_file.clone(), 0, None);
-        let session = self.hero().await?;
+        let session = self.hero(job).await?;
         let fetched =
             self.engine.fetch_attendance(&self.setup, &self.roster, self.server.zone, &session).await?;
         let Some((input, rows)) = fetched else {
@@ -507,6 +536,7 @@ fn add(sum: &mut RowCounts, counts: RowCounts) {
 fn job_report(job: Job, done: Done, error: Option<&EngineError>) -> JobReport {
     let outcome = match error {
         Some(EngineError::Cancelled) => Outcome::Cancelled,
+        Some(EngineError::NotTried { .. }) => Outcome::Skipped,
         Some(_) => Outcome::Failed,
         None if done.cause.is_some() => Outcome::Failed,
         None if done.rows.held > 0 || done.rows.rejected > 0 => Outcome::SucceededWithHeldRows,

@@ -23,6 +23,18 @@ pub(crate) const MOST_CHANGES: u64 = 5_000;
 #[serde(transparent)]
 pub struct DataVersion(pub(crate) u64);
 
+impl DataVersion {
+    /// A version that was kept.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number, to keep.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
 /// Whether a table is read by data version: the ones that grow with the number of students and are tables, not views,
 /// so that a change of a row is a change of that table. The others are small, and read whole.
 pub(crate) fn follows(table: &Table, narrowed: &Narrowed<'_>) -> bool {

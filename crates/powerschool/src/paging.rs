@@ -102,7 +102,7 @@ impl Way {
                 AnswerProblem::Incomplete => false,
                 _ => return None,
             },
-            Error::Timeout { .. } | Error::Unreachable { .. } => false,
+            Error::Timeout { .. } | Error::Unreachable { .. } | Error::Interrupted { .. } => false,
             _ => return None,
         };
         if refused && self.versioned {
@@ -182,7 +182,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
     async fn has_versions(&self) -> Result<bool, Error> {
         Ok(deltas::follows(self.table, &self.narrowed)
             && !self.client.lessons().refuses_versions.load(Memory::Relaxed)
-            && deltas::offered(self.client.plugin_metadata().await?.version.as_ref()))
+            && deltas::offered(self.client.known_metadata().await?.version.as_ref()))
     }
 
     async fn run_query(&self, before: u64, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
@@ -315,7 +315,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
 
     /// Rows to ask for at once.
     async fn page_size(&self) -> Result<u64, Error> {
-        let limit = self.client.plugin_metadata().await?.page_limits.table_rows;
+        let limit = self.client.known_metadata().await?.page_limits.table_rows;
         Ok(u64::from(limit).min(LARGEST_PAGE))
     }
 

@@ -16,6 +16,7 @@ use rosterbridge_domain::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    error::Error,
     records::{FieldError, Fields},
     tables::{self, Limit, Table},
 };
@@ -38,6 +39,28 @@ impl PullScope {
     /// Whether the scope's exchanges read the table of these rows at all.
     pub fn needs<R: RosterRow>(&self) -> bool {
         self.jobs.is_empty() || R::TABLE.needed_by(&self.jobs)
+    }
+
+    /// Which of the scope's exchanges cannot do without what `error` says is missing of the table of these rows: those
+    /// that read the missing fields, or all that read the table when it is missing altogether. None when the error is
+    /// about something else.
+    pub fn kept_from<R: RosterRow>(&self, error: &Error) -> Vec<Job> {
+        let readers = self.jobs.iter().copied().filter(|job| R::TABLE.needed_by(&[*job]));
+        match error {
+            Error::NoAccess { fields } => {
+                let reads = |job: &Job| {
+                    R::TABLE.columns_for(&[*job]).into_iter().any(|column| {
+                        let named = format!("{}.{column}", R::TABLE.name);
+                        fields.iter().any(|field| field.eq_ignore_ascii_case(&named))
+                    })
+                };
+                let kept: Vec<Job> = readers.clone().filter(reads).collect();
+                // A field nobody asked for, as in a query that was changed, is everybody's.
+                if kept.is_empty() { readers.collect() } else { kept }
+            }
+            Error::NoQueries { .. } => readers.collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// First and last YearID. Without years, a span wider than any school's history.
@@ -133,6 +156,11 @@ mod sealed {
 pub trait RosterRow: sealed::OfTable + Sized + Send + 'static {
     /// The unique key the rows are sorted by.
     type Key: PartialOrd + Send;
+
+    /// PowerSchool's name of the table.
+    fn table() -> &'static str {
+        Self::TABLE.name
+    }
 
     /// Reads a row from its columns, in the order they are asked for.
     fn read(fields: &mut Fields<'_, '_>) -> Result<Self, FieldError>;

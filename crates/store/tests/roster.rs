@@ -529,7 +529,7 @@ fn pull_to_go_on_from(folder: &Path) -> Roster {
 fn changes_are_laid_over_the_roster_in_place() {
     let folder = tempfile::tempdir().unwrap();
     let before = pull_to_go_on_from(folder.path());
-    let (mut staging, kept) =
+    let (mut staging, _, kept) =
         RosterStaging::resume(folder.path(), &KEY, |pulled, kept| *pulled == meta() && kept.basis == "one")
             .unwrap()
             .unwrap();
@@ -553,7 +553,7 @@ fn changes_are_laid_over_the_roster_in_place() {
     // Who had the former one open still sees it.
     assert_eq!(numbers(&before), [1, 2, 3]);
     let again = RosterStaging::resume(folder.path(), &KEY, |_, _| true).unwrap().unwrap();
-    assert_eq!(again.1, state(&[("STUDENTS", 8)]));
+    assert_eq!(again.2, state(&[("STUDENTS", 8)]));
 }
 
 #[test]
@@ -588,7 +588,7 @@ fn only_a_roster_with_a_state_that_is_accepted_is_gone_on_from() {
     );
     assert!(RosterStaging::resume(folder.path(), &OTHER_KEY, |_, _| true).is_err());
     // The state belongs to the rows it was left with.
-    let (staging, _) = resume(true).unwrap();
+    let (staging, ..) = resume(true).unwrap();
     drop(staging.finish(meta()).unwrap());
     assert!(resume(true).is_none());
 }

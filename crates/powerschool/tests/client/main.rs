@@ -5,6 +5,7 @@ mod address;
 mod fallback;
 mod practice;
 mod reading;
+mod staged;
 mod stub;
 mod trust;
 mod writing;

@@ -62,7 +62,7 @@ impl RosterStaging {
         folder: &Path,
         key: &ProfileKeyBytes,
         accept: impl FnOnce(&RosterMeta, &PullState) -> bool,
-    ) -> Result<Option<(Self, PullState)>, StoreError> {
+    ) -> Result<Option<(Self, RosterMeta, PullState)>, StoreError> {
         let place = folder.join("roster.db");
         if Roster::open(&place, key)?.is_none() {
             return Ok(None);
@@ -84,7 +84,7 @@ impl RosterStaging {
         let Some(state) = state.filter(|state| accept(&pull, state)) else { return Ok(None) };
         connection.execute("DELETE FROM meta", [])?;
         staging.counts = counts;
-        Ok(Some((staging, state)))
+        Ok(Some((staging, pull, state)))
     }
 
     /// Keeps what the next pull may go on from, with the rows it is about.
