@@ -120,13 +120,17 @@ mod tests {
     fn text_and_base64_become_the_same_bytes() {
         assert_eq!(bytes(Content::Text("PK".to_owned())).unwrap(), b"PK");
         assert_eq!(bytes(Content::Base64("UEs=".to_owned())).unwrap(), b"PK");
-        assert_eq!(bytes(Content::Base64("not base64".to_owned())).unwrap_err().code(), "window.save_content");
+        assert_eq!(
+            bytes(Content::Base64("not base64".to_owned())).unwrap_err().code(),
+            "window.save_content"
+        );
         assert_eq!(bytes(Content::Text("x".repeat(LIMIT + 1))).unwrap_err().code(), "window.save_content");
     }
 
     #[test]
     fn a_suggested_name_has_no_folder() {
-        for (suggested, name) in [("a.zip", "a.zip"), ("../../a.zip", "a.zip"), ("C:\\Temp\\a.zip", "a.zip")] {
+        for (suggested, name) in [("a.zip", "a.zip"), ("../../a.zip", "a.zip"), ("C:\\Temp\\a.zip", "a.zip")]
+        {
             assert_eq!(plain_name(suggested), name);
         }
     }

@@ -8,7 +8,9 @@ use tauri_plugin_notification::{NotificationExt, PermissionState};
 pub fn notify(app: AppHandle, title: String, body: String) {
     let notifications = app.notification();
     let permission = match notifications.permission_state() {
-        Ok(PermissionState::Prompt | PermissionState::PromptWithRationale) => notifications.request_permission(),
+        Ok(PermissionState::Prompt | PermissionState::PromptWithRationale) => {
+            notifications.request_permission()
+        }
         other => other,
     };
     match permission {

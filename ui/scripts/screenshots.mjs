@@ -15,6 +15,8 @@ const TINY = { width: 640, height: 800 };
 const WIDE = { width: 1680, height: 950 };
 
 const click = (id) => (page) => page.getByTestId(id).click();
+/** Also where there is no room for it and it is left out. */
+const press = (id) => (page) => page.getByTestId(id).evaluate((button) => button.click());
 const until = (id) => (page) => page.getByTestId(id).waitFor();
 const step = (name) => (page) => page.getByTestId(`step-${name}`).click();
 
@@ -30,10 +32,10 @@ const SCENES = [
   ...['system', 'settings', 'dashboard', 'install', 'enable', 'plugin', 'credentials'].map((page) => ({
     name: `walk-${page}`,
     query: 'scene=practice',
-    actions: [click('section-plugin'), click(`walk-${page}`)],
+    actions: [click('section-plugin'), press(`walk-${page}`)],
   })),
-  { name: 'walk-older-system', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), click('walk-system')] },
-  { name: 'walk-older-plugin', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), click('walk-plugin')] },
+  { name: 'walk-older-system', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), press('walk-system')] },
+  { name: 'walk-older-plugin', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), press('walk-plugin')] },
   {
     name: 'powerschool-changes',
     query: 'scene=practice&written',
