@@ -22,6 +22,7 @@ pub const TESTS: &[&str] = &[
     "dbus-x11",
     "openssh-client",
     "openssh-server",
+    "openssl",
     "python3-aiosmtpd",
     "sqlite3",
     "webkit2gtk-driver",

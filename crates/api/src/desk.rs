@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use rosterbridge_engine::{Engine, EngineError, report::Event};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rosterbridge_engine::{
+    Engine, EngineError, PowerSchoolAccess,
+    report::{Event, PluginCheck},
+};
 use secrecy::SecretString;
 
 use crate::{
+    handover,
     request::{Fault, Request, Response, SecretText, SetupView},
     setup_file,
 };
@@ -62,24 +67,35 @@ pub(crate) async fn carry_out(
         }
         Request::CheckSecret { name } => Response::Secret(engine.check_secret(&name).await?),
         Request::TestPowerSchool { offline } => {
-            let report = engine.test_powerschool(offline, |stage| on_event(Event::Stage(stage))).await?;
-            Response::Test(report)
+            let test = engine.test_powerschool(offline, |stage| on_event(Event::Stage(stage))).await?;
+            Response::PowerSchoolTest(Box::new(test))
         }
-        Request::CancelTest
-        | Request::AwaitTest
-        | Request::LastTest
-        | Request::TrustCertificate { .. }
-        | Request::Plugin { .. }
-        | Request::CheckPlugin { .. }
-        | Request::WriteHandover { .. }
-        | Request::OpenHandover { .. }
-        | Request::HandoverKey => {
-            return Err(Fault {
-                code: "session.unexpected_answer".to_owned(),
-                message: "WIP".to_owned(),
-                remedy: "WIP".to_owned(),
-            });
+        Request::CancelTest => {
+            engine.cancel_test().await?;
+            Response::Done
         }
+        Request::AwaitTest => Response::PowerSchoolTest(Box::new(engine.await_test().await?)),
+        Request::LastTest => Response::LastTest(engine.last_test().await?.map(Box::new)),
+        Request::TrustCertificate { sha256 } => {
+            engine.trust_certificate(&sha256).await?;
+            Response::Setup(setup_view(engine).await?)
+        }
+        Request::Plugin { jobs, write } => Response::Plugin(Box::new(engine.plugin(jobs, write).await?)),
+        Request::CheckPlugin { file_name, content } => {
+            let check = blocking(move || check_plugin(&file_name, &content)).await?;
+            Response::PluginCheck(Box::new(check))
+        }
+        Request::WriteHandover { to } => {
+            let access = engine.powerschool_access().await?;
+            Response::Handover(blocking(move || handover::write(&access, &to)).await?)
+        }
+        Request::OpenHandover { text, passphrase } => {
+            let identity = engine.handover_identity().await?;
+            let access = blocking(move || open_handover(&text.0, passphrase, identity.as_ref())).await?;
+            engine.take_over_powerschool(access).await?;
+            Response::Setup(setup_view(engine).await?)
+        }
+        Request::HandoverKey => Response::HandoverKey(handover_key(engine).await?),
         Request::TestHero { accept_host_key } => Response::HeroTest(
             engine.test_hero(accept_host_key, |stage| on_event(Event::Stage(stage))).await?,
         ),
@@ -102,8 +118,40 @@ async fn setup_view(engine: &Engine) -> Result<Box<SetupView>, Fault> {
         secrets: engine.secret_states().await?,
         host_key_sha256: engine.pinned_host_key().await?,
         practice: engine.is_practice().await?,
-        test_waiting: false,
+        test_waiting: engine.is_test_waiting(),
     }))
+}
+
+fn check_plugin(file_name: &str, content: &str) -> Result<PluginCheck, Fault> {
+    let content = BASE64_STANDARD.decode(content).map_err(|_| Fault {
+        code: "file.unusable".to_owned(),
+        message: format!("{file_name} did not arrive whole."),
+        remedy: "Choose the file again.".to_owned(),
+    })?;
+    Ok(rosterbridge_engine::check_plugin(file_name, &content))
+}
+
+fn open_handover(
+    text: &str,
+    passphrase: Option<SecretText>,
+    identity: Option<&SecretString>,
+) -> Result<PowerSchoolAccess, Fault> {
+    match (handover::needs_passphrase(text)?, passphrase, identity) {
+        (true, Some(passphrase), _) => handover::read_with_passphrase(text, passphrase.into()),
+        (true, None, _) => Err(handover::passphrase_needed()),
+        (false, _, Some(identity)) => handover::read_with_identity(text, identity),
+        (false, _, None) => Err(handover::wrong_recipient()),
+    }
+}
+
+/// The public key of this profile, made on first use. One that the keychain has lost or spoiled is made anew.
+async fn handover_key(engine: &Engine) -> Result<String, Fault> {
+    if let Some(public) = engine.handover_identity().await?.and_then(|kept| handover::public_key(&kept)) {
+        return Ok(public);
+    }
+    let (identity, public) = handover::new_identity();
+    engine.keep_handover_identity(&identity).await?;
+    Ok(public)
 }
 
 /// Runs slow arithmetic (age's key derivation) aside.

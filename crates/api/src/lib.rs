@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod desk;
+mod handover;
 mod request;
 mod session;
 mod setup_file;
@@ -12,8 +13,19 @@ mod socket;
 
 pub use request::{Fault, HandoverTo, Request, Response, SecretText, SetupView};
 pub use rosterbridge_domain as domain;
-pub use rosterbridge_engine::report;
+pub use rosterbridge_engine::{check_plugin, report};
 pub use session::Session;
+
+/// Our plugin for some exchanges, with its file, for whoever has no profile yet. `revision` is the last part of its
+/// version.
+pub fn plugin_view(jobs: Vec<domain::job::Job>, revision: u32) -> Result<report::PluginView, Fault> {
+    Ok(rosterbridge_engine::plugin_view(jobs, revision)?)
+}
+
+/// Whether a handover file is encrypted with a passphrase, or for a key. A file that is none is refused.
+pub fn handover_needs_passphrase(text: &str) -> Result<bool, Fault> {
+    handover::needs_passphrase(text)
+}
 
 /// Where profiles are kept when nobody names another place: the system's folder for an account's application data
 /// that stays on this machine. `None` on an account without a home.

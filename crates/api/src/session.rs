@@ -12,7 +12,7 @@ use tokio::{
     sync::{RwLock, mpsc},
     task::JoinHandle,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     desk,
@@ -42,13 +42,18 @@ enum Seat {
 struct Host {
     engine: Arc<Engine>,
     listening: JoinHandle<()>,
+    /// Makes tests that wait for PowerSchool.
+    testing: JoinHandle<()>,
     /// The requests of other processes under way.
     guests: TaskTracker,
+    /// Tells guests that only wait to wait elsewhere.
+    leaving: CancellationToken,
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         self.listening.abort();
+        self.testing.abort();
     }
 }
 
@@ -67,7 +72,7 @@ impl Session {
         on_event: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Response, Fault> {
         let on_event: desk::OnEvent = Arc::new(on_event);
-        let started = tokio::time::Instant::now();
+        let mut started = tokio::time::Instant::now();
         loop {
             {
                 let seat = self.seat.read().await;
@@ -80,7 +85,15 @@ impl Session {
             }
             match introduce(&self.folder).await {
                 Ok(line) => {
-                    return ask(line?, &request, &on_event).await.unwrap_or_else(|_| Err(holder_ended()));
+                    let answer =
+                        ask(line?, &request, &on_event).await.unwrap_or_else(|_| Err(holder_ended()));
+                    match answer {
+                        // Waiting can go on with the next host; anything else may be half done.
+                        Err(fault) if fault.code == HOLDER_ENDED && matches!(request, Request::AwaitTest) => {
+                        }
+                        answer => return answer,
+                    }
+                    started = tokio::time::Instant::now();
                 }
                 Err(_) if started.elapsed() < PATIENCE => {
                     {
@@ -104,8 +117,11 @@ impl Session {
             return;
         };
         host.listening.abort();
+        host.testing.abort();
         // Gone: whoever connects from now on becomes the host itself.
         let _ = (&mut host.listening).await;
+        let _ = (&mut host.testing).await;
+        host.leaving.cancel();
         host.guests.close();
         host.guests.wait().await;
     }
@@ -126,19 +142,24 @@ async fn take_seat(folder: &ProfileFolder) -> Result<Seat, Fault> {
         remedy: "Check that this account owns the profile's folder and may write to it.".to_owned(),
     })?;
     let guests = TaskTracker::new();
-    let listening = tokio::spawn(receive(Arc::clone(&engine), guests.clone(), listener));
-    Ok(Seat::Host(Host { engine, listening, guests }))
+    let leaving = CancellationToken::new();
+    let listening = tokio::spawn(receive(Arc::clone(&engine), guests.clone(), leaving.clone(), listener));
+    let testing = {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { engine.make_waiting_tests().await })
+    };
+    Ok(Seat::Host(Host { engine, listening, testing, guests, leaving }))
 }
 
 /// Serves every process that connects until the host ends. The listener comes last because it has to go first: it
 /// takes the socket's name along, which belongs to the next host as soon as the engine lets go of the profile.
-async fn receive(engine: Arc<Engine>, guests: TaskTracker, listener: Listener) {
+async fn receive(engine: Arc<Engine>, guests: TaskTracker, leaving: CancellationToken, listener: Listener) {
     loop {
         match socket::accept(&listener).await {
             Ok(line) => {
-                let engine = Arc::clone(&engine);
+                let (engine, leaving) = (Arc::clone(&engine), leaving.clone());
                 guests.spawn(async move {
-                    if let Err(error) = serve(line, &engine).await {
+                    if let Err(error) = serve(line, &engine, &leaving).await {
                         tracing::debug!(%error, "another process went away");
                     }
                 });
@@ -153,8 +174,11 @@ async fn receive(engine: Arc<Engine>, guests: TaskTracker, listener: Listener) {
 
 /// One request of another process. Events are passed on as they happen; a guest that went away doesn't stop the
 /// work it asked for.
-async fn serve(mut line: Line, engine: &Arc<Engine>) -> io::Result<()> {
+async fn serve(mut line: Line, engine: &Arc<Engine>, leaving: &CancellationToken) -> io::Result<()> {
     let Some(request) = line.welcome().await? else { return Ok(()) };
+    if matches!(request, Request::AwaitTest) {
+        return wait(line, engine, leaving).await;
+    }
     let (events, mut happened) = mpsc::unbounded_channel();
     let on_event: desk::OnEvent = Arc::new(move |event| {
         // The receiver is gone when the guest is: nobody listens.
@@ -171,6 +195,20 @@ async fn serve(mut line: Line, engine: &Arc<Engine>) -> io::Result<()> {
         Ok(Ok(response)) => Reply::Answer(Box::new(response)),
         Ok(Err(fault)) => Reply::Fault(fault),
         Err(_) => Reply::Fault(holder_ended()),
+    };
+    line.tell(&answer).await
+}
+
+/// A guest that waits for a test. It may take days, so a host that leaves does not wait along, nor for one that has
+/// gone itself.
+async fn wait(mut line: Line, engine: &Engine, leaving: &CancellationToken) -> io::Result<()> {
+    let answer = tokio::select! {
+        test = engine.await_test() => match test {
+            Ok(test) => Reply::Answer(Box::new(Response::PowerSchoolTest(Box::new(test)))),
+            Err(error) => Reply::Fault(error.into()),
+        },
+        () = leaving.cancelled() => Reply::Fault(holder_ended()),
+        () = line.gone() => return Ok(()),
     };
     line.tell(&answer).await
 }
@@ -197,9 +235,12 @@ async fn ask(
     }
 }
 
+/// The code of a host that ended at work.
+const HOLDER_ENDED: &str = "session.holder_ended";
+
 fn holder_ended() -> Fault {
     Fault {
-        code: "session.holder_ended".to_owned(),
+        code: HOLDER_ENDED.to_owned(),
         message: "The RosterBridge that was carrying this out has ended.".to_owned(),
         remedy: "Look at the latest run, then try again: nothing is done twice.".to_owned(),
     }

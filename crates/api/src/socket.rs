@@ -82,6 +82,11 @@ impl Line {
         self.receive().await
     }
 
+    /// As the host: ends when the guest has gone. It has nothing more to say, so whatever comes is taken for that.
+    pub(crate) async fn gone(&mut self) {
+        let _ = self.0.next().await;
+    }
+
     /// As the host: tells.
     pub(crate) async fn tell(&mut self, reply: &Reply) -> io::Result<()> {
         self.send(reply).await

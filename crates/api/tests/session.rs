@@ -9,9 +9,9 @@ use std::{
 use rosterbridge_api::{
     Fault, Request, Response, SecretText, Session,
     domain::job::{Job, Outcome},
-    report::{Event, StatusView, SyncReport},
+    report::{Event, PowerSchoolTest, StageResult, StatusView, SyncReport},
 };
-use rosterbridge_practice::{Faults, Running, ServeOptions};
+use rosterbridge_practice::{Faults, Maintenance, Running, ServeOptions};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
@@ -45,7 +45,7 @@ async fn district(session: &Session) -> Running {
         students: 60,
         schools: 2,
         date: "2026-11-18".parse().ok(),
-        plugin: Some(rosterbridge_powerschool::plugin::build().unwrap()),
+        plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
         ..ServeOptions::default()
     };
     let district = rosterbridge_practice::start(options).await.unwrap();
@@ -104,6 +104,10 @@ async fn a_guest_cancels_what_another_has_started() {
     let running = tokio::spawn(async move { sync(&guest, Vec::new(), on_event).await });
     while !matches!(seen.recv().await.unwrap(), Event::Progress(_)) {}
     assert_eq!(sync(&other, Vec::new(), |_| ()).await.unwrap_err().code, "run.busy");
+    // Nor may the district be replaced under a run's feet.
+    let ready = SecretText::new(serde_json::to_string(district.ready()).unwrap());
+    let import = other.call(Request::ImportPractice { ready, pin: true }, |_| ()).await;
+    assert_eq!(import.unwrap_err().code, "run.busy");
     other.call(Request::Cancel, |_| ()).await.unwrap();
     let report = running.await.unwrap().unwrap();
     assert_eq!(report.outcome, Outcome::Cancelled);
@@ -143,6 +147,111 @@ async fn a_guest_takes_the_place_of_a_host_that_is_gone() {
     let next = open(home.path()).await;
     assert!(!next.is_host().await);
     assert_eq!(status(&next).await, before);
+}
+
+/// Down for maintenance: a test waits for its end.
+fn down() -> Faults {
+    Faults { maintenance: Some(Maintenance::Html), ..Faults::default() }
+}
+
+async fn test(session: &Session, request: Request) -> Result<PowerSchoolTest, Fault> {
+    match session.call(request, |_| ()).await? {
+        Response::PowerSchoolTest(test) => Ok(*test),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn last_test(session: &Session) -> Option<PowerSchoolTest> {
+    match session.call(Request::LastTest, |_| ()).await.unwrap() {
+        Response::LastTest(test) => test.map(|test| *test),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn is_waiting(session: &Session) -> bool {
+    match session.call(Request::Setup, |_| ()).await.unwrap() {
+        Response::Setup(view) => view.test_waiting,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_latest_test_is_kept_without_the_secret() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    assert_eq!(last_test(&host).await, None);
+    assert_eq!(test(&host, Request::AwaitTest).await.unwrap_err().code, "test.none_waiting");
+    let district = district(&host).await;
+    let made = test(&host, Request::TestPowerSchool { offline: false }).await.unwrap();
+    assert!(made.report.passed, "{}", made.text);
+    assert_eq!(last_test(&host).await.as_ref(), Some(&made));
+    let told = serde_json::to_string(&made).unwrap();
+    assert!(!told.contains(&district.ready().powerschool.client_secret));
+    assert!(!told.contains("BEGIN CERTIFICATE"));
+    host.close().await;
+    assert_eq!(last_test(&open(home.path()).await).await, Some(made));
+    district.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_waits_is_made_by_whoever_holds_the_profile() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let district = district(&host).await;
+    district.set_faults(down());
+    let queued = test(&host, Request::TestPowerSchool { offline: true }).await.unwrap();
+    assert!(queued.waiting && is_waiting(&host).await);
+    let guest = open(home.path()).await;
+    let asking = guest.clone();
+    let waiting = tokio::spawn(async move { test(&asking, Request::AwaitTest).await });
+    // A host that leaves does not wait for the server; the guest takes its place.
+    host.close().await;
+    assert!(is_waiting(&guest).await);
+    district.set_faults(Faults::default());
+    let made = waiting.await.unwrap().unwrap();
+    assert!(made.report.passed && !made.waiting, "{}", made.text);
+    assert!(!is_waiting(&guest).await);
+    assert_eq!(last_test(&guest).await, Some(made));
+    district.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_waits_can_be_taken_off() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let district = district(&host).await;
+    district.set_faults(down());
+    test(&host, Request::TestPowerSchool { offline: true }).await.unwrap();
+    // One that finds the server still down changes nothing about that.
+    let still = test(&host, Request::TestPowerSchool { offline: false }).await.unwrap();
+    assert!(!still.report.passed && still.waiting && is_waiting(&host).await);
+    let asking = host.clone();
+    let waiting = tokio::spawn(async move { test(&asking, Request::AwaitTest).await });
+    host.call(Request::CancelTest, |_| ()).await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap_err().code, "test.cancelled");
+    assert!(!is_waiting(&host).await);
+    assert!(!last_test(&host).await.unwrap().waiting);
+    district.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_under_way_can_be_stopped() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let district = district(&host).await;
+    // So slow that it would not end by itself while this test has patience.
+    district.set_faults(Faults { latency_ms: 3_600_000, ..Faults::default() });
+    let (on_event, mut seen) = events();
+    let asking = host.clone();
+    let testing =
+        tokio::spawn(async move { asking.call(Request::TestPowerSchool { offline: false }, on_event).await });
+    // Certain stages are made before the first request.
+    let is_slow = |event: &Event| matches!(event, Event::Stage(stage) if stage.name == "Server clock" && stage.result == StageResult::Running);
+    while !is_slow(&seen.recv().await.unwrap()) {}
+    host.call(Request::CancelTest, |_| ()).await.unwrap();
+    assert_eq!(testing.await.unwrap().unwrap_err().code, "test.cancelled");
+    assert_eq!(last_test(&host).await, None);
+    district.stop().await;
 }
 
 /// However many come at once, one hosts and all get their answers.
@@ -214,6 +323,7 @@ mod socket {
         let host = open(home.path()).await;
         let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(folder(&home).join("engine.sock")), 0o600);
+        assert_eq!(mode(folder(&home).join("engine.lock")), 0o600);
         assert_eq!(mode(folder(&home)), 0o700);
         host.close().await;
     }

@@ -38,9 +38,12 @@ pub enum Command {
     Secrets(Secrets),
     /// Test a connection stage by stage
     Test(Test),
-    /// The plugin to install in PowerSchool
+    /// The plugin to install in PowerSchool: write ours, or check one from a vendor
     #[command(subcommand)]
     Plugin(Plugin),
+    /// PowerSchool's address and credentials, encrypted for the person who sets a site up
+    #[command(subcommand)]
+    Handover(Handover),
     /// Run exchanges now: the named ones, or all that are enabled
     Sync {
         /// hero-students, hero-schedule, hero-teachers, hero-attendance, raptor-roster, raptor-tardies
@@ -160,9 +163,16 @@ pub struct Test {
     /// What to test
     #[arg(value_enum)]
     pub what: Tested,
-    /// Only what needs no network (powerschool)
+    /// Test only what needs no network now; the rest runs by itself when the server can be reached (powerschool)
     #[arg(long)]
     pub offline: bool,
+    /// Stay until that has happened, and show the whole report
+    #[arg(long, requires = "offline")]
+    pub wait: bool,
+    /// Trust the certificate with this fingerprint if the server presents it (powerschool). Compare it first with the
+    /// one the server's administrator gives you
+    #[arg(long, value_name = "SHA256", conflicts_with = "offline")]
+    pub accept_certificate: Option<String>,
     /// Accept this host key if the server presents it (hero)
     #[arg(long, value_name = "SHA256:...")]
     pub accept_host_key: Option<String>,
@@ -188,7 +198,39 @@ pub enum Plugin {
     Build {
         /// The zip file to write
         file: PathBuf,
+        /// An exchange it shall allow; may be repeated. All of them when none is named
+        #[arg(long = "job", value_name = "JOB")]
+        jobs: Vec<Job>,
+        /// For this profile: its exchanges when none is named, and a higher version when it asks for something else
+        /// than the one before, so that PowerSchool updates it in place
+        #[arg(long)]
+        of_profile: bool,
     },
+    /// Check a plugin file, ours or a vendor's: whether PowerSchool would take it, and what it asks for
+    Check {
+        /// A zip, or a bare Plugin.xml
+        file: PathBuf,
+    },
+}
+
+/// Handover files.
+#[derive(Debug, Subcommand)]
+pub enum Handover {
+    /// Write one, encrypted with the passphrase on standard input, and the mail to send it with
+    Write {
+        /// The file
+        file: PathBuf,
+        /// Encrypt it for this public key instead: what 'handover key' prints where it will be opened
+        #[arg(long, value_name = "age1...")]
+        to: Option<String>,
+    },
+    /// Take over what one holds. A passphrase, if it needs one, is read from standard input
+    Open {
+        /// The file
+        file: PathBuf,
+    },
+    /// Show the public key that files for this profile can be encrypted for
+    Key,
 }
 
 /// Stopped files.

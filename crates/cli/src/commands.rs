@@ -5,15 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rosterbridge_api::{
-    Fault, Request, Response, SecretText, Session,
+    Fault, HandoverTo, Request, Response, SecretText, Session,
     domain::job::{Job, Outcome},
-    report::{Event, StageResult, SyncReport, TestReport},
+    report::{Event, PluginView, StageReport, StageResult, SyncReport, TestReport},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Cli, Command, Guard, Held, Plugin, Secrets, Setup, Test, Tested},
+    args::{Cli, Command, Guard, Handover, Held, Plugin, Secrets, Setup, Test, Tested},
     document::{Document, Exit, stops_for_a_person},
     practice, text,
 };
@@ -25,7 +26,8 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
         Command::Practice(crate::args::Practice::Serve(serve)) => {
             return practice::serve(serve, cli.json).await;
         }
-        Command::Plugin(Plugin::Build { file }) => return build_plugin(&file),
+        Command::Plugin(Plugin::Build { file, jobs, of_profile: false }) => return build_plugin(&file, jobs),
+        Command::Plugin(Plugin::Check { file }) => return check_plugin(&file),
         command => command,
     };
     let home = home(cli.home)?;
@@ -38,7 +40,11 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
 /// Carries out a command that works on a profile.
 async fn ask(session: &Session, command: Command, profile: &str) -> Result<Document, Fault> {
     match command {
-        Command::Practice(_) | Command::Plugin(_) => Err(unexpected()),
+        Command::Practice(_) | Command::Plugin(Plugin::Check { .. }) => Err(unexpected()),
+        Command::Plugin(Plugin::Build { file, jobs, .. }) => {
+            build_profiles_plugin(session, &file, jobs).await
+        }
+        Command::Handover(handover) => self::handover(session, handover).await,
         Command::Setup(Setup::Import { file, practice, no_pin }) => {
             let request = match (file, practice) {
                 (_, Some(ready)) => {
@@ -177,7 +183,7 @@ fn first_cause(report: &SyncReport) -> Option<Fault> {
 
 async fn run_test(session: &Session, test: Test) -> Result<Document, Fault> {
     let request = match test.what {
-        Tested::Powerschool => Request::TestPowerSchool { offline: test.offline },
+        Tested::Powerschool => return test_powerschool(session, test).await,
         Tested::Hero => Request::TestHero { accept_host_key: test.accept_host_key },
         Tested::Raptor => Request::TestRaptor,
         Tested::Mail => Request::TestMail,
@@ -192,6 +198,41 @@ async fn run_test(session: &Session, test: Test) -> Result<Document, Fault> {
         }
         _ => Err(unexpected()),
     }
+}
+
+/// Tests PowerSchool. Ctrl-C stops a test under way; what waits for the server goes on waiting.
+async fn test_powerschool(session: &Session, test: Test) -> Result<Document, Fault> {
+    if let Some(sha256) = test.accept_certificate {
+        session.call(Request::TrustCertificate { sha256 }, |_| ()).await?;
+    }
+    let request = Request::TestPowerSchool { offline: test.offline };
+    let testing = session.call(request, |event| show(&event));
+    tokio::pin!(testing);
+    let answer = loop {
+        tokio::select! {
+            answer = &mut testing => break answer?,
+            _ = tokio::signal::ctrl_c() => { session.call(Request::CancelTest, |_| ()).await?; }
+        }
+    };
+    let Response::PowerSchoolTest(mut report) = answer else { return Err(unexpected()) };
+    if report.waiting && test.wait {
+        tokio::select! {
+            answer = session.call(Request::AwaitTest, |_| ()) => match answer? {
+                Response::PowerSchoolTest(made) => report = made,
+                _ => return Err(unexpected()),
+            },
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    }
+    let mut document = test_document(&report.report, to_value(&report)?);
+    if document.ok && report.waiting {
+        "test.waiting".clone_into(&mut document.code);
+        "What can be tested without the network is right. The rest runs by itself when the server can be reached."
+            .clone_into(&mut document.message);
+        "Leave RosterBridge open, or wait here with: rosterbridge test powerschool --offline --wait"
+            .clone_into(&mut document.remedy);
+    }
+    Ok(document.with_text(report.text.clone()))
 }
 
 fn test_document(report: &TestReport, data: Value) -> Document {
@@ -209,27 +250,150 @@ fn test_document(report: &TestReport, data: Value) -> Document {
     });
     match failed {
         Some(fault) => Document::failed(&fault, data),
-        None if report.stages.iter().any(|stage| stage.result == StageResult::Skipped) => {
-            Document::done("What can be tested without the network is right.", data)
-        }
         None => Document::done("The connection works.", data),
     }
 }
 
-fn build_plugin(file: &Path) -> Result<Document, Fault> {
-    let bytes = practice::plugin()?;
-    std::fs::write(file, &bytes).map_err(|error| file_fault("write", file, &error))?;
-    Ok(Document::done(
-        format!("Wrote {}. Install it in PowerSchool under Plugin Management Configuration.", file.display()),
-        json!({ "file": file, "bytes": bytes.len() }),
-    ))
+/// Our plugin for whoever has no profile.
+fn build_plugin(file: &Path, jobs: Vec<Job>) -> Result<Document, Fault> {
+    let jobs = if jobs.is_empty() { Job::ALL.to_vec() } else { jobs };
+    write_plugin(file, rosterbridge_api::plugin_view(jobs, 0)?)
 }
 
-/// Shows an event on standard error.
+/// Our plugin for a profile: its own exchanges unless others are named.
+async fn build_profiles_plugin(
+    session: &Session,
+    file: &Path,
+    mut jobs: Vec<Job>,
+) -> Result<Document, Fault> {
+    if jobs.is_empty() {
+        let Response::Setup(view) = session.call(Request::Setup, |_| ()).await? else {
+            return Err(unexpected());
+        };
+        let written = &view.setup.powerschool.plugin.jobs;
+        jobs.extend(Job::ALL.into_iter().filter(|job| written.contains(job) || view.setup.job_enabled(*job)));
+    }
+    match session.call(Request::Plugin { jobs, write: true }, |_| ()).await? {
+        Response::Plugin(plugin) => write_plugin(file, *plugin),
+        _ => Err(unexpected()),
+    }
+}
+
+fn write_plugin(file: &Path, mut plugin: PluginView) -> Result<Document, Fault> {
+    let bytes = BASE64_STANDARD.decode(std::mem::take(&mut plugin.content)).map_err(|_| unexpected())?;
+    std::fs::write(file, &bytes).map_err(|error| file_fault("write", file, &error))?;
+    let mut data = to_value(&plugin)?;
+    data["file"] = json!(file);
+    data["bytes"] = json!(bytes.len());
+    Ok(Document::done(
+        format!(
+            "Wrote {} ({} {}). Install it in PowerSchool under Plugin Management Configuration and enable it.",
+            file.display(),
+            plugin.name,
+            plugin.version
+        ),
+        data,
+    )
+    .with_text(text::plugin(file, &plugin)))
+}
+
+/// Bytes of a plugin file read at most: more than any plugin PowerSchool takes.
+const LONGEST_PLUGIN: u64 = 64 << 20;
+
+fn check_plugin(file: &Path) -> Result<Document, Fault> {
+    let mut content = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|opened| opened.take(LONGEST_PLUGIN).read_to_end(&mut content))
+        .map_err(|error| file_fault("read", file, &error))?;
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let check = rosterbridge_api::check_plugin(&name, &content);
+    let data = to_value(&check)?;
+    let document = if check.valid {
+        Document::done(format!("{name} is a plugin PowerSchool takes."), data)
+    } else {
+        let errors = check.remarks.iter().filter(|remark| remark.error).count();
+        Document::failed(
+            &Fault {
+                code: "plugin.invalid".to_owned(),
+                message: format!("{name} is not a plugin PowerSchool takes: {errors} errors."),
+                remedy: "Send the errors to whoever made the plugin, and ask for a corrected one.".to_owned(),
+            },
+            data,
+        )
+    };
+    Ok(document.with_text(text::plugin_check(&check)))
+}
+
+async fn handover(session: &Session, handover: Handover) -> Result<Document, Fault> {
+    match handover {
+        Handover::Write { file, to } => {
+            let to = match to {
+                Some(key) => HandoverTo::Recipient(key),
+                None => HandoverTo::Passphrase(secret_from_stdin("passphrase")?),
+            };
+            match session.call(Request::WriteHandover { to }, |_| ()).await? {
+                Response::Handover(handover) => {
+                    write_owner_only(&file, handover.text.as_bytes())?;
+                    let data = json!({
+                        "file": file, "subject": handover.subject, "body": handover.body,
+                    });
+                    let text = text::handover(&file, &handover);
+                    Ok(Document::done(format!("Wrote {}.", file.display()), data).with_text(text))
+                }
+                _ => Err(unexpected()),
+            }
+        }
+        Handover::Open { file } => {
+            let text = read_handover(&file)?;
+            let passphrase = if rosterbridge_api::handover_needs_passphrase(&text)? {
+                Some(secret_from_stdin("passphrase")?)
+            } else {
+                None
+            };
+            let request = Request::OpenHandover { text: SecretText::new(text), passphrase };
+            match session.call(request, |_| ()).await? {
+                Response::Setup(view) => Ok(Document::done(
+                    "PowerSchool's address and credentials are set up. Test them with: rosterbridge test powerschool",
+                    to_value(&view)?,
+                )),
+                _ => Err(unexpected()),
+            }
+        }
+        Handover::Key => match session.call(Request::HandoverKey, |_| ()).await? {
+            Response::HandoverKey(key) => Ok(Document::done(key.clone(), json!({ "key": key }))),
+            _ => Err(unexpected()),
+        },
+    }
+}
+
+/// Bytes of a handover file read at most: more than it may have, so that one too large is told so.
+const LONGEST_HANDOVER: u64 = 1 << 20;
+
+fn read_handover(file: &Path) -> Result<String, Fault> {
+    let mut content = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|opened| opened.take(LONGEST_HANDOVER).read_to_end(&mut content))
+        .map_err(|error| file_fault("read", file, &error))?;
+    // A file of another kind is told so by its first line.
+    Ok(String::from_utf8_lossy(&content).into_owned())
+}
+
+/// Shows an event on standard error. A stage under way is shown to somebody who watches only, and overwritten when it
+/// has ended.
 #[allow(clippy::print_stderr)]
 fn show(event: &Event) {
-    if let Some(line) = text::progress(event) {
-        eprintln!("{line}");
+    let watched = std::io::stderr().is_terminal();
+    match event {
+        Event::Stage(StageReport { result: StageResult::Running, name, .. }) => {
+            if watched {
+                eprint!("...     {name}\r");
+            }
+        }
+        event => {
+            if let Some(line) = text::progress(event) {
+                eprintln!("{}{line}", if watched { "\x1b[K" } else { "" });
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `practice serve`: the practice district, standing alone, with our own plugin installed.
 
-use rosterbridge_api::Fault;
+use rosterbridge_api::{Fault, domain::job::Job};
 use rosterbridge_practice::{AttendanceMode, ServeOptions};
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{
 
 /// The plugin an administrator installs, which the practice district has installed too.
 pub fn plugin() -> Result<Vec<u8>, Fault> {
-    rosterbridge_powerschool::plugin::build().map_err(|error| Fault {
+    rosterbridge_powerschool::plugin::build(&Job::ALL, 0).map_err(|error| Fault {
         code: error.code().to_owned(),
         message: error.to_string(),
         remedy: error.remedy().to_string(),

@@ -1,12 +1,12 @@
 //! What a person reads on the terminal.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 use rosterbridge_api::{
     domain::job::{Job, Outcome},
     report::{
-        Event, GuardedView, HeldPage, JobReport, Phase, RunView, StageReport, StageResult, StatusView,
-        SyncReport,
+        Event, FieldAccess, FieldView, GuardedView, Handover, HeldPage, JobReport, Phase, PluginCheck,
+        PluginView, RunView, StageReport, StageResult, StatusView, SyncReport,
     },
 };
 
@@ -69,7 +69,7 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 pub fn stage(stage: &StageReport) -> String {
     let (mark, rest) = match &stage.result {
         StageResult::Passed => ("ok     ", stage.detail.clone()),
-        StageResult::Running => ("…      ", String::new()),
+        StageResult::Running => ("...    ", String::new()),
         StageResult::Skipped => ("skipped", stage.detail.clone()),
         StageResult::Waiting => ("waiting", stage.detail.clone()),
         StageResult::Warned(cause) => ("NOTE   ", format!("{} [{}]", cause.message, cause.code)),
@@ -79,6 +79,88 @@ pub fn stage(stage: &StageReport) -> String {
         ),
     };
     format!("{mark} {:<18} {rest}", stage.name)
+}
+
+/// The plugin that was written.
+pub fn plugin(file: &Path, plugin: &PluginView) -> String {
+    let mut text = format!("Wrote {}: {} {}\n", file.display(), plugin.name, plugin.version);
+    if let Some(before) = &plugin.written_before
+        && *before != plugin.version
+    {
+        let _ =
+            writeln!(text, "The one before was {before}. Install the new one over it: the credentials stay.");
+    }
+    for change in &plugin.changes {
+        let _ = writeln!(text, "  {change}");
+    }
+    let jobs: Vec<&str> = plugin.jobs.iter().map(|job| job.as_str()).collect();
+    let written = plugin.asks.iter().filter(|field| field.access == FieldAccess::FullAccess).count();
+    let _ = writeln!(
+        text,
+        "It asks for {} fields, {written} of them for writing, and has {} queries, for: {}\n\
+         Install it in PowerSchool under Plugin Management Configuration and enable it.",
+        plugin.asks.len(),
+        plugin.queries.len(),
+        jobs.join(", ")
+    );
+    text
+}
+
+/// A checked plugin.
+pub fn plugin_check(check: &PluginCheck) -> String {
+    let mut text = String::new();
+    for (what, value) in [
+        ("Plugin", &check.name),
+        ("Version", &check.version),
+        ("Publisher", &check.publisher),
+        ("Description", &check.description),
+    ] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{what:<12} {value}");
+        }
+    }
+    for remark in &check.remarks {
+        let _ = write!(text, "{} {}", if remark.error { "ERROR" } else { "note " }, remark.file);
+        if remark.line > 0 {
+            let _ = write!(text, ":{}:{}", remark.line, remark.column);
+        }
+        let _ = writeln!(text, ": {} [{}]", remark.message, remark.code);
+    }
+    if !check.summary.is_empty() {
+        text.push_str("\nWhat it does\n");
+        for sentence in &check.summary {
+            let _ = writeln!(text, "  {sentence}");
+        }
+    }
+    if check.valid {
+        text.push_str("\nOur exchanges with it\n");
+        for exchange in &check.exchanges {
+            let _ = writeln!(text, "  {:<16} {}", exchange.job.as_str(), exchange.sentence);
+            for field in &exchange.missing {
+                let _ = writeln!(text, "    {}", self::field(field));
+            }
+        }
+    }
+    text
+}
+
+fn field(field: &FieldView) -> String {
+    let access = match field.access {
+        FieldAccess::NoAccess => "no access",
+        FieldAccess::ViewOnly => "ViewOnly",
+        FieldAccess::FullAccess => "FullAccess",
+    };
+    format!("{}.{} ({access})", field.table, field.field)
+}
+
+/// A handover file that was written, and the mail to send it with.
+pub fn handover(file: &Path, handover: &Handover) -> String {
+    format!(
+        "Wrote {}. Send it as an attachment with this mail:\n\nSubject: {}\n\n{}",
+        file.display(),
+        handover.subject,
+        handover.body
+    )
 }
 
 /// The state of a profile.

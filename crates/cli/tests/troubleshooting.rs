@@ -9,10 +9,11 @@ use std::{
 };
 
 /// What codes begin with.
-const AREAS: [&str; 21] = [
+const AREAS: [&str; 23] = [
     "attendance",
     "file",
     "guard",
+    "handover",
     "held",
     "hero",
     "mail",
@@ -29,13 +30,15 @@ const AREAS: [&str; 21] = [
     "store",
     "sync",
     "system",
+    "test",
     "vault",
     "window",
 ];
 
 /// Texts in the sources that look like codes and are something else.
-const NO_CODES: [&str; 8] = [
+const NO_CODES: [&str; 9] = [
     // Names of secrets.
+    "handover.identity",
     "hero.password",
     "raptor.password",
     // Values in the ledger.

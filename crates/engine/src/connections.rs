@@ -23,7 +23,8 @@ impl Engine {
             return Err(EngineError::NotSetUp("PowerSchool's address and credentials are not set up yet"));
         }
         let client_secret = self.required_secret(SecretName::PowerSchoolClientSecret).await?;
-        Ok(Connection::from_settings(settings, client_secret, powerschool_timeouts(setup))?)
+        let proxy_password = self.secret(SecretName::ProxyPassword).await?;
+        Ok(Connection::from_settings(settings, client_secret, proxy_password, powerschool_timeouts(setup))?)
     }
 
     /// How to reach Hero's SFTP server.

@@ -1,15 +1,14 @@
-//! Connection tests, stage by stage.
+//! Connection tests of Hero, Raptor's folder and the mail server, stage by stage.
 
 use std::{path::Path, time::Instant};
 
 use chrono::Utc;
 use rosterbridge_sftp::{Error as SftpError, Needs, Outcome, RemoteFolder, Stage};
 use rosterbridge_store::ledger::PinnedHostKey;
-use rosterbridge_vault::SecretName;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connections::{hero_address, powerschool_timeouts},
+    connections::hero_address,
     engine::Engine,
     error::EngineError,
     exports::{EXPORT, IMPORTS},
@@ -17,44 +16,6 @@ use crate::{
 };
 
 impl Engine {
-    /// Tests PowerSchool. With `offline` only what needs no network is tested.
-    pub async fn test_powerschool(
-        &self,
-        offline: bool,
-        mut on_stage: impl FnMut(StageReport),
-    ) -> Result<TestReport, EngineError> {
-        let setup = self.setup().await?;
-        let mut stages = Vec::new();
-        let started = Instant::now();
-        let connection = self.powerschool_connection(&setup).await;
-        if offline || matches!(connection, Err(EngineError::NotSetUp(_) | EngineError::SecretMissing(_))) {
-            let shape =
-                stage("Input", &connection, "address, Client ID and Client Secret are well formed", started);
-            on_stage(shape.clone());
-            stages.push(shape);
-            if offline && connection.is_ok() {
-                let skipped = StageReport {
-                    name: "Server".to_owned(),
-                    result: StageResult::Skipped,
-                    detail: "needs the network".to_owned(),
-                    millis: 0,
-                };
-                on_stage(skipped.clone());
-                stages.push(skipped);
-            }
-            return Ok(report(stages));
-        }
-        let secret = self.required_secret(SecretName::PowerSchoolClientSecret).await?;
-        let tested = rosterbridge_powerschool::test_connection(
-            &setup.powerschool,
-            &secret,
-            powerschool_timeouts(&setup),
-            |stage| on_stage(from_powerschool(stage)),
-        )
-        .await;
-        Ok(report(tested.stages.iter().map(from_powerschool).collect()))
-    }
-
     /// Tests Hero's SFTP server. A host key is pinned only if a person has accepted the very one presented.
     pub async fn test_hero(
         &self,
@@ -185,24 +146,6 @@ fn stage<T>(name: &str, result: &Result<T, EngineError>, found: &str, started: I
     StageReport { name: name.to_owned(), result, detail, millis: millis(started) }
 }
 
-fn from_powerschool(stage: &rosterbridge_powerschool::Stage) -> StageReport {
-    use rosterbridge_powerschool::Outcome as StageOutcome;
-    StageReport {
-        name: stage.name.title().to_owned(),
-        result: match &stage.outcome {
-            StageOutcome::Passed => StageResult::Passed,
-            StageOutcome::Skipped => StageResult::Skipped,
-            StageOutcome::Failed { code, message, remedy } => StageResult::Failed(crate::report::Cause {
-                code: (*code).to_owned(),
-                message: crate::error::sentence(message),
-                remedy: remedy.clone(),
-            }),
-        },
-        detail: stage.detail.clone(),
-        millis: stage.millis,
-    }
-}
-
 fn from_sftp(stage: &rosterbridge_sftp::StageReport, started: Instant) -> StageReport {
     let name = match stage.stage {
         Stage::Resolve => "Host name",
@@ -227,7 +170,7 @@ fn from_sftp(stage: &rosterbridge_sftp::StageReport, started: Instant) -> StageR
     StageReport { name: name.to_owned(), result, detail, millis: millis(started) }
 }
 
-fn millis(since: Instant) -> u64 {
+pub(crate) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 

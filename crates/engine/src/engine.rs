@@ -11,11 +11,13 @@ use rosterbridge_powerschool::ServerUrl;
 use rosterbridge_store::{Ledger, Roster, StoreError};
 use rosterbridge_vault::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SealedSecret, SecretName, Vault};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     error::EngineError,
+    powerschool_test::Queue,
     profile::{ProfileFolder, ProfileLock},
     report::SecretState,
 };
@@ -40,6 +42,10 @@ pub struct Engine {
     key: ProfileKey,
     ledger: Arc<Ledger>,
     running: Mutex<Option<Running>>,
+    /// Cancelled to stop the tests of PowerSchool under way; then the next ones get another.
+    pub(crate) testing: Mutex<CancellationToken>,
+    /// The test of PowerSchool that waits for the server.
+    pub(crate) queue: watch::Sender<Queue>,
     /// Held by the one pull that may fill a new roster file.
     pub(crate) pulling: Arc<tokio::sync::Mutex<()>>,
     /// Held while the Raptor integration's status moves.
@@ -75,17 +81,21 @@ impl Engine {
             Ok(ledger)
         })
         .await??;
-        Ok(Self {
+        let engine = Self {
             folder,
             profile,
             vault,
             key,
             ledger: Arc::new(ledger),
             running: Mutex::new(None),
+            testing: Mutex::default(),
+            queue: watch::Sender::new(Queue::Empty),
             pulling: Arc::default(),
             moving_status: tokio::sync::Mutex::default(),
             _lock: lock,
-        })
+        };
+        engine.restore_queue().await?;
+        Ok(engine)
     }
 
     /// Works on the ledger aside, since it blocks.
@@ -129,8 +139,7 @@ impl Engine {
         self.raptor_event(event).await
     }
 
-    /// Takes over a setup file. The profile starts paused. It stays a practice district's while PowerSchool's address
-    /// is the practice district's.
+    /// Takes over a setup file. The profile starts paused.
     pub async fn import_setup(
         &self,
         setup: Setup,
@@ -155,7 +164,17 @@ impl Engine {
         match self.ledger(|ledger| ledger.value(value::DISTRICT)).await?.filter(|bound| !bound.is_empty()) {
             Some(bound) if bound == district => Ok(()),
             Some(_) => Err(EngineError::OtherDistrict),
-            None => self.ledger(move |ledger| ledger.set_value(value::DISTRICT, &district)).await,
+            None => {
+                // What is not a practice district from now on must never be let go of like one.
+                let real = !self.is_at_practice_address().await?;
+                self.ledger(move |ledger| {
+                    if real {
+                        ledger.set_value(value::PRACTICE, "")?;
+                    }
+                    ledger.set_value(value::DISTRICT, &district)
+                })
+                .await
+            }
         }
     }
 
@@ -185,8 +204,14 @@ impl Engine {
         self.set_flag(value::PAUSED, true).await
     }
 
-    /// Whether the profile is set up for a practice district: a person may change everything but its address.
+    /// Whether the profile is set up for a practice district. It stays so whatever a person enters, until it has run
+    /// against another server.
     pub async fn is_practice(&self) -> Result<bool, EngineError> {
+        Ok(self.ledger(|ledger| ledger.value(value::PRACTICE)).await?.is_some_and(|url| !url.is_empty()))
+    }
+
+    /// Whether the server entered is the practice district's, whose date and clock are not the real ones.
+    pub(crate) async fn is_at_practice_address(&self) -> Result<bool, EngineError> {
         let Some(practice) = self.ledger(|ledger| ledger.value(value::PRACTICE)).await? else {
             return Ok(false);
         };
@@ -199,11 +224,11 @@ impl Engine {
         self.flag(value::PAUSED).await
     }
 
-    async fn flag(&self, name: &'static str) -> Result<bool, EngineError> {
+    pub(crate) async fn flag(&self, name: &'static str) -> Result<bool, EngineError> {
         Ok(self.ledger(move |ledger| ledger.value(name)).await?.as_deref() == Some("true"))
     }
 
-    async fn set_flag(&self, name: &'static str, on: bool) -> Result<(), EngineError> {
+    pub(crate) async fn set_flag(&self, name: &'static str, on: bool) -> Result<(), EngineError> {
         self.ledger(move |ledger| ledger.set_value(name, if on { "true" } else { "false" })).await
     }
 
@@ -270,10 +295,16 @@ impl Engine {
         Ok(states)
     }
 
-    /// Every secret with its value, for an encrypted setup file.
+    /// Writes an entry to the keychain, reads it back and deletes it.
+    pub(crate) async fn probe_keychain(&self) -> Result<(), EngineError> {
+        Ok(self.vault.probe().await?)
+    }
+
+    /// Every secret with its value, for an encrypted setup file. The key for handover files stays: what is encrypted
+    /// for this profile is for nobody else.
     pub async fn secrets(&self) -> Result<Vec<(String, SecretString)>, EngineError> {
         let mut secrets = Vec::new();
-        for name in SecretName::ALL {
+        for name in SecretName::ALL.into_iter().filter(|name| *name != SecretName::HandoverIdentity) {
             if let Some(value) = self.secret(name).await? {
                 secrets.push((name.to_string(), value));
             }

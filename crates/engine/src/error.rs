@@ -61,6 +61,37 @@ pub enum EngineError {
     /// The server belongs to another district than the profile.
     #[error("this profile belongs to another district than this PowerSchool")]
     OtherDistrict,
+    /// The handover file is for another server than the profile.
+    #[error("this profile is set up for {ours}, and the handover file is for {theirs}")]
+    OtherServer {
+        /// The server the profile is set up for.
+        ours: String,
+        /// The file's.
+        theirs: String,
+    },
+    /// The server does not present the certificate a person accepted.
+    #[error("the server presents no certificate with the SHA256 {0}")]
+    CertificateNotPresented(String),
+    /// A person stopped a connection test.
+    #[error("the test was stopped")]
+    TestCancelled,
+    /// There is no test to wait for.
+    #[error("no test waits for the server")]
+    NoTestWaiting,
+    /// The plugin's files.
+    #[error(transparent)]
+    Plugin(#[from] rosterbridge_powerschool::plugin::PluginError),
+    /// The connection to Hero failed; the run's other jobs are told so too.
+    #[error(transparent)]
+    NotConnected(std::sync::Arc<EngineError>),
+    /// The connection failed for an earlier job of the run.
+    #[error("not tried, since the connection to Hero failed for {first} already")]
+    NotTried {
+        /// That job.
+        first: rosterbridge_domain::job::Job,
+        /// What happened to it.
+        error: std::sync::Arc<EngineError>,
+    },
     /// A run is under way already.
     #[error("a run is under way already")]
     Busy,
@@ -166,6 +197,12 @@ impl EngineError {
             Self::ExportMissing(_) => "hero.export_missing",
             Self::ReadyFile => "setup.bad_ready_file",
             Self::OtherDistrict => "profile.other_district",
+            Self::OtherServer { .. } => "handover.other_server",
+            Self::CertificateNotPresented(_) => "powerschool.certificate_not_presented",
+            Self::TestCancelled => "test.cancelled",
+            Self::NoTestWaiting => "test.none_waiting",
+            Self::Plugin(error) => error.code(),
+            Self::NotConnected(error) | Self::NotTried { error, .. } => error.code(),
             Self::Busy => "run.busy",
             Self::AnswersUnclear(_) => "attendance.unclear",
             Self::RaptorNotInitialized(_) => "raptor.not_initialized",
@@ -215,6 +252,20 @@ impl EngineError {
                 "Use a profile of its own for each district: --profile NAME. What this one has sent stays with it."
                     .to_owned()
             }
+            Self::OtherServer { .. } => {
+                "Nothing was changed. Open the file in a profile of its own, one for each district: --profile NAME."
+                    .to_owned()
+            }
+            Self::CertificateNotPresented(_) => "Test the connection again, compare the fingerprints it shows with \
+                 the one the server's administrator gives you, and accept that one."
+                .to_owned(),
+            Self::TestCancelled => "Start it again when you are ready.".to_owned(),
+            Self::NoTestWaiting => {
+                "Put one on the waiting list first: rosterbridge test powerschool --offline".to_owned()
+            }
+            Self::Plugin(error) => error.remedy().to_owned(),
+            Self::NotConnected(error) => error.remedy(),
+            Self::NotTried { first, .. } => format!("See {first}."),
             Self::Busy => "Wait until it has finished, or cancel it.".to_owned(),
             Self::AnswersUnclear(_) => "Nothing was sent twice. The next run reads PowerSchool again and finishes \
                  these rows; check meanwhile that PowerSchool answers."

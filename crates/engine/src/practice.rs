@@ -1,6 +1,6 @@
 //! Setting a profile up for a running practice district: everything filled in, as a person would do it.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use chrono::Utc;
 use rosterbridge_domain::{
@@ -11,7 +11,7 @@ use rosterbridge_domain::{
     },
 };
 use rosterbridge_powerschool::{Client, Connection, Timeouts};
-use rosterbridge_store::ledger::PinnedHostKey;
+use rosterbridge_store::ledger::{PinnedHostKey, RunId};
 use rosterbridge_vault::SecretName;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -73,7 +73,9 @@ const PRACTICE_TARDY_CODE: &str = "T";
 
 impl Engine {
     /// Sets the profile up from a ready file's content. With `pin` the practice host key counts as accepted.
-    pub async fn import_practice(&self, ready: &str, pin: bool) -> Result<(), EngineError> {
+    pub async fn import_practice(self: &Arc<Self>, ready: &str, pin: bool) -> Result<(), EngineError> {
+        // A run must not find its district replaced under its feet.
+        let _under_way = self.begin(&RunId::new(Utc::now()).to_string())?;
         let ready: Ready = serde_json::from_str(ready).map_err(|_| EngineError::ReadyFile)?;
         let district = self.practice_district(&ready.powerschool).await?;
         self.move_to_practice(district.as_deref()).await?;
@@ -138,7 +140,7 @@ impl Engine {
             ..PowerSchoolSettings::default()
         };
         let connection =
-            Connection::from_settings(&settings, ready.client_secret.clone(), Timeouts::default())?;
+            Connection::from_settings(&settings, ready.client_secret.clone(), None, Timeouts::default())?;
         Ok(Client::new(connection)?.metadata().await?.district_uuid)
     }
 

@@ -96,13 +96,15 @@ impl ProfileLock {
     pub fn take(folder: &ProfileFolder) -> Result<Option<Self>, EngineError> {
         folder.create()?;
         let path = folder.path.join("engine.lock");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(|source| EngineError::io("open", &path, source))?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path).map_err(|source| EngineError::io("open", &path, source))?;
+        // The mode above is a new file's; one that is there keeps its own.
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .map_err(|source| EngineError::io("protect", &path, source))?;
         match file.try_lock() {
             Ok(()) => {
                 // For a person who looks; nothing reads it.

@@ -40,6 +40,9 @@ struct Run<'a> {
     roster: Arc<Roster>,
     /// The connection to Hero, opened by the first job that needs it.
     hero: Option<Arc<Session>>,
+    /// The job the connection to Hero failed for, and why. It is not tried again in this run: four wrong passwords
+    /// in a row can lock an account.
+    hero_failed: Option<(Job, Arc<EngineError>)>,
     /// The jobs of the run.
     jobs: Vec<Job>,
     /// The next export, put together while the one before it is sent.
@@ -138,7 +141,7 @@ impl Engine {
         report: &mut SyncReport,
     ) -> Result<Run<'a>, EngineError> {
         let started = Instant::now();
-        let practice = self.is_practice().await?;
+        let practice = self.is_at_practice_address().await?;
         let progress = |subject: &'static str, done: u64| {
             on_event(Event::Progress(Progress {
                 run: id.to_string(),
@@ -164,6 +167,7 @@ impl Engine {
             server,
             roster,
             hero: None,
+            hero_failed: None,
             jobs: Vec::new(),
             ahead: None,
             cancel,
@@ -222,12 +226,22 @@ impl Run<'_> {
     }
 
     /// The connection to Hero.
-    async fn hero(&mut self) -> Result<Arc<Session>, EngineError> {
+    async fn hero(&mut self, job: Job) -> Result<Arc<Session>, EngineError> {
         if let Some(session) = &self.hero {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(self.engine.hero(&self.setup, &self.cancel).await?);
-        Ok(Arc::clone(self.hero.insert(session)))
+        if let Some((first, error)) = &self.hero_failed {
+            return Err(EngineError::NotTried { first: *first, error: Arc::clone(error) });
+        }
+        match self.engine.hero(&self.setup, &self.cancel).await {
+            Ok(session) => Ok(Arc::clone(self.hero.insert(Arc::new(session)))),
+            Err(error @ EngineError::Sftp(_)) => {
+                let error = Arc::new(error);
+                self.hero_failed = Some((job, Arc::clone(&error)));
+                Err(EngineError::NotConnected(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn close(self) {
@@ -256,7 +270,7 @@ impl Run<'_> {
         if !self.dry {
             let name = plan.receipt.name.clone();
             self.progress(job, Phase::Upload, &name, 0, Some(rows));
-            let session = self.hero().await?;
+            let session = self.hero(job).await?;
             self.engine.apply_export(&plan, &self.setup, &self.roster, &session, self.id).await?;
             self.progress(job, Phase::Upload, &name, rows, Some(rows));
         }
@@ -270,7 +284,7 @@ impl Run<'_> {
         let job = Job::HeroAttendance;
         let unclear = self.settle(job, done).await?;
         self.progress(job, Phase::Download, &self.setup.hero.attendance_file.clone(), 0, None);
-        let session = self.hero().await?;
+        let session = self.hero(job).await?;
         let fetched =
             self.engine.fetch_attendance(&self.setup, &self.roster, self.server.zone, &session).await?;
         let Some((input, rows)) = fetched else {
@@ -507,6 +521,7 @@ fn add(sum: &mut RowCounts, counts: RowCounts) {
 fn job_report(job: Job, done: Done, error: Option<&EngineError>) -> JobReport {
     let outcome = match error {
         Some(EngineError::Cancelled) => Outcome::Cancelled,
+        Some(EngineError::NotTried { .. }) => Outcome::Skipped,
         Some(_) => Outcome::Failed,
         None if done.cause.is_some() => Outcome::Failed,
         None if done.rows.held > 0 || done.rows.rejected > 0 => Outcome::SucceededWithHeldRows,

@@ -1,9 +1,16 @@
+//! What an administrator types and pastes: the server's address, the plugin's credentials, a proxy, certificates.
+
 use std::fmt;
 
+use rosterbridge_domain::settings::{PowerSchoolSettings, ProxyMode};
+use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    transport::{added_certificates, proxy_address},
+};
 
 /// What is wrong with an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +27,9 @@ pub enum UrlProblem {
     /// A name and password before the host.
     #[error("it contains a user name or password")]
     Credentials,
+    /// A UUID, as the plugin's credentials are.
+    #[error("it looks like a Client ID or Client Secret; the fields may be swapped")]
+    Swapped,
 }
 
 /// The address of a PowerSchool server: scheme, host and port, nothing after them.
@@ -33,6 +43,9 @@ impl ServerUrl {
         let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_quote(c) || c == '<' || c == '>');
         if trimmed.is_empty() {
             return Err(Error::BadUrl(UrlProblem::Empty));
+        }
+        if Uuid::try_parse(trimmed).is_ok() {
+            return Err(Error::BadUrl(UrlProblem::Swapped));
         }
         let with_scheme =
             if trimmed.contains("://") { trimmed.to_owned() } else { format!("https://{trimmed}") };
@@ -71,6 +84,11 @@ impl ServerUrl {
     /// The port, 443 unless the address names another.
     pub fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or(443)
+    }
+
+    /// Whether the connection is encrypted: always, but for this computer itself.
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
     }
 
     /// Whether the server is this computer.
@@ -117,9 +135,9 @@ fn is_host_name(name: &str) -> bool {
     })
 }
 
-/// What is wrong with a Client ID, with a guess at how it came about.
+/// What is wrong with a Client ID or Client Secret, with a guess at how it came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ClientIdProblem {
+pub enum CredentialProblem {
     /// Nothing was entered.
     #[error("it is empty")]
     Empty,
@@ -135,9 +153,18 @@ pub enum ClientIdProblem {
         /// How many characters there are.
         length: usize,
     },
+    /// More than a UUID.
+    #[error("it is too long: {length} characters instead of 36")]
+    TooLong {
+        /// How many characters there are.
+        length: usize,
+    },
     /// A web address.
     #[error("it looks like the server's address; the fields may be swapped")]
     Swapped,
+    /// The Client ID a second time.
+    #[error("it is the same as the Client ID; the same value was pasted twice")]
+    SameAsId,
     /// Anything else.
     #[error("it is not of the form 01234567-89ab-cdef-0123-456789abcdef")]
     NotAUuid,
@@ -150,13 +177,7 @@ pub struct ClientId(Uuid);
 impl ClientId {
     /// Reads a Client ID; spaces and quotation marks around it are accepted.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_quote(c));
-        if trimmed.len() == 36
-            && let Ok(id) = Uuid::try_parse(trimmed)
-        {
-            return Ok(Self(id));
-        }
-        Err(Error::BadClientId(problem_of(trimmed)))
+        uuid(text).map(Self).map_err(Error::BadClientId)
     }
 }
 
@@ -166,19 +187,70 @@ impl fmt::Display for ClientId {
     }
 }
 
-fn problem_of(text: &str) -> ClientIdProblem {
-    let uuid_characters = |c: char| c.is_ascii_hexdigit() || c == '-';
-    if text.is_empty() {
-        ClientIdProblem::Empty
-    } else if text.contains("://") || text.contains(".powerschool.") {
-        ClientIdProblem::Swapped
-    } else if text.contains(char::is_whitespace) {
-        ClientIdProblem::Whitespace
-    } else if text.contains(is_quote) {
-        ClientIdProblem::Quotes
-    } else if text.len() < 36 && text.chars().all(uuid_characters) {
-        ClientIdProblem::Truncated { length: text.len() }
-    } else {
-        ClientIdProblem::NotAUuid
+/// A Client Secret without the spaces and quotation marks that came along when it was pasted.
+pub(crate) fn pasted(secret: SecretString) -> SecretString {
+    let padded = secret.expose_secret();
+    let bare = unpadded(padded);
+    if bare.len() == padded.len() { secret } else { SecretString::from(bare) }
+}
+
+/// Checks the form of everything an administrator enters for PowerSchool, without any network, and names all
+/// problems at once. A secret that is not at hand (`None`) is not checked.
+pub fn check_input(
+    settings: &PowerSchoolSettings,
+    client_secret: Option<&SecretString>,
+) -> Result<ServerUrl, Vec<Error>> {
+    let mut problems = Vec::new();
+    let url = ServerUrl::parse(&settings.url).map_err(|problem| problems.push(problem)).ok();
+    let id = ClientId::parse(&settings.client_id).map_err(|problem| problems.push(problem)).ok();
+    if let Some(secret) = client_secret {
+        match (uuid(secret.expose_secret()), id) {
+            (Ok(secret), Some(ClientId(id))) if secret == id => {
+                problems.push(Error::BadClientSecret(CredentialProblem::SameAsId));
+            }
+            (Ok(_), _) => {}
+            (Err(problem), _) => problems.push(Error::BadClientSecret(problem)),
+        }
     }
+    if let Err(problem) = added_certificates(&settings.extra_roots) {
+        problems.push(problem);
+    }
+    if settings.proxy.mode == ProxyMode::Explicit
+        && let Err(problem) = proxy_address(&settings.proxy.url)
+    {
+        problems.push(problem);
+    }
+    match url {
+        Some(url) if problems.is_empty() => Ok(url),
+        _ => Err(problems),
+    }
+}
+
+fn unpadded(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_quote(c))
+}
+
+fn uuid(text: &str) -> Result<Uuid, CredentialProblem> {
+    let text = unpadded(text);
+    if text.len() == 36
+        && let Ok(id) = Uuid::try_parse(text)
+    {
+        return Ok(id);
+    }
+    let uuid_characters = |c: char| c.is_ascii_hexdigit() || c == '-';
+    Err(if text.is_empty() {
+        CredentialProblem::Empty
+    } else if text.contains("://") || text.contains(".powerschool.") {
+        CredentialProblem::Swapped
+    } else if text.contains(char::is_whitespace) {
+        CredentialProblem::Whitespace
+    } else if text.contains(is_quote) {
+        CredentialProblem::Quotes
+    } else if text.len() < 36 && text.chars().all(uuid_characters) {
+        CredentialProblem::Truncated { length: text.len() }
+    } else if text.len() > 36 && text.chars().all(uuid_characters) {
+        CredentialProblem::TooLong { length: text.len() }
+    } else {
+        CredentialProblem::NotAUuid
+    })
 }

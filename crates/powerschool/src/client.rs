@@ -1,7 +1,8 @@
 use std::{fmt, sync::Arc};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
+use reqwest::header;
 use rosterbridge_domain::{
     attendance::AttendanceWrite,
     id::{SchoolDcid, SchoolNumber},
@@ -17,7 +18,6 @@ use crate::{
     json,
     paging::Pull,
     roster::{Narrowed, PullScope, RosterRow},
-    tables,
     transport::{Call, Connection, Shared, Transport},
 };
 
@@ -111,15 +111,48 @@ impl Client {
         })
     }
 
+    /// A client for a test: it repeats nothing.
+    pub(crate) fn for_test(connection: Connection) -> Result<Self, Error> {
+        Ok(Self {
+            transport: Arc::new(Transport::for_test(connection)?),
+            writing: Arc::new(attendance::Capabilities::default()),
+        })
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
     /// The server's date and time, in the server's own zone. Needs no token (PowerSchool: `/ws/v1/time`).
     pub async fn time(&self) -> Result<NaiveDateTime, Error> {
+        Ok(self.clock().await?.shown)
+    }
+
+    /// The server's clock, with what is needed to compare it with ours (PowerSchool: `/ws/v1/time`).
+    pub(crate) async fn clock(&self) -> Result<Clock, Error> {
         const PATH: &str = "/ws/v1/time";
-        let answer: Value = self.not_found_is_no_powerschool(&Call::get(PATH).open()).await?;
-        time_in(&answer).ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("date and time")))
+        let call = Call::get(PATH).open();
+        let response =
+            self.transport.ask_streaming(&call).await.map_err(|error| self.no_powerschool(error))?;
+        let header = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        let header = header.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let answer: Value = self.transport.read_whole(&call, response).await?;
+        let (shown, exact) = time_in(&answer)
+            .ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("date and time")))?;
+        Ok(Clock { shown, exact: header.or(exact).map(|time| time.to_utc()) })
     }
 
     /// What the server says about itself. Needs no token (PowerSchool: `/ws/v1/metadata`).
     pub async fn metadata(&self) -> Result<Metadata, Error> {
+        self.read_metadata(Call::get(METADATA).open()).await
+    }
+
+    /// The same with a token, which adds what PowerSchool says to this plugin only: its id and its page limits.
+    pub(crate) async fn plugin_metadata(&self) -> Result<Metadata, Error> {
+        self.read_metadata(Call::get(METADATA)).await
+    }
+
+    async fn read_metadata(&self, call: Call) -> Result<Metadata, Error> {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default, deserialize_with = "json::container")]
@@ -141,7 +174,6 @@ impl Client {
             schema_table_query_max_page_size: Option<i64>,
         }
 
-        let call = Call::get("/ws/v1/metadata").open();
         let Answer { metadata } = self.not_found_is_no_powerschool(&call).await?;
         let limit = |size: Option<i64>| {
             size.and_then(|size| u32::try_from(size).ok())
@@ -270,14 +302,27 @@ impl Client {
         attendance::write(&self.transport, &self.writing, writes).await
     }
 
-    /// How many active students our query finds: the sample of a connection test.
-    pub(crate) async fn student_count(&self) -> Result<u64, Error> {
-        let call = Call::post(
-            format!("/ws/schema/query/{}/count", tables::STUDENTS.query),
-            Value::Object(serde_json::Map::new()),
-        );
-        let answer: json::CountAnswer = self.transport.ask(&call).await?;
-        answer.count().ok_or_else(|| Error::unexpected(&call.path, AnswerProblem::Missing("count")))
+    /// The name of one school: the sample of a connection test.
+    pub(crate) async fn first_school(&self) -> Result<Option<String>, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default, deserialize_with = "json::container")]
+            schools: List,
+        }
+        #[derive(Default, Deserialize)]
+        struct List {
+            #[serde(default, deserialize_with = "json::list")]
+            school: Vec<Listed>,
+        }
+        #[derive(Deserialize)]
+        struct Listed {
+            #[serde(default, deserialize_with = "json::text")]
+            name: Option<String>,
+        }
+
+        let call = Call::get("/ws/v1/district/school").with("page", 1).with("pagesize", 1);
+        let answer: Answer = self.transport.ask(&call).await?;
+        Ok(answer.schools.school.into_iter().next().map(|school| school.name.unwrap_or_default()))
     }
 
     fn pull_of<'a, R: RosterRow>(&'a self, narrowed: Narrowed<'a>) -> Pull<'a, R> {
@@ -305,18 +350,33 @@ impl Client {
         &self,
         call: &Call,
     ) -> Result<A, Error> {
-        self.transport.ask(call).await.map_err(|error| match error {
+        self.transport.ask(call).await.map_err(|error| self.no_powerschool(error))
+    }
+
+    fn no_powerschool(&self, error: Error) -> Error {
+        match error {
             Error::UnexpectedAnswer { problem: AnswerProblem::Status(404), .. } => {
                 Error::NotPowerSchool { host: self.transport.connection().url.host().to_owned() }
             }
             other => other,
-        })
+        }
     }
 }
 
+const METADATA: &str = "/ws/v1/metadata";
+
+/// The server's clock.
+pub(crate) struct Clock {
+    /// As it shows in the server's own zone.
+    pub(crate) shown: NaiveDateTime,
+    /// The same moment in UTC, where the answer tells it: by its `Date` header (always UTC, RFC 9110) or by a time
+    /// with an offset.
+    pub(crate) exact: Option<DateTime<Utc>>,
+}
+
 /// Finds a date and time in the answer of `/ws/v1/time`, whose exact shape is not documented: one text with both, or
-/// two texts.
-fn time_in(answer: &Value) -> Option<NaiveDateTime> {
+/// two texts. With the moment it is, if it comes with an offset.
+fn time_in(answer: &Value) -> Option<(NaiveDateTime, Option<DateTime<FixedOffset>>)> {
     fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::String(text) => found.push(text.trim()),
@@ -329,18 +389,19 @@ fn time_in(answer: &Value) -> Option<NaiveDateTime> {
     let mut found = Vec::new();
     texts(answer, &mut found);
     let whole = |text: &&str| {
-        DateTime::parse_from_rfc3339(text)
-            .map(|time| time.naive_local())
-            .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f"))
+        let with_offset = DateTime::parse_from_rfc3339(text)
+            .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+        if let Ok(time) = with_offset {
+            return Some((time.naive_local(), Some(time)));
+        }
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
             .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
-            .or_else(|_| {
-                DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z").map(|time| time.naive_local())
-            })
             .ok()
+            .map(|time| (time, None))
     };
     found.iter().find_map(whole).or_else(|| {
         let date = found.iter().find_map(|text| text.parse::<NaiveDate>().ok())?;
         let time = found.iter().find_map(|text| text.parse::<chrono::NaiveTime>().ok())?;
-        Some(date.and_time(time))
+        Some((date.and_time(time), None))
     })
 }

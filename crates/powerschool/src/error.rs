@@ -1,7 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
 
 use crate::{
-    address::{ClientIdProblem, UrlProblem},
+    address::{CredentialProblem, UrlProblem},
     client::Version,
     records::FieldError,
 };
@@ -17,7 +19,13 @@ pub enum Error {
     HttpRefused,
     /// The Client ID is not a UUID.
     #[error("The Client ID is not valid: {0}.")]
-    BadClientId(ClientIdProblem),
+    BadClientId(CredentialProblem),
+    /// The Client Secret is not a UUID.
+    #[error("The Client Secret is not valid: {0}.")]
+    BadClientSecret(CredentialProblem),
+    /// The proxy's address is not one.
+    #[error("The proxy's address is not usable: {0}.")]
+    BadProxy(ProxyProblem),
     /// A certificate to be trusted besides the system's is not PEM text.
     #[error("The additional certificate number {number} cannot be read.")]
     BadExtraRoot {
@@ -26,10 +34,19 @@ pub enum Error {
     },
     /// The operating system's list of certificate authorities, or its TLS set-up, cannot be used.
     #[error("No secure connection can be set up on this computer.")]
-    TlsUnavailable(#[source] Arc<reqwest::Error>),
+    TlsUnavailable(#[source] Arc<dyn StdError + Send + Sync>),
     /// PowerSchool does not accept the credentials.
     #[error("PowerSchool does not accept the Client ID and Client Secret.")]
     BadCredentials,
+    /// Credentials that used to work are no longer accepted.
+    #[error(
+        "PowerSchool no longer accepts this Client ID and Client Secret. They last worked on {}.",
+        last_worked.format("%Y-%m-%d at %H:%M UTC")
+    )]
+    CredentialsReplaced {
+        /// When they were last accepted.
+        last_worked: DateTime<Utc>,
+    },
     /// The host's name has no address.
     #[error("The name {host} cannot be found on the network.")]
     Dns {
@@ -39,6 +56,12 @@ pub enum Error {
     /// No connection, or one that broke.
     #[error("{host} cannot be reached, or the connection broke.")]
     Unreachable {
+        /// The host asked for.
+        host: String,
+    },
+    /// The connection broke in the middle of an answer.
+    #[error("The connection to {host} broke in the middle of an answer.")]
+    Interrupted {
         /// The host asked for.
         host: String,
     },
@@ -63,6 +86,69 @@ pub enum Error {
         host: String,
         /// What is wrong with it.
         problem: CertificateProblem,
+    },
+    /// The server speaks no version of TLS that is safe to use.
+    #[error("{host} only offers TLS 1.0 or 1.1, which are no longer safe.")]
+    OldTls {
+        /// The host asked for.
+        host: String,
+    },
+    /// The server and this computer have no safe way of exchanging keys in common.
+    #[error("{host} refused to agree on an encryption, most likely because it only offers RSA key exchange.")]
+    RsaKeyExchange {
+        /// The host asked for.
+        host: String,
+    },
+    /// `https` to a port without TLS, or `http` to one with it.
+    #[error(
+        "Port {port} of {host} {}.",
+        if *encrypted { "expects https://, not http://" } else { "answers without encryption, so https:// cannot be used with it" }
+    )]
+    WrongScheme {
+        /// The host asked for.
+        host: String,
+        /// The port asked for.
+        port: u16,
+        /// Whether the server speaks TLS there.
+        encrypted: bool,
+    },
+    /// The proxy itself cannot be reached.
+    #[error("The proxy {proxy} cannot be reached.")]
+    ProxyUnreachable {
+        /// Host and port of the proxy.
+        proxy: String,
+    },
+    /// The proxy wants a user name and password, or does not accept those it got.
+    #[error("The proxy {proxy} does not accept the user name and password.")]
+    ProxyCredentials {
+        /// Host and port of the proxy.
+        proxy: String,
+    },
+    /// The proxy accepts a Windows sign-in only.
+    #[error("The proxy {proxy} only accepts {schemes}, which RosterBridge does not offer.")]
+    ProxyNtlm {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// The ways of signing in it named, e.g. `Negotiate, NTLM`.
+        schemes: String,
+    },
+    /// The proxy opened no connection to the server.
+    #[error("The proxy {proxy} opened no connection to {host}{}.", status.map(|status| format!(" (HTTP {status})")).unwrap_or_default())]
+    ProxyRefused {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// The host asked for.
+        host: String,
+        /// Its answer, if it was one.
+        status: Option<u16>,
+    },
+    /// No direct connection, and this computer finds its proxy by a script that is not run here.
+    #[error("{host} cannot be reached directly, and this computer chooses its proxy by the script {script}.")]
+    ProxyPac {
+        /// The host asked for.
+        host: String,
+        /// Where the script is.
+        script: String,
     },
     /// A redirect, or a page for people, where the API was asked.
     #[error("PowerSchool is down for maintenance.")]
@@ -137,6 +223,79 @@ pub enum Error {
     Stopped,
 }
 
+/// What is wrong with a proxy's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyProblem {
+    /// Nothing was entered.
+    #[error("it is empty")]
+    Empty,
+    /// It cannot be read as an address.
+    #[error("it cannot be read as an address")]
+    Malformed,
+    /// Another kind of proxy, such as `socks5:`.
+    #[error("only proxies whose address begins with http:// can be used")]
+    Scheme,
+    /// A name and password before the host: they belong in their own fields.
+    #[error("it contains a user name or password, which belong in their own fields")]
+    Credentials,
+    /// Characters that no sign-in to a proxy can carry.
+    #[error("its user name or password contains line breaks, or its user name a colon")]
+    SignIn,
+}
+
+/// What a connection test finds that does not stop the exchange.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// The server's clock and this computer's differ by more than five minutes.
+    #[error(
+        "The server's clock is {} {} this computer's.",
+        spoken(*ahead_seconds),
+        if *ahead_seconds > 0 { "ahead of" } else { "behind" }
+    )]
+    ClockSkew {
+        /// How far the server's clock is ahead, in seconds.
+        ahead_seconds: i64,
+    },
+    /// The server's certificate ends within thirty days.
+    #[error("The server's certificate expires on {}.", not_after.format("%Y-%m-%d"))]
+    CertificateExpiring {
+        /// Its last moment.
+        not_after: DateTime<Utc>,
+    },
+}
+
+impl Warning {
+    /// The stable code, `powerschool.…`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ClockSkew { .. } => "powerschool.clock_skew",
+            Self::CertificateExpiring { .. } => "powerschool.certificate_expiring",
+        }
+    }
+
+    /// What the person can do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::ClockSkew { .. } => {
+                "Have this computer set its clock from the internet, and check its time zone. If it is right, tell the administrator of the PowerSchool server: attendance is filed by that clock."
+            }
+            Self::CertificateExpiring { .. } => {
+                "Have the certificate renewed before that day: afterwards nothing connects. If you added the server's own certificate to RosterBridge, add the new one too."
+            }
+        }
+    }
+}
+
+/// A span of time, rounded, for people.
+fn spoken(seconds: i64) -> String {
+    let seconds = seconds.unsigned_abs();
+    match seconds {
+        0..7200 => format!("{} minutes", seconds / 60),
+        7200..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// What is wrong with a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateProblem {
@@ -193,14 +352,26 @@ impl Error {
             Self::BadUrl(_) => "powerschool.bad_url",
             Self::HttpRefused => "powerschool.http_refused",
             Self::BadClientId(_) => "powerschool.bad_client_id",
+            Self::BadClientSecret(_) => "powerschool.bad_client_secret",
+            Self::BadProxy(_) => "powerschool.bad_proxy",
             Self::BadExtraRoot { .. } => "powerschool.bad_extra_root",
             Self::TlsUnavailable(_) => "powerschool.tls_unavailable",
             Self::BadCredentials => "powerschool.bad_credentials",
+            Self::CredentialsReplaced { .. } => "powerschool.credentials_replaced",
             Self::Dns { .. } => "powerschool.dns",
             Self::Unreachable { .. } => "powerschool.unreachable",
+            Self::Interrupted { .. } => "powerschool.interrupted",
             Self::Timeout { .. } => "powerschool.timeout",
             Self::UnknownAuthority { .. } => "powerschool.unknown_authority",
             Self::Certificate { .. } => "powerschool.certificate",
+            Self::OldTls { .. } => "powerschool.old_tls",
+            Self::RsaKeyExchange { .. } => "powerschool.rsa_key_exchange",
+            Self::WrongScheme { .. } => "powerschool.wrong_scheme",
+            Self::ProxyUnreachable { .. } => "powerschool.proxy_unreachable",
+            Self::ProxyCredentials { .. } => "powerschool.proxy_credentials",
+            Self::ProxyNtlm { .. } => "powerschool.proxy_ntlm",
+            Self::ProxyRefused { .. } => "powerschool.proxy_refused",
+            Self::ProxyPac { .. } => "powerschool.proxy_pac",
             Self::Maintenance => "powerschool.maintenance",
             Self::NotPowerSchool { .. } => "powerschool.not_powerschool",
             Self::Forbidden => "powerschool.forbidden",
@@ -225,6 +396,12 @@ impl Error {
             Self::BadClientId(_) => {
                 "Copy the Client ID again: in PowerSchool, System > System Settings > Plugin Management Configuration > RosterBridge > Data Provider Configuration."
             }
+            Self::BadClientSecret(_) => {
+                "Copy the Client Secret again, whole and by itself: in PowerSchool, System > System Settings > Plugin Management Configuration > RosterBridge > Data Provider Configuration."
+            }
+            Self::BadProxy(_) => {
+                "Enter the proxy as http://, its name and its port, for example http://proxy.district.org:8080, and user name and password in their own fields."
+            }
             Self::BadExtraRoot { .. } => {
                 "Add the certificate as a PEM file: text that begins with -----BEGIN CERTIFICATE-----."
             }
@@ -232,7 +409,10 @@ impl Error {
                 "Install the operating system's certificate authorities (on Linux the package ca-certificates), then try again."
             }
             Self::BadCredentials => {
-                "Check that the plugin is enabled, and copy Client ID and Client Secret again from its Data Provider Configuration; they change when the plugin is deleted and installed anew, or regenerated."
+                "Check that the plugin is enabled (Plugin Management Configuration > Enable), and copy Client ID and Client Secret again from its Data Provider Configuration; they change when the plugin is deleted and installed anew, or regenerated."
+            }
+            Self::CredentialsReplaced { .. } => {
+                "The plugin was probably deleted and installed anew, or its credentials were regenerated: make sure it is enabled (Plugin Management Configuration > Enable), copy the new Client ID and Client Secret from its Data Provider Configuration, and enter them here."
             }
             Self::Dns { .. } => {
                 "Check the spelling of the address. If a browser on this computer can open it, check this computer's DNS settings."
@@ -240,14 +420,42 @@ impl Error {
             Self::Unreachable { .. } => {
                 "Check that this computer is online and that a firewall lets it reach the server on this port."
             }
+            Self::Interrupted { .. } => {
+                "Try again. If it keeps happening, something between this computer and the server ends long connections: ask the network's administrator."
+            }
             Self::Timeout { .. } => {
                 "Try again later. If it happens every time, ask for this computer's address to be allowed through the firewall."
             }
             Self::UnknownAuthority { .. } => {
-                "If PowerSchool runs in the district, add its certificate authority in the PowerSchool step of the set-up. If not, something intercepts the connection: ask the network's administrator."
+                "If PowerSchool runs in the district, compare the certificate's SHA256 fingerprint with its administrator and add it in the PowerSchool step of the set-up. If not, something intercepts the connection: ask the network's administrator."
             }
             Self::Certificate { .. } => {
                 "Check the address and this computer's clock. If both are right, the server's certificate has to be renewed or replaced."
+            }
+            Self::OldTls { .. } => {
+                "Have TLS 1.2 or 1.3 switched on at the server, or at the load balancer in front of it. PowerSchool itself supports TLS 1.2."
+            }
+            Self::RsaKeyExchange { .. } => {
+                "Have cipher suites with forward secrecy switched on at the server, or at the load balancer in front of it: names that begin with TLS_ECDHE_ and end with GCM_SHA256 or GCM_SHA384."
+            }
+            Self::WrongScheme { encrypted: true, .. } => "Enter the address with https://.",
+            Self::WrongScheme { encrypted: false, .. } => {
+                "Check the port in the address: PowerSchool's https port is 443 unless its administrator chose another one."
+            }
+            Self::ProxyUnreachable { .. } => {
+                "Check the proxy's name and port in the connection's settings (or in the operating system's, if that is where it comes from), and that this computer is on the school's network."
+            }
+            Self::ProxyCredentials { .. } => {
+                "Enter the proxy's user name and password in the connection's settings, with the proxy entered by hand."
+            }
+            Self::ProxyNtlm { .. } => {
+                "Ask the network's administrator to let this computer pass the proxy without signing in, or with Basic credentials, for the PowerSchool server."
+            }
+            Self::ProxyRefused { .. } => {
+                "Check the PowerSchool address. If it is right, ask the network's administrator to let the proxy connect to that server and port."
+            }
+            Self::ProxyPac { .. } => {
+                "Ask the network's administrator which proxy the script chooses for the PowerSchool server, and enter it by hand in the connection's settings."
             }
             Self::Maintenance => "Wait until PowerSchool is back, then run again.",
             Self::NotPowerSchool { .. } => {
@@ -281,7 +489,9 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. }
+            | Self::Interrupted { .. }
             | Self::Timeout { .. }
+            | Self::ProxyUnreachable { .. }
             | Self::Busy { .. }
             | Self::Maintenance
             | Self::ChangedWhileReading { .. } => true,

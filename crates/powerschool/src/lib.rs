@@ -17,11 +17,14 @@ mod staged;
 mod tables;
 mod transport;
 
-pub use address::{ClientId, ClientIdProblem, ServerUrl, UrlProblem};
+pub use address::{ClientId, CredentialProblem, ServerUrl, UrlProblem, check_input};
 pub use attendance::WriteAnswer;
 pub use client::{Client, Metadata, PageLimits, Pulled, Version};
-pub use error::{AnswerProblem, CertificateProblem, Error};
+pub use error::{AnswerProblem, CertificateProblem, Error, ProxyProblem, Warning};
 pub use records::{FieldError, FieldProblem, Fields};
 pub use roster::{PullScope, RosterRow};
-pub use staged::{Outcome, Stage, StageName, TestReport, test_connection};
-pub use transport::{Connection, Timeouts};
+pub use staged::{
+    FieldGrant, Findings, KnownPlugin, Outcome, QueryFact, ServerFacts, Stage, StageEvent, StageName,
+    TestPlan, presented_certificates, reach, test_connection,
+};
+pub use transport::{Certificate, Connection, Proxy, Timeouts};

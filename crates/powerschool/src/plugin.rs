@@ -1,28 +1,35 @@
 //! The PowerSchool plugin: what an administrator installs so that RosterBridge may read and write.
 //!
-//! It holds one named query (PowerQuery) a table, without joins, and an access request for exactly the fields those
-//! queries read and the attendance that is written. It has no permission mappings: those would let people signed in to
-//! PowerSchool call the queries, and only RosterBridge does.
+//! Ours holds one named query (PowerQuery) a table, without joins, and an access request for exactly the fields those
+//! queries read and the attendance that is written, as far as the exchanges in use need them. [`build`] writes it,
+//! [`changes`] tells it from the one for other exchanges, and [`check`] judges any plugin, ours or a vendor's.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Cursor, Write},
-};
+mod changes;
+mod check;
+mod words;
+mod write;
 
-use quick_xml::{
-    Writer,
-    events::{BytesCData, BytesDecl, BytesText, Event},
-};
-use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError, write::SimpleFileOptions};
+use std::{collections::BTreeMap, io};
+
+use rosterbridge_domain::job::Job;
+use zip::result::ZipError;
 
 use crate::tables::{self, Table};
+
+pub use changes::changes;
+pub use check::{Checked, CheckedQuery, Fit, Remark, Severity, check};
+pub use write::{build, files};
 
 /// The plugin's name. PowerSchool updates the plugin of the same name in place and keeps its credentials.
 pub const NAME: &str = "RosterBridge";
 
-/// The plugin's own version, raised whenever a query or the access request changes.
-pub const VERSION: &str = "1.0.0";
+/// The plugin's version. PowerSchool updates in place only to a higher one: the first two numbers rise with a release
+/// that changes a query or the access request, `revision` with every plugin written for other exchanges than before.
+pub fn version(revision: u32) -> String {
+    format!("1.1.{revision}")
+}
 
+/// The namespace of `plugin.xml`.
 const NAMESPACE: &str = "http://plugin.powerschool.pearson.com";
 
 /// Why the plugin could not be written.
@@ -81,16 +88,18 @@ pub struct FieldAccess {
     pub access: Access,
 }
 
-/// Every field the plugin asks for, by table and field.
-pub fn access_request() -> Vec<FieldAccess> {
+/// Every field a plugin for these exchanges asks for, by table and field. Fewer exchanges never need more.
+pub fn access_request(jobs: &[Job]) -> Vec<FieldAccess> {
     let mut wanted: BTreeMap<(&'static str, String), Access> = BTreeMap::new();
-    for table in tables::ALL {
-        for column in table.columns {
+    for table in tables::needed(jobs) {
+        for column in table.columns_for(jobs) {
             wanted.insert((table.name, column.to_ascii_uppercase()), Access::ViewOnly);
         }
     }
-    for column in tables::ATTENDANCE_WRITTEN {
-        wanted.insert((tables::ATTENDANCE.name, column.to_ascii_uppercase()), Access::FullAccess);
+    if tables::ATTENDANCE.needed_by(jobs) {
+        for column in tables::ATTENDANCE_WRITTEN {
+            wanted.insert((tables::ATTENDANCE.name, column.to_ascii_uppercase()), Access::FullAccess);
+        }
     }
     wanted.into_iter().map(|((table, field), access)| FieldAccess { table, field, access }).collect()
 }
@@ -108,143 +117,19 @@ pub struct NamedQuery {
     pub sql: String,
 }
 
-/// Every named query of the plugin.
-pub fn named_queries() -> Vec<NamedQuery> {
-    tables::ALL
-        .into_iter()
+/// The named queries of a plugin for these exchanges.
+pub fn named_queries(jobs: &[Job]) -> Vec<NamedQuery> {
+    tables::needed(jobs)
         .map(|table| NamedQuery {
             name: table.query,
-            columns: table.columns.iter().map(|column| qualified(table, column)).collect(),
+            columns: table.columns_for(jobs).iter().map(|column| qualified(table, column)).collect(),
             arguments: table.arguments().iter().map(|(name, _)| *name).collect(),
-            sql: table.sql(),
+            sql: table.sql(jobs),
         })
         .collect()
 }
 
-/// The files of the plugin with their paths in the archive.
-pub fn files() -> Result<Vec<(&'static str, String)>, PluginError> {
-    Ok(vec![
-        ("plugin.xml", plugin_xml()?),
-        ("queries_root/rosterbridge.named_queries.xml", named_queries_xml()?),
-    ])
-}
-
-/// The plugin as the zip an administrator installs. The same version always gives the same bytes.
-pub fn build() -> Result<Vec<u8>, PluginError> {
-    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    // A fixed date and mode, or every build would differ.
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644);
-    for (path, content) in files()? {
-        archive.start_file(path, options)?;
-        archive.write_all(content.as_bytes())?;
-    }
-    Ok(archive.finish()?.into_inner())
-}
-
+/// A column as a named query names it: `TABLE.FIELD`, which is what PowerSchool checks access against.
 fn qualified(table: &Table, column: &str) -> String {
     format!("{}.{}", table.name, column.to_ascii_uppercase())
-}
-
-fn plugin_xml() -> io::Result<String> {
-    document(|xml| {
-        xml.create_element("plugin")
-            .with_attributes([
-                ("xmlns", NAMESPACE),
-                ("name", NAME),
-                ("version", VERSION),
-                (
-                    "description",
-                    "Lets RosterBridge exchange rosters and attendance with Raptor and SchoolMint Hero.",
-                ),
-            ])
-            .write_inner_content(|xml| {
-                // Some server versions validate the order: oauth, access_request, publisher suits all of them.
-                xml.create_element("oauth").write_empty()?;
-                xml.create_element("access_request").write_inner_content(|xml| {
-                    for field in access_request() {
-                        xml.create_element("field")
-                            .with_attributes([
-                                ("table", field.table),
-                                ("field", field.field.as_str()),
-                                ("access", field.access.as_str()),
-                            ])
-                            .write_empty()?;
-                    }
-                    Ok(())
-                })?;
-                xml.create_element("publisher").with_attribute(("name", NAME)).write_inner_content(
-                    |xml| {
-                        xml.create_element("contact")
-                            .with_attribute(("email", "support@rosterbridge.example"))
-                            .write_empty()?;
-                        Ok(())
-                    },
-                )?;
-                Ok(())
-            })?;
-        Ok(())
-    })
-}
-
-fn named_queries_xml() -> io::Result<String> {
-    document(|xml| {
-        xml.create_element("queries").write_inner_content(|xml| {
-            for table in tables::ALL {
-                query_xml(xml, table)?;
-            }
-            Ok(())
-        })?;
-        Ok(())
-    })
-}
-
-fn query_xml(xml: &mut Writer<Vec<u8>>, table: &Table) -> io::Result<()> {
-    xml.create_element("query")
-        .with_attributes([
-            ("name", table.query),
-            ("coreTable", table.path_name().as_str()),
-            ("flattened", "true"),
-        ])
-        .write_inner_content(|xml| {
-            xml.create_element("description").write_text_content(BytesText::new(table.purpose))?;
-            if !table.arguments().is_empty() {
-                xml.create_element("args").write_inner_content(|xml| {
-                    for (name, description) in table.arguments() {
-                        xml.create_element("arg")
-                            .with_attributes([
-                                ("name", *name),
-                                ("type", "primitive"),
-                                ("required", "true"),
-                                ("description", description),
-                            ])
-                            .write_empty()?;
-                    }
-                    Ok(())
-                })?;
-            }
-            xml.create_element("columns").write_inner_content(|xml| {
-                for column in table.columns {
-                    xml.create_element("column")
-                        .with_attribute(("column", qualified(table, column).as_str()))
-                        .write_text_content(BytesText::new(column))?;
-                }
-                Ok(())
-            })?;
-            xml.create_element("sql").write_cdata_content(BytesCData::new(table.sql()))?;
-            Ok(())
-        })?;
-    Ok(())
-}
-
-/// An XML document, indented for the people who check a plugin before installing it.
-fn document(write: impl FnOnce(&mut Writer<Vec<u8>>) -> io::Result<()>) -> io::Result<String> {
-    let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    write(&mut writer)?;
-    let mut bytes = writer.into_inner();
-    bytes.push(b'\n');
-    String::from_utf8(bytes).map_err(io::Error::other)
 }

@@ -1,5 +1,10 @@
 //! One request at a time: address, token, timeouts, and what an answer's status means.
 
+mod dial;
+mod pac;
+mod proxy;
+mod tls;
+
 use std::{
     error::Error as StdError,
     fmt, io,
@@ -15,18 +20,21 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     header,
 };
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rosterbridge_domain::settings::{PowerSchoolSettings, ProxyMode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+pub(crate) use self::{
+    dial::Route,
+    proxy::proxy_address,
+    tls::{Tls, added_certificates, tls_error, tls_problem},
+};
+pub use self::{proxy::Proxy, tls::Certificate};
 use crate::{
-    address::{ClientId, ServerUrl},
-    error::{AnswerProblem, CertificateProblem, Error},
+    address::{self, ClientId, ServerUrl},
+    error::{AnswerProblem, Error},
     json::{self, Validation},
 };
 
@@ -63,10 +71,42 @@ pub struct Connection {
     pub client_id: ClientId,
     /// The plugin's Client Secret.
     pub client_secret: SecretString,
-    /// Certificates (PEM text) trusted besides the system's.
+    /// Certificates (PEM text) trusted besides the system's: authorities, or a server's own certificate, which is
+    /// then trusted as exactly that.
     pub extra_roots: Vec<String>,
+    /// The way out of the network.
+    pub proxy: Proxy,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+impl Connection {
+    /// The connection a profile's settings describe, with the secrets from the keychain. `timeouts` are the caller's:
+    /// `answer_seconds` of the settings is what it derives them from.
+    pub fn from_settings(
+        settings: &PowerSchoolSettings,
+        client_secret: SecretString,
+        proxy_password: Option<SecretString>,
+        timeouts: Timeouts,
+    ) -> Result<Self, Error> {
+        let proxy = match settings.proxy.mode {
+            ProxyMode::System => Proxy::System,
+            ProxyMode::None => Proxy::None,
+            ProxyMode::Explicit => Proxy::Explicit {
+                url: proxy_address(&settings.proxy.url)?,
+                username: settings.proxy.username.clone(),
+                password: proxy_password,
+            },
+        };
+        Ok(Self {
+            url: ServerUrl::parse(&settings.url)?,
+            client_id: ClientId::parse(&settings.client_id)?,
+            client_secret: address::pasted(client_secret),
+            extra_roots: settings.extra_roots.clone(),
+            proxy,
+            timeouts,
+        })
+    }
 }
 
 /// A token and when to get the next one.
@@ -143,6 +183,10 @@ impl From<Failure> for Error {
 pub(crate) struct Transport {
     http: reqwest::Client,
     connection: Connection,
+    route: Route,
+    tls: Tls,
+    /// How often what only reads is asked again.
+    repeats: usize,
     token: Mutex<Option<Token>>,
 }
 
@@ -153,25 +197,22 @@ impl fmt::Debug for Transport {
 }
 
 impl Transport {
+    /// For the exchange: what only reads is asked again a few times when that may help.
     pub(crate) fn new(connection: Connection) -> Result<Self, Error> {
-        // The first caller in the process decides; everyone else here installs the same one.
+        Self::with_repeats(connection, 3)
+    }
+
+    /// For a test, which is to show what happens, and soon.
+    pub(crate) fn for_test(connection: Connection) -> Result<Self, Error> {
+        Self::with_repeats(connection, 0)
+    }
+
+    fn with_repeats(connection: Connection, repeats: usize) -> Result<Self, Error> {
+        // Whatever else in the process speaks TLS gets the same provider. The first caller decides.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut roots = Vec::new();
-        let mut readable = RootCertStore::empty();
-        for (place, pem) in connection.extra_roots.iter().enumerate() {
-            let unreadable = || Error::BadExtraRoot { number: place + 1 };
-            let read = CertificateDer::pem_slice_iter(pem.as_bytes())
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|_| unreadable())?;
-            if read.is_empty() {
-                return Err(unreadable());
-            }
-            for certificate in read {
-                // Only this reads what is inside; reqwest would fail later, without saying which.
-                readable.add(certificate.clone()).map_err(|_| unreadable())?;
-                roots.push(reqwest::Certificate::from_der(&certificate).map_err(|_| unreadable())?);
-            }
-        }
+        let tls = Tls::new(&connection.extra_roots)?;
+        let route = Route::new(&connection)?;
+        let unavailable = |error: reqwest::Error| Error::TlsUnavailable(Arc::new(error.without_url()));
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("RosterBridge/", env!("CARGO_PKG_VERSION")))
             // A redirect leads to the maintenance page, to which a token must not go.
@@ -181,16 +222,25 @@ impl Transport {
             .connect_timeout(connection.timeouts.connect)
             .pool_idle_timeout(Duration::from_secs(20))
             .dns_resolver(SystemResolver)
-            .tls_certs_merge(roots);
-        if connection.url.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| Error::TlsUnavailable(Arc::new(error.without_url())))?;
-        Ok(Self { http, connection, token: Mutex::new(None) })
+            .tls_backend_preconfigured((*tls.config).clone());
+        builder = match &route.proxy {
+            Some(proxy) => builder.proxy(proxy.for_reqwest().map_err(unavailable)?),
+            None => builder.no_proxy(),
+        };
+        let http = builder.build().map_err(unavailable)?;
+        Ok(Self { http, connection, route, tls, repeats, token: Mutex::new(None) })
     }
 
     pub(crate) const fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    pub(crate) const fn route(&self) -> &Route {
+        &self.route
+    }
+
+    pub(crate) const fn tls(&self) -> &Tls {
+        &self.tls
     }
 
     /// Fetches a token unless there is one that lasts.
@@ -230,7 +280,8 @@ impl Transport {
             Err(_) => Err(self.timeout(idle)),
             Ok(None) => Ok(None),
             Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
-            Ok(Some(Err(error))) => Err(self.explain(&error)),
+            Ok(Some(Err(error))) if error.is_timeout() => Err(self.timeout(idle)),
+            Ok(Some(Err(_))) => Err(Error::Interrupted { host: self.host() }),
         }
     }
 
@@ -245,7 +296,7 @@ impl Transport {
             .with_min_delay(Duration::from_millis(200))
             .with_factor(3.0)
             .with_max_delay(Duration::from_secs(10))
-            .with_max_times(3);
+            .with_max_times(self.repeats);
         attempt
             .retry(pauses)
             // Maintenance and a wrong or absent host don't pass within seconds.
@@ -361,7 +412,9 @@ impl Transport {
         match tokio::time::timeout(patience, request.send()).await {
             Err(_) => Err(Failure::unknown(self.no_answer())),
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => Err(Failure::not_applied(self.explain(&error))),
+            Ok(Err(error)) if error.is_connect() => {
+                Err(Failure::not_applied(self.find_the_way(self.explain(&error)).await))
+            }
             Ok(Err(error)) => Err(Failure::unknown(self.explain(&error))),
         }
     }
@@ -379,6 +432,7 @@ impl Transport {
         let unexpected = || Error::unexpected(&call.path, AnswerProblem::Status(status.as_u16()));
         Err(match status {
             StatusCode::UNAUTHORIZED => Failure::not_applied(Error::BadCredentials),
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Failure::not_applied(self.proxy_sign_in(&response)),
             StatusCode::BAD_REQUEST => Failure::not_applied(self.refusal(call, response).await),
             StatusCode::FORBIDDEN if is_json(&response) => {
                 Failure::not_applied(self.refusal(call, response).await)
@@ -416,7 +470,11 @@ impl Transport {
         Error::unexpected(&call.path, AnswerProblem::Refused(reasons.join("; ")))
     }
 
-    async fn read_whole<A: DeserializeOwned>(&self, call: &Call, response: Response) -> Result<A, Failure> {
+    pub(crate) async fn read_whole<A: DeserializeOwned>(
+        &self,
+        call: &Call,
+        response: Response,
+    ) -> Result<A, Failure> {
         let mut body = response.bytes_stream();
         let mut bytes = Vec::new();
         while let Some(chunk) = self.next_chunk(&mut body).await.map_err(Failure::unknown)? {
@@ -434,31 +492,54 @@ impl Transport {
         self.timeout(self.connection.timeouts.request)
     }
 
+    fn host(&self) -> String {
+        self.connection.url.host().to_owned()
+    }
+
     fn timeout(&self, after: Duration) -> Error {
-        Error::Timeout { host: self.connection.url.host().to_owned(), after }
+        Error::Timeout { host: self.host(), after }
     }
 
     /// Finds the cause of a failed exchange among the errors it is wrapped in.
     fn explain(&self, error: &reqwest::Error) -> Error {
-        let host = || self.connection.url.host().to_owned();
+        if let Some(tls) = tls_error(error) {
+            return tls_problem(tls, &self.connection.url);
+        }
         let mut next: Option<&(dyn StdError + 'static)> = Some(error);
         while let Some(cause) = next {
             if cause.is::<NoSuchHost>() {
-                return Error::Dns { host: host() };
+                return Error::Dns { host: self.host() };
             }
-            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-                return tls_problem(tls, host());
-            }
-            // An I/O error shows what it wraps through `get_ref`; its source is what is inside that.
-            next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-                Some(wrapped) => Some(wrapped),
-                None => cause.source(),
-            };
+            next = tls::inner(cause);
         }
         if error.is_timeout() {
             return self.timeout(self.connection.timeouts.connect);
         }
-        Error::Unreachable { host: host() }
+        Error::Unreachable { host: self.host() }
+    }
+
+    /// Finds out what keeps us from connecting. Behind a proxy the way is walked once more, because the first attempt
+    /// does not tell what the proxy said.
+    async fn find_the_way(&self, error: Error) -> Error {
+        let on_the_way = matches!(error, Error::Dns { .. } | Error::Unreachable { .. });
+        if self.route.proxy.is_none() {
+            let on_the_way = on_the_way || matches!(error, Error::Timeout { .. });
+            return if on_the_way { self.route.without_proxy(error).await } else { error };
+        }
+        if !on_the_way {
+            return error;
+        }
+        let walk = async { self.route.connect(&self.route.resolve().await?).await };
+        walk.await.err().unwrap_or(Error::Unreachable { host: self.host() })
+    }
+
+    /// What a proxy's 407 to an unencrypted request means.
+    fn proxy_sign_in(&self, response: &Response) -> Error {
+        let challenges = response.headers().get_all(header::PROXY_AUTHENTICATE).iter();
+        match &self.route.proxy {
+            Some(proxy) => proxy.sign_in_problem(challenges.filter_map(|line| line.to_str().ok())),
+            None => Error::NotPowerSchool { host: self.host() },
+        }
     }
 }
 
@@ -477,25 +558,6 @@ fn busy(response: &Response) -> Error {
         .and_then(|wait| wait.to_str().ok()?.trim().parse().ok())
         .map(Duration::from_secs);
     Error::Busy { status: response.status().as_u16(), retry_after }
-}
-
-fn tls_problem(error: &rustls::Error, host: String) -> Error {
-    use rustls::CertificateError as Problem;
-
-    let problem = match error {
-        rustls::Error::InvalidCertificate(problem) => match problem {
-            Problem::UnknownIssuer => return Error::UnknownAuthority { host },
-            Problem::NotValidForName | Problem::NotValidForNameContext { .. } => {
-                CertificateProblem::WrongName
-            }
-            Problem::Expired | Problem::ExpiredContext { .. } => CertificateProblem::Expired,
-            Problem::NotValidYet | Problem::NotValidYetContext { .. } => CertificateProblem::NotYetValid,
-            Problem::Revoked => CertificateProblem::Revoked,
-            _ => CertificateProblem::Other,
-        },
-        _ => CertificateProblem::Handshake,
-    };
-    Error::Certificate { host, problem }
 }
 
 /// The system's resolver, with an error of its own: no such name is another problem than no route.

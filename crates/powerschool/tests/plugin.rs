@@ -6,6 +6,8 @@ use std::{
     io::{Cursor, Read},
 };
 
+use proptest::prelude::*;
+use rosterbridge_domain::job::Job;
 use rosterbridge_powerschool::plugin::{self, Access};
 use sqlparser::{
     ast::{Expr, SelectItem, SetExpr, Statement, TableFactor, Value, visit_expressions},
@@ -16,12 +18,12 @@ use zip::ZipArchive;
 
 #[test]
 fn the_archive_holds_its_files_at_the_root_and_is_the_same_every_time() {
-    let bytes = plugin::build().unwrap();
-    assert_eq!(bytes, plugin::build().unwrap());
+    let bytes = plugin::build(&Job::ALL, 0).unwrap();
+    assert_eq!(bytes, plugin::build(&Job::ALL, 0).unwrap());
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
     let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
     assert_eq!(names, ["plugin.xml", "queries_root/rosterbridge.named_queries.xml"]);
-    for (path, content) in plugin::files().unwrap() {
+    for (path, content) in plugin::files(&Job::ALL, 0).unwrap() {
         let mut stored = String::new();
         archive.by_name(path).unwrap().read_to_string(&mut stored).unwrap();
         assert_eq!(stored, content);
@@ -30,17 +32,17 @@ fn the_archive_holds_its_files_at_the_root_and_is_the_same_every_time() {
 
 #[test]
 fn plugin_xml() {
-    insta::assert_snapshot!(plugin::files().unwrap()[0].1);
+    insta::assert_snapshot!(plugin::files(&Job::ALL, 0).unwrap()[0].1);
 }
 
 #[test]
 fn named_queries_xml() {
-    insta::assert_snapshot!(plugin::files().unwrap()[1].1);
+    insta::assert_snapshot!(plugin::files(&Job::ALL, 0).unwrap()[1].1);
 }
 
 #[test]
 fn the_access_request_keeps_to_powerschools_limits_and_asks_to_write_attendance_only() {
-    let fields = plugin::access_request();
+    let fields = plugin::access_request(&Job::ALL);
     let unique: BTreeSet<_> = fields.iter().map(|field| (field.table, &field.field)).collect();
     assert_eq!(unique.len(), fields.len());
     for field in &fields {
@@ -87,11 +89,11 @@ fn parse(sql: &str, dialect: &dyn sqlparser::dialect::Dialect) -> Parsed {
     Parsed { columns, table: name.to_string(), arguments, ordered: query.order_by.is_some() }
 }
 
-#[test]
-fn every_query_is_sql_for_oracle_and_sqlite_and_covered_by_the_access_request() {
+/// Every query is SQL for Oracle and SQLite and covered by the access request.
+fn assert_queries(jobs: &[Job]) {
     let requested: BTreeSet<String> =
-        plugin::access_request().iter().map(|field| format!("{}.{}", field.table, field.field)).collect();
-    let queries = plugin::named_queries();
+        plugin::access_request(jobs).iter().map(|field| format!("{}.{}", field.table, field.field)).collect();
+    let queries = plugin::named_queries(jobs);
     let names: BTreeSet<_> = queries.iter().map(|query| query.name).collect();
     assert_eq!(names.len(), queries.len());
     for query in queries {
@@ -116,5 +118,52 @@ fn every_query_is_sql_for_oracle_and_sqlite_and_covered_by_the_access_request() 
         for column in &query.columns {
             assert!(requested.contains(column), "{column} of {} is not in the access request", query.name);
         }
+    }
+}
+
+#[test]
+fn queries_of_every_exchange_are_sound() {
+    assert_queries(&Job::ALL);
+    for job in Job::ALL {
+        assert_queries(&[job]);
+    }
+}
+
+#[test]
+fn an_exchange_asks_for_no_more_than_it_reads() {
+    let tables = |job: Job| -> BTreeSet<&str> {
+        plugin::access_request(&[job]).iter().map(|field| field.table).collect()
+    };
+    let schedule = BTreeSet::from(["CC", "COURSES", "SCHOOLS", "SECTIONS", "STUDENTS", "TEACHERS", "TERMS"]);
+    assert_eq!(tables(Job::HeroSchedule), schedule);
+    assert_eq!(tables(Job::HeroTeachers), BTreeSet::from(["SCHOOLS", "TEACHERS", "TERMS"]));
+    assert_eq!(tables(Job::HeroStudents), BTreeSet::from(["SCHOOLS", "STUDENTS", "TERMS"]));
+    assert_eq!(tables(Job::RaptorRoster), BTreeSet::from(["SCHOOLS", "STUDENTS", "TERMS"]));
+    for job in Job::ALL {
+        let asked = plugin::access_request(&[job]);
+        let writes = asked.iter().any(|field| field.access == Access::FullAccess);
+        assert_eq!(writes, matches!(job, Job::HeroAttendance | Job::RaptorTardies), "{job}");
+        let names = asked.iter().any(|field| field.field == "GUARDIANEMAIL");
+        assert_eq!(names, matches!(job, Job::HeroStudents | Job::RaptorRoster), "{job}");
+    }
+    assert_eq!(plugin::access_request(&[]), []);
+    assert_eq!(plugin::named_queries(&[]), []);
+}
+
+proptest! {
+    /// An exchange that is switched off never adds a field, and one that is switched on never takes one away.
+    #[test]
+    fn fewer_exchanges_ask_for_a_part_of_what_more_ask_for(
+        more in prop::sample::subsequence(Job::ALL.to_vec(), 0..=6),
+        keep in prop::collection::vec(any::<bool>(), 6),
+    ) {
+        let fewer: Vec<Job> =
+            more.iter().zip(keep).filter_map(|(job, keep)| keep.then_some(*job)).collect();
+        let of_more = plugin::access_request(&more);
+        for field in plugin::access_request(&fewer) {
+            prop_assert!(of_more.contains(&field), "{field:?}");
+        }
+        let queries: BTreeSet<_> = plugin::named_queries(&more).iter().map(|query| query.name).collect();
+        prop_assert!(plugin::named_queries(&fewer).iter().all(|query| queries.contains(query.name)));
     }
 }

@@ -13,6 +13,8 @@ use crate::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SecretName, VaultError};
 const SERVICE: &str = "RosterBridge";
 /// Name, within the profile, of the entry that holds the profile's key.
 const PROFILE_KEY: &str = "profile-key";
+/// Name of the entry that shows whether the keychain works. It holds nothing of worth and is there for a moment only.
+const PROBE: &str = "rosterbridge-probe";
 /// Longest wait for one keychain operation. An unlock window may be open, and a person types slowly.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
@@ -54,6 +56,19 @@ impl Vault {
         let key = ProfileKey::generate()?;
         self.write(PROFILE_KEY, key.to_hex()).await?;
         Ok(key)
+    }
+
+    /// Writes an entry, reads it back and deletes it: whether the keychain does what it is for.
+    pub async fn probe(&self) -> Result<(), VaultError> {
+        // Anew each time, so that an old entry is not taken for this one.
+        let wrote = self.write(PROBE, ProfileKey::generate()?.to_hex()).await;
+        let deleted = self.remove(PROBE).await;
+        wrote?;
+        if deleted? && self.read(PROBE).await?.is_none() {
+            Ok(())
+        } else {
+            Err(VaultError::NotKept { entry: PROBE.to_owned() })
+        }
     }
 
     /// Stores a known key (from a recovery file) as this profile's.

@@ -21,11 +21,14 @@ pub enum SecretName {
     SmtpPassword,
     /// Password of the web proxy's account.
     ProxyPassword,
+    /// The private key that opens handover files encrypted for this profile (age: `AGE-SECRET-KEY-1…`). Made by the
+    /// program, and never shown.
+    HandoverIdentity,
 }
 
 impl SecretName {
     /// Every name, in the order in which a person meets them during set-up.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PowerSchoolClientSecret,
         Self::HeroPassword,
         Self::HeroPrivateKey,
@@ -33,6 +36,7 @@ impl SecretName {
         Self::RaptorPassword,
         Self::SmtpPassword,
         Self::ProxyPassword,
+        Self::HandoverIdentity,
     ];
 
     /// The written form: stable, part of the command line's contract and of stored entries.
@@ -45,6 +49,7 @@ impl SecretName {
             Self::RaptorPassword => "raptor.password",
             Self::SmtpPassword => "smtp.password",
             Self::ProxyPassword => "proxy.password",
+            Self::HandoverIdentity => "handover.identity",
         }
     }
 }

@@ -77,15 +77,6 @@ fn an_address_with_a_page_behind_it_works(#[case] page: &str) {
     district.holds_each_once(&district.day(&profile.setup()));
 }
 
-/// Another server is no practice district, whatever the profile was set up for.
-#[test]
-fn a_profile_with_another_server_is_not_the_practice_districts() {
-    let district = District::start(&[]);
-    let profile = Profile::of(&district);
-    profile.change_setup(|setup| setup["powerschool"]["url"] = "https://sis.example.org".into());
-    assert_eq!(profile.run(&["status"]).done().data()["practice"], false);
-}
-
 /// What is wrong with Hero's server.
 #[derive(Clone, Copy, Debug)]
 enum WrongHero {
@@ -119,6 +110,15 @@ fn hero_can_not_be_used(#[case] wrong: WrongHero, #[case] code: &str) {
     for job in EXPORTS {
         assert_eq!(sync.job(job)["cause"]["code"], code);
         assert!(!sync.job(job)["cause"]["remedy"].as_str().unwrap().is_empty());
+    }
+    if !matches!(wrong, WrongHero::NoImports) {
+        // The connection is tried once and told once.
+        assert_eq!(sync.job(EXPORTS[0])["outcome"], "failed");
+        for job in [EXPORTS[1], EXPORTS[2], "hero-attendance"] {
+            assert_eq!(sync.job(job)["outcome"], "skipped");
+            let message = sync.job(job)["cause"]["message"].as_str().unwrap();
+            assert!(message.contains(EXPORTS[0]), "{message}");
+        }
     }
     assert_eq!(files_in(&district.hero("imports")), Vec::<String>::new());
     // Raptor does not wait for Hero.

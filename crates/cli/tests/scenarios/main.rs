@@ -4,10 +4,13 @@
 
 mod bad_files;
 mod bad_input;
+mod connection;
 mod contract;
+mod handover;
 mod host_key;
 mod lost_answers;
 mod mail;
 mod main_job;
+mod plugin;
 mod processes;
 mod support;

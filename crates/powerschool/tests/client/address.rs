@@ -1,6 +1,6 @@
 //! Addresses and Client IDs as people type and paste them.
 
-use rosterbridge_powerschool::{ClientId, ClientIdProblem, Error, ServerUrl, UrlProblem};
+use rosterbridge_powerschool::{ClientId, CredentialProblem, Error, ServerUrl, UrlProblem};
 use rstest::rstest;
 
 #[rstest]
@@ -53,15 +53,15 @@ fn accepts_a_client_id(#[case] typed: &str) {
 }
 
 #[rstest]
-#[case("", ClientIdProblem::Empty)]
-#[case("0e2fbd3c-9ac2-4c32 8a6c-6a4a3b0d1f5e", ClientIdProblem::Whitespace)]
-#[case("0e2fbd3c-9ac2\"4c32-8a6c-6a4a3b0d1f5e", ClientIdProblem::Quotes)]
-#[case("0e2fbd3c-9ac2-4c32-8a6c-6a4a3b0d1f", ClientIdProblem::Truncated { length: 34 })]
-#[case("https://district.powerschool.com", ClientIdProblem::Swapped)]
-#[case("district.powerschool.com", ClientIdProblem::Swapped)]
-#[case("client", ClientIdProblem::NotAUuid)]
-#[case("0e2fbd3c-9ac2-4c32-8a6c-6a4a3b0d1f5z", ClientIdProblem::NotAUuid)]
-fn says_what_is_wrong_with_a_client_id(#[case] typed: &str, #[case] problem: ClientIdProblem) {
+#[case("", CredentialProblem::Empty)]
+#[case("0e2fbd3c-9ac2-4c32 8a6c-6a4a3b0d1f5e", CredentialProblem::Whitespace)]
+#[case("0e2fbd3c-9ac2\"4c32-8a6c-6a4a3b0d1f5e", CredentialProblem::Quotes)]
+#[case("0e2fbd3c-9ac2-4c32-8a6c-6a4a3b0d1f", CredentialProblem::Truncated { length: 34 })]
+#[case("https://district.powerschool.com", CredentialProblem::Swapped)]
+#[case("district.powerschool.com", CredentialProblem::Swapped)]
+#[case("client", CredentialProblem::NotAUuid)]
+#[case("0e2fbd3c-9ac2-4c32-8a6c-6a4a3b0d1f5z", CredentialProblem::NotAUuid)]
+fn says_what_is_wrong_with_a_client_id(#[case] typed: &str, #[case] problem: CredentialProblem) {
     let error = ClientId::parse(typed).unwrap_err();
     assert!(matches!(error, Error::BadClientId(found) if found == problem), "{error}");
 }

@@ -4,6 +4,7 @@
 mod address;
 mod practice;
 mod reading;
+mod staged;
 mod stub;
 mod trust;
 mod writing;

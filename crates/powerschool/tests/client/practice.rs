@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Meeting, MeetingTimes},
     id::{AttendanceCodeId, CalendarDayId, SchoolNumber, YearId},
+    job::Job,
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
         School, Section, SectionMeeting, Student, Teacher, Term,
@@ -13,33 +14,32 @@ use rosterbridge_domain::{
     settings::PowerSchoolSettings,
 };
 use rosterbridge_powerschool::{
-    Client, Connection, Error, Outcome, PullScope, RosterRow, StageName, Timeouts, WriteAnswer, plugin,
-    test_connection,
+    Client, Connection, Error, PullScope, RosterRow, Timeouts, WriteAnswer, plugin,
 };
 use rosterbridge_practice::{
-    AttendanceFault, AttendanceMode, FailNext, Faults, Maintenance, Running, ServeOptions, start,
+    AttendanceFault, AttendanceMode, FailNext, Faults, Running, ServeOptions, start,
 };
 use rstest::rstest;
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-async fn district(options: ServeOptions) -> Running {
+pub async fn district(options: ServeOptions) -> Running {
     let options = ServeOptions {
         students: 120,
         schools: 3,
         date: NaiveDate::from_ymd_opt(2026, 11, 20),
-        plugin: options.plugin.or_else(|| plugin::build().ok()),
+        plugin: options.plugin.or_else(|| plugin::build(&Job::ALL, 0).ok()),
         ..options
     };
     start(options).await.unwrap()
 }
 
-async fn with_faults(faults: Faults) -> Running {
+pub async fn with_faults(faults: Faults) -> Running {
     district(ServeOptions { faults, ..ServeOptions::default() }).await
 }
 
-fn settings(running: &Running) -> PowerSchoolSettings {
+pub fn settings(running: &Running) -> PowerSchoolSettings {
     let access = &running.ready().powerschool;
     PowerSchoolSettings {
         url: access.url.clone(),
@@ -49,13 +49,16 @@ fn settings(running: &Running) -> PowerSchoolSettings {
     }
 }
 
-fn secret(running: &Running) -> SecretString {
+pub fn secret(running: &Running) -> SecretString {
     SecretString::from(running.ready().powerschool.client_secret.clone())
 }
 
+pub fn connection(running: &Running) -> Connection {
+    Connection::from_settings(&settings(running), secret(running), None, Timeouts::default()).unwrap()
+}
+
 fn client(running: &Running) -> Client {
-    Client::new(Connection::from_settings(&settings(running), secret(running), Timeouts::default()).unwrap())
-        .unwrap()
+    Client::new(connection(running)).unwrap()
 }
 
 async fn pull<R: RosterRow>(client: &Client, scope: &PullScope) -> Result<Vec<R>, Error> {
@@ -328,7 +331,8 @@ async fn an_answer_that_does_not_come_in_time_is_unclear() {
         request: Duration::from_millis(500),
         ..Timeouts::default()
     };
-    let connection = Connection::from_settings(&settings(&running), secret(&running), timeouts).unwrap();
+    let connection =
+        Connection::from_settings(&settings(&running), secret(&running), None, timeouts).unwrap();
     let hasty = Client::new(connection).unwrap();
     hasty.authenticate().await.unwrap();
     let answers = hasty.write_attendance(&writes[..1]).await;
@@ -356,82 +360,6 @@ async fn a_page_limit_does_not_cost_rows() {
     let running = with_faults(Faults { page_limit: Some(37), ..Faults::default() }).await;
     let students: Vec<Student> = pull(&client(&running), &year()).await.unwrap();
     assert!(students.len() > 120);
-    running.stop().await;
-}
-
-fn outcome(stage: &rosterbridge_powerschool::Stage) -> &'static str {
-    match &stage.outcome {
-        Outcome::Passed => "passed",
-        Outcome::Failed { code, .. } => code,
-        Outcome::Skipped => "skipped",
-    }
-}
-
-#[tokio::test]
-async fn the_staged_test_passes_on_the_practice_district() {
-    let running = district(ServeOptions::default()).await;
-    let mut heard = Vec::new();
-    let report = test_connection(&settings(&running), &secret(&running), Timeouts::default(), |stage| {
-        heard.push(stage.name);
-    })
-    .await;
-    assert!(report.passed(), "{report:?}");
-    assert_eq!(heard, StageName::ALL);
-    assert!(report.stages[7].detail.ends_with("students can be read."));
-    running.stop().await;
-}
-
-#[rstest]
-#[case::redirect(Faults { maintenance: Some(Maintenance::Redirect), ..Faults::default() }, StageName::Time, "powerschool.maintenance")]
-#[case::page(Faults { maintenance: Some(Maintenance::Html), ..Faults::default() }, StageName::Time, "powerschool.maintenance")]
-#[case::old(Faults { version: Some("8.3.0".to_owned()), ..Faults::default() }, StageName::Metadata, "powerschool.too_old")]
-#[case::revoked(Faults { revoked_credentials: true, ..Faults::default() }, StageName::Token, "powerschool.bad_credentials")]
-#[case::no_queries(Faults { no_powerqueries: true, ..Faults::default() }, StageName::Queries, "powerschool.no_queries")]
-#[case::no_access(Faults { missing_access: vec!["STUDENTS.DOB".to_owned()], ..Faults::default() }, StageName::Sample, "powerschool.no_access")]
-#[tokio::test]
-async fn the_staged_test_stops_where_it_fails(
-    #[case] faults: Faults,
-    #[case] at: StageName,
-    #[case] code: &str,
-) {
-    let running = with_faults(faults).await;
-    let report = test_connection(&settings(&running), &secret(&running), Timeouts::default(), |_| {}).await;
-    let failed = StageName::ALL.iter().position(|name| *name == at).unwrap();
-    let expected: Vec<&str> = (0..StageName::ALL.len())
-        .map(|place| match place.cmp(&failed) {
-            std::cmp::Ordering::Less => "passed",
-            std::cmp::Ordering::Equal => code,
-            std::cmp::Ordering::Greater => "skipped",
-        })
-        .collect();
-    assert_eq!(report.stages.iter().map(outcome).collect::<Vec<_>>(), expected);
-    assert!(!report.passed());
-    assert_eq!(report.failure().unwrap().name, at);
-    running.stop().await;
-}
-
-#[rstest]
-#[case::no_authority(|settings: &mut PowerSchoolSettings| settings.extra_roots.clear(), StageName::Tls, "powerschool.unknown_authority")]
-#[case::http(|settings: &mut PowerSchoolSettings| settings.url = "http://district.powerschool.com".to_owned(), StageName::Input, "powerschool.http_refused")]
-#[case::client_id(|settings: &mut PowerSchoolSettings| { settings.client_id.pop(); }, StageName::Input, "powerschool.bad_client_id")]
-#[case::name(|settings: &mut PowerSchoolSettings| settings.url = "https://no-such-district.invalid".to_owned(), StageName::Tcp, "powerschool.dns")]
-#[case::other_credentials(
-    |settings: &mut PowerSchoolSettings| settings.client_id = "0e2fbd3c-9ac2-4c32-8a6c-6a4a3b0d1f5e".to_owned(),
-    StageName::Token,
-    "powerschool.bad_credentials"
-)]
-#[tokio::test]
-async fn the_staged_test_finds_what_was_entered_wrongly(
-    #[case] spoil: fn(&mut PowerSchoolSettings),
-    #[case] at: StageName,
-    #[case] code: &str,
-) {
-    let running = district(ServeOptions::default()).await;
-    let mut settings = settings(&running);
-    spoil(&mut settings);
-    let report = test_connection(&settings, &secret(&running), Timeouts::default(), |_| {}).await;
-    let failure = report.failure().unwrap();
-    assert_eq!((failure.name, outcome(failure)), (at, code));
     running.stop().await;
 }
 

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderName, StatusCode, Uri, header},
     response::Response,
 };
-use rosterbridge_powerschool::{Client, ClientId, Connection, ServerUrl, Timeouts};
+use rosterbridge_powerschool::{Client, ClientId, Connection, Proxy, ServerUrl, Timeouts};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -107,6 +107,7 @@ pub fn connection(url: &str) -> Connection {
         client_id: ClientId::parse(CLIENT_ID).unwrap(),
         client_secret: SecretString::from("c5a1a0a4-3f0b-4a3e-a6a4-4c5a0f3a2b1d"),
         extra_roots: Vec::new(),
+        proxy: Proxy::System,
         timeouts: Timeouts::default(),
     }
 }

@@ -1,0 +1,179 @@
+//! The plugin for PowerSchool: written for the exchanges a district has chosen, and checked when it is somebody else's.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use chrono::{DateTime, Utc};
+use rosterbridge_domain::job::Job;
+use rosterbridge_powerschool::plugin::{self, Severity};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    engine::{Engine, blocking},
+    error::EngineError,
+    powerschool_test::level,
+    report::{ExchangeFit, FieldView, PluginCheck, PluginRemark, PluginView, StageResult},
+};
+
+/// The ledger's value that keeps the plugin last written, as JSON.
+const WRITTEN: &str = "powerschool.plugin.written";
+
+/// The plugin last written for a profile.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    jobs: Vec<Job>,
+    revision: u32,
+    /// SHA256 of its files, whatever their version: tells whether this program would write others now.
+    fingerprint: String,
+    at: DateTime<Utc>,
+}
+
+impl Engine {
+    /// Our plugin for some exchanges. With `write` it is kept in the set-up as the one written. Its revision is raised
+    /// when it would ask for something else than the one before, or when the one installed was found to lack something:
+    /// PowerSchool updates a plugin in place only to a higher version.
+    pub async fn plugin(&self, jobs: Vec<Job>, write: bool) -> Result<PluginView, EngineError> {
+        let jobs = in_order(&jobs);
+        let mut setup = self.setup().await?;
+        let text = self.ledger(|ledger| ledger.value(WRITTEN)).await?;
+        let written: Option<Written> = text.and_then(|text| serde_json::from_str(&text).ok());
+        let fingerprint = fingerprint(&jobs)?;
+        let other_files = written.as_ref().is_some_and(|written| written.fingerprint != fingerprint);
+        let other_jobs = in_order(&setup.powerschool.plugin.jobs) != jobs;
+        let lacking = self.found_lacking_since(written.as_ref().map(|written| written.at)).await?;
+        let before = setup.powerschool.plugin.revision;
+        let revision = before + u32::from(other_jobs || other_files || lacking);
+
+        let mut view = if write {
+            let jobs = jobs.clone();
+            blocking(move || plugin_view(jobs, revision)).await?
+        } else {
+            described(jobs.clone(), revision)
+        };
+        if let Some(written) = written {
+            view.changes = plugin::changes(&in_order(&written.jobs), &jobs);
+            if other_files && view.changes.is_empty() {
+                view.changes.push("RosterBridge's own queries have changed since.".to_owned());
+            }
+            view.written_before = Some(plugin::version(written.revision));
+        }
+        if write {
+            let settings = &mut setup.powerschool.plugin;
+            settings.jobs.clone_from(&jobs);
+            settings.revision = revision;
+            let written = Written { jobs, revision, fingerprint, at: Utc::now() };
+            let text = serde_json::to_string(&written).unwrap_or_default();
+            self.ledger(move |ledger| {
+                ledger.save_setup(&setup)?;
+                ledger.set_value(WRITTEN, &text)
+            })
+            .await?;
+        }
+        Ok(view)
+    }
+
+    /// Whether the latest test found that the installed plugin lacks something, and none has been written since.
+    async fn found_lacking_since(&self, written: Option<DateTime<Utc>>) -> Result<bool, EngineError> {
+        let Some(test) = self.last_test().await? else { return Ok(false) };
+        let lacking = test.report.stages.iter().any(|stage| match &stage.result {
+            StageResult::Failed(cause) => {
+                matches!(cause.code.as_str(), "powerschool.no_access" | "powerschool.no_queries")
+            }
+            _ => false,
+        });
+        Ok(lacking && written.is_none_or(|written| written < test.tested_at))
+    }
+}
+
+/// Exchanges in their usual order, each once.
+fn in_order(jobs: &[Job]) -> Vec<Job> {
+    Job::ALL.into_iter().filter(|job| jobs.contains(job)).collect()
+}
+
+fn fingerprint(jobs: &[Job]) -> Result<String, EngineError> {
+    let mut digest = Sha256::new();
+    for (path, content) in plugin::files(jobs, 0)? {
+        // Lengths keep two files from being taken for one.
+        digest.update(format!("{path}\n{}\n", content.len()));
+        digest.update(content);
+    }
+    Ok(hex::encode(digest.finalize()))
+}
+
+/// Our plugin without its file.
+fn described(jobs: Vec<Job>, revision: u32) -> PluginView {
+    let version = plugin::version(revision);
+    PluginView {
+        name: plugin::NAME.to_owned(),
+        asks: plugin::access_request(&jobs)
+            .into_iter()
+            .map(|field| FieldView {
+                table: field.table.to_owned(),
+                field: field.field,
+                access: level(field.access),
+            })
+            .collect(),
+        queries: plugin::named_queries(&jobs).into_iter().map(|query| query.name.to_owned()).collect(),
+        jobs,
+        changes: Vec::new(),
+        written_before: None,
+        file_name: format!("rosterbridge-plugin-{version}.zip"),
+        version,
+        content: String::new(),
+    }
+}
+
+/// Our plugin for some exchanges, with its file, for whoever has no profile yet.
+pub fn plugin_view(jobs: Vec<Job>, revision: u32) -> Result<PluginView, EngineError> {
+    let jobs = in_order(&jobs);
+    let content = BASE64_STANDARD.encode(plugin::build(&jobs, revision)?);
+    Ok(PluginView { content, ..described(jobs, revision) })
+}
+
+/// Checks a plugin file, ours or a vendor's. Needs no profile; hostile files are refused with a remark.
+pub fn check_plugin(file_name: &str, content: &[u8]) -> PluginCheck {
+    let checked = plugin::check(file_name, content);
+    let exchanges = Job::ALL
+        .into_iter()
+        .map(|job| {
+            let fit = checked.fit(job);
+            ExchangeFit {
+                job,
+                missing: fit
+                    .missing
+                    .into_iter()
+                    .map(|(table, field, access)| FieldView { table, field, access: level(access) })
+                    .collect(),
+                without_queries: fit.without_queries,
+                sentence: fit.sentence,
+            }
+        })
+        .collect();
+    PluginCheck {
+        file_name: file_name.to_owned(),
+        valid: checked.valid(),
+        name: checked.name,
+        version: checked.version,
+        publisher: checked.publisher,
+        description: checked.description,
+        remarks: checked
+            .remarks
+            .into_iter()
+            .map(|remark| PluginRemark {
+                error: matches!(remark.severity, Severity::Error),
+                file: remark.file,
+                line: remark.line,
+                column: remark.column,
+                code: remark.code.to_owned(),
+                message: remark.message,
+            })
+            .collect(),
+        summary: checked.summary,
+        asks: checked
+            .asks
+            .into_iter()
+            .map(|(table, field, access)| FieldView { table, field, access: level(access) })
+            .collect(),
+        queries: checked.queries.into_iter().map(|query| query.name).collect(),
+        exchanges,
+    }
+}
