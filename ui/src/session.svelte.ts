@@ -10,6 +10,7 @@ import type { Setup } from './bindings/Setup';
 import type { SetupView } from './bindings/SetupView';
 import type { StatusView } from './bindings/StatusView';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
+import { hasPassed } from './parts/test.svelte';
 import { SETUP_STEPS, type SetupStep } from './text/names';
 
 export type Screen = 'starting' | 'welcome' | 'setup' | 'home';
@@ -183,7 +184,7 @@ export class Session {
       this.tested = tested;
       const failed = tested.stages.map((stage) => stage.result).find((result) => result.result === 'failed');
       await this.backend.notify(
-        tested.passed ? 'PowerSchool is connected' : 'PowerSchool was reached, and something is not right',
+        hasPassed(tested) ? 'PowerSchool is connected' : 'PowerSchool was reached, and something is not right',
         failed?.message ?? 'The test that was waiting has run.',
       );
       this.setup = await this.backend.setup();

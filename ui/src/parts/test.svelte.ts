@@ -3,6 +3,11 @@ import type { Fault } from '../bindings/Fault';
 import type { StageReport } from '../bindings/StageReport';
 import type { TestReport } from '../bindings/TestReport';
 
+/** Whether every stage ran and none failed: a test that waits for the server has not passed yet. */
+export function hasPassed({ stages, passed }: TestReport): boolean {
+  return passed && stages.every(({ result }) => result.result === 'passed' || result.result === 'warned');
+}
+
 /** A connection test as it is followed: stages come in one by one. */
 export class ConnectionTest {
   /** Those that began or ended, in order. */
@@ -49,10 +54,10 @@ export class ConnectionTest {
   }
 
   /** Shows a test that was made earlier, unless one is under way. */
-  show({ stages, passed }: TestReport): void {
+  show(report: TestReport): void {
     if (this.running) return;
-    this.stages = stages;
-    this.passed = passed;
+    this.stages = report.stages;
+    this.passed = hasPassed(report);
     this.fault = undefined;
   }
 

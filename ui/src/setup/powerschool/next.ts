@@ -18,15 +18,18 @@ export function nextStep(code: string): NextStep | undefined {
     case 'powerschool.timeout':
     case 'powerschool.maintenance':
     case 'powerschool.busy':
+    case 'powerschool.interrupted':
       return 'wait';
     case 'powerschool.bad_url':
     case 'powerschool.http_refused':
+    case 'powerschool.wrong_scheme':
     case 'powerschool.not_powerschool':
       return 'address';
     case 'powerschool.proxy_pac':
     case 'powerschool.proxy_ntlm':
     case 'powerschool.proxy_credentials':
     case 'powerschool.proxy_unreachable':
+    case 'powerschool.proxy_refused':
     case 'powerschool.bad_proxy':
       return 'proxy';
     default:
