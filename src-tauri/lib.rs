@@ -6,6 +6,8 @@
 
 mod commands;
 mod desk;
+mod files;
+mod notices;
 mod practice_child;
 mod start;
 mod termination;
@@ -26,12 +28,16 @@ pub fn run() -> ExitCode {
         .init();
     let start = Start::new(env::args_os().skip(1), env::var_os("ROSTERBRIDGE_HOME"));
     let app = tauri::Builder::default()
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_notification::init())
         .manage(Desk::new(start))
         .invoke_handler(tauri::generate_handler![
             commands::call,
             commands::environment,
             commands::practice_leave,
             commands::practice_start,
+            files::save_file,
+            notices::notify,
         ])
         .setup(|app| {
             termination::watch(app.handle().clone());

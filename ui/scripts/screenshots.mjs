@@ -15,6 +15,8 @@ const TINY = { width: 640, height: 800 };
 const WIDE = { width: 1680, height: 950 };
 
 const click = (id) => (page) => page.getByTestId(id).click();
+/** Also where there is no room for it and it is left out. */
+const press = (id) => (page) => page.getByTestId(id).evaluate((button) => button.click());
 const until = (id) => (page) => page.getByTestId(id).waitFor();
 const step = (name) => (page) => page.getByTestId(`step-${name}`).click();
 
@@ -24,12 +26,85 @@ const SCENES = [
   { name: 'welcome-starting', query: 'scene=new&pace=600000', actions: [click('welcome-practice')] },
   { name: 'welcome-failed', query: 'scene=new&fail=practice', actions: [click('welcome-practice'), until('error-code')] },
   { name: 'welcome-import', query: 'scene=new', actions: [click('welcome-import')] },
-  { name: 'powerschool-empty', query: 'scene=new', actions: [click('welcome-district')] },
+  { name: 'powerschool-empty', query: 'scene=new', actions: [click('welcome-district'), until('plugin-asks')] },
+  { name: 'powerschool-fields', query: 'scene=practice', actions: [click('section-exchanges'), click('plugin-fields')] },
+  { name: 'powerschool-plugin', query: 'scene=practice', actions: [click('section-plugin'), click('plugin-save')] },
+  ...['system', 'settings', 'dashboard', 'install', 'enable', 'plugin', 'credentials'].map((page) => ({
+    name: `walk-${page}`,
+    query: 'scene=practice',
+    actions: [click('section-plugin'), press(`walk-${page}`)],
+  })),
+  { name: 'walk-older-system', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), press('walk-system')] },
+  { name: 'walk-older-plugin', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), press('walk-plugin')] },
+  {
+    name: 'powerschool-changes',
+    query: 'scene=practice&written',
+    actions: [click('section-exchanges'), click('exchange-raptor-tardies'), click('exchanges-continue'), until('plugin-changes')],
+  },
+  ...['raptor-Plugin.xml', 'broken.zip', 'hostile.xml'].map((file) => ({
+    name: `vendor-${file.split('.')[0]}`,
+    query: 'scene=practice',
+    actions: [
+      click('section-plugin'),
+      click('vendor-open'),
+      (page) => page.getByTestId('field-plugin-file').setInputFiles({ name: file, mimeType: 'text/xml', buffer: Buffer.from('<plugin/>') }),
+      until('plugin-check'),
+    ],
+  })),
+  { name: 'proxy', query: 'scene=practice', actions: [click('proxy'), click('proxy-explicit'), (page) => page.getByTestId('field-proxy-username').fill('office')] },
+  {
+    name: 'powerschool-hints',
+    query: 'scene=new',
+    actions: [
+      click('welcome-district'),
+      click('section-exchanges'),
+      (page) => page.getByTestId('field-url').fill('http://ps.northfield.k12.us'),
+      (page) => page.getByTestId('field-client-id').fill('"3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10"'),
+      (page) => page.getByTestId('field-client-secret').fill('a1b2c3d4-0000-4000-8000-12345678'),
+      (page) => page.getByTestId('field-url').focus(),
+    ],
+  },
+  {
+    name: 'powerschool-swapped',
+    query: 'scene=new',
+    actions: [
+      click('welcome-district'),
+      click('section-exchanges'),
+      (page) => page.getByTestId('field-url').fill('3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10'),
+      (page) => page.getByTestId('field-client-id').fill('https://ps.northfield.k12.us'),
+    ],
+  },
+  { name: 'handover-open', query: 'scene=new', actions: [click('welcome-district'), click('handover-open'), click('handover-key'), until('handover-key-text')] },
+  {
+    name: 'handover-wrong',
+    query: 'scene=new&fail=handover',
+    actions: [
+      click('welcome-district'),
+      click('handover-open'),
+      (page) => page.getByTestId('field-handover-file').setInputFiles({ name: 'rosterbridge-handover.age', mimeType: 'text/plain', buffer: Buffer.from('-----BEGIN AGE') }),
+      (page) => page.getByTestId('field-handover-passphrase').fill('correct horse'),
+      click('handover-take'),
+      until('error-code'),
+    ],
+  },
+  { name: 'handover-write', query: 'scene=practice', actions: [click('handover-write')] },
+  {
+    name: 'handover-written',
+    query: 'scene=practice',
+    actions: [
+      click('handover-write'),
+      (page) => page.getByTestId('field-handover-new-passphrase').fill('correct horse battery'),
+      (page) => page.getByTestId('field-handover-again').fill('correct horse battery'),
+      click('handover-save'),
+      until('handover-mail'),
+    ],
+  },
   {
     name: 'powerschool-pasted',
     query: 'scene=new',
     actions: [
       click('welcome-district'),
+      click('section-exchanges'),
       (page) =>
         page.getByTestId('field-url').evaluate((input) => {
           const data = new DataTransfer();
@@ -44,6 +119,18 @@ const SCENES = [
   { name: 'powerschool-testing', query: 'scene=practice&pace=400', actions: [click('test-powerschool'), (page) => page.waitForTimeout(1400)] },
   { name: 'powerschool-tested', query: 'scene=practice', actions: [click('test-powerschool'), (page) => page.getByText('PowerSchool is connected.').last().waitFor()] },
   { name: 'powerschool-failed', query: 'scene=practice&fail=test', actions: [click('test-powerschool'), until('error-code')] },
+  ...['dns', 'authority', 'access', 'replaced', 'maintenance'].map((fail) => ({
+    name: `powerschool-${fail}`,
+    query: `scene=practice&fail=${fail}`,
+    actions: [click('test-powerschool'), until('error-code'), until('tested-at')],
+  })),
+  {
+    name: 'certificate',
+    query: 'scene=practice&fail=authority',
+    actions: [click('test-powerschool'), click('view-certificate'), until('certificate-sha256')],
+  },
+  { name: 'powerschool-waiting', query: 'scene=practice&waiting', actions: [until('test-waiting')] },
+  { name: 'powerschool-last', query: 'scene=practice&tested', actions: [until('access-toggle'), click('access-toggle'), click('access-ATTENDANCE')] },
   { name: 'buildings', query: 'scene=practice', actions: [step('buildings'), until('building-row-5')] },
   { name: 'buildings-fresh', query: 'scene=new', actions: [click('welcome-district'), step('buildings'), until('building-row-5')] },
   {

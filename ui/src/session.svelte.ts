@@ -1,14 +1,16 @@
-import { toFault, type Backend, type Environment } from './backend';
+import { toFault, type Backend, type Environment, type SecretName } from './backend';
 import type { Choices } from './bindings/Choices';
 import type { Fault } from './bindings/Fault';
 import type { GuardedView } from './bindings/GuardedView';
 import type { HeldPage } from './bindings/HeldPage';
 import type { Job } from './bindings/Job';
+import type { PowerSchoolTest } from './bindings/PowerSchoolTest';
 import type { RunView } from './bindings/RunView';
 import type { Setup } from './bindings/Setup';
 import type { SetupView } from './bindings/SetupView';
 import type { StatusView } from './bindings/StatusView';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
+import { hasPassed } from './parts/test.svelte';
 import { SETUP_STEPS, type SetupStep } from './text/names';
 
 export type Screen = 'starting' | 'welcome' | 'setup' | 'home';
@@ -32,6 +34,14 @@ export class Session {
   run = $state.raw<Run>();
   /** What there is to choose from in the mapping steps, once PowerSchool was asked. */
   choices = $state.raw<Choices>();
+  /** The last test of PowerSchool, also one made before this start. */
+  tested = $state.raw<PowerSchoolTest>();
+  /** The exchanges chosen for the plugin, before one was written for them. */
+  chosenJobs = $state.raw<Job[]>();
+  /** Whether the instructions are for PowerSchool's older menus. */
+  olderMenus = $state(false);
+  /** The waiting test that is followed; what another one answers is not believed. */
+  #watch: symbol | undefined;
   /** Why the window could not open the profile. */
   fault = $state.raw<Fault>();
   /** Whether the practice district is being started or left. */
@@ -91,7 +101,11 @@ export class Session {
 
   async #arrive(): Promise<void> {
     this.choices = undefined;
+    this.chosenJobs = undefined;
+    this.tested = undefined;
+    this.#watch = undefined;
     this.setup = await this.backend.setup();
+    this.watchWaitingTest();
     await this.refresh();
     if (isFinished(this.setup)) {
       this.screen = 'home';
@@ -123,15 +137,61 @@ export class Session {
     await this.#arrive();
   }
 
+  /** Takes over address and credentials from a handover file. Throws a `Fault`. */
+  async openHandover(text: string, passphrase: string | null): Promise<void> {
+    this.setup = await this.backend.openHandover(text, passphrase);
+  }
+
+  /** Trusts a certificate that the server presents. Throws a `Fault`. */
+  async trustCertificate(sha256: string): Promise<void> {
+    this.setup = await this.backend.trustCertificate(sha256);
+  }
+
   /** Whether a secret is in the keychain. */
   hasSecret(name: string): boolean {
     return this.setup?.secrets.some((secret) => secret.name === name && secret.set) ?? false;
   }
 
   /** Throws a `Fault`. */
-  async setSecret(name: 'powerschool.client-secret' | 'hero.password', value: string): Promise<void> {
+  async setSecret(name: SecretName, value: string): Promise<void> {
     await this.backend.setSecret(name, value);
     this.setup = await this.backend.setup();
+  }
+
+  /** Reads the set-up again after something else than saving has changed it. Throws a `Fault`. */
+  async refreshSetup(): Promise<void> {
+    this.setup = await this.backend.setup();
+    this.watchWaitingTest();
+  }
+
+  /** Follows a test that waits for the server, wherever the person is meanwhile, and tells when it has run. */
+  watchWaitingTest(): void {
+    if (this.setup?.test_waiting !== true) {
+      this.#watch = undefined;
+      return;
+    }
+    if (this.#watch !== undefined) return;
+    const watch = Symbol('waiting test');
+    this.#watch = watch;
+    void this.#follow(watch);
+  }
+
+  async #follow(watch: symbol): Promise<void> {
+    try {
+      const tested = await this.backend.awaitTest();
+      if (watch !== this.#watch) return;
+      this.#watch = undefined;
+      this.tested = tested;
+      const failed = tested.stages.map((stage) => stage.result).find((result) => result.result === 'failed');
+      await this.backend.notify(
+        hasPassed(tested) ? 'PowerSchool is connected' : 'PowerSchool was reached, and something is not right',
+        failed?.message ?? 'The test that was waiting has run.',
+      );
+      this.setup = await this.backend.setup();
+    } catch {
+      // It was stopped, here or by another process; nothing is left to tell.
+      if (watch === this.#watch) this.#watch = undefined;
+    }
   }
 
   /** Throws a `Fault`. */

@@ -55,10 +55,10 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Every Rust source of the product, and the one file of the window that makes faults of its own.
+/// Every Rust source of the product, and the files of the window that make faults of its own.
 fn sources() -> Vec<PathBuf> {
     let root = repository();
-    let mut sources = vec![root.join("ui/src/backend/index.ts")];
+    let mut sources = vec![root.join("ui/src/backend/index.ts"), root.join("ui/src/parts/file.ts")];
     let mut folders = vec![root.join("src-tauri")];
     folders.extend(fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path().join("src")));
     while let Some(folder) = folders.pop() {

@@ -9,6 +9,8 @@ function answering(call: Host['call']): Backend {
     practiceStart: () => Promise.resolve(),
     practiceLeave: () => Promise.resolve(),
     environment: () => Promise.resolve({ profile: 'default', version: '0', home: '/', platform: 'linux' }),
+    saveFile: () => Promise.resolve(null),
+    notify: () => Promise.reject(new Error('no bus')),
   });
 }
 
@@ -41,4 +43,8 @@ test('requests are named as the engine reads them', async () => {
     { op: 'test_hero', accept_host_key: 'SHA256:x' },
     { op: 'sync', jobs: ['hero-students'], dry_run: true },
   ]);
+});
+
+test('a notification that can’t be shown is no failure', async () => {
+  await expect(answering(() => Promise.resolve({ kind: 'done' })).notify('Ready', 'PowerSchool is connected.')).resolves.toBeUndefined();
 });

@@ -14,7 +14,14 @@ export const MD5 = 'MD5:5f:3a:c1:90:7e:22:d8:4b:61:0c:fe:93:a4:18:7d:b2';
 export function emptySetup(): Setup {
   return {
     version: 1,
-    powerschool: { url: '', client_id: '', extra_roots: [], answer_seconds: 30 },
+    powerschool: {
+      url: '',
+      client_id: '',
+      extra_roots: [],
+      answer_seconds: 30,
+      plugin: { jobs: [...JOB_ORDER], revision: 0 },
+      proxy: { mode: 'system', url: '', username: '' },
+    },
     hero: {
       name: 'Hero SFTP Connection',
       description: '',
@@ -56,10 +63,10 @@ export function practiceSetup(long: boolean): Setup {
   return {
     ...setup,
     powerschool: {
+      ...setup.powerschool,
       url: 'https://127.0.0.1:43017',
       client_id: '6c1f4a0e-53f2-4b9d-8f6e-2c2a7d9be110',
       extra_roots: ['-----BEGIN CERTIFICATE-----'],
-      answer_seconds: 30,
     },
     hero: {
       ...setup.hero,

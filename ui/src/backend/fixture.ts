@@ -8,6 +8,7 @@ import type { HoldReason } from '../bindings/HoldReason';
 import type { Job } from '../bindings/Job';
 import type { JobReport } from '../bindings/JobReport';
 import type { Phase } from '../bindings/Phase';
+import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
 import type { RunView } from '../bindings/RunView';
@@ -28,7 +29,12 @@ import {
   practiceSetup,
   syncReport,
 } from './fixture-data';
-import type { Host } from './host';
+import { HANDOVER, HANDOVER_KEY, pluginCheck, pluginView, powerSchoolTest } from './fixture-powerschool';
+import type { FileContent, Host } from './host';
+
+/** What was saved and notified since the page was opened, for tests to look at. */
+export const saved: { name: string; content: FileContent }[] = [];
+export const notices: string[] = [];
 
 /** What a pull reads, in order. */
 const PULL = (students: number): [subject: string, total: number][] => [
@@ -47,8 +53,11 @@ const PULL = (students: number): [subject: string, total: number][] => [
  * The scenes a page address can ask for with `?scene=`:
  * `new` (nothing configured), `practice` (filled in, host key not accepted), `quiet` (finished, nothing run yet),
  * `home` (finished, with a history).
- * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `sync` or
- * `keychain`), `changed-key`, `guarded` (a file was stopped), `elsewhere` (a run started by another process).
+ * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `replaced`, `dns`,
+ * `authority`, `access`, `maintenance`: PowerSchool's test; `sync`, `practice`, `handover` or `keychain`), `changed-key`,
+ * `guarded` (a file was stopped), `elsewhere` (a run started by another process), `tested` (PowerSchool was tested two
+ * days ago), `waiting` (a test waits for the server, and runs after that many milliseconds), `written` (a plugin was
+ * saved for Raptor alone).
  */
 export function fixtureHost(query: URLSearchParams): Host {
   const scene = query.get('scene') ?? 'new';
@@ -80,6 +89,19 @@ export function fixtureHost(query: URLSearchParams): Host {
       ]
     : [];
   let cancelled = false;
+  const written = query.has('written');
+  if (written) setup.powerschool.plugin = { jobs: ['raptor-roster'], revision: 2 };
+  let pluginWritten = written;
+  /** Missing access is put right by a new plugin, an unknown authority by trusting it. */
+  let failing = fail;
+  let testCancelled = false;
+  let lastTest: PowerSchoolTest | null = query.has('tested')
+    ? powerSchoolTest(setup.powerschool.plugin.jobs, fail, false, new Date(Date.now() - 2 * 86_400_000))
+    : null;
+  let waiting = query.has('waiting');
+  /** Ends what waits for the waiting test. */
+  const stopWaiting: (() => void)[] = [];
+  if (waiting) lastTest = powerSchoolTest(setup.powerschool.plugin.jobs, null, true, new Date());
 
   const wait = () => new Promise((resolve) => setTimeout(resolve, pace));
 
@@ -99,6 +121,7 @@ export function fixtureHost(query: URLSearchParams): Host {
         ].map((name) => ({ name, set: secrets.has(name) })),
         host_key_sha256: pinned,
         practice: profile === 'practice',
+        test_waiting: waiting,
       },
     };
   }
@@ -144,6 +167,44 @@ export function fixtureHost(query: URLSearchParams): Host {
       onEvent({ event: 'stage', data: stage });
     }
     return { passed: failing === null, stages: reports };
+  }
+
+  async function testPowerSchool(offline: boolean, onEvent: (event: Event) => void): Promise<PowerSchoolTest> {
+    testCancelled = false;
+    const report = powerSchoolTest(setup.powerschool.plugin.jobs, failing, offline, new Date());
+    for (const stage of report.stages) {
+      if (stage.result.result === 'skipped' || stage.result.result === 'waiting') continue;
+      onEvent({ event: 'stage', data: { ...stage, result: { result: 'running' }, detail: '', millis: 0 } });
+      await wait();
+      if (testCancelled) {
+        throw { code: 'powerschool.stopped', message: 'The test was stopped.', remedy: 'Test again when you like.' } satisfies Fault;
+      }
+      onEvent({ event: 'stage', data: stage });
+    }
+    lastTest = report;
+    waiting = offline;
+    return report;
+  }
+
+  /** The waiting test runs after `waiting` milliseconds, or never. */
+  function awaitTest(): Promise<PowerSchoolTest> {
+    return new Promise((resolve, reject) => {
+      const stopped: Fault = { code: 'powerschool.stopped', message: 'The test was stopped.', remedy: 'Test again when you like.' };
+      if (!waiting) {
+        reject(stopped);
+        return;
+      }
+      stopWaiting.push(() => reject(stopped));
+      const after = Number(query.get('waiting'));
+      if (after > 0) {
+        setTimeout(() => {
+          if (!waiting) return;
+          waiting = false;
+          lastTest = powerSchoolTest(setup.powerschool.plugin.jobs, failing, false, new Date());
+          resolve(lastTest);
+        }, after);
+      }
+    });
   }
 
   async function testHero(accept: string | null, onEvent: (event: Event) => void): Promise<HeroTest> {
@@ -298,29 +359,54 @@ export function fixtureHost(query: URLSearchParams): Host {
         return { kind: 'secret', data: { name: request.name, set: true } };
       case 'check_secret':
         return { kind: 'secret', data: { name: request.name, set: secrets.has(request.name) } };
-      case 'test_power_school': {
-        const failing: Fault | null =
-          fail === 'test'
-            ? {
-                code: 'powerschool.bad_credentials',
-                message: 'PowerSchool does not know this Client ID and Client Secret.',
-                remedy:
-                  'Copy both again from Plugin Management Configuration, Data Provider Configuration, and check that the plugin is enabled.',
-              }
-            : null;
-        const report = await stages(
-          [
-            ['Address', setup.powerschool.url],
-            ['Certificate', 'Issued by an authority this computer trusts.'],
-            ['PowerSchool', 'Version 25.3.0.0'],
-            ['Credentials', 'A token was issued.'],
-            ['Access', 'The plugin may read everything the exchange needs.'],
-          ],
-          failing,
-          onEvent,
-        );
-        return { kind: 'test', data: report };
+      case 'test_power_school':
+        return { kind: 'power_school_test', data: await testPowerSchool(request.offline, onEvent) };
+      case 'cancel_test':
+        testCancelled = true;
+        waiting = false;
+        for (const stop of stopWaiting.splice(0)) stop();
+        return { kind: 'done' };
+      case 'await_test':
+        return { kind: 'power_school_test', data: await awaitTest() };
+      case 'last_test':
+        return { kind: 'last_test', data: lastTest };
+      case 'trust_certificate':
+        failing = null;
+        setup = {
+          ...setup,
+          powerschool: { ...setup.powerschool, extra_roots: [...setup.powerschool.extra_roots, '-----BEGIN CERTIFICATE-----2'] },
+        };
+        return setupView();
+      case 'plugin': {
+        const before = pluginWritten ? setup.powerschool.plugin : undefined;
+        const view = pluginView(request.jobs, before, request.write ? 'UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==' : '');
+        if (request.write) {
+          const repaired = failing === 'access' ? 1 : 0;
+          if (repaired === 1) failing = null;
+          pluginWritten = true;
+          const revision = Number(view.version.split('.')[2]) + repaired;
+          setup = { ...setup, powerschool: { ...setup.powerschool, plugin: { jobs: request.jobs, revision } } };
+        }
+        return { kind: 'plugin', data: view };
       }
+      case 'check_plugin':
+        await wait();
+        return { kind: 'plugin_check', data: pluginCheck(request.file_name) };
+      case 'write_handover':
+        return { kind: 'handover', data: HANDOVER };
+      case 'open_handover':
+        if (fail === 'handover') {
+          throw {
+            code: 'handover.wrong_passphrase',
+            message: 'This passphrase does not open the file.',
+            remedy: 'Ask the sender for it again; capitals and spaces count.',
+          } satisfies Fault;
+        }
+        setup = { ...setup, powerschool: { ...setup.powerschool, url: 'https://ps.northfield.k12.us', client_id: '3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10' } };
+        secrets.add('powerschool.client-secret');
+        return setupView();
+      case 'handover_key':
+        return { kind: 'handover_key', data: HANDOVER_KEY };
       case 'test_hero':
         return { kind: 'hero_test', data: await testHero(request.accept_host_key, onEvent) };
       case 'test_raptor':
@@ -371,6 +457,14 @@ export function fixtureHost(query: URLSearchParams): Host {
       runs = [];
       last = new Map();
       held = [];
+    },
+    saveFile: (suggestedName: string, content: FileContent) => {
+      saved.push({ name: suggestedName, content });
+      return Promise.resolve(`/home/office/Downloads/${suggestedName}`);
+    },
+    notify: (title: string) => {
+      notices.push(title);
+      return Promise.resolve();
     },
     environment: () =>
       Promise.resolve({ profile, version: '0.1.0', home: '/home/office/.local/share/rosterbridge', platform: 'linux' }),

@@ -12,6 +12,9 @@ export interface Environment {
   platform: string;
 }
 
+/** What a file is written from. */
+export type FileContent = { text: string } | { base64: string };
+
 /** Whatever carries out requests: the desktop shell, or sample data in a plain browser. */
 export interface Host {
   /** Rejects with a `Fault`. */
@@ -21,4 +24,8 @@ export interface Host {
   /** Ends the practice district and turns the window back. Rejects with a `Fault`. */
   practiceLeave(): Promise<void>;
   environment(): Promise<Environment>;
+  /** Asks where to save a file and writes it. Answers its path, or null when the person cancelled. Rejects with a `Fault`. */
+  saveFile(suggestedName: string, content: FileContent): Promise<string | null>;
+  /** Shows a notification of the operating system, where that is possible. */
+  notify(title: string, body: string): Promise<void>;
 }

@@ -4,9 +4,14 @@ import type { Choices } from '../bindings/Choices';
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
 import type { GuardedView } from '../bindings/GuardedView';
+import type { Handover } from '../bindings/Handover';
+import type { HandoverTo } from '../bindings/HandoverTo';
 import type { HeldPage } from '../bindings/HeldPage';
 import type { HeroTest } from '../bindings/HeroTest';
 import type { Job } from '../bindings/Job';
+import type { PluginCheck } from '../bindings/PluginCheck';
+import type { PluginView } from '../bindings/PluginView';
+import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
 import type { RunView } from '../bindings/RunView';
@@ -17,12 +22,12 @@ import type { StageReport } from '../bindings/StageReport';
 import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
 import type { TestReport } from '../bindings/TestReport';
-import type { Environment, Host } from './host';
+import type { Environment, FileContent, Host } from './host';
 
-export type { Environment, Host } from './host';
+export type { Environment, FileContent, Host } from './host';
 
 /** The names of the secrets the interface asks for. */
-export type SecretName = 'powerschool.client-secret' | 'hero.password';
+export type SecretName = 'powerschool.client-secret' | 'hero.password' | 'proxy.password';
 
 type Kind = Response['kind'];
 type Answer<K extends Kind> = Extract<Response, { kind: K }> extends { data: infer Data } ? Data : undefined;
@@ -117,8 +122,64 @@ export class Backend {
     return this.#ask('secret', { op: 'set_secret', name, value });
   }
 
-  testPowerSchool(onStage: (stage: StageReport) => void): Promise<TestReport> {
-    return this.#stages('test', { op: 'test_power_school', offline: false }, onStage);
+  /** `offline`: only what needs no network; the rest waits until the server can be reached. */
+  testPowerSchool(offline: boolean, onStage: (stage: StageReport) => void): Promise<PowerSchoolTest> {
+    return this.#stages('power_school_test', { op: 'test_power_school', offline }, onStage);
+  }
+
+  /** Stops the test of PowerSchool under way, and takes a waiting one off the list. */
+  cancelTest(): Promise<void> {
+    return this.#ask('done', { op: 'cancel_test' });
+  }
+
+  /** Answers once the waiting test has run. */
+  awaitTest(): Promise<PowerSchoolTest> {
+    return this.#ask('power_school_test', { op: 'await_test' });
+  }
+
+  lastTest(): Promise<PowerSchoolTest | null> {
+    return this.#ask('last_test', { op: 'last_test' });
+  }
+
+  /** Adds a certificate the server presents to those trusted. */
+  trustCertificate(sha256: string): Promise<SetupView> {
+    return this.#ask('setup', { op: 'trust_certificate', sha256 });
+  }
+
+  /** Our plugin for these exchanges; `write` makes the file and keeps that in the set-up. */
+  plugin(jobs: Job[], write: boolean): Promise<PluginView> {
+    return this.#ask('plugin', { op: 'plugin', jobs, write });
+  }
+
+  /** `content` in Base64. */
+  checkPlugin(fileName: string, content: string): Promise<PluginCheck> {
+    return this.#ask('plugin_check', { op: 'check_plugin', file_name: fileName, content });
+  }
+
+  writeHandover(to: HandoverTo): Promise<Handover> {
+    return this.#ask('handover', { op: 'write_handover', to });
+  }
+
+  openHandover(text: string, passphrase: string | null): Promise<SetupView> {
+    return this.#ask('setup', { op: 'open_handover', text, passphrase });
+  }
+
+  handoverKey(): Promise<string> {
+    return this.#ask('handover_key', { op: 'handover_key' });
+  }
+
+  /** Asks where to save a file and writes it. Answers its path, or null when the person cancelled. */
+  async saveFile(suggestedName: string, content: FileContent): Promise<string | null> {
+    try {
+      return await this.#host.saveFile(suggestedName, content);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Shows a notification where that is possible; that it is not is no failure. */
+  async notify(title: string, body: string): Promise<void> {
+    await this.#host.notify(title, body).catch(() => undefined);
   }
 
   testHero(acceptHostKey: string | null, onStage: (stage: StageReport) => void): Promise<HeroTest> {

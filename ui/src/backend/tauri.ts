@@ -2,7 +2,7 @@ import { Channel, invoke } from '@tauri-apps/api/core';
 import type { Event } from '../bindings/Event';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
-import type { Environment, Host } from './host';
+import type { Environment, FileContent, Host } from './host';
 
 /** The desktop shell. */
 export const tauriHost: Host = {
@@ -12,4 +12,7 @@ export const tauriHost: Host = {
   practiceStart: () => invoke<void>('practice_start'),
   practiceLeave: () => invoke<void>('practice_leave'),
   environment: () => invoke<Environment>('environment'),
+  saveFile: (suggestedName: string, content: FileContent) =>
+    invoke<string | null>('save_file', { suggestedName, content }),
+  notify: (title: string, body: string) => invoke<void>('notify', { title, body }),
 };

@@ -72,6 +72,32 @@ export const INTEGRATIONS: Record<Integration, { title: string; about: string }>
   hero: { title: 'SchoolMint Hero', about: 'Behavior tracking' },
 };
 
+/** What can be exchanged, as a person chooses it. */
+export const EXCHANGES: Record<Job, { title: string; about: string }> = {
+  'raptor-roster': { title: 'Students', about: 'so that Raptor knows who belongs to which building' },
+  'raptor-tardies': { title: 'Tardies', about: 'back from Raptor into PowerSchool’s attendance' },
+  'hero-students': { title: 'Students', about: 'with their guardians’ addresses' },
+  'hero-schedule': { title: 'Schedules', about: 'who sits in which class' },
+  'hero-teachers': { title: 'Teachers', about: 'who teaches at which school' },
+  'hero-attendance': { title: 'Attendance', about: 'back from Hero into PowerSchool’s attendance' },
+};
+
+/** The stages of PowerSchool's connection test in their order, to be listed before they have come. */
+export const POWERSCHOOL_STAGES = [
+  'Input',
+  'Keychain',
+  'Name',
+  'Connection',
+  'Certificate',
+  'Server clock',
+  'Version',
+  'Credentials',
+  'Plugin',
+  'Access',
+  'Queries',
+  'Sample read',
+];
+
 export const OUTCOMES: Record<Outcome, { title: string; tone: Tone }> = {
   running: { title: 'Running', tone: 'busy' },
   succeeded: { title: 'Done', tone: 'good' },
@@ -138,7 +164,7 @@ export const SETUP_STEPS = ['powerschool', 'buildings', 'tardies', 'hero'] as co
 export type SetupStep = (typeof SETUP_STEPS)[number];
 
 export const STEP_NAMES: Record<SetupStep, { title: string; about: string }> = {
-  powerschool: { title: 'PowerSchool', about: 'Address and credentials' },
+  powerschool: { title: 'PowerSchool', about: 'Plugin and credentials' },
   buildings: { title: 'Buildings', about: 'Which is which' },
   tardies: { title: 'Tardy codes', about: 'Reasons to codes' },
   hero: { title: 'Hero connection', about: 'SFTP server and files' },

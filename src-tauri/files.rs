@@ -1,0 +1,151 @@
+//! Files the window writes where a person says.
+
+use std::{fs, io::Write, path::Path};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rosterbridge_api::Fault;
+use serde::Deserialize;
+use tauri::AppHandle;
+use tauri_plugin_dialog::DialogExt;
+use tokio::sync::oneshot;
+
+/// The most that is written at once, in bytes: the largest is a plugin of some tens of kilobytes.
+const LIMIT: usize = 8 * 1024 * 1024;
+
+/// What to write.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// As UTF-8.
+    Text(String),
+    /// Bytes in Base64.
+    Base64(String),
+}
+
+/// Why a file was not written.
+#[derive(Debug, thiserror::Error)]
+enum SaveError {
+    #[error("what was to be saved is not a file RosterBridge makes")]
+    Content,
+    #[error("{path} could not be written: {source}")]
+    Write { path: String, source: std::io::Error },
+    #[error("the system did not open its dialog for saving files")]
+    Dialog,
+}
+
+impl SaveError {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Content => "window.save_content",
+            Self::Write { .. } => "window.save_failed",
+            Self::Dialog => "window.save_dialog",
+        }
+    }
+
+    const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Content => "Try again. If it happens once more, restart RosterBridge.",
+            Self::Write { .. } => "Save to another folder, one you may write to and with room left.",
+            Self::Dialog => "Restart RosterBridge. The command line writes the same file.",
+        }
+    }
+}
+
+impl From<SaveError> for Fault {
+    fn from(error: SaveError) -> Self {
+        Self {
+            code: error.code().to_owned(),
+            message: format!("Nothing was saved: {error}."),
+            remedy: error.remedy().to_owned(),
+        }
+    }
+}
+
+/// Asks where to save a file and writes it there. Answers its path, or nothing when the person thought better of it.
+#[tauri::command]
+pub async fn save_file(
+    app: AppHandle,
+    suggested_name: String,
+    content: Content,
+) -> Result<Option<String>, Fault> {
+    let bytes = bytes(content)?;
+    let (send, chosen) = oneshot::channel();
+    app.dialog().file().set_file_name(plain_name(&suggested_name)).save_file(move |path| {
+        // The window may be gone; then nobody waits for the answer.
+        let _ = send.send(path);
+    });
+    let Some(path) = chosen.await.map_err(|_| SaveError::Dialog)? else { return Ok(None) };
+    let path = path.into_path().map_err(|_| SaveError::Dialog)?;
+    let shown = path.display().to_string();
+    let written = tokio::task::spawn_blocking(move || write(&path, &bytes)).await;
+    match written {
+        Ok(Ok(())) => Ok(Some(shown)),
+        Ok(Err(source)) => Err(SaveError::Write { path: shown, source }.into()),
+        Err(_) => Err(SaveError::Dialog.into()),
+    }
+}
+
+fn bytes(content: Content) -> Result<Vec<u8>, SaveError> {
+    let bytes = match content {
+        Content::Text(text) => text.into_bytes(),
+        Content::Base64(text) => BASE64_STANDARD.decode(text).map_err(|_| SaveError::Content)?,
+    };
+    if bytes.len() > LIMIT { Err(SaveError::Content) } else { Ok(bytes) }
+}
+
+/// The last part of a suggested name: a suggestion never leads out of the folder the person chooses.
+fn plain_name(suggested: &str) -> &str {
+    suggested.rsplit(['/', '\\']).next().unwrap_or_default()
+}
+
+/// Writes the file to the end, new ones readable by its owner only where the system has modes.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_base64_become_the_same_bytes() {
+        assert_eq!(bytes(Content::Text("PK".to_owned())).unwrap(), b"PK");
+        assert_eq!(bytes(Content::Base64("UEs=".to_owned())).unwrap(), b"PK");
+        assert_eq!(
+            bytes(Content::Base64("not base64".to_owned())).unwrap_err().code(),
+            "window.save_content"
+        );
+        assert_eq!(bytes(Content::Text("x".repeat(LIMIT + 1))).unwrap_err().code(), "window.save_content");
+    }
+
+    #[test]
+    fn a_suggested_name_has_no_folder() {
+        for (suggested, name) in [("a.zip", "a.zip"), ("../../a.zip", "a.zip"), ("C:\\Temp\\a.zip", "a.zip")]
+        {
+            assert_eq!(plain_name(suggested), name);
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_a_folder_that_is_not_there_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plugin.zip");
+        write(&path, b"first, and longer").unwrap();
+        write(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        let missing = folder.path().join("missing/plugin.zip");
+        let source = write(&missing, b"x").unwrap_err();
+        let fault = Fault::from(SaveError::Write { path: missing.display().to_string(), source });
+        assert_eq!(fault.code, "window.save_failed");
+        assert!(fault.message.contains("plugin.zip"));
+    }
+}

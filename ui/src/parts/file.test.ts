@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { FILE_LIMIT, base64Of, readFile, textOf } from './file';
+
+test('a file is read whole, as text and in Base64', async () => {
+  const taken = await readFile(new File(['<plugin/> é'], 'plugin.xml'));
+  expect(textOf(taken)).toBe('<plugin/> é');
+  expect(base64Of(taken)).toBe('PHBsdWdpbi8+IMOp');
+});
+
+test('a large file keeps every byte in Base64', async () => {
+  const bytes = Uint8Array.from({ length: 100_001 }, (_, index) => index % 256);
+  const taken = await readFile(new File([bytes], 'plugin.zip'));
+  expect(Uint8Array.from(atob(base64Of(taken)), (letter) => letter.charCodeAt(0))).toEqual(bytes);
+});
+
+test('a file over the limit is refused with its size', async () => {
+  const file = new File(['x'], 'district.zip');
+  Object.defineProperty(file, 'size', { value: FILE_LIMIT + 4_000_000 });
+  await expect(readFile(file)).rejects.toMatchObject({
+    code: 'window.file_too_large',
+    message: 'district.zip has 12.0 MB; at most 8.0 MB are taken.',
+  });
+});

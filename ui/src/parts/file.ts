@@ -1,0 +1,46 @@
+import type { Fault } from '../bindings/Fault';
+import { size } from '../text/format';
+
+/** The largest file that is taken: 8 MB. What is opened here has some kilobytes. */
+export const FILE_LIMIT = 8_000_000;
+
+/** A file a person chose, read whole. */
+export interface TakenFile {
+  name: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Reads a file. Throws a `Fault` when it is too large or can't be read; nothing of a too large one is read. */
+export async function readFile(file: File): Promise<TakenFile> {
+  if (file.size > FILE_LIMIT) {
+    throw {
+      code: 'window.file_too_large',
+      message: `${file.name} has ${size(file.size)}; at most ${size(FILE_LIMIT)} are taken.`,
+      remedy: 'Choose the file itself, not an archive or a picture of it.',
+    } satisfies Fault;
+  }
+  try {
+    return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
+  } catch {
+    throw {
+      code: 'window.file_unreadable',
+      message: `${file.name} could not be read.`,
+      remedy: 'Check that it is a file, still where it was, and that you may open it.',
+    } satisfies Fault;
+  }
+}
+
+/** As text; bytes that are no UTF-8 are shown as such, and whatever reads the text refuses them. */
+export function textOf(file: TakenFile): string {
+  return new TextDecoder().decode(file.bytes);
+}
+
+/** In Base64, in pieces: a call takes only so many arguments. */
+export function base64Of(file: TakenFile): string {
+  const PIECE = 0x8000;
+  let binary = '';
+  for (let start = 0; start < file.bytes.length; start += PIECE) {
+    binary += String.fromCharCode(...file.bytes.subarray(start, start + PIECE));
+  }
+  return btoa(binary);
+}
