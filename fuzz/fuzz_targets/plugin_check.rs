@@ -25,9 +25,9 @@ fn all(name: &str, content: &[u8]) {
         assert_eq!(remark.line == 0, remark.column == 0);
         assert!(remark.message.chars().count() < 2_000);
     }
-    for job in Job::ALL {
-        assert!(!checked.fit(job).sentence.is_empty());
-    }
+    // One of them, because asking costs more than checking a small file.
+    let job = Job::ALL[content.len() % Job::ALL.len()];
+    assert!(!checked.fit(job).sentence.is_empty());
 }
 
 fuzz_target!(|content: &[u8]| {
