@@ -12,7 +12,9 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 fn archive(content: &[u8]) -> Option<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    for name in ["plugin.xml", "queries_root/a.named_queries.xml", "permissions_root/a.permission_mappings.xml"] {
+    for name in
+        ["plugin.xml", "queries_root/a.named_queries.xml", "permissions_root/a.permission_mappings.xml"]
+    {
         zip.start_file(name, options).ok()?;
         zip.write_all(content).ok()?;
     }
