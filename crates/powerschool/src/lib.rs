@@ -9,6 +9,8 @@ mod attendance;
 mod client;
 mod deltas;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod json;
 mod pace;
 mod paging;
