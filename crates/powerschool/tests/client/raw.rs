@@ -33,11 +33,14 @@ pub async fn serve(answer: impl Fn(&str) -> (Vec<u8>, After) + Send + Sync + 'st
     url
 }
 
-/// The head of a request: everything up to the empty line.
+/// The head of a request: everything up to the empty line. None for what is no HTTP, such as a TLS handshake.
 pub async fn head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
+        head.push(stream.read_u8().await.ok().filter(u8::is_ascii)?);
+        if !head[0].is_ascii_alphabetic() {
+            return None;
+        }
     }
     String::from_utf8(head).ok()
 }

@@ -227,11 +227,16 @@ async fn a_server_certificate_that_was_added_vouches_for_no_other() {
 
     let issuer = Issuer::new(params, key);
     let other = named("Impostor", &["localhost"], false).signed_by(&other_key, &issuer).unwrap();
-    let chain = vec![other.der().clone(), own.der().clone()];
-    let (url, _shaken) = shake_hands("127.0.0.1:0", chain, &other_key).await;
-    let findings = test(plan(connection(&url, &[&added[0]]))).await;
-    assert_eq!(failure(&findings), (StageName::Tls, "powerschool.unknown_authority"));
-    assert_eq!(offered(&findings).subject, "CN=Impostor");
+    for (chain, code) in [
+        (vec![other.der().clone()], "powerschool.unknown_authority"),
+        // Presented as if it were an authority, which is against the rules.
+        (vec![other.der().clone(), own.der().clone()], "powerschool.certificate"),
+    ] {
+        let (url, _shaken) = shake_hands("127.0.0.1:0", chain, &other_key).await;
+        let findings = test(plan(connection(&url, &[&added[0]]))).await;
+        assert_eq!(failure(&findings), (StageName::Tls, code));
+        assert_eq!(offered(&findings).subject, "CN=Impostor");
+    }
 }
 
 #[rstest]
