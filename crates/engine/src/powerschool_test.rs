@@ -68,13 +68,14 @@ impl Engine {
             test = testing => test?,
             () = cancelled.cancelled() => return Err(EngineError::TestCancelled),
         };
+        let _concluding = self.concluding.lock().await;
+        self.keep_test(&mut test).await?;
         if test.waiting {
             self.set_waiting(true).await?;
         } else if !offline && !comes_back(&test.report) {
             // What waited to be found out is known now.
             self.set_waiting(false).await?;
         }
-        self.keep_test(&mut test).await?;
         Ok(test)
     }
 
