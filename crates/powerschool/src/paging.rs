@@ -130,7 +130,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
                 self.run_without_query(sink).await
             }
             // The query is of a plugin for more exchanges than ours, which can do without those fields.
-            Err(Error::NoAccess { fields }) if !self.wants_any(&fields) => {
+            Err(Error::NoAccess { fields }) if self.can_do_without(&fields) => {
                 tracing::info!(?fields, "the query is refused: reading the table page by page");
                 self.run_table(sink).await
             }
@@ -169,11 +169,14 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         Ok(Pulled { rows: reader.distinct, bytes: 0, version: None })
     }
 
-    /// Whether any of `table.field` is among the columns wanted.
-    fn wants_any(&self, fields: &[String]) -> bool {
-        self.narrowed.columns(self.table).iter().any(|column| {
-            let named = format!("{}.{column}", self.table.name);
-            fields.iter().any(|field| field.eq_ignore_ascii_case(&named))
+    /// Whether these are fields of the table that are not wanted of it.
+    fn can_do_without(&self, fields: &[String]) -> bool {
+        let columns = self.narrowed.columns(self.table);
+        fields.iter().all(|field| {
+            field.split_once('.').is_some_and(|(table, field)| {
+                table.eq_ignore_ascii_case(self.table.name)
+                    && !columns.iter().any(|column| column.eq_ignore_ascii_case(field))
+            })
         })
     }
 
