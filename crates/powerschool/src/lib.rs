@@ -10,6 +10,8 @@ mod client;
 mod core;
 mod deltas;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod json;
 mod pace;
 mod paging;

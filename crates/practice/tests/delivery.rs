@@ -4,12 +4,18 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use reqwest::{Method, StatusCode};
 use rosterbridge_practice::{CutBody, Faults, Firewall, ServeOptions};
 use rstest::rstest;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use support::{Practice, client, json_of, options};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const STUDENTS: &str = "/ws/schema/query/com.example.practice.roster.students";
 
@@ -151,4 +157,34 @@ async fn a_prerendered_answer_is_the_same_until_something_changes() {
     assert!(ask("?pagesize=0").await == whole);
     practice.running.set_faults(Faults { missing_access: vec!["Students.DOB".into()], ..Faults::default() });
     assert!(ask("?pagesize=0").await.contains("Behind"));
+}
+
+/// As Python's `requests` sends them: the head, then a body that no handler of a GET looks at.
+#[tokio::test]
+async fn a_connection_stays_when_a_get_has_a_body() {
+    let practice = Practice::start(options()).await;
+    let access = &practice.running.ready().powerschool;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(access.ca_pem.as_bytes()).unwrap()).unwrap();
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect(access.url.trim_start_matches("https://")).await.unwrap();
+    let mut stream = connector.connect("127.0.0.1".try_into().unwrap(), stream).await.unwrap();
+    for _ in 0..10 {
+        // Without a token the answer is there at once.
+        stream
+            .write_all(b"GET /ws/v1/district HTTP/1.1\r\nHost: practice\r\nContent-Length: 2\r\n\r\n")
+            .await
+            .unwrap();
+        stream.flush().await.unwrap();
+        tokio::task::yield_now().await;
+        stream.write_all(b"{}").await.unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap());
+        }
+        let answer = String::from_utf8(answer).unwrap().to_lowercase();
+        assert!(answer.starts_with("http/1.1 401") && answer.contains("content-length: 0"), "{answer}");
+    }
 }

@@ -184,7 +184,7 @@ fn log_changes(to: &Connection) -> rusqlite::Result<()> {
         for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")] {
             to.execute_batch(&format!(
                 "CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN
-                     INSERT INTO Practice_Change (TableName, RowDCID) VALUES ('{}', {row}.DCID);
+                     INSERT INTO Practice_Change (TableName, RowDCID, Event) VALUES ('{}', {row}.DCID, '{event}');
                  END",
                 name.to_lowercase()
             ))?;

@@ -270,9 +270,10 @@ CREATE TABLE Practice_Write (
 CREATE TABLE Practice_Change (
     Seq INTEGER PRIMARY KEY,
     TableName TEXT NOT NULL,
-    RowDCID INTEGER NOT NULL
+    RowDCID INTEGER NOT NULL,
+    Event TEXT
 );
-INSERT INTO Practice_Change VALUES (1, '', 0);
+INSERT INTO Practice_Change VALUES (1, '', 0, NULL);
 
 -- Not PowerSchool's: which tables an application's queries subscribed, in lower case.
 CREATE TABLE Practice_Subscription (

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 mod attendance;
 mod core;
 mod delivery;
+mod events;
 mod fiql;
 mod functions;
 mod kept;
@@ -39,6 +40,10 @@ const VERSION: &str = "25.6.0.0";
 const PAGE: u32 = 100;
 /// Connections kept open for reading.
 const IDLE_READERS: usize = 8;
+/// Columns that no plugin can read, whatever it asks for: (table, column) in lower case.
+const NEVER: [(&str, &str); 2] = [("students", "student_web_password"), ("users", "password")];
+/// Largest body of a request, bytes; a batch of attendance takes a hundredth of it.
+const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
 /// Seconds a token lives by default.
 const TOKEN_SECONDS: u64 = 3600;
 
@@ -58,6 +63,8 @@ pub(crate) struct PowerSchool {
     writer: Mutex<Connection>,
     /// Answers rendered before, if they are to be kept.
     kept: Option<Mutex<kept::Kept>>,
+    /// Who is told of changes.
+    subscription: Mutex<Option<events::Subscription>>,
 }
 
 /// The installed plugin and the credentials made for it.
@@ -128,6 +135,7 @@ impl PowerSchool {
             readers: Mutex::default(),
             writer: Mutex::new(writer),
             kept: settings.prerender.then(Mutex::default),
+            subscription: Mutex::default(),
         })
     }
 
@@ -186,6 +194,9 @@ impl PowerSchool {
 
     /// What the plugin may do with a field, faults considered.
     fn access(&self, table: &str, field: &str) -> Option<Access> {
+        if never(table, field) {
+            return None;
+        }
         let name = format!("{table}.{field}");
         if self.faults().missing_access.iter().any(|missing| missing.eq_ignore_ascii_case(&name)) {
             return None;
@@ -198,13 +209,17 @@ impl PowerSchool {
         self: Arc<Self>,
         changes: Vec<DistrictChange>,
     ) -> Result<Changed, PracticeError> {
-        tokio::task::spawn_blocking(move || {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let changed = district::apply(&mut writer, self.plan, &changes);
-            self.render_again();
-            changed
+        let state = self.clone();
+        let (changed, events) = tokio::task::spawn_blocking(move || {
+            let mut writer = state.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = versions::newest(&writer)?;
+            let changed = district::apply(&mut writer, state.plan, &changes);
+            state.render_again();
+            Ok::<_, PracticeError>((changed?, events::since(&writer, before)?))
         })
-        .await?
+        .await??;
+        self.announce(events);
+        Ok(changed)
     }
 
     /// Runs a read on a blocking thread with a connection of its own.
@@ -240,6 +255,10 @@ impl PowerSchool {
     }
 }
 
+fn never(table: &str, field: &str) -> bool {
+    NEVER.iter().any(|never| never.0.eq_ignore_ascii_case(table) && never.1.eq_ignore_ascii_case(field))
+}
+
 /// Everything the HTTPS port answers.
 pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
     let authorised = Router::new()
@@ -248,6 +267,7 @@ pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
         .merge(queries::routes())
         .merge(attendance::routes())
         .merge(versions::routes())
+        .merge(events::routes())
         .layer(middleware::from_fn_with_state(state.clone(), kept::answer))
         .layer(middleware::from_fn_with_state(state.clone(), token::require));
     Router::new()
@@ -260,6 +280,7 @@ pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
         .fallback(unknown)
         .layer(delivery::compression(state.clone()))
         .layer(middleware::from_fn_with_state(state.clone(), disturb))
+        .layer(middleware::from_fn(whole))
         .with_state(state)
 }
 
@@ -279,6 +300,16 @@ async fn unknown(request: Request) -> Response {
         Failure::NotFound.into_response()
     } else {
         (StatusCode::NOT_FOUND, Html(NOT_FOUND)).into_response()
+    }
+}
+
+/// Reads the whole request first. Clients send a body even with GET, and a connection whose request was not read to
+/// its end could not be used for the next one.
+async fn whole(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match axum::body::to_bytes(body, LARGEST_REQUEST).await {
+        Ok(body) => next.run(Request::from_parts(head, body.into())).await,
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
     }
 }
 

@@ -35,9 +35,14 @@ pub(super) fn routes() -> Router<Arc<PowerSchool>> {
 }
 
 impl PowerSchool {
+    /// Since 8.1, unless a fault says otherwise.
+    fn has_queries(&self) -> bool {
+        self.at_least(&[8, 1]) && !self.faults().no_powerqueries
+    }
+
     /// The query of that name, if the plugin has it and may read every column of it.
     fn query(&self, name: &str) -> Result<Query, Failure> {
-        if self.faults().no_powerqueries || !self.at_least(&[8, 1]) {
+        if !self.has_queries() {
             return Err(Failure::NotFound);
         }
         if name == DCID_ID_MAP {
@@ -205,7 +210,7 @@ fn bind(statement: &mut Statement<'_>, arguments: &Arguments) -> Result<(), Fail
 }
 
 async fn available(State(state): State<Arc<PowerSchool>>) -> Result<Response, Failure> {
-    if state.faults().no_powerqueries {
+    if !state.has_queries() {
         return Err(Failure::NotFound);
     }
     let installed = state.installed();

@@ -194,6 +194,11 @@ impl PowerSchool {
     }
 }
 
+/// The version of the district as it is now.
+pub(super) fn newest(connection: &Connection) -> rusqlite::Result<i64> {
+    Ok(bounds(connection)?.1)
+}
+
 /// The oldest version that is known and the newest.
 fn bounds(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     connection
