@@ -19,7 +19,7 @@ pub use self::needs::{FieldGrant, QueryFact};
 use crate::{
     client::{Client, Metadata, Version},
     error::{CertificateProblem, Error, Warning},
-    transport::{Certificate, Connection, tls_error, tls_problem},
+    transport::{Certificate, Connection, legacy, tls_error, tls_problem},
 };
 
 /// A certificate that ends sooner is pointed out.
@@ -398,7 +398,10 @@ impl Run<'_> {
                 Err(Error::WrongScheme { host: url.host().to_owned(), port: url.port(), encrypted: true })
             };
         }
-        let stream = shaken?;
+        let stream = match shaken {
+            Ok(stream) => stream,
+            Err(error) => return Err(self.why_no_handshake(client, patience, error).await),
+        };
         let version = match stream.get_ref().1.protocol_version() {
             Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
             _ => "TLS 1.3",
@@ -409,6 +412,23 @@ impl Run<'_> {
         let detail =
             format!("{version}. Issued by {}, valid until {}.", own.issuer, own.not_after.format("%Y-%m-%d"));
         Ok(Verdict { warning, detail })
+    }
+
+    /// A server that broke off the handshake, or refused it without a clear reason, is asked what it would agree to.
+    async fn why_no_handshake(&self, client: &Client, patience: Duration, error: Error) -> Error {
+        if !matches!(error, Error::Unreachable { .. } | Error::RsaKeyExchange { .. }) {
+            return error;
+        }
+        let host = self.plan.connection.url.host();
+        let asking = async {
+            let mut stream = client.transport().route().connect(&self.addresses).await.ok()?;
+            legacy::agreed(&mut stream, host).await
+        };
+        match tokio::time::timeout(patience, asking).await.ok().flatten() {
+            Some(legacy::Outdated::Version) => Error::OldTls { host: host.to_owned() },
+            Some(legacy::Outdated::Suites) => Error::RsaKeyExchange { host: host.to_owned() },
+            None => error,
+        }
     }
 
     async fn time(&mut self, client: &Client) -> Result<Verdict, Error> {

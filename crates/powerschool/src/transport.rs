@@ -1,6 +1,7 @@
 //! One request at a time: address, token, timeouts, and what an answer's status means.
 
 mod dial;
+pub(crate) mod legacy;
 mod pac;
 mod proxy;
 mod tls;

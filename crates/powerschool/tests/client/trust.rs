@@ -13,8 +13,8 @@ use rosterbridge_powerschool::{
 };
 use rstest::rstest;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    net::TcpListener,
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
     sync::mpsc,
 };
 use tokio_rustls::{
@@ -301,6 +301,46 @@ async fn https_and_http_at_the_wrong_port_are_told_apart_from_a_firewall() {
     let (encrypted, _) = serve(Flaw::Nothing).await;
     let findings = test(plan(connection(&encrypted.replace("https://", "http://"), &[]))).await;
     assert_eq!(failure(&findings), (StageName::Tls, "powerschool.wrong_scheme"));
+}
+
+/// Passes bytes on to a server, but hangs up where it sends an alert, as some systems do instead of saying why.
+async fn without_alerts(server: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let target = server.replace("https://localhost", "127.0.0.1");
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(&target).await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+            tokio::spawn(async move {
+                let kind = from_server.read_u8().await?;
+                if kind == 21 {
+                    return Ok(0);
+                }
+                to_client.write_u8(kind).await?;
+                tokio::io::copy(&mut from_server, &mut to_client).await
+            });
+        }
+    });
+    url
+}
+
+#[rstest]
+#[case::tls_1_0(&["-tls1", "-cipher", "ALL:@SECLEVEL=0"], "powerschool.old_tls")]
+#[case::tls_1_1(&["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], "powerschool.old_tls")]
+#[case::rsa(&["-tls1_2", "-cipher", "AES128-SHA256"], "powerschool.rsa_key_exchange")]
+#[case::only_what_nobody_offers(&["-tls1_2", "-cipher", "CAMELLIA128-SHA256"], "powerschool.unreachable")]
+#[tokio::test]
+async fn outdated_encryption_is_recognised_where_the_server_just_hangs_up(
+    #[case] arguments: &[&str],
+    #[case] code: &str,
+) {
+    let server = OpensslServer::start(arguments).await;
+    let url = without_alerts(&server.url).await;
+    let findings = test(plan(connection(&url, &[]))).await;
+    assert_eq!(failure(&findings), (StageName::Tls, code), "{findings:#?}");
 }
 
 /// OpenSSL's own server.
