@@ -194,7 +194,7 @@ impl Downloads {
         let mut curl = Command::new("curl");
         curl.arg("--disable");
         if paged {
-            curl.args(["--parallel", "--parallel-max", &PAGES_IN_FLIGHT.to_string()]);
+            curl.args(["--no-progress-meter", "--parallel", "--parallel-max", &PAGES_IN_FLIGHT.to_string()]);
         }
         curl.arg("--config").arg(self.folder.join(if paged { "pages.conf" } else { "queries.conf" }));
         Ok(timed(&mut curl)?.as_secs_f64())
