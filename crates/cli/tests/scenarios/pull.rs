@@ -16,7 +16,7 @@ fn files(district: &District) -> Vec<String> {
 }
 
 /// Student_Number of some active students.
-fn students(district: &District, count: usize) -> Vec<i64> {
+fn students(district: &District, count: u32) -> Vec<i64> {
     let database = district.database();
     let mut statement = database
         .prepare("SELECT Student_Number FROM Students WHERE Enroll_Status = 0 ORDER BY DCID LIMIT ?1")
