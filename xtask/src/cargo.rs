@@ -12,6 +12,14 @@ use std::{
 pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root);
+    // What cargo tells this program about its own package is none of the build's business; left in, build scripts
+    // that look at it would run again whenever cargo is called without xtask in between.
+    for (name, _) in env::vars_os() {
+        let own = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+        if name.to_str().is_some_and(|name| own.iter().any(|own| name.starts_with(own))) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -38,15 +46,16 @@ pub fn release_command_line(root: &Path) -> Result<PathBuf, StepError> {
     Ok(target_folder()?.join("release").join(format!("rosterbridge{}", env::consts::EXE_SUFFIX)))
 }
 
-/// Builds the engine's example of that name as it would be shipped, beside the command line: built together the two
-/// share everything they depend on. Tells where it is.
-pub fn release_example(root: &Path, name: &str) -> Result<PathBuf, StepError> {
+/// Builds the command line and an example of the engine as they would be shipped, and tells where they are.
+pub fn release_with_example(root: &Path, example: &str) -> Result<(PathBuf, PathBuf), StepError> {
     process::run(
         cargo(root)
-            .args(["build", "--release", "-p", "rosterbridge-cli", "-p", "rosterbridge-engine"])
-            .args(["--bin", "rosterbridge", "--example", name, "--locked"]),
+            .args(["build", "--release", "--locked", "-p", "rosterbridge-cli", "-p", "rosterbridge-engine"])
+            .args(["--bin", "rosterbridge", "--example", example]),
     )?;
-    Ok(target_folder()?.join("release").join("examples").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
+    let (folder, suffix) = (target_folder()?.join("release"), env::consts::EXE_SUFFIX);
+    let example = folder.join("examples").join(format!("{example}{suffix}"));
+    Ok((folder.join(format!("rosterbridge{suffix}")), example))
 }
 
 /// Where cargo puts what it makes: this program is in `debug/` there.

@@ -40,7 +40,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client_id: ClientId::parse(client_id)?,
         client_secret: secret.trim().into(),
         extra_roots: vec![fs::read_to_string(authority)?],
-        proxy: Proxy::None,
+        proxy: Proxy::default(),
+        proxy: Proxy::default(),
         timeouts: Timeouts::default(),
     })?;
     let scope = PullScope { years: vec![YearId::new(year.parse()?)], jobs: Vec::new() };

@@ -64,6 +64,10 @@ impl fmt::Display for Version {
 pub struct PageLimits {
     /// `school_max_page_size`.
     pub schools: u32,
+    /// `student_max_page_size`.
+    pub students: u32,
+    /// `term_max_page_size`.
+    pub terms: u32,
     /// `schema_table_query_max_page_size`.
     pub table_rows: u32,
 }
@@ -187,6 +191,10 @@ impl Client {
             #[serde(default, deserialize_with = "json::number")]
             school_max_page_size: Option<i64>,
             #[serde(default, deserialize_with = "json::number")]
+            student_max_page_size: Option<i64>,
+            #[serde(default, deserialize_with = "json::number")]
+            term_max_page_size: Option<i64>,
+            #[serde(default, deserialize_with = "json::number")]
             schema_table_query_max_page_size: Option<i64>,
         }
 
@@ -203,6 +211,8 @@ impl Client {
             plugin_id: metadata.plugin_id,
             page_limits: PageLimits {
                 schools: limit(metadata.school_max_page_size),
+                students: limit(metadata.student_max_page_size),
+                terms: limit(metadata.term_max_page_size),
                 table_rows: limit(metadata.schema_table_query_max_page_size),
             },
         })
@@ -217,6 +227,22 @@ impl Client {
     /// The district's schools without 'Graduated Students', by number. The abbreviation comes from our query and is
     /// empty where the plugin has none.
     pub async fn schools(&self) -> Result<Vec<School>, Error> {
+        let mut schools = self.listed_schools().await?;
+        let named = match self.collect::<School>(&Narrowed::Years(&PullScope::every_year())).await {
+            // Names and numbers are enough to go on: abbreviations only help to suggest a mapping.
+            Err(Error::NoQueries { .. } | Error::NoAccess { .. } | Error::CoreOnly { .. }) => Vec::new(),
+            other => other?,
+        };
+        for school in &mut schools {
+            if let Some(row) = named.iter().find(|row| row.number == school.number) {
+                school.abbreviation.clone_from(&row.abbreviation);
+            }
+        }
+        Ok(schools)
+    }
+
+    /// The schools that `/ws/v1/district/school` lists, without abbreviations.
+    pub(crate) async fn listed_schools(&self) -> Result<Vec<School>, Error> {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default, deserialize_with = "json::container")]
@@ -253,16 +279,6 @@ impl Client {
                     name: listed.name.unwrap_or_default(),
                     abbreviation: String::new(),
                 });
-            }
-        }
-        let named = match self.collect::<School>(&Narrowed::Years(&PullScope::every_year())).await {
-            // Names and numbers are enough to go on: abbreviations only help to suggest a mapping.
-            Err(Error::NoQueries { .. } | Error::NoAccess { .. }) => Vec::new(),
-            other => other?,
-        };
-        for school in &mut schools {
-            if let Some(row) = named.iter().find(|row| row.number == school.number) {
-                school.abbreviation.clone_from(&row.abbreviation);
             }
         }
         schools.retain(|school| school.number != SchoolNumber::GRADUATED);

@@ -174,6 +174,12 @@ pub enum Error {
         /// `table.field`, as PowerSchool names them.
         fields: Vec<String>,
     },
+    /// The plugin has neither our queries nor access to the tables, and PowerSchool's core resources don't hold this.
+    #[error("Without RosterBridge's own plugin, PowerSchool does not give {}.", fields.join(", "))]
+    CoreOnly {
+        /// `table.field`, as PowerSchool names them.
+        fields: Vec<String>,
+    },
     /// The installed plugin has no queries, or not all of ours.
     #[error("The PowerSchool plugin does not have the query {query}.")]
     NoQueries {
@@ -377,6 +383,7 @@ impl Error {
             Self::Forbidden => "powerschool.forbidden",
             Self::TooOld { .. } => "powerschool.too_old",
             Self::NoAccess { .. } => "powerschool.no_access",
+            Self::CoreOnly { .. } => "powerschool.core_only",
             Self::NoQueries { .. } => "powerschool.no_queries",
             Self::ChangedWhileReading { .. } => "powerschool.changed_while_reading",
             Self::BadRecord { .. } => "powerschool.bad_record",
@@ -467,6 +474,9 @@ impl Error {
             Self::TooOld { .. } => "Have PowerSchool updated to version 9.0 or higher.",
             Self::NoAccess { .. } => {
                 "Install the RosterBridge plugin of this version (Plugin Management Configuration > Install over the old one, which keeps the credentials): its access request has these fields."
+            }
+            Self::CoreOnly { .. } => {
+                "Install the plugin that RosterBridge writes, beside the vendor's: attendance and the schedule can't be exchanged without it."
             }
             Self::NoQueries { .. } => {
                 "Install the RosterBridge plugin of this version over the installed one and enable it; the credentials stay."

@@ -7,6 +7,7 @@
 mod address;
 mod attendance;
 mod client;
+mod core;
 mod deltas;
 mod error;
 #[cfg(fuzzing)]

@@ -271,7 +271,7 @@ mod tests {
         pace.overloaded(now, now, Some(MS));
         pace.overloaded(now, now, None);
         assert_eq!(pace.turn(0, now), Turn::At(now + pause));
-        assert_eq!(pace.turn(0, now + pause - MS), Turn::At(now + pause));
+        assert_eq!(pace.turn(0, now + pause / 2), Turn::At(now + pause));
         assert_eq!(pace.turn(0, now + pause), Turn::Now);
     }
 

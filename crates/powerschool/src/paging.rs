@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     client::{Client, Metadata, Pulled},
+    core::{Core, CoreSource},
     deltas::{self, DataVersion},
     error::{AnswerProblem, Error},
     json::{self, CountAnswer},
@@ -126,10 +127,57 @@ impl<'a, R: RosterRow> Pull<'a, R> {
             Ok(before) => self.run_query(before, sink).await,
             Err(Error::NoQueries { query }) => {
                 tracing::info!(query, "the plugin lacks the query: reading the table page by page");
+                self.run_without_query(sink).await
+            }
+            // The query is of a plugin for more exchanges than ours, which can do without those fields.
+            Err(Error::NoAccess { fields }) if self.can_do_without(&fields) => {
+                tracing::info!(?fields, "the query is refused: reading the table page by page");
                 self.run_table(sink).await
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// Reads the table itself or, where the plugin may not, the core resources that hold the same.
+    async fn run_without_query(&self, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
+        match self.run_table(sink).await {
+            Err(Error::NoAccess { fields }) => {
+                sink.send(Batch::StartOver).await.map_err(|_| Error::Stopped)?;
+                let Some(source) = CoreSource::of(self.table) else { return Err(Error::CoreOnly { fields }) };
+                tracing::info!(?fields, "the table is refused: reading core resources");
+                self.run_core(source, sink).await
+            }
+            other => other,
+        }
+    }
+
+    /// Reads core resources, whose order is not ours.
+    async fn run_core(&self, source: CoreSource, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
+        let wanted = self.narrowed.columns(self.table);
+        let mut core = Core::new(self.client, self.transport, source, &wanted);
+        let before = core.count().await?;
+        let mut reader = RowReader::new(self.table.name).in_any_order();
+        while let Some(records) = core.next_page().await? {
+            for record in records {
+                reader.complete(&record).map_err(|broken| broken.into_error(self.table.name))?;
+            }
+            reader.hand_over(sink, BATCH).await?;
+        }
+        reader.hand_over(sink, 1).await?;
+        core.check_columns(self.table)?;
+        self.agree(before, reader.distinct, core.count().await?)?;
+        Ok(Pulled { rows: reader.distinct, bytes: 0, version: None })
+    }
+
+    /// Whether these are fields of the table that are not wanted of it.
+    fn can_do_without(&self, fields: &[String]) -> bool {
+        let columns = self.narrowed.columns(self.table);
+        fields.iter().all(|field| {
+            field.split_once('.').is_some_and(|(table, field)| {
+                table.eq_ignore_ascii_case(self.table.name)
+                    && !columns.iter().any(|column| column.eq_ignore_ascii_case(field))
+            })
+        })
     }
 
     /// How many rows our query has now.
@@ -598,6 +646,8 @@ struct RowReader<R: RosterRow> {
     source: &'static str,
     rows: Vec<R>,
     last_key: Option<R::Key>,
+    /// Whether rows have to come in the order of their keys.
+    ordered: bool,
     distinct: u64,
     /// Records of earlier pages.
     first_record: u64,
@@ -636,6 +686,7 @@ impl<R: RosterRow> RowReader<R> {
             source,
             rows: Vec::new(),
             last_key: None,
+            ordered: true,
             distinct: 0,
             first_record: 0,
             records: 0,
@@ -644,6 +695,11 @@ impl<R: RosterRow> RowReader<R> {
             absent: Vec::new(),
             shape: None,
         }
+    }
+
+    /// Takes rows in any order. None may come twice then: the database refuses it.
+    fn in_any_order(self) -> Self {
+        Self { ordered: false, ..self }
     }
 
     /// Looks for columns in the first record.
@@ -670,8 +726,10 @@ impl<R: RosterRow> RowReader<R> {
         let key = row.key();
         match self.last_key.as_ref().and_then(|last| last.partial_cmp(&key)) {
             Some(Ordering::Equal) => return Ok(()),
-            Some(Ordering::Greater) => return Err(Error::unexpected(self.source, AnswerProblem::OutOfOrder)),
-            Some(Ordering::Less) | None => {}
+            Some(Ordering::Greater) if self.ordered => {
+                return Err(Error::unexpected(self.source, AnswerProblem::OutOfOrder));
+            }
+            Some(Ordering::Less | Ordering::Greater) | None => {}
         }
         self.last_key = Some(key);
         self.distinct += 1;

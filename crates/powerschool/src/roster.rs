@@ -47,7 +47,7 @@ impl PullScope {
     pub fn kept_from<R: RosterRow>(&self, error: &Error) -> Vec<Job> {
         let readers = self.jobs.iter().copied().filter(|job| R::TABLE.needed_by(&[*job]));
         match error {
-            Error::NoAccess { fields } => {
+            Error::NoAccess { fields } | Error::CoreOnly { fields } => {
                 let reads = |job: &Job| {
                     R::TABLE.columns_for(&[*job]).into_iter().any(|column| {
                         let named = format!("{}.{column}", R::TABLE.name);

@@ -163,8 +163,7 @@ pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
         eprintln!("    {error}; what is compared with a missing program has no value");
     }
     eprintln!("==> Command line and pull, release build");
-    let rosterbridge = cargo::release_command_line(root)?;
-    let pull = cargo::release_example(root, "pull")?;
+    let (rosterbridge, pull) = cargo::release_with_example(root, "pull")?;
     let folder = target.join("bench").join("powerschool");
     empty(&folder)?;
     eprintln!("==> The PyPI client powerschool");

@@ -13,4 +13,5 @@ mod mail;
 mod main_job;
 mod plugin;
 mod processes;
+mod pull;
 mod support;

@@ -134,6 +134,13 @@ impl District {
         assert_eq!(status, 204, "{answer}");
     }
 
+    /// Changes the district's data, as its people do.
+    #[track_caller]
+    pub fn change(&self, changes: &Value) {
+        let (status, answer) = http("POST", &self.control_url("district"), changes.to_string().as_bytes());
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// Installs a plugin, or updates the one of its name, as an administrator does. What PowerSchool then shows.
     #[track_caller]
     pub fn install(&self, plugin: &[u8]) -> Value {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap fails the test")]
 
 mod address;
+mod core;
 mod fallback;
 mod practice;
 mod proxy;

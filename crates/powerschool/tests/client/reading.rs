@@ -1,4 +1,26 @@
 //! Reading, from servers that answer oddly.
+//!
+//! | How PowerSchool may answer | Test |
+//! |---|---|
+//! | One element instead of a list | `takes_the_shapes_powerschool_gives_a_list`, `schools_come_in_every_shape`, `core` |
+//! | `""`, `null` or nothing for an empty container | `takes_the_shapes_powerschool_gives_a_list`, `schools_come_in_every_shape` |
+//! | Numbers as text, text as numbers | `takes_the_shapes_powerschool_gives_a_list`, `core`, unit tests of `Fields` |
+//! | Keys that begin with `@`, fields nobody knows | `takes_the_shapes_powerschool_gives_a_list`, `core` |
+//! | Columns in capitals; in `tables` or flat | `takes_the_shapes_powerschool_gives_a_list` |
+//! | Columns left out, as empty or as not allowed | `fallback::a_column_the_query_lacks_is_never_taken_for_empty` |
+//! | A value of the wrong kind | `a_wrong_value_is_located` |
+//! | Both shapes of a count | `takes_both_shapes_of_a_count` |
+//! | `expires_in` as text, as a number, not at all | `a_token_is_kept_as_long_as_it_lasts` |
+//! | A token revoked in mid-run, by one request or by many at once | `a_revoked_token_is_renewed_once_and_unnoticed`, `fallback::all_pages_refused_at_once_renew_the_token_once` |
+//! | Maintenance: a redirect, or a page for people with 200 | `each_bad_answer_has_its_code`, `each_refusal_of_a_token_has_its_code` |
+//! | A firewall's 403 | `each_bad_answer_has_its_code` |
+//! | 429 and 503 with Retry-After | `each_bad_answer_has_its_code`, `an_answer_that_comes_after_all_is_taken`, `fallback::a_page_that_breaks_or_comes_too_early_is_asked_for_again` |
+//! | Validation errors, one or several; missing access | `each_bad_answer_has_its_code`, `missing_access_names_every_field` |
+//! | An answer cut off, or a connection that breaks | `an_answer_that_ends_early_is_not_a_small_roster`, `fallback::a_table_that_does_not_come_whole_is_read_in_pages` |
+//! | `pagesize=0` limited or refused | `a_server_that_limits_pagesize_0_is_asked_for_the_other_pages`, `fallback` |
+//! | No queries, no table access | `without_queries_tables_are_read_page_by_page`, `core` |
+//! | No `powerschool_version`, page limits as text or missing | `reads_metadata` |
+//! | Rows twice, out of order, or fewer than counted | `a_pull_counts_only_if_counts_and_distinct_keys_agree`, `rows_out_of_order_are_refused` |
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -224,6 +246,34 @@ async fn without_queries_tables_are_read_page_by_page() {
     let row = |id, dropped| (CcId::new(id), dropped, 36);
     assert_eq!(rows, [row(11, false), row(12, false), row(21, true), row(22, true)]);
     assert!(!stub.client().queries_available().await.unwrap());
+}
+
+#[rstest]
+#[case::one(r#"{"schools":{"@expansions":"","school":{"id":"7","school_number":100,"name":"North"}}}"#, 1, &[100])]
+#[case::two(r#"{"schools":{"school":[{"id":8,"school_number":"200","name":5},{"id":7,"school_number":100,"more":{"x":[]}}]}}"#, 2, &[100, 200])]
+#[case::graduates(r#"{"schools":{"school":[{"id":8,"school_number":999999},{"id":7,"school_number":100}]}}"#, 2, &[100])]
+#[case::empty_text(r#"{"schools":""}"#, 0, &[])]
+#[case::null(r#"{"schools":null}"#, 1, &[])]
+#[case::absent("{}", 1, &[])]
+#[case::empty_list(r#"{"schools":{"school":""}}"#, 1, &[])]
+#[tokio::test]
+async fn schools_come_in_every_shape(
+    #[case] body: &'static str,
+    #[case] count: u64,
+    #[case] expected: &[i64],
+) {
+    let stub = Stub::start(move |asked| match asked.path.as_str() {
+        "/ws/v1/district/school/count" => Some(Reply::json(200, json!({"resource": {"count": count}}))),
+        "/ws/v1/district/school" => Some(Reply::json(200, body)),
+        path if path.starts_with("/ws/schema/table/schools") => Some(Reply::json(
+            400,
+            json!({"errors": [{"field": "schools.abbreviation", "code": "No access to the field"}]}),
+        )),
+        _ => None,
+    })
+    .await;
+    let schools = stub.client().schools().await.unwrap();
+    assert_eq!(schools.iter().map(|school| school.number.get()).collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use rusqlite::types::Value as Stored;
+use rusqlite::{Connection, params_from_iter};
 
 use super::PowerSchool;
 use super::answer::Failure;
@@ -24,6 +26,9 @@ type Asked = (String, Bytes);
 #[derive(Default)]
 pub(super) struct Kept {
     answers: HashMap<Asked, Bytes>,
+    /// Rows' keys in the order of a query that pages are cut from, by its SQL and values.
+    orders: HashMap<String, Arc<Vec<i64>>>,
+    /// Of both.
     bytes: usize,
 }
 
@@ -33,6 +38,31 @@ impl PowerSchool {
         if let Some(kept) = &self.kept {
             *kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
         }
+    }
+
+    /// The keys that `sql` selects, in its order, where answers are kept: cutting thousands of pages from a table costs
+    /// SQLite the whole table every time.
+    pub(super) fn order(
+        &self,
+        connection: &Connection,
+        sql: &str,
+        values: &[Stored],
+    ) -> Result<Option<Arc<Vec<i64>>>, Failure> {
+        let Some(kept) = &self.kept else { return Ok(None) };
+        let name = format!("{sql} {values:?}");
+        if let Some(known) = locked(kept).orders.get(&name) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let mut statement = connection.prepare(sql)?;
+        let keys = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+        let keys = Arc::new(keys.collect::<Result<Vec<i64>, _>>()?);
+        let mut kept = locked(kept);
+        let bytes = keys.len() * size_of::<i64>();
+        if kept.bytes + bytes <= MOST {
+            kept.bytes += bytes;
+            kept.orders.insert(name, Arc::clone(&keys));
+        }
+        Ok(Some(keys))
     }
 }
 

@@ -165,16 +165,25 @@ async fn rows(
             let key = if table.columns.iter().any(|column| column == "DCID") { "DCID" } else { "StudentID" };
             order.push(key.to_owned());
             let (limit, offset) = page(&parameters, state.page_limit())?;
-            let mut statement = connection.prepare(&format!(
-                "SELECT {key}, {} FROM {} {} ORDER BY {} LIMIT {limit} OFFSET {offset}",
-                list(&columns),
-                table.name,
-                condition(&filter),
-                order.join(", "),
-            ))?;
-            let records = statement
-                .query_map(params_from_iter(filter.values), |row| record(table, &columns, row))?
-                .collect::<Result<Vec<_>, _>>()?;
+            let (selected, order) = (list(&columns), order.join(", "));
+            let rows = format!("{} {} ORDER BY {order}", table.name, condition(&filter));
+            let ordered = state.order(connection, &format!("SELECT {key} FROM {rows}"), &filter.values)?;
+            let records = if let Some(keys) = ordered {
+                let sql = format!("SELECT {key}, {selected} FROM {} WHERE {key} = ?1", table.name);
+                let mut statement = connection.prepare(&sql)?;
+                let first = usize::try_from(offset).unwrap_or(usize::MAX);
+                keys.iter()
+                    .skip(first)
+                    .take(limit as usize)
+                    .map(|key| statement.query_row([key], |row| record(table, &columns, row)))
+                    .collect::<Result<Vec<_>, _>>()?
+            } else {
+                let sql = format!("SELECT {key}, {selected} FROM {rows} LIMIT {limit} OFFSET {offset}");
+                let mut statement = connection.prepare(&sql)?;
+                statement
+                    .query_map(params_from_iter(filter.values), |row| record(table, &columns, row))?
+                    .collect::<Result<Vec<_>, _>>()?
+            };
             let mut answer = json!({"name": table.name, "@extensions": ""});
             if !records.is_empty() {
                 answer["record"] = records.into();

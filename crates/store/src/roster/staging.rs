@@ -205,7 +205,7 @@ fn open_for_filling(path: &Path, key: &ProfileKeyBytes) -> Result<Connection, St
     connection.set_prepared_statement_cache_capacity(32);
     connection.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
-         PRAGMA cache_size = -8192; BEGIN;",
+         PRAGMA cache_size = -2048; BEGIN;",
     )?;
     Ok(connection)
 }
