@@ -24,6 +24,7 @@ pub const TESTS: &[&str] = &[
     "openssh-server",
     "openssl",
     "python3-aiosmtpd",
+    "python3-venv",
     "sqlite3",
     "webkit2gtk-driver",
     "xauth",

@@ -18,7 +18,7 @@ pub use session::Session;
 
 /// Our plugin for some exchanges, with its file, for whoever has no profile yet. `revision` is the last part of its
 /// version.
-pub fn plugin_view(jobs: Vec<domain::job::Job>, revision: u32) -> Result<report::PluginView, Fault> {
+pub fn plugin_view(jobs: &[domain::job::Job], revision: u32) -> Result<report::PluginView, Fault> {
     Ok(rosterbridge_engine::plugin_view(jobs, revision)?)
 }
 

@@ -97,6 +97,9 @@ pub struct Serve {
     /// Delay of every PowerSchool answer
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub latency_ms: u64,
+    /// Render each PowerSchool answer once and serve it from memory afterwards: for measurements
+    #[arg(long)]
+    pub prerender: bool,
     /// How attendance without a dcid is taken
     #[arg(long, value_enum, default_value_t = Attendance::Upsert)]
     pub attendance: Attendance,

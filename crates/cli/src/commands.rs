@@ -12,6 +12,7 @@ use rosterbridge_api::{
     report::{Event, PluginView, StageReport, StageResult, SyncReport, TestReport},
 };
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{Cli, Command, Guard, Handover, Held, Plugin, Secrets, Setup, Test, Tested},
@@ -26,7 +27,9 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
         Command::Practice(crate::args::Practice::Serve(serve)) => {
             return practice::serve(serve, cli.json).await;
         }
-        Command::Plugin(Plugin::Build { file, jobs, of_profile: false }) => return build_plugin(&file, jobs),
+        Command::Plugin(Plugin::Build { file, jobs, of_profile: false }) => {
+            return build_plugin(&file, &jobs);
+        }
         Command::Plugin(Plugin::Check { file }) => return check_plugin(&file),
         command => command,
     };
@@ -200,18 +203,32 @@ async fn run_test(session: &Session, test: Test) -> Result<Document, Fault> {
     }
 }
 
+/// Cancelled by Ctrl-C. One that comes while nobody listens is not lost.
+fn interruption() -> CancellationToken {
+    let interrupted = CancellationToken::new();
+    let token = interrupted.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            token.cancel();
+        }
+    });
+    interrupted
+}
+
 /// Tests PowerSchool. Ctrl-C stops a test under way; what waits for the server goes on waiting.
 async fn test_powerschool(session: &Session, test: Test) -> Result<Document, Fault> {
     if let Some(sha256) = test.accept_certificate {
         session.call(Request::TrustCertificate { sha256 }, |_| ()).await?;
     }
+    let interrupted = interruption();
     let request = Request::TestPowerSchool { offline: test.offline };
     let testing = session.call(request, |event| show(&event));
     tokio::pin!(testing);
-    let answer = loop {
-        tokio::select! {
-            answer = &mut testing => break answer?,
-            _ = tokio::signal::ctrl_c() => { session.call(Request::CancelTest, |_| ()).await?; }
+    let answer = tokio::select! {
+        answer = &mut testing => answer?,
+        () = interrupted.cancelled(), if !test.offline => {
+            session.call(Request::CancelTest, |_| ()).await?;
+            testing.await?
         }
     };
     let Response::PowerSchoolTest(mut report) = answer else { return Err(unexpected()) };
@@ -221,7 +238,7 @@ async fn test_powerschool(session: &Session, test: Test) -> Result<Document, Fau
                 Response::PowerSchoolTest(made) => report = made,
                 _ => return Err(unexpected()),
             },
-            _ = tokio::signal::ctrl_c() => {}
+            () = interrupted.cancelled() => {}
         }
     }
     let mut document = test_document(&report.report, to_value(&report)?);
@@ -255,8 +272,8 @@ fn test_document(report: &TestReport, data: Value) -> Document {
 }
 
 /// Our plugin for whoever has no profile.
-fn build_plugin(file: &Path, jobs: Vec<Job>) -> Result<Document, Fault> {
-    let jobs = if jobs.is_empty() { Job::ALL.to_vec() } else { jobs };
+fn build_plugin(file: &Path, jobs: &[Job]) -> Result<Document, Fault> {
+    let jobs = if jobs.is_empty() { &Job::ALL } else { jobs };
     write_plugin(file, rosterbridge_api::plugin_view(jobs, 0)?)
 }
 

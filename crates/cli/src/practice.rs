@@ -27,6 +27,7 @@ pub async fn serve(serve: Serve, json: bool) -> Result<Document, Fault> {
         date: serve.date,
         data: serve.data,
         latency_ms: serve.latency_ms,
+        prerender: serve.prerender,
         attendance: match serve.attendance {
             Attendance::Upsert => AttendanceMode::Upsert,
             Attendance::Insert => AttendanceMode::Insert,

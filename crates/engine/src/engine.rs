@@ -46,6 +46,9 @@ pub struct Engine {
     pub(crate) testing: Mutex<CancellationToken>,
     /// The test of PowerSchool that waits for the server.
     pub(crate) queue: watch::Sender<Queue>,
+    /// Held while a test's result is kept and the waiting list follows it: a test that waits may end while another one
+    /// is asked for.
+    pub(crate) concluding: tokio::sync::Mutex<()>,
     /// Held by the one pull that may fill a new roster file.
     pub(crate) pulling: Arc<tokio::sync::Mutex<()>>,
     /// Held while the Raptor integration's status moves.
@@ -90,6 +93,7 @@ impl Engine {
             running: Mutex::new(None),
             testing: Mutex::default(),
             queue: watch::Sender::new(Queue::Empty),
+            concluding: tokio::sync::Mutex::default(),
             pulling: Arc::default(),
             moving_status: tokio::sync::Mutex::default(),
             _lock: lock,

@@ -56,7 +56,10 @@ impl Engine {
         }
         settings.url = theirs.to_string();
         settings.client_id = access.client_id;
-        settings.plugin = access.plugin;
+        // A version once written must not be written again for other content.
+        if new || access.plugin.revision > settings.plugin.revision {
+            settings.plugin = access.plugin;
+        }
         self.save_setup(setup).await?;
         self.put_secret(SecretName::PowerSchoolClientSecret, &access.client_secret).await
     }

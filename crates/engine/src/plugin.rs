@@ -45,7 +45,7 @@ impl Engine {
 
         let mut view = if write {
             let jobs = jobs.clone();
-            blocking(move || plugin_view(jobs, revision)).await?
+            blocking(move || plugin_view(&jobs, revision)).await?
         } else {
             described(jobs.clone(), revision)
         };
@@ -123,8 +123,8 @@ fn described(jobs: Vec<Job>, revision: u32) -> PluginView {
 }
 
 /// Our plugin for some exchanges, with its file, for whoever has no profile yet.
-pub fn plugin_view(jobs: Vec<Job>, revision: u32) -> Result<PluginView, EngineError> {
-    let jobs = in_order(&jobs);
+pub fn plugin_view(jobs: &[Job], revision: u32) -> Result<PluginView, EngineError> {
+    let jobs = in_order(jobs);
     let content = BASE64_STANDARD.encode(plugin::build(&jobs, revision)?);
     Ok(PluginView { content, ..described(jobs, revision) })
 }

@@ -11,8 +11,9 @@ use chrono::{DateTime, Utc};
 use rosterbridge_domain::{job::Job, settings::Setup};
 use rosterbridge_powerschool::{Findings, KnownPlugin, StageEvent, StageName, TestPlan};
 use rosterbridge_vault::SecretName;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub(crate) use queue::Queue;
 pub(crate) use views::level;
@@ -38,6 +39,8 @@ mod value {
 #[derive(Serialize, Deserialize)]
 struct Known {
     client_id: String,
+    /// SHA256 of the secret: tells a replaced secret from one mistyped since.
+    secret_sha256: String,
     plugin_id: i64,
     last_worked: DateTime<Utc>,
 }
@@ -65,13 +68,14 @@ impl Engine {
             test = testing => test?,
             () = cancelled.cancelled() => return Err(EngineError::TestCancelled),
         };
+        let _concluding = self.concluding.lock().await;
+        self.keep_test(&mut test).await?;
         if test.waiting {
             self.set_waiting(true).await?;
         } else if !offline && !comes_back(&test.report) {
             // What waited to be found out is known now.
             self.set_waiting(false).await?;
         }
-        self.keep_test(&mut test).await?;
         Ok(test)
     }
 
@@ -99,6 +103,8 @@ impl Engine {
         let Some(client_secret) = local.client_secret else {
             return Ok(with_rest(local.stages, &StageResult::Skipped, "", on_stage));
         };
+        let known = self.known_plugin(&client_secret).await?;
+        let secret_sha256 = secret_sha256(&client_secret);
         let connection = rosterbridge_powerschool::Connection::from_settings(
             &setup.powerschool,
             client_secret,
@@ -109,7 +115,7 @@ impl Engine {
             connection,
             jobs: jobs(&setup),
             check_clock: !self.is_at_practice_address().await?,
-            known: self.known_plugin().await?,
+            known,
         };
         let mut stages = local.stages;
         let findings = rosterbridge_powerschool::test_connection(plan, |event| match event {
@@ -121,7 +127,7 @@ impl Engine {
             }
         })
         .await;
-        self.remember_plugin(&setup, &findings).await?;
+        self.remember_plugin(&setup, secret_sha256, &findings).await?;
         let waiting = self.is_test_waiting() && comes_back_stages(&stages);
         Ok(PowerSchoolTest {
             report: report(stages),
@@ -190,18 +196,29 @@ impl Engine {
         Ok(local)
     }
 
-    async fn known_plugin(&self) -> Result<Option<KnownPlugin>, EngineError> {
+    /// The plugin a sign-in last worked with. Another secret than then is not one that has worked, so no Client ID
+    /// counts as known with it.
+    async fn known_plugin(&self, secret: &SecretString) -> Result<Option<KnownPlugin>, EngineError> {
         let text = self.ledger(|ledger| ledger.value(value::KNOWN)).await?;
         let known: Option<Known> = text.and_then(|text| serde_json::from_str(&text).ok());
-        Ok(known.map(|Known { client_id, plugin_id, last_worked }| KnownPlugin {
-            client_id,
-            plugin_id,
-            last_worked,
+        Ok(known.map(|known| KnownPlugin {
+            client_id: if known.secret_sha256 == secret_sha256(secret) {
+                known.client_id
+            } else {
+                String::new()
+            },
+            plugin_id: known.plugin_id,
+            last_worked: known.last_worked,
         }))
     }
 
     /// Remembers which plugin the sign-in worked with.
-    async fn remember_plugin(&self, setup: &Setup, findings: &Findings) -> Result<(), EngineError> {
+    async fn remember_plugin(
+        &self,
+        setup: &Setup,
+        secret_sha256: String,
+        findings: &Findings,
+    ) -> Result<(), EngineError> {
         let plugin_id = findings.server.as_ref().and_then(|server| server.plugin_id);
         let signed_in = findings.stages.iter().any(|stage| {
             stage.name == StageName::Plugin
@@ -212,8 +229,8 @@ impl Engine {
                 )
         });
         let (Some(plugin_id), true) = (plugin_id, signed_in) else { return Ok(()) };
-        let client_id = setup.powerschool.client_id.clone();
-        let known = Known { client_id, plugin_id, last_worked: Utc::now() };
+        let client_id = setup.powerschool.client_id.trim().to_owned();
+        let known = Known { client_id, secret_sha256, plugin_id, last_worked: Utc::now() };
         let text = serde_json::to_string(&known).unwrap_or_default();
         self.ledger(move |ledger| ledger.set_value(value::KNOWN, &text)).await
     }
@@ -232,6 +249,10 @@ impl Local {
         on_stage(stage.clone());
         self.stages.push(stage);
     }
+}
+
+fn secret_sha256(secret: &SecretString) -> String {
+    hex::encode(Sha256::digest(secret.expose_secret()))
 }
 
 /// The exchanges a test is about: those the plugin is for, and those that are switched on.
@@ -260,13 +281,13 @@ fn check_input(
         },
         Err(errors) => {
             let causes = errors.into_iter().map(|error| EngineError::from(error).cause()).chain(missing);
-            (StageResult::Failed(joined(causes.collect())), String::new())
+            (StageResult::Failed(joined(&causes.collect::<Vec<_>>())), String::new())
         }
     }
 }
 
 /// Several causes told as one, under the first one's code.
-fn joined(causes: Vec<Cause>) -> Cause {
+fn joined(causes: &[Cause]) -> Cause {
     let text = |part: fn(&Cause) -> &str| {
         let mut parts: Vec<&str> = causes.iter().map(part).collect();
         parts.dedup();

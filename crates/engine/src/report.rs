@@ -217,7 +217,7 @@ pub struct StageReport {
 /// A connection test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct TestReport {
-    /// Whether every stage passed.
+    /// Whether no stage failed. Stages that wait have not been made.
     pub passed: bool,
     /// The stages in order.
     pub stages: Vec<StageReport>,

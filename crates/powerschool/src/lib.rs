@@ -8,6 +8,8 @@ mod address;
 mod attendance;
 mod client;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod json;
 mod paging;
 pub mod plugin;

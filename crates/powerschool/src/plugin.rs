@@ -17,7 +17,7 @@ use zip::result::ZipError;
 use crate::tables::{self, Table};
 
 pub use changes::changes;
-pub use check::{Checked, CheckedQuery, Fit, Remark, Severity, check};
+pub use check::{Checked, CheckedQuery, Fit, LARGEST_FILE, LARGEST_XML, Remark, Severity, check};
 pub use write::{build, files};
 
 /// The plugin's name. PowerSchool updates the plugin of the same name in place and keeps its credentials.

@@ -291,7 +291,7 @@ pub async fn presented_certificates(connection: &Connection) -> Result<Vec<Certi
     let client = Client::for_test(connection.clone())?;
     let route = client.transport().route();
     let stream = route.connect(&route.resolve().await?).await?;
-    let shaken = shake_hands(&client, stream).await;
+    let shaken = shake_hands(&client, stream, connection.timeouts.connect).await;
     let presented = client.transport().tls().presented();
     if presented.is_empty() {
         shaken?;
@@ -381,9 +381,14 @@ impl Run<'_> {
     }
 
     async fn tls(&mut self, client: &Client) -> Result<Verdict, Error> {
+        /// For a server that waits for a request which never comes.
+        const LONGEST_GUESS: Duration = Duration::from_secs(2);
+
         let stream = self.stream.take().ok_or(Error::Stopped)?;
         let url = &self.plan.connection.url;
-        let shaken = shake_hands(client, stream).await;
+        let patience = self.plan.connection.timeouts.connect;
+        let patience = if url.is_encrypted() { patience } else { patience.min(LONGEST_GUESS) };
+        let shaken = shake_hands(client, stream, patience).await;
         self.findings.certificates = client.transport().tls().presented();
         if !url.is_encrypted() {
             // Only this computer is asked without encryption; a server with a certificate expects https there.
@@ -481,21 +486,23 @@ impl Run<'_> {
 }
 
 /// The TLS handshake alone: what the server presents is kept by the verifier, and nothing is sent.
-async fn shake_hands(client: &Client, stream: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
+async fn shake_hands(
+    client: &Client,
+    stream: TcpStream,
+    patience: Duration,
+) -> Result<TlsStream<TcpStream>, Error> {
     let transport = client.transport();
-    let connection = transport.connection();
-    let url = &connection.url;
+    let url = &transport.connection().url;
     let host = || url.host().to_owned();
     let name = ServerName::try_from(url.host().trim_matches(['[', ']']).to_owned())
         .map_err(|_| Error::Certificate { host: host(), problem: CertificateProblem::WrongName })?;
-    let patience: Duration = connection.timeouts.connect;
     let connector = TlsConnector::from(transport.tls().config.clone());
     match tokio::time::timeout(patience, connector.connect(name, stream)).await {
         Err(_) => Err(Error::Timeout { host: host(), after: patience }),
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(match tls_error(&error) {
             Some(problem) => tls_problem(problem, url),
-            None => Error::Certificate { host: host(), problem: CertificateProblem::Handshake },
+            None => Error::Unreachable { host: host() },
         }),
     }
 }

@@ -22,7 +22,14 @@ fn the_archive_holds_its_files_at_the_root_and_is_the_same_every_time() {
     assert_eq!(bytes, plugin::build(&Job::ALL, 0).unwrap());
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
     let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
-    assert_eq!(names, ["plugin.xml", "queries_root/rosterbridge.named_queries.xml"]);
+    assert_eq!(
+        names,
+        [
+            "plugin.xml",
+            "queries_root/rosterbridge.named_queries.xml",
+            "permissions_root/rosterbridge.permission_mappings.xml"
+        ]
+    );
     for (path, content) in plugin::files(&Job::ALL, 0).unwrap() {
         let mut stored = String::new();
         archive.by_name(path).unwrap().read_to_string(&mut stored).unwrap();
@@ -38,6 +45,25 @@ fn plugin_xml() {
 #[test]
 fn named_queries_xml() {
     insta::assert_snapshot!(plugin::files(&Job::ALL, 0).unwrap()[1].1);
+}
+
+#[test]
+fn permission_mappings_xml() {
+    insta::assert_snapshot!(plugin::files(&Job::ALL, 0).unwrap()[2].1);
+}
+
+#[test]
+fn the_version_rises_with_the_revision() {
+    assert_eq!([plugin::version(0), plugin::version(12)], ["1.1.0", "1.1.12"]);
+    assert!(plugin::files(&[], 12).unwrap()[0].1.contains("version=\"1.1.12\""));
+}
+
+#[test]
+fn a_difference_is_told_in_sentences() {
+    let told = |before: &[Job], after: &[Job]| plugin::changes(before, after).join("\n");
+    insta::assert_snapshot!(told(&[Job::HeroStudents], &[Job::HeroStudents, Job::RaptorTardies]));
+    insta::assert_snapshot!(told(&Job::ALL, &[Job::HeroTeachers]));
+    insta::assert_snapshot!(told(&[Job::RaptorRoster], &[Job::HeroStudents]));
 }
 
 #[test]
@@ -165,5 +191,20 @@ proptest! {
         }
         let queries: BTreeSet<_> = plugin::named_queries(&more).iter().map(|query| query.name).collect();
         prop_assert!(plugin::named_queries(&fewer).iter().all(|query| queries.contains(query.name)));
+    }
+
+    /// What a change adds, the way back takes away; and no change is none.
+    #[test]
+    fn differences_are_told_both_ways(
+        before in prop::sample::subsequence(Job::ALL.to_vec(), 0..=6),
+        after in prop::sample::subsequence(Job::ALL.to_vec(), 0..=6),
+    ) {
+        prop_assert_eq!(plugin::changes(&before, &before), Vec::<String>::new());
+        let (there, back) = (plugin::changes(&before, &after), plugin::changes(&after, &before));
+        let asks = |jobs: &[Job]| plugin::access_request(jobs);
+        prop_assert_eq!(there.is_empty(), asks(&before) == asks(&after));
+        let count = |told: &[String], word: &str| told.iter().filter(|told| told.contains(word)).count();
+        prop_assert_eq!(count(&there, "Adds the query"), count(&back, "No longer has the query"));
+        prop_assert_eq!(count(&there, "Adds FullAccess"), count(&back, "No longer reads or writes"));
     }
 }

@@ -38,6 +38,12 @@ pub enum PracticeError {
         /// Requested schools.
         schools: u32,
     },
+    /// A change of the district that cannot be made.
+    #[error("The practice district cannot be changed like this: {reason}")]
+    Change {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The certificate authority or server certificate could not be made.
     #[error("The practice district's certificate could not be made: {0}")]
     Certificate(#[from] rcgen::Error),
@@ -76,6 +82,7 @@ impl PracticeError {
             Self::Database(_) => "practice.database",
             Self::Corrupt { .. } => "practice.corrupt",
             Self::Size { .. } => "practice.size",
+            Self::Change { .. } => "practice.change",
             Self::Certificate(_) | Self::Tls(_) => "practice.certificate",
             Self::Listen(_) => "practice.listen",
             Self::Random(_) => "practice.random",
@@ -96,6 +103,7 @@ impl PracticeError {
                 "Delete the practice data folder (nothing real is in it) and start again."
             }
             Self::Size { .. } => "Ask for 1 to 2,000,000 students in 1 to 2,000 schools.",
+            Self::Change { .. } => "Name a student, school, table and column that the district has.",
             Self::Certificate(_) | Self::Tls(_) | Self::Random(_) | Self::Task(_) => "Start it again.",
             Self::Listen(_) => "Allow this program to listen on 127.0.0.1 and start again.",
             Self::Plugin(_) => "Check the plugin file; a plugin is a zip with plugin.xml at its root.",

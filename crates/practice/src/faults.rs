@@ -27,6 +27,23 @@ pub struct Faults {
     pub fail_next: Option<FailNext>,
     /// Named queries answer 404, as when the plugin was installed without its queries.
     pub no_powerqueries: bool,
+    /// The status, such as 400 or 500, that a named query with `pagesize=0` is refused with.
+    pub refuse_whole: Option<u16>,
+    /// The next long answers break off.
+    pub cut_body: Option<CutBody>,
+    /// Most bytes of an answer that are sent in a second.
+    pub slow_body: Option<u64>,
+    /// Answers are never compressed. Without this a client that accepts gzip gets it.
+    pub no_gzip: bool,
+    /// No data versions, whatever the version: 404, and queries ignore that they were asked for one.
+    pub no_data_versions: bool,
+    /// Forgets every change so far, once, before the next data version is asked for: those handed out
+    /// until then are unknown.
+    pub purge_data_versions: bool,
+    /// How far the server's clock is ahead of the practice date and time, seconds; negative when behind.
+    pub clock_ahead_seconds: i64,
+    /// Something between the client and PowerSchool refuses.
+    pub firewall: Option<Firewall>,
     /// What happens to attendance writes.
     pub attendance: Option<AttendanceFault>,
 }
@@ -39,6 +56,26 @@ pub enum Maintenance {
     Redirect,
     /// 200 with the HTML page that redirect ends at.
     Html,
+}
+
+/// Long answers that break off: the connection ends in the middle of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutBody {
+    /// How many answers, of those that are longer.
+    pub n: u32,
+    /// Bytes of the body, as sent, that still arrive.
+    pub after_bytes: u64,
+}
+
+/// How a firewall that does not know the client's address shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Firewall {
+    /// 403 with a page, not JSON.
+    Forbidden,
+    /// The connection is reset before TLS.
+    Reset,
 }
 
 /// A number of answers that fail.
@@ -82,6 +119,13 @@ impl Faults {
         let failure = self.fail_next?;
         self.fail_next = failure.n.checked_sub(1).filter(|left| *left > 0).map(|n| FailNext { n, ..failure });
         (failure.n > 0).then_some(failure)
+    }
+
+    /// Counts one answer longer than `cut_body.after_bytes` against it and says whether to cut it.
+    pub(crate) fn take_cut(&mut self) -> bool {
+        let Some(cut) = self.cut_body else { return false };
+        self.cut_body = cut.n.checked_sub(1).filter(|left| *left > 0).map(|n| CutBody { n, ..cut });
+        cut.n > 0
     }
 
     /// Counts one attendance request against the fault set for them and says what to do with it.

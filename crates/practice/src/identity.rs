@@ -27,6 +27,11 @@ pub(crate) struct Identity {
     certificate_pem: String,
     key_pem: String,
     pub credentials: Credentials,
+    /// Counts plugins: each installation that is no update gets the next one.
+    #[serde(default = "first_plugin")]
+    pub plugin_id: u32,
+    #[serde(default)]
+    pub plugin_state: PluginState,
     pub district_uuid: Uuid,
     pub sftp_username: String,
     pub sftp_password: String,
@@ -36,7 +41,7 @@ pub(crate) struct Identity {
 }
 
 /// What PowerSchool made for the installed plugin.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Credentials {
     pub client_id: Uuid,
     pub client_secret: Uuid,
@@ -46,6 +51,20 @@ impl Credentials {
     pub fn new() -> Self {
         Self { client_id: Uuid::new_v4(), client_secret: Uuid::new_v4() }
     }
+}
+
+const fn first_plugin() -> u32 {
+    1
+}
+
+/// What Plugin Management says of the plugin. Before the first one is installed the credentials work already.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PluginState {
+    #[default]
+    Enabled,
+    Disabled,
+    Deleted,
 }
 
 /// TCP ports on 127.0.0.1; 0 before the first start.
@@ -98,6 +117,8 @@ impl Identity {
             certificate_pem: certificate.pem(),
             key_pem: key.serialize_pem(),
             credentials: Credentials::new(),
+            plugin_id: first_plugin(),
+            plugin_state: PluginState::Enabled,
             district_uuid: Uuid::new_v4(),
             sftp_username: "practice-district".into(),
             sftp_password: password.iter().fold(String::new(), |mut text, byte| {
@@ -107,6 +128,13 @@ impl Identity {
             host_key: crate::hero::generate_host_key()?,
             ports: Ports::default(),
         })
+    }
+
+    /// Makes the credentials of a plugin that is installed anew after another.
+    pub fn next_plugin(&mut self) {
+        self.credentials = Credentials::new();
+        self.plugin_id += 1;
+        self.plugin_state = PluginState::Enabled;
     }
 
     /// Replaces the file in `path`, readable by its owner only.

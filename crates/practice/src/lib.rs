@@ -24,9 +24,9 @@ pub mod raptor;
 mod ready;
 mod serve;
 
-pub use district::{District, Summary};
+pub use district::{Changed, District, DistrictChange, Summary};
 pub use error::PracticeError;
-pub use faults::{AttendanceFault, FailNext, Faults, Maintenance};
+pub use faults::{AttendanceFault, CutBody, FailNext, Faults, Firewall, Maintenance};
 pub use options::{AttendanceMode, ServeOptions};
 pub use ready::{HeroAccess, MailAccess, PowerSchoolAccess, RaptorAccess, Ready};
 pub use serve::{Running, serve, start};

@@ -1,6 +1,7 @@
 //! Serving a router on a socket, with TLS or without.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,10 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// would keep a core busy.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// TLS, and what stands in front of it.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    pub acceptor: TlsAcceptor,
+    /// Whether a connection that arrives now is reset instead of answered.
+    pub resets: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
 /// Serves until `stop`; connections and the accept loop are tasks of `tasks`.
 pub(crate) fn serve(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     router: Router,
     stop: &CancellationToken,
     tasks: &TaskTracker,
@@ -49,8 +58,11 @@ pub(crate) fn serve(
                     let _ = stream.set_nodelay(true);
                     match tls {
                         None => answer(stream, router).await,
+                        // Closing a socket that does not linger resets the connection.
+                        Some(tls) if (tls.resets)() => _ = stream.set_zero_linger(),
                         Some(tls) => {
-                            if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+                            let accepted = tokio::time::timeout(PATIENCE, tls.acceptor.accept(stream)).await;
+                            if let Ok(Ok(stream)) = accepted {
                                 answer(stream, router).await;
                             }
                         }

@@ -35,6 +35,8 @@ pub struct ServeOptions {
     pub data: Option<PathBuf>,
     /// Added to every answer of the HTTPS server, milliseconds.
     pub latency_ms: u64,
+    /// Renders each PowerSchool answer once and serves it from memory when it is asked for again.
+    pub prerender: bool,
     /// What a POST without `dcid` does.
     pub attendance: AttendanceMode,
     /// Faults switched on from the start; `POST /control/faults` changes them later.
@@ -54,6 +56,7 @@ impl Default for ServeOptions {
             date: None,
             data: None,
             latency_ms: 0,
+            prerender: false,
             attendance: AttendanceMode::Upsert,
             faults: Faults::default(),
             ready_file: None,

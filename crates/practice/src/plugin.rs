@@ -9,6 +9,12 @@ use thiserror::Error;
 
 /// Largest file read out of a plugin, bytes; real ones are a few kilobytes.
 const LARGEST_FILE: u64 = 4 * 1024 * 1024;
+/// Most bytes read out of a plugin, all files together.
+const LARGEST_PLUGIN: u64 = 16 * 1024 * 1024;
+/// Most files of a plugin.
+const MOST_FILES: usize = 1_000;
+/// Elements within elements; a plugin needs five.
+const DEEPEST: usize = 32;
 
 /// Why PowerSchool would not install a plugin.
 #[derive(Debug, Error)]
@@ -108,20 +114,36 @@ pub(crate) struct Column {
 }
 
 impl Plugin {
-    /// Reads a plugin zip the way PowerSchool does when it installs one.
-    pub fn read(zip: &[u8]) -> Result<Self, PluginError> {
-        let mut archive = zip::ZipArchive::new(Cursor::new(zip))?;
+    /// Reads a plugin, a zip or a bare plugin.xml, the way PowerSchool does when it installs one.
+    pub fn read(file: &[u8]) -> Result<Self, PluginError> {
+        if file.trim_ascii_start().starts_with(b"<") || file.starts_with(b"\xef\xbb\xbf<") {
+            let text = std::str::from_utf8(file)
+                .map_err(|error| PluginError::Xml { file: "plugin.xml".into(), reason: error.to_string() })?;
+            return Self::read_plugin_xml(text);
+        }
+        let mut archive = zip::ZipArchive::new(Cursor::new(file))?;
+        if archive.len() > MOST_FILES {
+            return Err(invalid("the zip", "it has too many files"));
+        }
         let files: Vec<String> = archive
             .file_names()
             .map(|name| name.map(std::borrow::Cow::into_owned))
             .collect::<Result<_, _>>()?;
+        let mut left = LARGEST_PLUGIN;
         let mut read = |file: &str| -> Result<String, PluginError> {
             let mut text = String::new();
-            archive
+            let most = LARGEST_FILE.min(left);
+            // One more than is taken, so that a file of that size can be told from a longer one.
+            let bytes = archive
                 .by_name(file)?
-                .take(LARGEST_FILE)
+                .take(most + 1)
                 .read_to_string(&mut text)
-                .map_err(|source| PluginError::Read { file: file.into(), source })?;
+                .map_err(|source| PluginError::Read { file: file.into(), source })?
+                as u64;
+            if bytes > most {
+                return Err(invalid(file, "it is too long"));
+            }
+            left -= bytes;
             Ok(text)
         };
         if !files.iter().any(|file| file == "plugin.xml") {
@@ -302,6 +324,9 @@ fn walk(
             Event::Eof => return Err(xml("it ends before its root element does".into())),
             Event::DocType(_) => return Err(xml("a document type is not allowed".into())),
             Event::Start(element) | Event::Empty(element) => {
+                if path.len() == DEEPEST {
+                    return Err(xml("elements lie too deep in each other".into()));
+                }
                 path.push(element.local_name().as_ref().to_owned());
                 (Some(element), String::new())
             }

@@ -12,17 +12,20 @@ use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::control::{self, Control};
 use crate::district::{Plan, last_weekday};
 use crate::error::at;
 use crate::hero::{self, HeroOptions, HeroServer};
-use crate::identity::{Identity, listen, write_private};
+use crate::identity::{Identity, PluginState, listen, write_private};
 use crate::mail::{self, MailSink};
 use crate::plugin::{Plugin, version_parts};
 use crate::powerschool::{self, Installed, PowerSchool, Settings};
 use crate::ready::{HeroAccess, MailAccess, PowerSchoolAccess, RaptorAccess};
-use crate::{District, Faults, PracticeError, Ready, ServeOptions, net, raptor};
+use crate::{
+    Changed, District, DistrictChange, Faults, Firewall, PracticeError, Ready, ServeOptions, net, raptor,
+};
 
 /// A practice district at work. Dropping it stops it; [`Running::stop`] also waits for the end.
 pub struct Running {
@@ -84,7 +87,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
         latency: Duration::from_millis(options.latency_ms),
         district_uuid: identity.district_uuid,
         faults: options.faults,
-        installed: Installed { plugin: plugin.map(Arc::new), credentials: identity.credentials.clone() },
+        prerender: options.prerender,
+        installed: Installed::new(plugin.map(Arc::new), &identity),
     };
     let powerschool = Arc::new(tokio::task::spawn_blocking(move || PowerSchool::new(settings)).await??);
 
@@ -92,7 +96,12 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
     // From here on whatever fails also ends what listens already.
     let stop_guard = stop.clone().drop_guard();
     let tls = TlsAcceptor::from(identity.tls()?);
-    net::serve(https, Some(tls), powerschool::router(powerschool.clone()), &stop, &tasks)?;
+    let behind = powerschool.clone();
+    let serve_tls = net::Tls {
+        acceptor: tls,
+        resets: Arc::new(move || behind.faults().firewall == Some(Firewall::Reset)),
+    };
+    net::serve(https, Some(serve_tls), powerschool::router(powerschool.clone()), &stop, &tasks)?;
     let ready = Ready {
         powerschool: PowerSchoolAccess {
             url: format!("https://127.0.0.1:{}", ports.https),
@@ -169,6 +178,11 @@ impl Running {
         self.powerschool.set_faults(faults);
     }
 
+    /// Changes the district while it is served, like `POST /control/district`: all of it or nothing.
+    pub async fn change_district(&self, changes: Vec<DistrictChange>) -> Result<Changed, PracticeError> {
+        self.powerschool.clone().change_district(changes).await
+    }
+
     /// Replaces Hero's faults, like `POST /control/hero`.
     pub fn set_hero_faults(&self, faults: hero::HeroFaults) {
         self.hero.set_faults(faults);
@@ -232,7 +246,7 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
     }
     let identity_path = data.join("identity.json");
     let ours = identity_path.exists();
-    let identity = Identity::load_or_create(&identity_path)?;
+    let mut identity = Identity::load_or_create(&identity_path)?;
 
     let path = data.join("district.db");
     let found = District::open(&path)?;
@@ -257,13 +271,24 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
                     std::fs::remove_dir_all(&folder).map_err(at(&folder))?;
                 }
             }
-            District::generate(&path, plan)?
+            let district = District::generate(&path, plan)?;
+            // Whoever holds data of the one before can tell that this is another district.
+            if ours {
+                identity.district_uuid = Uuid::new_v4();
+                identity.save(&identity_path)?;
+            }
+            district
         }
     };
     let raptor_folder = data.join("raptor");
     std::fs::create_dir_all(&raptor_folder).map_err(at(&raptor_folder))?;
     raptor::write_folder(&district, plan.date, plan.seed, &raptor_folder)?;
-    let plugin = install_at_start(options.plugin.take(), &data.join("plugin.zip"))?;
+    let offered = options.plugin.take();
+    if offered.is_some() && identity.plugin_state == PluginState::Deleted {
+        identity.next_plugin();
+        identity.save(&identity_path)?;
+    }
+    let plugin = install_at_start(offered, &data.join("plugin.zip"))?;
     let summary = district.summary()?;
     Ok(Prepared { options, temporary, lock, data, identity, district, plan, plugin, summary })
 }

@@ -92,6 +92,49 @@ fn the_same_query_name_twice_is_refused() {
     assert!(matches!(Plugin::read(&zip).unwrap_err(), PluginError::Invalid { .. }));
 }
 
+#[test]
+fn a_bare_plugin_xml_is_a_plugin() {
+    let text = plugin_xml("name=\"A\" version=\"1.2\"", "<oauth/>");
+    for text in [text.clone(), format!("\u{feff}{text}"), format!("\n{text}")] {
+        assert_eq!(Plugin::read(text.as_bytes()).unwrap().name, "A");
+    }
+    assert!(matches!(Plugin::read(b"<plugin name='\xff'/>").unwrap_err(), PluginError::Xml { .. }));
+}
+
+#[test]
+fn what_would_fill_the_memory_is_refused() {
+    let good = plugin_xml("name=\"A\" version=\"1\"", "<oauth/>");
+    let long = format!("<queries><!--{}--></queries>", " ".repeat(3_900_000));
+    let bombs: Vec<(String, &str)> =
+        (0..6).map(|number| (format!("queries_root/{number}.named_queries.xml"), long.as_str())).collect();
+    let mut files: Vec<(&str, &str)> = vec![("plugin.xml", &good)];
+    files.extend(bombs.iter().map(|(name, text)| (name.as_str(), *text)));
+    Plugin::read(&zipped(&files[..4])).unwrap();
+    assert!(
+        matches!(Plugin::read(&zipped(&files)).unwrap_err(), PluginError::Invalid { .. }),
+        "together too long"
+    );
+    let longer = plugin_xml("name=\"A\" version=\"1\"", &format!("<!--{}-->", " ".repeat(5_000_000)));
+    assert!(matches!(
+        Plugin::read(&zipped(&[("plugin.xml", &longer)])).unwrap_err(),
+        PluginError::Invalid { .. }
+    ));
+
+    let names: Vec<String> = (0..1_001).map(|number| format!("web_root/{number}")).collect();
+    let mut files: Vec<(&str, &str)> = vec![("plugin.xml", &good)];
+    files.extend(names.iter().map(|name| (name.as_str(), "")));
+    assert!(
+        matches!(Plugin::read(&zipped(&files)).unwrap_err(), PluginError::Invalid { .. }),
+        "too many files"
+    );
+
+    let deep = plugin_xml(
+        "name=\"A\" version=\"1\"",
+        &format!("{}{}", "<a>".repeat(100_000), "</a>".repeat(100_000)),
+    );
+    assert!(matches!(Plugin::read(&zipped(&[("plugin.xml", &deep)])).unwrap_err(), PluginError::Xml { .. }));
+}
+
 proptest! {
     /// Nothing that a file can hold makes the reader panic, and SQL arrives as it was written.
     #[test]

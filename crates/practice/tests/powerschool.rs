@@ -52,13 +52,14 @@ async fn time_and_metadata_need_no_token_and_everything_else_does() {
         "/ws/v1/student/1",
         "/ws/schema/table/students?projection=id",
         "/ws/schema/query/api",
+        "/ws/dataversion/roster/0",
     ] {
         let response = ask(path).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
         let header = response.headers()["www-authenticate"].to_str().unwrap().to_owned();
         assert!(header.contains("invalid_token"), "{header}");
     }
-    let response = ask("/ws/dataversion/roster/0").await.unwrap();
+    let response = ask("/ws/nothing/roster/0").await.unwrap();
     assert_eq!(json_of(response, StatusCode::NOT_FOUND).await["message"], "Not Found");
     // A wrong path is a web page, as on a web server that is more than its API.
     let response = ask("/public/nothing.html").await.unwrap();
@@ -230,6 +231,99 @@ async fn table_rows_are_strings_within_the_access_request() {
         columns.iter().find(|column| column["name"] == name).unwrap()["access"].clone()
     };
     assert_eq!((access("Last_Name"), access("DOB")), (json!("ViewOnly"), json!("NoAccess")));
+    assert_eq!(access("Student_Web_Password"), "BlackListNoAccess");
+}
+
+#[tokio::test]
+async fn some_columns_are_nobodys_business() {
+    let asking = plugin("1.0", &[("STUDENTS", "Student_Web_Password", "FullAccess")]);
+    let practice = Practice::start(ServeOptions { plugin: Some(asking), ..options() }).await;
+    let path = "/ws/schema/table/students?projection=student_web_password";
+    let refused = practice.ask(Method::GET, path, StatusCode::BAD_REQUEST).await;
+    assert_eq!(refused["errors"][0]["code"], "No access to the field");
+    let star = practice.get("/ws/schema/table/students?projection=*&pagesize=1").await;
+    assert!(star["record"][0]["tables"]["students"].get("student_web_password").is_none());
+}
+
+#[rstest]
+#[case::label(json!({"$q": "last_name==Mu*"}), "", "Last_Name LIKE 'Mu%'")]
+#[case::table_and_field(json!({"$q": "students.id=gt=1100;STUDENTS.ID=le=1150"}), "", "ID > 1100 AND ID <= 1150")]
+#[case::as_parameter(json!({}), "&q=id=gt=1100", "ID > 1100")]
+#[tokio::test]
+async fn a_power_query_is_filtered_and_ordered_on_the_way(
+    #[case] keys: Value,
+    #[case] parameters: &str,
+    #[case] condition: &str,
+) {
+    let practice = Practice::start(options()).await;
+    let mut body = json!({"status": "0"});
+    body.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+    let parameters = format!("?pagesize=0&count=true&order=last_name,students.id;desc{parameters}");
+    let found = practice.query("students", &parameters, &body).await;
+    let ids: Vec<i64> = found["record"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| record["id"].as_str().unwrap().parse().unwrap())
+        .collect();
+    let database = practice.database();
+    let mut statement = database
+        .prepare(&format!(
+            "SELECT ID FROM Students WHERE Enroll_Status = 0 AND {condition} ORDER BY Last_Name, ID DESC"
+        ))
+        .unwrap();
+    let expected: Vec<i64> = statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert!(!expected.is_empty());
+    assert_eq!(ids, expected);
+    assert_eq!(found["count"], expected.len());
+    let path = "/ws/schema/query/com.example.practice.roster.students?order=shoe_size";
+    let refused = practice.request(Method::POST, path).json(&json!({"status": 0})).send().await.unwrap();
+    assert_eq!(json_of(refused, StatusCode::BAD_REQUEST).await["errors"][0]["field"], "shoe_size");
+}
+
+#[rstest]
+#[case::staff(
+    "staff",
+    "name.last_name=ge=M",
+    "SELECT COUNT(*) FROM Teachers WHERE Status = 1 AND Last_Name >= 'M' AND SchoolID = "
+)]
+#[case::section(
+    "section",
+    "term.start_year==2026",
+    "SELECT COUNT(*) FROM Sections WHERE TermID / 100 = 36 AND SchoolID = "
+)]
+#[case::term("term", "start_year=lt=2026", "SELECT COUNT(*) FROM Terms WHERE YearID < 36 AND SchoolID = ")]
+#[case::course(
+    "course",
+    "course_number=gt=2000",
+    "SELECT COUNT(DISTINCT Course_Number) FROM Sections WHERE Course_Number > 2000 AND SchoolID = "
+)]
+#[tokio::test]
+async fn every_resource_of_a_school_is_filtered_and_paged(
+    #[case] kind: &str,
+    #[case] q: &str,
+    #[case] sql: &str,
+) {
+    let practice = Practice::start(options()).await;
+    let (dcid, number): (i64, i64) = practice
+        .database()
+        .query_row("SELECT DCID, School_Number FROM Schools ORDER BY DCID LIMIT 1 OFFSET 3", (), |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let expected = practice.number(&format!("{sql}{number}"));
+    assert!(expected > 0);
+    let count = practice.get(&format!("/ws/v1/school/{dcid}/{kind}/count?q={q}")).await;
+    assert_eq!(count["resource"]["count"], expected);
+    let one = practice.get(&format!("/ws/v1/school/{dcid}/{kind}?q={q}&pagesize=1&expansions=term")).await;
+    let row = &one[format!("{kind}s")][kind];
+    assert!(row.is_object(), "a list of one is the bare object: {one}");
+    assert_eq!(row["term"].is_object(), kind == "section");
+    let alone = practice.get(&format!("/ws/v1/{kind}/{}", row["id"])).await;
+    assert_eq!(alone[kind]["id"], row["id"]);
+    practice
+        .ask(Method::GET, &format!("/ws/v1/school/{dcid}/{kind}?q=shoe==9"), StatusCode::BAD_REQUEST)
+        .await;
 }
 
 #[tokio::test]
@@ -332,7 +426,7 @@ async fn an_update_of_the_plugin_keeps_the_credentials_and_adds_access() {
     assert_eq!(same["code"], "practice.plugin");
     let second = plugin("1.0.1", &[("STUDENTS", "DOB", "ViewOnly")]);
     let second = json_of(install(second).await.unwrap(), StatusCode::OK).await;
-    assert_eq!(second, json!({"installed": true}), "no credentials again");
+    assert_eq!(second, json!({"installed": true, "plugin_id": 1}), "no credentials again");
     let rows = practice.query("births", "?pagesize=1", &json!({})).await;
     let dob = rows["record"][0]["dob"].as_str().unwrap();
     assert_eq!((&dob[2..3], &dob[5..6], dob.len()), ("/", "/", 10), "{dob}");
@@ -410,26 +504,42 @@ async fn faults_strike_and_go_away() {
     assert_eq!(again.bearer_auth(fresh).send().await.unwrap().status(), StatusCode::OK);
 }
 
+/// The 'since' notes: what each version shows of itself and which endpoints it has.
 #[rstest]
-#[case::before_nine("8.3.0", None, StatusCode::NOT_FOUND, StatusCode::NOT_FOUND)]
-#[case::nine("9.0.0.0", Some("9.0.0.0"), StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND)]
-#[case::before_batches("25.2.9.0", Some("25.2.9.0"), StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND)]
-#[case::with_batches("25.3.0.0", Some("25.3.0.0"), StatusCode::BAD_REQUEST, StatusCode::BAD_REQUEST)]
+#[case::before_queries("8.0.4", None, [false, false, false, false])]
+#[case::before_nine("8.3.0", None, [true, false, false, false])]
+#[case::nine("9.0.0.0", Some("9.0.0.0"), [true, true, false, false])]
+#[case::before_data_versions("9.2.9.0", Some("9.2.9.0"), [true, true, false, false])]
+#[case::with_data_versions("9.3.0.0", Some("9.3.0.0"), [true, true, true, false])]
+#[case::common("23.9.0.0", Some("23.9.0.0"), [true, true, true, false])]
+#[case::before_batches("25.2.9.0", Some("25.2.9.0"), [true, true, true, false])]
+#[case::with_batches("25.3.0.0", Some("25.3.0.0"), [true, true, true, true])]
 #[tokio::test]
 async fn old_versions_lack_endpoints(
     #[case] version: &str,
     #[case] shown: Option<&str>,
-    #[case] single: StatusCode,
-    #[case] batch: StatusCode,
+    #[case] has: [bool; 4],
 ) {
+    let [queries, attendance, data_versions, batches] = has;
     let practice = Practice::start(options()).await;
+    let subscribe = json!({"status": 0, "$dataversion_applicationname": "Roster"});
+    practice.query("students", "", &subscribe).await;
     practice.running.set_faults(Faults { version: Some(version.into()), ..Faults::default() });
     let metadata = practice.get("/ws/v1/metadata").await;
     assert_eq!(metadata["metadata"].get("powerschool_version").and_then(Value::as_str), shown);
-    for (path, status) in [("daily_time", single), ("batch_daily_time", batch)] {
-        let response =
-            practice.request(Method::POST, &format!("/ws/attendance/{path}")).json(&json!({})).send().await;
-        assert_eq!(response.unwrap().status(), status, "{path}");
+    assert_eq!(metadata["metadata"]["plugin_id"], 1);
+    for (path, method, exists) in [
+        ("/ws/schema/query/api", Method::GET, queries),
+        ("/ws/schema/query/com.example.practice.roster.births/count", Method::POST, queries),
+        ("/ws/dataversion/Roster/0", Method::GET, data_versions),
+        ("/ws/attendance/daily_time", Method::POST, attendance),
+        ("/ws/attendance/meeting_interval", Method::POST, attendance),
+        ("/ws/attendance/batch_daily_time", Method::POST, batches),
+        ("/ws/v1/district/school", Method::GET, true),
+        ("/ws/schema/table/students/count", Method::GET, true),
+    ] {
+        let response = practice.request(method, path).json(&json!({})).send().await.unwrap();
+        assert_eq!(response.status() != StatusCode::NOT_FOUND, exists, "{path}");
     }
 }
 

@@ -14,6 +14,8 @@ async fn everything_but_the_district_survives_a_restart_with_another_seed() {
     let options = ServeOptions { data: Some(folder.path().join("practice")), ..options() };
     let first = Practice::start(options.clone()).await;
     let before = first.running.ready().clone();
+    let uuid = |metadata: Value| metadata["metadata"]["district_uuid"].clone();
+    let first_uuid = uuid(first.get("/ws/v1/metadata").await);
     let names = |practice: &Practice| -> Vec<String> {
         let database = practice.database();
         let mut statement = database.prepare("SELECT LastFirst || DOB FROM Students ORDER BY ID").unwrap();
@@ -45,6 +47,7 @@ async fn everything_but_the_district_survives_a_restart_with_another_seed() {
     let again = Practice::start(ServeOptions { date: None, plugin: None, ..options.clone() }).await;
     same_identity(again.running.ready(), &before);
     assert_eq!(names(&again), students);
+    assert_eq!(uuid(again.get("/ws/v1/metadata").await), first_uuid);
     assert_eq!(again.audit().await.len(), 1);
     again.query("students", "", &json!({"status": 0})).await;
     again.running.stop().await;
@@ -52,6 +55,7 @@ async fn everything_but_the_district_survives_a_restart_with_another_seed() {
     let other = Practice::start(ServeOptions { seed: 2, ..options }).await;
     same_identity(other.running.ready(), &before);
     assert_ne!(names(&other), students);
+    assert_ne!(uuid(other.get("/ws/v1/metadata").await), first_uuid, "another district");
     assert!(other.audit().await.is_empty());
     other.running.stop().await;
 }

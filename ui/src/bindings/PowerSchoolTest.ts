@@ -38,7 +38,7 @@ waiting: boolean,
  */
 text: string, 
 /**
- * Whether every stage passed.
+ * Whether no stage failed. Stages that wait have not been made.
  */
 passed: boolean, 
 /**

@@ -6,7 +6,7 @@ import type { StageReport } from "./StageReport";
  */
 export type TestReport = { 
 /**
- * Whether every stage passed.
+ * Whether no stage failed. Stages that wait have not been made.
  */
 passed: boolean, 
 /**

@@ -101,6 +101,23 @@ fn offline_wrong_input_is_told_at_once_and_nothing_waits(#[case] spoil: fn(&mut 
     assert!(stages[1..].iter().all(|(_, result)| result == "skipped"), "{stages:?}");
 }
 
+#[rstest]
+#[case::not_there("http://127.0.0.1:1", "powerschool.proxy_unreachable")]
+#[case::not_an_address("proxy district org", "powerschool.bad_proxy")]
+fn a_proxy_that_can_not_be_used_is_named(#[case] proxy: &str, #[case] code: &str) {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    profile.set_secret("proxy.password", "tulip under glass");
+    profile.change_setup(|setup| {
+        setup["powerschool"]["proxy"] = json!({"mode": "explicit", "url": proxy, "username": "rosters"});
+    });
+    let test = profile.run(&["test", "powerschool"]).ended(1, code);
+    assert!(!test.stdout.contains("tulip"));
+    profile.run(&["sync", "hero-students"]).ended(1, code);
+    profile.change_setup(|setup| setup["powerschool"]["proxy"] = json!({"mode": "none"}));
+    profile.run(&["test", "powerschool"]).done();
+}
+
 /// All that is wrong is told in one test.
 #[test]
 fn all_wrong_input_is_told_together() {

@@ -149,6 +149,50 @@ fn more_exchanges_need_an_update_in_place_and_no_new_credentials() {
     profile.run(&["test", "powerschool"]).done();
 }
 
+#[test]
+fn a_plugin_that_was_deleted_and_installed_anew_needs_its_new_credentials() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let file = profile.home().join("plugin.zip");
+    profile.run(&["test", "powerschool"]).done();
+    profile.run(&["plugin", "build", file.to_str().unwrap(), "--of-profile"]).done();
+    district.delete_plugin();
+    let installed = district.install(&fs::read(&file).unwrap());
+
+    let test = profile.run(&["test", "powerschool"]).ended(1, "powerschool.credentials_replaced");
+    assert!(test.document["remedy"].as_str().unwrap().contains("Data Provider Configuration"));
+    // A mistyped secret is another matter.
+    profile.set_secret("powerschool.client-secret", "0a4e4a0c-57a8-4a25-b79f-1f4b9c3c5b00");
+    profile.run(&["test", "powerschool"]).ended(1, "powerschool.bad_credentials");
+
+    profile.set_secret("powerschool.client-secret", installed["client_secret"].as_str().unwrap());
+    profile.change_setup(|setup| setup["powerschool"]["client_id"] = installed["client_id"].clone());
+    let test = profile.run(&["test", "powerschool"]).done();
+    assert_eq!(test.data()["server"]["plugin_id"], installed["plugin_id"]);
+    let stage = |name: &str| {
+        let stages = test.data()["stages"].as_array().unwrap();
+        stages.iter().find(|stage| stage["name"] == name).unwrap().clone()
+    };
+    assert!(stage("Plugin")["detail"].as_str().unwrap().contains("anew"), "{}", stage("Plugin"));
+}
+
+#[test]
+fn a_plugin_that_is_not_enabled_is_told_how_to_be() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    district.enable_plugin(false);
+    for _ in 0..2 {
+        let test = profile.run(&["test", "powerschool"]);
+        assert_eq!(test.exit, 1);
+        let remedy = test.document["remedy"].as_str().unwrap();
+        assert!(remedy.contains("Enable") || remedy.contains("enabled"), "{remedy}");
+        district.enable_plugin(true);
+        profile.run(&["test", "powerschool"]).done();
+        // Once it has worked, the test knows that the credentials did.
+        district.enable_plugin(false);
+    }
+}
+
 const VENDOR: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <plugin xmlns="http://plugin.powerschool.pearson.com" name="Visitors" version="1.0">
   <publisher name="Visitors Inc"><contact email="help@visitors.example"/></publisher>

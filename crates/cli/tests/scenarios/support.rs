@@ -142,6 +142,21 @@ impl District {
         serde_json::from_str(&answer).unwrap()
     }
 
+    /// Deletes the installed plugin, and its credentials with it.
+    #[track_caller]
+    pub fn delete_plugin(&self) {
+        let (status, answer) = http("DELETE", &self.control_url("plugin"), b"");
+        assert_eq!(status, 204, "{answer}");
+    }
+
+    /// Ticks or clears the plugin's *Enable* box.
+    #[track_caller]
+    pub fn enable_plugin(&self, enabled: bool) {
+        let body = format!("{{\"enabled\": {enabled}}}");
+        let (status, answer) = http("POST", &self.control_url("plugin/enabled"), body.as_bytes());
+        assert_eq!(status, 200, "{answer}");
+    }
+
     /// PowerSchool's own tables, to look into.
     pub fn database(&self) -> Connection {
         let path = self.data().join("district.db");

@@ -62,6 +62,7 @@ impl Engine {
             std::mem::replace(&mut *testing, CancellationToken::new())
         };
         under_way.cancel();
+        let _concluding = self.concluding.lock().await;
         if !self.is_test_waiting() {
             return Ok(());
         }
@@ -145,9 +146,13 @@ impl Engine {
             () = cancelled.cancelled() => return Ok(()),
         };
         if let Some(mut test) = test.filter(|test| !comes_back(&test.report)) {
-            test.waiting = false;
-            self.keep_test(&mut test).await?;
-            self.set_waiting(false).await?;
+            let _concluding = self.concluding.lock().await;
+            // Taken off, or told by another test, while this one was made.
+            if self.is_test_waiting() {
+                test.waiting = false;
+                self.keep_test(&mut test).await?;
+                self.set_waiting(false).await?;
+            }
         }
         Ok(())
     }

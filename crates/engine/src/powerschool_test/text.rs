@@ -221,6 +221,40 @@ mod tests {
         };
         let system =
             format!("{} ({} {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
-        insta::assert_snapshot!(text(&test).replace(&system, "VERSION (SYSTEM)"), @"");
+        insta::assert_snapshot!(text(&test).replace(&system, "VERSION (SYSTEM)"), @r"
+        RosterBridge: test of the connection to PowerSchool
+
+        Result         failed at 'Access' [powerschool.no_access]
+        Made at        2026-11-18 09:30:00 UTC
+        RosterBridge   VERSION (SYSTEM)
+        Server         https://sis.district.example
+        PowerSchool    25.3.0.0
+        Time zone      America/Chicago
+        Plugin id      12
+        Page limit     100 rows of a table
+        Clock          4 s behind this computer
+
+        Stages
+          ok       Input                   0 ms  https://sis.district.example
+          note     Certificate            41 ms  issued by District CA
+                   The certificate expires in 12 days. [powerschool.certificate_expiring]
+                   Have it renewed.
+          FAILED   Access               1250 ms
+                   The plugin has no access to STUDENTS.HOME_PHONE. [powerschool.no_access]
+                   Update the plugin.
+          skipped  Sample read
+
+        Access: 1 of 2 fields granted
+          missing  STUDENTS.HOME_PHONE                          needs ViewOnly, has no access
+
+        Named queries: 0 of 1 there
+          missing  app.rosterbridge.roster.students.all
+
+        Certificates the server presented, its own first
+          CN=sis.district.example
+            issued by CN=District CA
+            valid from 2026-11-01 to 2026-11-30
+            SHA256 AB:CD
+        ");
     }
 }

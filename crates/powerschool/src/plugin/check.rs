@@ -143,30 +143,39 @@ impl Checked {
     }
 }
 
+/// Tables named in a sentence about what is missing.
+const NAMED_TABLES: usize = 4;
+
 fn fit_sentence(oauth: bool, missing: &[(String, String, Access)], without_queries: bool) -> String {
     if !oauth {
         return "Can't work with this plugin: it makes no credentials to sign in with.".to_owned();
     }
-    let mut tables: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
-    for (table, _, access) in missing {
-        let entry = tables.entry(table).or_default();
-        entry.0 += 1;
-        entry.1 |= *access == Access::FullAccess;
+    let mut lacking = Vec::new();
+    for (may_not, access) in [("may not write", Access::FullAccess), ("may not read", Access::ViewOnly)] {
+        let mut tables: BTreeMap<&str, usize> = BTreeMap::new();
+        for (table, ..) in missing.iter().filter(|(_, _, needed)| *needed == access) {
+            *tables.entry(table).or_default() += 1;
+        }
+        let further = tables.len().saturating_sub(NAMED_TABLES);
+        let mut named: Vec<String> = tables
+            .into_iter()
+            .take(NAMED_TABLES)
+            .map(|(table, count)| format!("{} of {}", words::fields(count), words::table(table)))
+            .collect();
+        if further > 0 {
+            named.push(words::counted(further, "more table", "more tables"));
+        }
+        if !named.is_empty() {
+            lacking.push(format!("{may_not} {}", words::list(&named)));
+        }
     }
-    let lacking: Vec<String> = tables
-        .into_iter()
-        .map(|(table, (count, writing))| {
-            let what = if writing { "may not write" } else { "may not read" };
-            format!("{what} {} of {}", words::fields(count), words::table(table))
-        })
-        .collect();
     match (lacking.is_empty(), without_queries) {
         (true, false) => "Works with this plugin.".to_owned(),
         (true, true) => {
             "Works with this plugin, but slower: without our queries the tables are read page by page."
                 .to_owned()
         }
-        (false, _) => format!("Can't work with this plugin: it {}.", words::list(&lacking)),
+        (false, _) => format!("Can't work with this plugin: it {}.", lacking.join(", and it ")),
     }
 }
 
@@ -370,7 +379,7 @@ fn words_of(plugin: &PluginXml, queries: &Queries, brought: &Brought) -> Vec<Str
             let of_it = fields.iter().filter(|(_, asked)| *asked == access).map(|(field, _)| *field);
             let count = of_it.clone().count();
             if count > 0 {
-                let topics = words::topics(&of_it);
+                let topics = words::topics(of_it);
                 let among = if topics.is_empty() {
                     String::new()
                 } else {

@@ -3,8 +3,11 @@
 
 mod address;
 mod practice;
+mod proxy;
+mod raw;
 mod reading;
 mod staged;
 mod stub;
+mod transport;
 mod trust;
 mod writing;

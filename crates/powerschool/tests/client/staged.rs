@@ -1,7 +1,21 @@
 //! The staged connection test, against the practice district and servers that answer oddly.
 
-use rosterbridge_domain::job::Job;
-use rosterbridge_powerschool::{Connection, Findings, Outcome, Stage, StageName, TestPlan, test_connection};
+use chrono::{DateTime, TimeDelta, Utc};
+use rosterbridge_domain::{job::Job, settings::PowerSchoolSettings};
+use rosterbridge_powerschool::{
+    Connection, Findings, KnownPlugin, Outcome, Stage, StageEvent, StageName, TestPlan, Timeouts, plugin,
+    reach, test_connection,
+};
+use rosterbridge_practice::{Faults, Maintenance, ServeOptions};
+use rstest::rstest;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::{
+    practice::{connection, district, secret, settings, with_faults},
+    raw::{self, After},
+    stub::{self, Asked, CLIENT_ID, Reply, Stub},
+};
 
 pub fn plan(connection: Connection) -> TestPlan {
     TestPlan { connection, jobs: Job::ALL.to_vec(), check_clock: false, known: None }
@@ -21,16 +35,316 @@ pub fn outcome(stage: &Stage) -> &'static str {
 
 /// The stage a test failed at, and the code.
 pub fn failure(findings: &Findings) -> (StageName, &'static str) {
-    let stage = findings.failure().unwrap();
+    let stage = findings.failure().unwrap_or_else(|| panic!("nothing failed: {findings:#?}"));
     (stage.name, outcome(stage))
 }
 
+pub fn stage(findings: &Findings, name: StageName) -> &Stage {
+    findings.stages.iter().find(|stage| stage.name == name).unwrap()
+}
+
+/// Every stage passed up to one that failed with `code`, and the others were skipped.
+fn assert_stopped(findings: &Findings, at: StageName, code: &str) {
+    let failed = StageName::NETWORK.iter().position(|name| *name == at).unwrap();
+    let expected: Vec<&str> = (0..StageName::NETWORK.len())
+        .map(|place| match place.cmp(&failed) {
+            std::cmp::Ordering::Less => "passed",
+            std::cmp::Ordering::Equal => code,
+            std::cmp::Ordering::Greater => "skipped",
+        })
+        .collect();
+    assert_eq!(findings.stages.iter().map(outcome).collect::<Vec<_>>(), expected, "{findings:#?}");
+    assert!(!findings.passed());
+}
+
 #[tokio::test]
-async fn passes_on_the_practice_district() {
-    let running = crate::practice::district(rosterbridge_practice::ServeOptions::default()).await;
+async fn passes_on_the_practice_district_and_tells_what_it_found() {
+    let running = district(ServeOptions::default()).await;
+    let plan = plan(connection(&running));
     // On a task of its own, as the engine runs it.
-    let plan = plan(crate::practice::connection(&running));
-    let findings = tokio::spawn(test(plan)).await.unwrap();
+    let (findings, heard) = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        let findings = test_connection(plan, |event| {
+            heard.push(match event {
+                StageEvent::Began(name) => ("began", name),
+                StageEvent::Ended(stage) => (outcome(stage), stage.name),
+            });
+        })
+        .await;
+        (findings, heard)
+    })
+    .await
+    .unwrap();
     assert!(findings.passed(), "{findings:#?}");
+    let expected: Vec<_> =
+        StageName::NETWORK.into_iter().flat_map(|name| [("began", name), ("passed", name)]).collect();
+    assert_eq!(heard, expected);
+
+    let server = findings.server.unwrap();
+    assert_eq!(server.url, connection(&running).url.to_string());
+    assert!(server.version.unwrap().at_least((9, 0)));
+    assert_eq!(server.time_zone, Some(chrono_tz::America::Chicago));
+    assert_eq!((server.plugin_id, server.table_page_size), (Some(1), Some(100)));
+    assert_eq!(server.clock_ahead_seconds, None);
+    assert_eq!(findings.access.len(), plugin::access_request(&Job::ALL).len());
+    assert!(findings.access.iter().all(rosterbridge_powerschool::FieldGrant::is_enough));
+    assert_eq!(findings.queries.len(), plugin::named_queries(&Job::ALL).len());
+    assert!(findings.queries.iter().all(|query| query.present && !query.table.is_empty()));
+    assert!(!findings.certificates.is_empty());
     running.stop().await;
+}
+
+#[rstest]
+#[case::redirect(Faults { maintenance: Some(Maintenance::Redirect), ..Faults::default() }, StageName::Time, "powerschool.maintenance")]
+#[case::page(Faults { maintenance: Some(Maintenance::Html), ..Faults::default() }, StageName::Time, "powerschool.maintenance")]
+#[case::old(Faults { version: Some("8.3.0".to_owned()), ..Faults::default() }, StageName::Metadata, "powerschool.too_old")]
+#[case::revoked(Faults { revoked_credentials: true, ..Faults::default() }, StageName::Token, "powerschool.bad_credentials")]
+#[case::no_access(Faults { missing_access: vec!["STUDENTS.DOB".to_owned()], ..Faults::default() }, StageName::Access, "powerschool.no_access")]
+#[case::no_queries(Faults { no_powerqueries: true, ..Faults::default() }, StageName::Queries, "powerschool.no_queries")]
+#[tokio::test]
+async fn stops_where_it_fails(#[case] faults: Faults, #[case] at: StageName, #[case] code: &str) {
+    let running = with_faults(faults).await;
+    let findings = test(plan(connection(&running))).await;
+    assert_stopped(&findings, at, code);
+    running.stop().await;
+}
+
+#[rstest]
+#[case::no_authority(|settings: &mut PowerSchoolSettings| settings.extra_roots.clear(), StageName::Tls, "powerschool.unknown_authority")]
+#[case::name(|settings: &mut PowerSchoolSettings| settings.url = "https://no-such-district.invalid".to_owned(), StageName::Dns, "powerschool.dns")]
+#[case::port(|settings: &mut PowerSchoolSettings| settings.url = "https://127.0.0.1:1".to_owned(), StageName::Tcp, "powerschool.unreachable")]
+#[case::other_credentials(
+    |settings: &mut PowerSchoolSettings| settings.client_id = CLIENT_ID.to_owned(),
+    StageName::Token,
+    "powerschool.bad_credentials"
+)]
+#[tokio::test]
+async fn finds_what_was_entered_wrongly(
+    #[case] spoil: fn(&mut PowerSchoolSettings),
+    #[case] at: StageName,
+    #[case] code: &str,
+) {
+    let running = district(ServeOptions::default()).await;
+    let mut settings = settings(&running);
+    spoil(&mut settings);
+    let connection =
+        Connection::from_settings(&settings, secret(&running), None, Timeouts::default()).unwrap();
+    assert_stopped(&test(plan(connection)).await, at, code);
+    running.stop().await;
+}
+
+fn known(client_id: &str, plugin_id: i64) -> KnownPlugin {
+    let last_worked = "2026-11-03T07:30:00Z".parse().unwrap();
+    KnownPlugin { client_id: client_id.to_owned(), plugin_id, last_worked }
+}
+
+#[tokio::test]
+async fn credentials_that_used_to_work_were_replaced() {
+    let running = with_faults(Faults { revoked_credentials: true, ..Faults::default() }).await;
+    let id = settings(&running).client_id.to_uppercase();
+    let findings = test(TestPlan { known: Some(known(&id, 1)), ..plan(connection(&running)) }).await;
+    assert_stopped(&findings, StageName::Token, "powerschool.credentials_replaced");
+    let Outcome::Failed { message, remedy, .. } = &findings.failure().unwrap().outcome else { panic!() };
+    assert!(message.contains("2026-11-03") && remedy.contains("Enable"), "{message} {remedy}");
+    let findings = test(TestPlan { known: Some(known(CLIENT_ID, 1)), ..plan(connection(&running)) }).await;
+    assert_stopped(&findings, StageName::Token, "powerschool.bad_credentials");
+    running.stop().await;
+}
+
+#[rstest]
+#[case::the_same(1, false)]
+#[case::another(7, true)]
+#[tokio::test]
+async fn a_plugin_installed_anew_is_noticed(#[case] before: i64, #[case] anew: bool) {
+    let running = district(ServeOptions::default()).await;
+    let findings =
+        test(TestPlan { known: Some(known(CLIENT_ID, before)), ..plan(connection(&running)) }).await;
+    assert!(findings.passed());
+    assert_eq!(stage(&findings, StageName::Plugin).detail.contains("installed anew"), anew);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn only_what_the_chosen_exchanges_need_is_missing() {
+    let missing_access = vec!["STUDENTS.DOB".to_owned(), "STUDENTS.FIRST_NAME".to_owned()];
+    let running = with_faults(Faults { missing_access, ..Faults::default() }).await;
+    let teachers = TestPlan { jobs: vec![Job::HeroTeachers], ..plan(connection(&running)) };
+    assert!(test(teachers).await.passed());
+    let findings = test(plan(connection(&running))).await;
+    let Outcome::Failed { message, .. } = &findings.failure().unwrap().outcome else { panic!() };
+    assert!(message.contains("STUDENTS.DOB, STUDENTS.FIRST_NAME"), "{message}");
+    let missing: Vec<_> = findings.access.iter().filter(|grant| !grant.is_enough()).collect();
+    assert_eq!(missing.len(), 2);
+    assert!(missing.iter().all(|grant| grant.granted.is_none() && grant.table == "STUDENTS"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_it_says_holds_a_secret() {
+    let running = district(ServeOptions::default()).await;
+    let connection = connection(&running);
+    let secret = connection.client_secret.expose_secret().to_owned();
+    let plan = plan(connection);
+    let mut said = vec![format!("{plan:?}")];
+    let findings = test_connection(plan, |event| said.push(format!("{event:?}"))).await;
+    said.push(format!("{findings:?}"));
+    assert!(!said.concat().contains(&secret));
+    running.stop().await;
+}
+
+/// A stub whose tables grant `access` to everything, and that answers the counts of queries as `count` says.
+async fn granting(access: &'static str, count: fn() -> Reply) -> Stub {
+    Stub::start(move |asked| answer(asked, access).or_else(|| asked.path.ends_with("/count").then(count)))
+        .await
+}
+
+fn answer(asked: &Asked, access: &str) -> Option<Reply> {
+    let reply = |value: Value| Some(Reply::json(200, value));
+    if let Some(table) =
+        asked.path.strip_prefix("/ws/schema/table/").and_then(|rest| rest.strip_suffix("/metadata"))
+    {
+        assert_eq!(asked.parameter("expansions"), Some("access"));
+        let columns: Vec<Value> = plugin::access_request(&Job::ALL)
+            .into_iter()
+            .filter(|field| field.table.eq_ignore_ascii_case(table))
+            .map(|field| json!({"name": field.field, "access": access}))
+            .collect();
+        return reply(json!({"name": table, "columns": columns}));
+    }
+    match asked.path.as_str() {
+        "/ws/v1/time" => reply(json!({"time": {"dateTime": "2026-11-20T08:00:00-06:00"}})),
+        "/ws/v1/district/school" => reply(json!({"schools": {"school": {"id": 1, "name": "North"}}})),
+        _ => None,
+    }
+}
+
+fn refuses_arguments() -> Reply {
+    Reply::json(
+        400,
+        json!({"message": "Validation Failed", "errors": [{"field": "yearid_from", "code": "Missing"}]}),
+    )
+}
+
+fn not_found() -> Reply {
+    Reply::json(404, json!({"message": "Not Found"}))
+}
+
+#[rstest]
+#[case::more_than_needed("FullAccess", "passed")]
+#[case::reading_only("ViewOnly", "powerschool.no_access")]
+#[case::none("NoAccess", "powerschool.no_access")]
+#[case::withheld("BlackListNoAccess", "powerschool.no_access")]
+#[tokio::test]
+async fn full_access_is_enough_to_read_and_nothing_less_to_write(
+    #[case] access: &'static str,
+    #[case] code: &str,
+) {
+    let stub = granting(access, refuses_arguments).await;
+    let findings = test(plan(stub::connection(&stub.url))).await;
+    assert_eq!(outcome(stage(&findings, StageName::Access)), code);
+    let written = findings.access.iter().filter(|grant| grant.wanted == plugin::Access::FullAccess);
+    assert_ne!(written.clone().count(), 0);
+    assert_eq!(written.clone().all(rosterbridge_powerschool::FieldGrant::is_enough), access == "FullAccess");
+    let read = findings.access.iter().filter(|grant| grant.wanted == plugin::Access::ViewOnly);
+    assert_eq!(
+        read.clone().all(rosterbridge_powerschool::FieldGrant::is_enough),
+        access == "FullAccess" || access == "ViewOnly"
+    );
+}
+
+#[rstest]
+#[case::known(refuses_arguments, "passed")]
+#[case::unknown(not_found, "powerschool.no_queries")]
+#[case::failing(|| Reply::json(500, "{}"), "powerschool.unexpected_answer")]
+#[tokio::test]
+async fn queries_are_counted_where_they_cannot_be_listed(#[case] count: fn() -> Reply, #[case] code: &str) {
+    let stub = granting("FullAccess", count).await;
+    let findings = test(plan(stub::connection(&stub.url))).await;
+    assert_eq!(outcome(stage(&findings, StageName::Queries)), code);
+    assert_eq!(findings.passed(), code == "passed");
+}
+
+#[rstest]
+#[case::right(TimeDelta::zero(), "passed")]
+#[case::a_little_off(TimeDelta::minutes(-4), "passed")]
+#[case::behind(TimeDelta::minutes(-6), "powerschool.clock_skew")]
+#[case::ahead(TimeDelta::hours(3), "powerschool.clock_skew")]
+#[tokio::test]
+async fn clocks_that_differ_are_pointed_out(
+    #[values("header", "offset", "zone")] told_by: &'static str,
+    #[case] ahead: TimeDelta,
+    #[case] code: &str,
+) {
+    let url = raw::serve(move |head| (clock_answer(head, told_by, Utc::now() + ahead), After::Close)).await;
+    let findings = test(TestPlan { check_clock: true, ..plan(stub::connection(&url)) }).await;
+    let time = stage(&findings, StageName::Time);
+    assert_eq!(outcome(time), code, "{time:?}");
+    let found = findings.server.as_ref().unwrap().clock_ahead_seconds.unwrap();
+    assert!((found - ahead.num_seconds()).abs() <= 30, "{found}");
+    // A warning stops nothing.
+    assert_ne!(outcome(stage(&findings, StageName::Metadata)), "skipped");
+
+    let findings = test(plan(stub::connection(&url))).await;
+    assert_eq!(outcome(stage(&findings, StageName::Time)), "passed");
+    assert_eq!(findings.server.unwrap().clock_ahead_seconds, None);
+}
+
+/// Tells a time by the `Date` header (with nonsense in the body), with an offset, or in the district's zone.
+fn clock_answer(head: &str, told_by: &str, now: DateTime<Utc>) -> Vec<u8> {
+    if head.starts_with("GET /ws/v1/metadata ") {
+        return raw::json(
+            r#"{"metadata":{"powerschool_version":"23.9.0.0","district_timezone":"America/Chicago"}}"#,
+        );
+    }
+    let local = now.with_timezone(&chrono_tz::America::Chicago);
+    match told_by {
+        "offset" => raw::json(&json!({"time": {"dateTime": local.to_rfc3339()}}).to_string()),
+        "zone" => raw::json(
+            &json!({"time": {"date": local.format("%Y-%m-%d").to_string(), "time": local.format("%H:%M:%S").to_string()}})
+                .to_string(),
+        ),
+        _ => {
+            let plain = raw::json(r#"{"time":{"dateTime":"1999-01-01T00:00:00Z"}}"#);
+            let date = now.format("HTTP/1.1 200 OK\r\nDate: %a, %d %b %Y %H:%M:%S GMT").to_string();
+            String::from_utf8(plain).unwrap().replacen("HTTP/1.1 200 OK", &date, 1).into_bytes()
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_cannot_be_compared_is_no_failure() {
+    let url =
+        raw::serve(|_| (raw::json(r#"{"time":{"dateTime":"2026-11-20T08:00:00"}}"#), After::Close)).await;
+    let findings = test(TestPlan { check_clock: true, ..plan(stub::connection(&url)) }).await;
+    let time = stage(&findings, StageName::Time);
+    assert_eq!(outcome(time), "passed");
+    assert!(time.detail.contains("cannot be compared"), "{time:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_asked_twice() {
+    let stub = Stub::start(|asked| (asked.path == "/ws/v1/time").then(|| Reply::json(503, "{}"))).await;
+    assert_stopped(&test(plan(stub::connection(&stub.url))).await, StageName::Time, "powerschool.busy");
+    assert_eq!(stub.asked().len(), 1);
+    assert_eq!(reach(&stub::connection(&stub.url)).await.unwrap_err().code(), "powerschool.busy");
+    assert_eq!(stub.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn reaching_a_server_needs_no_credentials() {
+    let running = with_faults(Faults { revoked_credentials: true, ..Faults::default() }).await;
+    reach(&connection(&running)).await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_district_without_schools_passes() {
+    let stub = Stub::start(|asked| match asked.path.as_str() {
+        "/ws/v1/district/school" => Some(Reply::json(200, json!({"schools": ""}))),
+        path if path.ends_with("/count") => Some(refuses_arguments()),
+        _ => answer(asked, "FullAccess"),
+    })
+    .await;
+    let findings = test(plan(stub::connection(&stub.url))).await;
+    assert!(findings.passed(), "{findings:#?}");
 }

@@ -94,6 +94,11 @@ impl Stub {
         asked.iter().filter(|asked| asked.path != "/oauth/access_token").cloned().collect()
     }
 
+    /// What every request had to show, those for tokens included.
+    pub fn authorizations(&self) -> Vec<String> {
+        self.shared.asked.lock().unwrap().iter().map(|asked| asked.authorization.clone()).collect()
+    }
+
     /// How many tokens were fetched.
     pub fn tokens(&self) -> usize {
         let asked = self.shared.asked.lock().unwrap();

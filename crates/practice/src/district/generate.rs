@@ -429,7 +429,7 @@ fn sections(
         to.prepare("INSERT INTO Sections VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")?;
     let mut meeting_row = to.prepare("INSERT INTO Section_Meeting VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
     let mut staff = Staff {
-        people: to.prepare("INSERT INTO Users VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?,
+        people: to.prepare("INSERT INTO Users VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)")?,
         places: to.prepare("INSERT INTO SchoolStaff VALUES (?1, ?2, ?3, ?4, ?5)")?,
         person_keys: Keys::new(600, 31),
         place_keys: Keys::new(610, 17),
@@ -707,7 +707,7 @@ impl<'a> Rows<'a> {
             year,
             student_row: to.prepare(
                 "INSERT INTO Students VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-                     ?15, ?16, 'MO', ?17, ?15, ?16, 'MO', ?17, ?18, ?19, ?20, ?21, ?22)",
+                     ?15, ?16, 'MO', ?17, ?15, ?16, 'MO', ?17, ?18, ?19, ?20, ?21, ?22, NULL)",
             )?,
             reenrollment_row: to.prepare("INSERT INTO ReEnrollments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?,
             cc_row: to.prepare(

@@ -1,5 +1,6 @@
 //! The district's data: one SQLite file with PowerSchool's own table and column names.
 
+mod change;
 mod generate;
 mod names;
 mod random;
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::PracticeError;
 use crate::error::at;
 
+pub(crate) use change::apply;
+pub use change::{Changed, DistrictChange};
 pub(crate) use year::last_weekday;
 
 /// School_Number of 'Graduated Students', which is a school only in the tables.
@@ -23,7 +26,7 @@ pub const GRADUATED: i64 = 999_999;
 
 /// Raised whenever the generator writes something else for the same inputs, so that data of an older
 /// version is generated again.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 /// How far an Attendance row's DCID lies above its ID, for the generator and for rows written later.
 pub(crate) const ATTENDANCE_DISTANCE: i64 = 41;
@@ -78,6 +81,8 @@ impl District {
         let transaction = connection.transaction()?;
         transaction.execute_batch(include_str!("schema.sql"))?;
         generate::fill(&transaction, plan)?;
+        // Only now: what the generator writes is no change.
+        log_changes(&transaction)?;
         transaction.execute_batch(
             "CREATE TABLE Practice_District (Layout INTEGER, Students INTEGER, Schools INTEGER, Seed TEXT, Date TEXT)",
         )?;
@@ -166,6 +171,26 @@ impl District {
             },
         )?)
     }
+}
+
+/// From here on every row that is written is noted in Practice_Change.
+fn log_changes(to: &Connection) -> rusqlite::Result<()> {
+    let mut tables = to.prepare(
+        "SELECT name FROM sqlite_master
+          WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name NOT LIKE 'Practice!_%' ESCAPE '!'",
+    )?;
+    for name in tables.query_map((), |row| row.get::<_, String>(0))? {
+        let name = name?;
+        for (event, row) in [("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")] {
+            to.execute_batch(&format!(
+                "CREATE TRIGGER {name}_{event} AFTER {event} ON {name} BEGIN
+                     INSERT INTO Practice_Change (TableName, RowDCID, Event) VALUES ('{}', {row}.DCID, '{event}');
+                 END",
+                name.to_lowercase()
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// YearID of the school year that holds a date (PowerSchool: school year start - 1990).

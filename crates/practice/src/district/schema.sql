@@ -124,7 +124,8 @@ CREATE TABLE Users (
     Last_Name TEXT NOT NULL,
     LastFirst TEXT NOT NULL,
     Email_Addr TEXT,
-    HomeSchoolID INTEGER NOT NULL
+    HomeSchoolID INTEGER NOT NULL,
+    Password TEXT
 );
 
 CREATE TABLE SchoolStaff (
@@ -197,7 +198,8 @@ CREATE TABLE Students (
     GuardianEmail TEXT,
     Home_Room TEXT,
     State_StudentNumber TEXT,
-    Student_Web_ID TEXT
+    Student_Web_ID TEXT,
+    Student_Web_Password TEXT
 );
 
 CREATE TABLE ReEnrollments (
@@ -262,6 +264,23 @@ CREATE TABLE Practice_Write (
     PeriodID INTEGER NOT NULL,
     Attendance_CodeID INTEGER NOT NULL
 );
+
+-- Not PowerSchool's: which rows were written, in order. The data version is the newest Seq; a version below
+-- the oldest one is purged. The first row stands for the district as it was generated.
+CREATE TABLE Practice_Change (
+    Seq INTEGER PRIMARY KEY,
+    TableName TEXT NOT NULL,
+    RowDCID INTEGER NOT NULL,
+    Event TEXT
+);
+INSERT INTO Practice_Change VALUES (1, '', 0, NULL);
+
+-- Not PowerSchool's: which tables an application's queries subscribed, in lower case.
+CREATE TABLE Practice_Subscription (
+    Application TEXT NOT NULL,
+    TableName TEXT NOT NULL,
+    PRIMARY KEY (Application, TableName)
+) WITHOUT ROWID;
 
 CREATE INDEX Students_School ON Students (SchoolID, ID);
 CREATE INDEX CC_Student ON CC (StudentID, ID);

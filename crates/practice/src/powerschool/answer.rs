@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     BadRequest(String),
     /// 500.
     Internal(String),
+    /// A status that a fault asks for.
+    Status(u16),
     /// The connection ends without an answer.
     Drop,
 }
@@ -79,6 +81,10 @@ impl IntoResponse for Failure {
                 tracing::error!(message, "the practice PowerSchool failed");
                 reply(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": message}))
             }
+            Self::Status(status) => reply(
+                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+                &json!({"message": "The request could not be processed"}),
+            ),
             Self::Drop => {
                 let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
                 response.extensions_mut().insert(DropConnection);

@@ -96,7 +96,12 @@ async fn write(
 }
 
 async fn apply(state: Arc<PowerSchool>, endpoint: Endpoint, body: Bytes) -> Result<Response, Failure> {
-    tokio::task::spawn_blocking(move || state.apply(endpoint, &body)).await?
+    tokio::task::spawn_blocking(move || {
+        let answer = state.apply(endpoint, &body);
+        state.render_again();
+        answer
+    })
+    .await?
 }
 
 impl PowerSchool {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::get;
-use chrono::{SecondsFormat, TimeZone as _, Utc};
+use chrono::{SecondsFormat, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::America::Chicago;
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -80,7 +81,7 @@ const SECTION: Resource = Resource {
     name: "section",
     plural: "sections",
     columns: "X.DCID, H.DCID, C.DCID, R.DCID, X.Section_Number, X.Expression, X.External_Expression, F.DCID,
-        X.Course_Number",
+        R.Abbreviation, R.FirstDay, R.LastDay, R.YearID",
     from: "Sections X JOIN Schools H ON H.School_Number = X.SchoolID
         JOIN Courses C ON C.Course_Number = X.Course_Number
         JOIN Terms R ON R.ID = X.TermID AND R.SchoolID = X.SchoolID
@@ -282,8 +283,8 @@ fn staff(row: &Row<'_>, expansions: &[&str]) -> rusqlite::Result<Value> {
     Ok(staff)
 }
 
-fn section(row: &Row<'_>, _: &[&str]) -> rusqlite::Result<Value> {
-    Ok(object([
+fn section(row: &Row<'_>, expansions: &[&str]) -> rusqlite::Result<Value> {
+    let mut section = object([
         ("id", number(row, 0)?),
         ("school_id", number(row, 1)?),
         ("course_id", number(row, 2)?),
@@ -292,7 +293,17 @@ fn section(row: &Row<'_>, _: &[&str]) -> rusqlite::Result<Value> {
         ("expression", text(row, 5)?),
         ("external_expression", text(row, 6)?),
         ("staff_id", number(row, 7)?),
-    ]))
+    ]);
+    if expansions.contains(&"term") {
+        section["term"] = object([
+            ("id", number(row, 3)?),
+            ("abbreviation", text(row, 8)?),
+            ("start_date", text(row, 9)?),
+            ("end_date", text(row, 10)?),
+            ("start_year", (row.get::<_, i64>(11)? + 1990).into()),
+        ]);
+    }
+    Ok(section)
 }
 
 fn course(row: &Row<'_>, _: &[&str]) -> rusqlite::Result<Value> {
@@ -371,59 +382,89 @@ fn school_number(connection: &Connection, dcid: i64) -> Result<i64, Failure> {
         .ok_or(Failure::NotFound)
 }
 
-/// Fields that students can be filtered by.
-fn student_field(name: &str) -> Result<fiql::Field, Failure> {
-    let plain: fn(&str) -> String = ToOwned::to_owned;
-    let (sql, spelled): (_, fn(&str) -> String) = match name {
-        "id" => ("S.DCID", plain),
-        "local_id" => ("S.Student_Number", plain),
-        "name.last_name" => ("S.Last_Name", plain),
-        "name.first_name" => ("S.First_Name", plain),
-        "student_username" => ("S.Student_Web_ID", plain),
-        "school_enrollment.grade_level" => ("S.Grade_Level", plain),
-        "school_enrollment.entry_date" => ("S.EntryDate", plain),
-        "school_enrollment.exit_date" => ("S.ExitDate", plain),
-        "school_enrollment.school_number" => ("S.SchoolID", plain),
-        "school_enrollment.enroll_status_code" => ("S.Enroll_Status", plain),
-        "school_enrollment.enroll_status" => ("S.Enroll_Status", |letter| {
-            [0i64, -1, 2, 3, 4]
-                .into_iter()
-                .find(|code| enrollment_status(*code).0 == letter)
-                .map_or_else(|| letter.to_owned(), |code| code.to_string())
-        }),
-        _ => {
-            return Err(Failure::Validation(vec![("student".into(), name.into(), "Invalid field".into())]));
+/// What a resource can be filtered by: the name in the API and the SQL expression.
+fn filter_fields(resource: &str) -> &'static [(&'static str, &'static str)] {
+    match resource {
+        "student" => &[
+            ("id", "S.DCID"),
+            ("local_id", "S.Student_Number"),
+            ("name.last_name", "S.Last_Name"),
+            ("name.first_name", "S.First_Name"),
+            ("student_username", "S.Student_Web_ID"),
+            ("school_enrollment.grade_level", "S.Grade_Level"),
+            ("school_enrollment.entry_date", "S.EntryDate"),
+            ("school_enrollment.exit_date", "S.ExitDate"),
+            ("school_enrollment.school_number", "S.SchoolID"),
+            ("school_enrollment.enroll_status_code", "S.Enroll_Status"),
+            ("school_enrollment.enroll_status", "S.Enroll_Status"),
+        ],
+        "staff" => &[
+            ("id", "T.DCID"),
+            ("local_id", "T.TeacherNumber"),
+            ("name.last_name", "T.Last_Name"),
+            ("name.first_name", "T.First_Name"),
+        ],
+        "section" => &[
+            ("id", "X.DCID"),
+            ("section_number", "X.Section_Number"),
+            ("course_id", "C.DCID"),
+            ("term_id", "R.DCID"),
+            ("staff_id", "F.DCID"),
+            ("term.start_year", "R.YearID + 1990"),
+        ],
+        "course" => {
+            &[("id", "C.DCID"), ("course_number", "C.Course_Number"), ("course_name", "C.Course_Name")]
         }
-    };
-    Ok(fiql::Field { sql: sql.into(), spelled })
+        "term" => &[
+            ("id", "R.DCID"),
+            ("local_id", "R.ID"),
+            ("start_year", "R.YearID + 1990"),
+            ("abbreviation", "R.Abbreviation"),
+        ],
+        "school" => &[("id", "H.DCID"), ("school_number", "H.School_Number"), ("name", "H.Name")],
+        _ => &[],
+    }
 }
 
-/// The `q` filter of a resource as a condition; only students have one.
+/// The stored code of an enrolment status letter.
+fn status_code(letter: &str) -> String {
+    [0i64, -1, 2, 3, 4]
+        .into_iter()
+        .find(|code| enrollment_status(*code).0 == letter)
+        .map_or_else(|| letter.to_owned(), |code| code.to_string())
+}
+
+/// The `q` filter of a resource as a condition.
 fn filter(resource: &Resource, parameters: &Parameters) -> Result<(String, Vec<Stored>), Failure> {
-    let Some(q) = given(parameters, "q") else { return Ok(("1 = 1".into(), Vec::new())) };
-    if resource.name != "student" {
-        return Err(Failure::Validation(vec![(resource.name.into(), "q".into(), "Not supported".into())]));
-    }
-    let filter = fiql::parse(q, resource.name, student_field)?;
+    let filter = fiql::parse(given(parameters, "q").unwrap_or_default(), resource.name, |name| {
+        let (_, sql) =
+            filter_fields(resource.name).iter().find(|field| field.0 == name).ok_or_else(|| {
+                Failure::Validation(vec![(resource.name.into(), name.into(), "Invalid field".into())])
+            })?;
+        let letters = name == "school_enrollment.enroll_status";
+        let spelled: fn(&str) -> String = if letters { status_code } else { ToOwned::to_owned };
+        Ok(fiql::Field { sql: (*sql).into(), spelled })
+    })?;
     Ok(if filter.sql.is_empty() { ("1 = 1".into(), filter.values) } else { (filter.sql, filter.values) })
 }
 
 /// `GET /ws/v1/time`: the practice date with the time of day that it is in the district now.
 pub(super) async fn time(State(state): State<Arc<PowerSchool>>) -> Response {
     let clock = Utc::now().with_timezone(&Chicago).time();
+    let ahead = state.faults().clock_ahead_seconds;
+    let shown = TimeDelta::try_seconds(ahead)
+        .and_then(|ahead| state.plan.date.and_time(clock).checked_add_signed(ahead))
+        .unwrap_or_else(|| state.plan.date.and_time(clock));
     // The hour that daylight saving skips does not exist; one later does.
-    let now = Chicago
-        .from_local_datetime(&state.plan.date.and_time(clock))
-        .earliest()
-        .unwrap_or_else(|| Utc::now().with_timezone(&Chicago));
+    let now =
+        Chicago.from_local_datetime(&shown).earliest().unwrap_or_else(|| Utc::now().with_timezone(&Chicago));
     ok(&json!({"time": {"dateTime": now.to_rfc3339_opts(SecondsFormat::Millis, false)}}))
 }
 
-/// `GET /ws/v1/metadata`, with or without a token.
-pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>) -> Response {
+/// `GET /ws/v1/metadata`, with or without a token; only with one there is a plugin to speak of.
+pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>, headers: HeaderMap) -> Response {
     let limit = state.page_limit();
     let mut metadata = json!({
-        "plugin_id": 1,
         "district_timezone": "America/Chicago",
         "district_uuid": state.district_uuid,
         "state": "MO",
@@ -436,6 +477,9 @@ pub(super) async fn metadata(State(state): State<Arc<PowerSchool>>) -> Response 
         "term_max_page_size": limit,
         "schema_table_query_max_page_size": limit,
     });
+    if state.carries_token(&headers).unwrap_or(false) {
+        metadata["plugin_id"] = state.installed().plugin_id.into();
+    }
     // Older servers do not say how old they are.
     if state.at_least(&[9]) {
         metadata["powerschool_version"] = state.version().into();
@@ -460,19 +504,29 @@ async fn schools(
 ) -> Result<Response, Failure> {
     state
         .read(move |state, connection| {
-            let condition = "H.School_Number <> ?";
-            let values = vec![Stored::Integer(GRADUATED)];
-            Ok(ok(&SCHOOL.list(connection, condition, values, &parameters, state.page_limit())?))
+            let (condition, values) = real_schools(&parameters)?;
+            Ok(ok(&SCHOOL.list(connection, &condition, values, &parameters, state.page_limit())?))
         })
         .await
 }
 
-async fn school_count(State(state): State<Arc<PowerSchool>>) -> Result<Response, Failure> {
+async fn school_count(
+    State(state): State<Arc<PowerSchool>>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, Failure> {
     state
-        .read(|_, connection| {
-            Ok(ok(&SCHOOL.count(connection, "H.School_Number <> ?", vec![Stored::Integer(GRADUATED)])?))
+        .read(move |_, connection| {
+            let (condition, values) = real_schools(&parameters)?;
+            Ok(ok(&SCHOOL.count(connection, &condition, values)?))
         })
         .await
+}
+
+/// All schools but 'Graduated Students', and of these the wanted ones.
+fn real_schools(parameters: &Parameters) -> Result<(String, Vec<Stored>), Failure> {
+    let (condition, mut values) = filter(&SCHOOL, parameters)?;
+    values.insert(0, Stored::Integer(GRADUATED));
+    Ok((format!("H.School_Number <> ? AND {condition}"), values))
 }
 
 async fn district_students(

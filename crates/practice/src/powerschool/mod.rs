@@ -3,11 +3,15 @@
 pub(crate) mod answer;
 mod attendance;
 mod core;
+mod delivery;
+mod events;
 mod fiql;
 mod functions;
+mod kept;
 mod queries;
 mod tables;
 mod token;
+mod versions;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -22,11 +26,13 @@ use axum::routing::{get, post};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use self::answer::{Failure, reply};
-use crate::district::Plan;
-use crate::identity::Credentials;
+use self::answer::Failure;
+use crate::district::{self, Plan};
+use crate::identity::{Credentials, Identity, PluginState};
 use crate::plugin::{Access, Plugin, version_parts};
-use crate::{AttendanceMode, District, Faults, Maintenance, PracticeError};
+use crate::{
+    AttendanceMode, Changed, District, DistrictChange, Faults, Firewall, Maintenance, PracticeError,
+};
 
 /// The version that is played unless a fault says otherwise.
 const VERSION: &str = "25.6.0.0";
@@ -34,6 +40,10 @@ const VERSION: &str = "25.6.0.0";
 const PAGE: u32 = 100;
 /// Connections kept open for reading.
 const IDLE_READERS: usize = 8;
+/// Columns that no plugin can read, whatever it asks for: (table, column) in lower case.
+const NEVER: [(&str, &str); 2] = [("students", "student_web_password"), ("users", "password")];
+/// Largest body of a request, bytes; a batch of attendance takes a hundredth of it.
+const LARGEST_REQUEST: usize = 8 * 1024 * 1024;
 /// Seconds a token lives by default.
 const TOKEN_SECONDS: u64 = 3600;
 
@@ -51,6 +61,10 @@ pub(crate) struct PowerSchool {
     installed: RwLock<Installed>,
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Connection>,
+    /// Answers rendered before, if they are to be kept.
+    kept: Option<Mutex<kept::Kept>>,
+    /// Who is told of changes.
+    subscription: Mutex<Option<events::Subscription>>,
 }
 
 /// The installed plugin and the credentials made for it.
@@ -58,6 +72,20 @@ pub(crate) struct PowerSchool {
 pub(crate) struct Installed {
     pub plugin: Option<Arc<Plugin>>,
     pub credentials: Credentials,
+    /// As `/ws/v1/metadata` gives it.
+    pub plugin_id: u32,
+    pub state: PluginState,
+}
+
+impl Installed {
+    pub fn new(plugin: Option<Arc<Plugin>>, identity: &Identity) -> Self {
+        Self {
+            plugin,
+            credentials: identity.credentials.clone(),
+            plugin_id: identity.plugin_id,
+            state: identity.plugin_state,
+        }
+    }
 }
 
 /// A table or view that the schema endpoints know.
@@ -75,6 +103,7 @@ pub(crate) struct Settings {
     pub district_uuid: Uuid,
     pub faults: Faults,
     pub installed: Installed,
+    pub prerender: bool,
 }
 
 impl PowerSchool {
@@ -105,6 +134,8 @@ impl PowerSchool {
             installed: RwLock::new(settings.installed),
             readers: Mutex::default(),
             writer: Mutex::new(writer),
+            kept: settings.prerender.then(Mutex::default),
+            subscription: Mutex::default(),
         })
     }
 
@@ -117,16 +148,34 @@ impl PowerSchool {
         if std::mem::take(&mut faults.expire_tokens_now) {
             self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
-        *self.faults() = faults;
+        let before = std::mem::replace(&mut *self.faults(), faults.clone());
+        // What only delays or breaks answers leaves them as they are.
+        let content = |faults: Faults| Faults {
+            latency_ms: 0,
+            fail_next: None,
+            slow_body: None,
+            cut_body: None,
+            no_gzip: false,
+            ..faults
+        };
+        if content(before) != content(faults) {
+            self.render_again();
+        }
     }
 
     pub fn installed(&self) -> Installed {
         self.installed.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Puts a plugin in place of the installed one.
+    /// Puts a plugin in place of the installed one; tokens of other credentials end.
     pub fn install(&self, installed: Installed) {
-        *self.installed.write().unwrap_or_else(PoisonError::into_inner) = installed;
+        let mut held = self.installed.write().unwrap_or_else(PoisonError::into_inner);
+        if held.credentials != installed.credentials || installed.state == PluginState::Deleted {
+            self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        *held = installed;
+        drop(held);
+        self.render_again();
     }
 
     /// The version it plays, and whether that is at least `wanted`.
@@ -134,7 +183,7 @@ impl PowerSchool {
         self.faults().version.clone().unwrap_or_else(|| VERSION.to_owned())
     }
 
-    fn at_least(&self, wanted: &[u32]) -> bool {
+    pub fn at_least(&self, wanted: &[u32]) -> bool {
         version_parts(&self.version()).as_slice() >= wanted
     }
 
@@ -145,11 +194,32 @@ impl PowerSchool {
 
     /// What the plugin may do with a field, faults considered.
     fn access(&self, table: &str, field: &str) -> Option<Access> {
+        if never(table, field) {
+            return None;
+        }
         let name = format!("{table}.{field}");
         if self.faults().missing_access.iter().any(|missing| missing.eq_ignore_ascii_case(&name)) {
             return None;
         }
         self.installed().plugin.and_then(|plugin| plugin.access(table, field))
+    }
+
+    /// Changes the district, all of it or nothing.
+    pub async fn change_district(
+        self: Arc<Self>,
+        changes: Vec<DistrictChange>,
+    ) -> Result<Changed, PracticeError> {
+        let state = self.clone();
+        let (changed, events) = tokio::task::spawn_blocking(move || {
+            let mut writer = state.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = versions::newest(&writer)?;
+            let changed = district::apply(&mut writer, state.plan, &changes);
+            state.render_again();
+            Ok::<_, PracticeError>((changed?, events::since(&writer, before)?))
+        })
+        .await??;
+        self.announce(events);
+        Ok(changed)
     }
 
     /// Runs a read on a blocking thread with a connection of its own.
@@ -185,6 +255,10 @@ impl PowerSchool {
     }
 }
 
+fn never(table: &str, field: &str) -> bool {
+    NEVER.iter().any(|never| never.0.eq_ignore_ascii_case(table) && never.1.eq_ignore_ascii_case(field))
+}
+
 /// Everything the HTTPS port answers.
 pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
     let authorised = Router::new()
@@ -192,6 +266,9 @@ pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
         .merge(tables::routes())
         .merge(queries::routes())
         .merge(attendance::routes())
+        .merge(versions::routes())
+        .merge(events::routes())
+        .layer(middleware::from_fn_with_state(state.clone(), kept::answer))
         .layer(middleware::from_fn_with_state(state.clone(), token::require));
     Router::new()
         .route("/oauth/access_token", post(token::issue))
@@ -201,7 +278,9 @@ pub(crate) fn router(state: Arc<PowerSchool>) -> Router {
         .merge(authorised)
         .route("/", get(|| async { Html(SIGN_IN) }))
         .fallback(unknown)
+        .layer(delivery::compression(state.clone()))
         .layer(middleware::from_fn_with_state(state.clone(), disturb))
+        .layer(middleware::from_fn(whole))
         .with_state(state)
 }
 
@@ -212,6 +291,9 @@ const NOT_FOUND: &str =
 const UNAVAILABLE: &str = "<!DOCTYPE html><html><head><title>PowerSchool page unavailable</title></head>\
     <body>The page you are looking for is temporarily unavailable.</body></html>\n";
 
+const FORBIDDEN: &str = "<!DOCTYPE html><html><head><title>403 Forbidden</title></head>\
+    <body><h1>Access denied</h1>This address is not allowed.</body></html>\n";
+
 /// Paths that do not exist: JSON where the API is, a page elsewhere.
 async fn unknown(request: Request) -> Response {
     if request.uri().path().starts_with("/ws/") {
@@ -221,15 +303,32 @@ async fn unknown(request: Request) -> Response {
     }
 }
 
+/// Reads the whole request first. Clients send a body even with GET, and a connection whose request was not read to
+/// its end could not be used for the next one.
+async fn whole(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match axum::body::to_bytes(body, LARGEST_REQUEST).await {
+        Ok(body) => next.run(Request::from_parts(head, body.into())).await,
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    }
+}
+
 /// Faults that strike whatever was asked for.
 async fn disturb(State(state): State<Arc<PowerSchool>>, request: Request, next: Next) -> Response {
-    let (latency, maintenance, failure) = {
+    let (latency, maintenance, firewall, failure) = {
         let mut faults = state.faults();
-        (Duration::from_millis(faults.latency_ms), faults.maintenance, faults.take_failure())
+        let latency = Duration::from_millis(faults.latency_ms);
+        (latency, faults.maintenance, faults.firewall, faults.take_failure())
     };
     let latency = latency + state.latency;
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
+    }
+    match firewall {
+        Some(Firewall::Forbidden) => return (StatusCode::FORBIDDEN, Html(FORBIDDEN)).into_response(),
+        // A connection that was there before.
+        Some(Firewall::Reset) => return Failure::Drop.into_response(),
+        None => {}
     }
     match maintenance {
         Some(Maintenance::Html) => return Html(UNAVAILABLE).into_response(),
@@ -242,13 +341,11 @@ async fn disturb(State(state): State<Arc<PowerSchool>>, request: Request, next: 
         None => {}
     }
     if let Some(failure) = failure {
-        let status = StatusCode::from_u16(failure.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response =
-            reply(status, &serde_json::json!({"message": "The request could not be processed"}));
+        let mut response = Failure::Status(failure.status).into_response();
         if let Some(seconds) = failure.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         return response;
     }
-    next.run(request).await
+    delivery::disturbed(&state, next.run(request).await)
 }

@@ -10,16 +10,16 @@ use axum::extract::{Path, Query as Parameters, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use rusqlite::types::{Value as Stored, ValueRef};
 use rusqlite::{Connection, Statement};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::answer::{Failure, ok};
-use super::fiql::stored;
+use super::fiql::{self, stored};
 use super::tables::given;
-use super::{PAGE, PowerSchool};
+use super::{PAGE, PowerSchool, versions};
 use crate::plugin::{Column, Query};
 
 /// Bytes collected before a piece of the answer is sent.
@@ -35,9 +35,14 @@ pub(super) fn routes() -> Router<Arc<PowerSchool>> {
 }
 
 impl PowerSchool {
+    /// Since 8.1, unless a fault says otherwise.
+    fn has_queries(&self) -> bool {
+        self.at_least(&[8, 1]) && !self.faults().no_powerqueries
+    }
+
     /// The query of that name, if the plugin has it and may read every column of it.
     fn query(&self, name: &str) -> Result<Query, Failure> {
-        if self.faults().no_powerqueries || !self.at_least(&[8, 1]) {
+        if !self.has_queries() {
             return Err(Failure::NotFound);
         }
         if name == DCID_ID_MAP {
@@ -92,13 +97,24 @@ fn dcid_id_map() -> Query {
     }
 }
 
-/// The arguments of a request body, which may be absent or empty.
-fn arguments(query: &Query, body: &[u8]) -> Result<HashMap<String, Stored>, Failure> {
-    let body: Value = if body.iter().all(u8::is_ascii_whitespace) {
-        json!({})
-    } else {
-        serde_json::from_slice(body).map_err(|_| Failure::BadRequest("The body is not JSON".into()))?
-    };
+/// A request body, which may be absent or empty.
+fn parsed(body: &[u8]) -> Result<Value, Failure> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(json!({}));
+    }
+    serde_json::from_slice(body).map_err(|_| Failure::BadRequest("The body is not JSON".into()))
+}
+
+/// What the SQL of a query is run with.
+struct Arguments {
+    /// By name in lower case.
+    named: HashMap<String, Stored>,
+    /// Those of an ad-hoc filter, in order.
+    filter: Vec<Stored>,
+}
+
+/// The arguments of a request body.
+fn arguments(query: &Query, body: &Value) -> Result<HashMap<String, Stored>, Failure> {
     let mut arguments = HashMap::new();
     for arg in &query.args {
         let value = match body.get(&arg.name) {
@@ -125,19 +141,76 @@ fn arguments(query: &Query, body: &[u8]) -> Result<HashMap<String, Stored>, Fail
     Ok(arguments)
 }
 
-fn bind(statement: &mut Statement<'_>, arguments: &HashMap<String, Stored>) -> Result<(), Failure> {
+/// The query's SQL with the ad-hoc filter `$q` and order `order` of a request, from its parameters or its
+/// body. Both name columns by their label or as TABLE.FIELD; `;desc` after a name reverses its order.
+fn ad_hoc(
+    query: &Query,
+    sql: String,
+    parameters: &HashMap<String, String>,
+    body: &Value,
+) -> Result<(String, Vec<Stored>), Failure> {
+    let wanted = |names: [&str; 2]| {
+        names.into_iter().find_map(|name| {
+            given(parameters, name).or_else(|| body.get(name)?.as_str()).filter(|text| !text.is_empty())
+        })
+    };
+    let (filter, order) = (wanted(["$q", "q"]), wanted(["order", "$order"]));
+    if filter.is_none() && order.is_none() {
+        return Ok((sql, Vec::new()));
+    }
+    let column = |name: &str| {
+        let is = |column: &Column| {
+            column.label.eq_ignore_ascii_case(name)
+                || name.split_once('.').is_some_and(|(table, field)| {
+                    column.table.eq_ignore_ascii_case(table) && column.field.eq_ignore_ascii_case(field)
+                })
+        };
+        query.columns.iter().position(is).map(|index| format!("c{index}")).ok_or_else(|| {
+            Failure::Validation(vec![(query.name.clone(), name.to_owned(), "Invalid field".into())])
+        })
+    };
+    let filter = fiql::parse(filter.unwrap_or_default(), &query.name, |name| {
+        Ok(fiql::Field { sql: column(name)?, spelled: ToOwned::to_owned })
+    })?;
+    let columns: Vec<String> = (0..query.columns.len()).map(|index| format!("c{index}")).collect();
+    let mut wrapped = format!("WITH found({}) AS ({sql}) SELECT * FROM found", columns.join(", "));
+    if !filter.sql.is_empty() {
+        wrapped = format!("{wrapped} WHERE {}", filter.sql);
+    }
+    let mut terms = Vec::new();
+    for term in order.unwrap_or_default().split(',').map(str::trim).filter(|term| !term.is_empty()) {
+        let (name, direction) = match term.split_once([';', ' ']) {
+            Some((name, word)) if word.trim().eq_ignore_ascii_case("desc") => (name.trim(), " DESC"),
+            Some((name, word)) if word.trim().eq_ignore_ascii_case("asc") => (name.trim(), ""),
+            _ => (term, ""),
+        };
+        terms.push(format!("{}{direction}", column(name)?));
+    }
+    if !terms.is_empty() {
+        wrapped = format!("{wrapped} ORDER BY {}", terms.join(", "));
+    }
+    Ok((wrapped, filter.values))
+}
+
+fn bind(statement: &mut Statement<'_>, arguments: &Arguments) -> Result<(), Failure> {
+    let mut filter = arguments.filter.iter();
     for index in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(index).unwrap_or_default().trim_start_matches(':').to_lowercase();
-        let value = arguments.get(&name).ok_or_else(|| {
-            Failure::Internal(format!("the query uses :{name}, which is not among its args"))
-        })?;
+        let value = match statement.parameter_name(index) {
+            Some(name) => {
+                let name = name.trim_start_matches(':').to_lowercase();
+                arguments.named.get(&name).ok_or_else(|| {
+                    Failure::Internal(format!("the query uses :{name}, which is not among its args"))
+                })?
+            }
+            None => filter.next().unwrap_or(&Stored::Null),
+        };
         statement.raw_bind_parameter(index, value)?;
     }
     Ok(())
 }
 
 async fn available(State(state): State<Arc<PowerSchool>>) -> Result<Response, Failure> {
-    if state.faults().no_powerqueries {
+    if !state.has_queries() {
         return Err(Failure::NotFound);
     }
     let installed = state.installed();
@@ -153,18 +226,21 @@ async fn available(State(state): State<Arc<PowerSchool>>) -> Result<Response, Fa
 async fn count(
     State(state): State<Arc<PowerSchool>>,
     Path(name): Path<String>,
+    Parameters(parameters): Parameters<HashMap<String, String>>,
     body: Bytes,
 ) -> Result<Response, Failure> {
     state
         .read(move |state, connection| {
             let query = state.query(&name)?;
-            let arguments = arguments(&query, &body)?;
-            Ok(ok(&json!({"count": total(connection, &state.sql(&query)?, &arguments)?})))
+            let body = parsed(&body)?;
+            let named = arguments(&query, &body)?;
+            let (sql, filter) = ad_hoc(&query, state.sql(&query)?, &parameters, &body)?;
+            Ok(ok(&json!({"count": total(connection, &sql, &Arguments { named, filter })?})))
         })
         .await
 }
 
-fn total(connection: &Connection, sql: &str, arguments: &HashMap<String, Stored>) -> Result<i64, Failure> {
+fn total(connection: &Connection, sql: &str, arguments: &Arguments) -> Result<i64, Failure> {
     let mut statement = connection.prepare(&format!("SELECT COUNT(*) FROM ({})", unordered(sql)))?;
     bind(&mut statement, arguments)?;
     let mut rows = statement.raw_query();
@@ -191,9 +267,13 @@ fn unordered(sql: &str) -> &str {
 /// A query that is ready to run.
 struct Prepared {
     query: Query,
+    /// Without a limit.
     sql: String,
-    arguments: HashMap<String, Stored>,
+    /// Behind the query's own ORDER BY, so that the order is the query's.
+    limit: String,
+    arguments: Arguments,
     with_count: bool,
+    asked: Option<versions::Asked>,
 }
 
 async fn run(
@@ -203,8 +283,10 @@ async fn run(
     body: Bytes,
 ) -> Result<Response, Failure> {
     let query = state.query(&name)?;
-    let arguments = arguments(&query, &body)?;
-    let mut sql = state.sql(&query)?;
+    let body = parsed(&body)?;
+    let named = arguments(&query, &body)?;
+    let asked = state.asked(&query, &body)?;
+    let (sql, filter) = ad_hoc(&query, state.sql(&query)?, &parameters, &body)?;
     let number = |name: &str| -> Result<Option<u64>, Failure> {
         given(&parameters, name)
             .map(|text| text.parse().map_err(|_| Failure::BadRequest(format!("{name} must be a number"))))
@@ -212,27 +294,27 @@ async fn run(
     };
     let most = state.faults().page_limit.map(u64::from);
     let size = match (number("pagesize")?.unwrap_or(u64::from(PAGE)), most) {
-        (0, most) => most,
+        (0, most) => {
+            if let Some(status) = state.faults().refuse_whole {
+                return Err(Failure::Status(status));
+            }
+            most
+        }
         (size, most) => Some(most.map_or(size, |most| size.min(most))),
     };
     let with_count = given(&parameters, "count") == Some("true");
-    let total_sql = sql.clone();
-    if let Some(size) = size {
-        let page = number("page")?.unwrap_or(1).max(1);
-        let offset = (page - 1).saturating_mul(size);
-        // Behind the query's own ORDER BY, so that the order is the query's.
-        sql = format!("{sql} LIMIT {size} OFFSET {offset}");
-    }
-    let prepared = Prepared { query, sql, arguments, with_count };
+    let limit = match size {
+        Some(size) => {
+            let page = number("page")?.unwrap_or(1).max(1);
+            format!(" LIMIT {size} OFFSET {}", (page - 1).saturating_mul(size))
+        }
+        None => String::new(),
+    };
+    let arguments = Arguments { named, filter };
+    let prepared = Prepared { query, sql, limit, arguments, with_count, asked };
     let (pieces, mut waiting) = mpsc::channel(PIECES);
     tokio::task::spawn_blocking(move || {
-        let connection = match state.reader() {
-            Ok(connection) => connection,
-            Err(error) => return drop(pieces.blocking_send(Err(error.into()))),
-        };
-        let result = write(&connection, &prepared, &total_sql, &pieces);
-        state.put_back(connection);
-        if let Err(failure) = result {
+        if let Err(failure) = state.answer(&prepared, &pieces) {
             // Nobody to tell if the client is gone.
             let _ = pieces.blocking_send(Err(failure));
         }
@@ -247,20 +329,62 @@ async fn run(
         let piece = piece.map_err(|_| std::io::Error::other("the query failed while its rows were sent"));
         Some((piece, waiting))
     });
-    let body = futures_util::StreamExt::chain(stream::iter([Ok(first?)]), rest);
+    // Fused, because the compression asks once more after the end.
+    let body = stream::iter([Ok(first?)]).chain(rest).fuse();
     Ok(([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], Body::from_stream(body)).into_response())
 }
+
+impl PowerSchool {
+    /// Runs a query, of everything or of what changed. Blocking.
+    fn answer(&self, prepared: &Prepared, pieces: &Pieces) -> Result<(), Failure> {
+        let Some(asked) = &prepared.asked else {
+            let connection = self.reader()?;
+            let result = write(&connection, prepared, &prepared.sql, None, pieces);
+            self.put_back(connection);
+            return result;
+        };
+        let since = self.since(&prepared.query, asked)?;
+        let connection = &since.connection;
+        let sql = match &since.shadows[..] {
+            [] => prepared.sql.clone(),
+            [one] => {
+                one.cast(connection)?;
+                prepared.sql.clone()
+            }
+            // A row of several tables changed when any of its parts did.
+            several => {
+                for (number, shadow) in several.iter().enumerate() {
+                    shadow.cast(connection)?;
+                    let into =
+                        if number == 0 { "CREATE TEMP TABLE Changed AS" } else { "INSERT INTO temp.Changed" };
+                    // As a subquery, so that a WITH can stand at its head.
+                    let mut statement =
+                        connection.prepare(&format!("{into} SELECT * FROM ({})", prepared.sql))?;
+                    bind(&mut statement, &prepared.arguments)?;
+                    statement.raw_execute()?;
+                    drop(statement);
+                    shadow.lift(connection)?;
+                }
+                "SELECT DISTINCT * FROM temp.Changed".to_owned()
+            }
+        };
+        write(connection, prepared, &sql, Some(since.version), pieces)
+    }
+}
+
+type Pieces = mpsc::Sender<Result<Bytes, Failure>>;
 
 /// Writes the answer in pieces, never holding more than one of them and the channel's.
 fn write(
     connection: &Connection,
     prepared: &Prepared,
-    total_sql: &str,
-    pieces: &mpsc::Sender<Result<Bytes, Failure>>,
+    sql: &str,
+    version: Option<i64>,
+    pieces: &Pieces,
 ) -> Result<(), Failure> {
     let internal = |error: std::io::Error| Failure::Internal(error.to_string());
     let query = &prepared.query;
-    let mut statement = connection.prepare(&prepared.sql)?;
+    let mut statement = connection.prepare(&format!("{sql}{}", prepared.limit))?;
     if statement.column_count() != query.columns.len() {
         return Err(Failure::Internal(format!(
             "{} selects {} columns and declares {}",
@@ -289,7 +413,10 @@ fn write(
     let mut out = Vec::with_capacity(PIECE + 4096);
     write!(out, "{{\"name\":{name}").map_err(internal)?;
     if prepared.with_count {
-        write!(out, ",\"count\":{}", total(connection, total_sql, &prepared.arguments)?).map_err(internal)?;
+        write!(out, ",\"count\":{}", total(connection, sql, &prepared.arguments)?).map_err(internal)?;
+    }
+    if let Some(version) = version {
+        write!(out, ",\"{}\":{version}", versions::VERSION).map_err(internal)?;
     }
     let mut rows = statement.raw_query();
     let mut number = 0u64;

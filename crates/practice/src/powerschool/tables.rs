@@ -77,7 +77,12 @@ impl PowerSchool {
                 .map(String::as_str)
                 .filter(|column| self.access(&table.name, column).is_some())
                 .collect();
-            if allowed.is_empty() { table.columns.iter().map(String::as_str).collect() } else { allowed }
+            if allowed.is_empty() {
+                // Named one by one in the refusal.
+                table.columns.iter().map(String::as_str).collect()
+            } else {
+                allowed
+            }
         } else {
             projection.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()
         };
@@ -236,6 +241,7 @@ async fn metadata(
                 entry["access"] = match state.access(&table.name, column) {
                     Some(crate::plugin::Access::FullAccess) => "FullAccess",
                     Some(crate::plugin::Access::ViewOnly) => "ViewOnly",
+                    None if super::never(&table.name, column) => "BlackListNoAccess",
                     None => "NoAccess",
                 }
                 .into();

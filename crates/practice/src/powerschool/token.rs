@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::answer::{Failure, ok};
 use super::{PowerSchool, TOKEN_SECONDS};
+use crate::identity::PluginState;
 
 /// `POST /oauth/access_token`, with or without a slash at the end.
 pub(super) async fn issue(
@@ -29,8 +30,10 @@ pub(super) async fn issue(
         .ok_or(Failure::Credentials)?;
     let installed = state.installed();
     let expected = format!("{}:{}", installed.credentials.client_id, installed.credentials.client_secret);
-    // A plugin without an oauth element has no credentials at all.
-    let none = installed.plugin.is_some_and(|plugin| !plugin.oauth);
+    // A plugin without an oauth element has no credentials at all, and those of one that is not enabled
+    // are worth nothing.
+    let none =
+        installed.state != PluginState::Enabled || installed.plugin.is_some_and(|plugin| !plugin.oauth);
     if none || basic != expected || state.faults().revoked_credentials {
         return Err(Failure::Credentials);
     }
@@ -59,20 +62,27 @@ pub(super) async fn require(
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let token = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or(Failure::Token("An access token is required"))?;
-    let good = state
-        .tokens
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(token)
-        .is_some_and(|end| *end > Instant::now());
-    if !good || state.faults().revoked_credentials {
-        return Err(Failure::Token("The access token has expired"));
+    if state.carries_token(request.headers())? {
+        Ok(next.run(request).await)
+    } else {
+        Err(Failure::Token("The access token has expired"))
     }
-    Ok(next.run(request).await)
+}
+
+impl PowerSchool {
+    /// Whether a request carries a token that is still good; an error without any.
+    pub(super) fn carries_token(&self, headers: &HeaderMap) -> Result<bool, Failure> {
+        let token = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or(Failure::Token("An access token is required"))?;
+        let good = self
+            .tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(token)
+            .is_some_and(|end| *end > Instant::now());
+        Ok(good && self.installed().state == PluginState::Enabled && !self.faults().revoked_credentials)
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     io::{self, Cursor, Read},
 };
 
-use zip::{ZipArchive, result::ZipError};
+use zip::{CompressionMethod, ZipArchive};
 
 use super::{Findings, LARGEST_XML, words};
 
@@ -44,7 +44,7 @@ enum Broken {
     TooLarge(String),
     /// It is no valid entry.
     Damaged,
-    /// It needs what is not supported here.
+    /// It is compressed in another way than PowerSchool and this program read.
     Unsupported,
 }
 
@@ -174,13 +174,12 @@ impl<'a> Archive<'a> {
         if self.burst {
             return Err(Broken::TooLarge("It was not unpacked, as another was too large.".to_owned()));
         }
+        let method = self.zip.by_index_data(index).map(|entry| entry.compression());
+        if !matches!(method, Ok(CompressionMethod::Stored | CompressionMethod::Deflated)) {
+            return Err(Broken::Unsupported);
+        }
         let most = most.min(LARGEST_WHOLE.saturating_sub(self.unpacked));
-        let mut entry = self.zip.by_index(index).map_err(|error| match error {
-            ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
-                Broken::Unsupported
-            }
-            _ => Broken::Damaged,
-        })?;
+        let mut entry = self.zip.by_index(index).map_err(|_| Broken::Damaged)?;
         let (packed, declared) = (entry.compressed_size(), entry.size());
         let mut piece = [0; 16 << 10];
         let mut bytes: u64 = 0;

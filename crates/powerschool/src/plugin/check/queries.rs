@@ -84,7 +84,7 @@ impl Queries {
                 at,
                 "plugin.query_name",
                 format!(
-                    "A query's name has {NAME_PARTS} parts with dots between: com.organization.product.area.name. \
+                    "A query's name has five parts with dots between: com.organization.product.area.name. \
                      '{}' has not.",
                     words::shown(name, 100)
                 ),
@@ -131,6 +131,7 @@ impl Queries {
         if let Some(asks) = asks {
             let uncovered: BTreeSet<String> = columns
                 .iter()
+                .filter(|column| !column.table.is_empty())
                 .filter(|column| !asks.contains_key(&(column.table.clone(), column.field.clone())))
                 .map(|column| words::shown(&format!("{}.{}", column.table, column.field), 61))
                 .collect();

@@ -21,6 +21,7 @@ pub(super) fn list(sql: &str) -> Option<Vec<Item>> {
             Word::Name(name) if item.is_empty() && matches!(name.as_str(), "DISTINCT" | "ALL" | "UNIQUE") => {
             }
             Word::Sign(',') => items.push(std::mem::take(&mut item)),
+            Word::Quoted(name) => item.push(Word::Name(name)),
             word => item.push(word),
         }
     }
@@ -59,6 +60,8 @@ fn read(words: &[Word]) -> Option<Item> {
 enum Word {
     /// A name or keyword, in capitals.
     Name(String),
+    /// A name in quotes, in capitals: never a keyword.
+    Quoted(String),
     /// Any other character that matters; what is in brackets is one `(`, and a text one `'`.
     Sign(char),
 }
@@ -105,7 +108,7 @@ impl Words<'_> {
                 '"' => {
                     let name = self.rest.split('"').next().unwrap_or_default().to_uppercase();
                     self.skip("\"");
-                    Word::Name(name)
+                    Word::Quoted(name)
                 }
                 other => Word::Sign(other),
             });
