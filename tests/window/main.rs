@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 mod bad_input;
+mod powerschool;
 mod support;
 
 use std::{collections::BTreeMap, fs, path::Path};

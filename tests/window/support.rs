@@ -93,12 +93,17 @@ impl Window {
         let started = Instant::now();
         loop {
             let element = self.find(id).await;
-            if element.is_enabled().await.unwrap_or(false) && element.click().await.is_ok() {
-                return;
-            }
+            let refusal = if element.is_enabled().await.unwrap_or(false) {
+                match element.click().await {
+                    Ok(()) => return,
+                    Err(error) => error.to_string(),
+                }
+            } else {
+                "it is disabled".to_owned()
+            };
             if started.elapsed() > PATIENCE {
                 let page = self.client.source().await.unwrap_or_default();
-                panic!("{id} can't be clicked:\n{page}");
+                panic!("{id} can't be clicked ({refusal}):\n{page}");
             }
             tokio::task::yield_now().await;
         }
@@ -145,11 +150,37 @@ impl Window {
     }
 
     pub(crate) async fn text(&self, id: &str) -> String {
+        self.find(id).await;
+        self.still().await;
         self.find(id).await.text().await.unwrap()
     }
 
     pub(crate) async fn value(&self, id: &str) -> String {
         self.find(id).await.prop("value").await.unwrap().unwrap_or_default()
+    }
+
+    /// Waits until a part of the page says something.
+    pub(crate) async fn says(&self, id: &str, words: &str) {
+        let started = Instant::now();
+        loop {
+            let said = match self.find(id).await.text().await {
+                Ok(said) if said.contains(words) => return,
+                // It was drawn anew in between.
+                other => other.unwrap_or_default(),
+            };
+            assert!(started.elapsed() < PATIENCE, "{id} says {said:?} and not {words:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until a part of the page is gone.
+    pub(crate) async fn gone(&self, id: &str) {
+        let selector = format!("[data-testid='{id}']");
+        let started = Instant::now();
+        while self.client.find(Locator::Css(&selector)).await.is_ok() {
+            assert!(started.elapsed() < PATIENCE, "{id} is still there");
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until an element has an attribute with this value.

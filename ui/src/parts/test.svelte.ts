@@ -16,6 +16,8 @@ export class ConnectionTest {
   /** Whether every stage passed; unknown before the first test and while one runs. */
   passed = $state<boolean>();
   fault = $state.raw<Fault>();
+  /** Whether what is shown was followed here, and not made earlier: only then is it brought into view. */
+  followed = $state(false);
   readonly #expected: readonly string[];
 
   /** `expected`: the stages' names where they are known beforehand. */
@@ -42,6 +44,7 @@ export class ConnectionTest {
       const answer = await test((stage) => this.#take(stage));
       this.running = false;
       this.show(report(answer));
+      this.followed = true;
       return answer;
     } catch (thrown) {
       this.fault = toFault(thrown);
@@ -55,7 +58,8 @@ export class ConnectionTest {
 
   /** Shows a test that was made earlier, unless one is under way. */
   show(report: TestReport): void {
-    if (this.running) return;
+    if (this.running || report.stages === this.stages) return;
+    this.followed = false;
     this.stages = report.stages;
     this.passed = hasPassed(report);
     this.fault = undefined;
