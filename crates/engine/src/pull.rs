@@ -148,7 +148,8 @@ impl Engine {
         let inserting = tokio::task::spawn_blocking(move || insert_all(filling, waiting));
         let reading = Reading { client: &server.client, on_rows, inserts, before, outcome: Mutex::default() };
         let read = reading.read(server.today, jobs).await;
-        let Reading { outcome, before, .. } = reading;
+        let Reading { outcome, before, inserts, .. } = reading;
+        drop(inserts);
         // With that the inserting thread ends: nothing more can come. Where it refused a batch, the reading broke off:
         // that error is the one to report.
         let filling = inserting.await??;
