@@ -75,7 +75,7 @@ impl Engine {
     async fn found_lacking_since(&self, written: Option<DateTime<Utc>>) -> Result<bool, EngineError> {
         let Some(test) = self.last_test().await? else { return Ok(false) };
         let lacking = test.report.stages.iter().any(|stage| match &stage.result {
-            StageResult::Failed(cause) => {
+            StageResult::Failed(cause) | StageResult::Warned(cause) => {
                 matches!(cause.code.as_str(), "powerschool.no_access" | "powerschool.no_queries")
             }
             _ => false,

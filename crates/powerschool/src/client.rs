@@ -227,7 +227,21 @@ impl Client {
     /// The district's schools without 'Graduated Students', by number. The abbreviation comes from our query and is
     /// empty where the plugin has none.
     pub async fn schools(&self) -> Result<Vec<School>, Error> {
-        let mut schools = self.listed_schools().await?;
+        let mut schools = match self.listed_schools().await {
+            // PowerSchool 25.2 and later can deny `/ws/v1` to a plugin. The table has the same schools.
+            Err(
+                Error::Forbidden
+                | Error::NoAccess { .. }
+                | Error::UnexpectedAnswer { problem: AnswerProblem::Refused(_), .. },
+            ) => {
+                let mut schools: Vec<School> =
+                    self.collect(&Narrowed::Years(&PullScope::every_year())).await?;
+                schools.retain(|school| school.number != SchoolNumber::GRADUATED);
+                schools.sort_by_key(|school| school.number);
+                return Ok(schools);
+            }
+            listed => listed?,
+        };
         let named = match self.collect::<School>(&Narrowed::Years(&PullScope::every_year())).await {
             // Names and numbers are enough to go on: abbreviations only help to suggest a mapping.
             Err(Error::NoQueries { .. } | Error::NoAccess { .. } | Error::CoreOnly { .. }) => Vec::new(),
@@ -284,17 +298,6 @@ impl Client {
         schools.retain(|school| school.number != SchoolNumber::GRADUATED);
         schools.sort_by_key(|school| school.number);
         Ok(schools)
-    }
-
-    /// Whether the installed plugin has our named queries, judged by the first of them.
-    pub async fn queries_available(&self) -> Result<bool, Error> {
-        let every_year = PullScope::every_year();
-        let query = self.pull_of::<School>(Narrowed::Years(&every_year));
-        match query.count().await {
-            Ok(_) => Ok(true),
-            Err(Error::NoQueries { .. }) => Ok(false),
-            Err(other) => Err(other),
-        }
     }
 
     /// Reads one table in the order of its unique key, in batches of up to 1,000 rows. Rows counted before and after
@@ -374,7 +377,14 @@ impl Client {
         }
 
         let call = Call::get("/ws/v1/district/school").with("page", 1).with("pagesize", 1);
-        let answer: Answer = self.transport.ask(&call).await?;
+        let answer: Answer = match self.transport.ask(&call).await {
+            Err(
+                Error::NoAccess { .. } | Error::UnexpectedAnswer { problem: AnswerProblem::Refused(_), .. },
+            ) => {
+                return Ok(self.schools().await?.into_iter().next().map(|school| school.name));
+            }
+            answer => answer?,
+        };
         Ok(answer.schools.school.into_iter().next().map(|school| school.name.unwrap_or_default()))
     }
 

@@ -268,6 +268,14 @@ pub enum Warning {
         /// Its last moment.
         not_after: DateTime<Utc>,
     },
+    /// The installed plugin does not have our queries: the tables are read page by page.
+    #[error("The PowerSchool plugin does not have {}.", few(*missing, query))]
+    NoQueries {
+        /// The first that is missing.
+        query: String,
+        /// How many are missing.
+        missing: usize,
+    },
 }
 
 impl Warning {
@@ -276,6 +284,7 @@ impl Warning {
         match self {
             Self::ClockSkew { .. } => "powerschool.clock_skew",
             Self::CertificateExpiring { .. } => "powerschool.certificate_expiring",
+            Self::NoQueries { .. } => "powerschool.no_queries",
         }
     }
 
@@ -288,7 +297,19 @@ impl Warning {
             Self::CertificateExpiring { .. } => {
                 "Have the certificate renewed before that day: afterwards nothing connects. If you added the server's own certificate to RosterBridge, add the new one too."
             }
+            Self::NoQueries { .. } => {
+                "Everything works without them, only slower, as with a vendor's plugin. For the full speed install the RosterBridge plugin, over the installed one if that is ours."
+            }
         }
+    }
+}
+
+/// One query by its name, or several by their number.
+fn few(missing: usize, query: &str) -> String {
+    if missing == 1 {
+        format!("the query {query}")
+    } else {
+        format!("{missing} of our queries, {query} among them")
     }
 }
 

@@ -245,7 +245,6 @@ async fn without_queries_tables_are_read_page_by_page() {
         batches.concat().iter().map(|row| (row.id, row.dropped, row.section.get())).collect();
     let row = |id, dropped| (CcId::new(id), dropped, 36);
     assert_eq!(rows, [row(11, false), row(12, false), row(21, true), row(22, true)]);
-    assert!(!stub.client().queries_available().await.unwrap());
 }
 
 #[rstest]
@@ -548,4 +547,28 @@ async fn a_closed_port_is_unreachable() {
 async fn a_name_without_address_is_a_matter_of_dns() {
     let error = client_of("https://no-such-district.invalid").time().await.unwrap_err();
     assert_eq!(error.code(), "powerschool.dns", "{error}");
+}
+
+/// PowerSchool 25.2 and later can deny the core resources to a plugin.
+#[tokio::test]
+async fn schools_come_from_the_table_where_core_resources_are_denied() {
+    let stub = Stub::start(|asked| {
+        if asked.path.starts_with("/ws/v1/district/") {
+            return Some(Reply::json(403, json!({"message": "Access denied"})));
+        }
+        match asked.path.as_str() {
+            "/ws/schema/query/com.rosterbridge.roster.schools.all/count" => Some(Reply::json(200, json!({"count": 2}))),
+            "/ws/schema/query/com.rosterbridge.roster.schools.all" => Some(Reply::json(
+                200,
+                json!({"record": [
+                    {"dcid": 7, "school_number": "100", "name": "Elm", "abbreviation": "EE"},
+                    {"dcid": 9, "school_number": "999999", "name": "Graduated Students", "abbreviation": "GR"},
+                ]}),
+            )),
+            _ => None,
+        }
+    })
+    .await;
+    let schools = stub.client().schools().await.unwrap();
+    assert_eq!(schools.iter().map(|school| school.name.as_str()).collect::<Vec<_>>(), ["Elm"]);
 }
