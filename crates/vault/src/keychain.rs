@@ -111,6 +111,7 @@ impl Vault {
         for name in SecretName::ALL {
             self.remove(name.as_str()).await?;
         }
+        self.remove(PROBE).await?;
         self.remove(PROFILE_KEY).await?;
         Ok(())
     }

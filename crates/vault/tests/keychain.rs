@@ -38,6 +38,17 @@ async fn every_secret_is_kept_under_its_own_name() {
     vault.erase().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_probe_works_again_and_again_and_touches_no_secret() {
+    let vault = vault().await;
+    vault.set(SecretName::HeroPassword, &"tulip".into()).await.unwrap();
+    for _ in 0..2 {
+        vault.probe().await.unwrap();
+    }
+    assert_eq!(text_of(&vault, SecretName::HeroPassword).await.as_deref(), Some("tulip"));
+    vault.erase().await.unwrap();
+}
+
 #[rstest]
 #[case::letters("Zürich-Ñandú-日本語-🔑 with 'quotes' and \"more\"".to_owned())]
 #[case::lines("-----BEGIN-----\r\nabc\n\t-----END-----\n".to_owned())]
@@ -152,6 +163,7 @@ fn an_altered_seal_does_not_open() {
 #[case("raptor.password", SecretName::RaptorPassword)]
 #[case("smtp.password", SecretName::SmtpPassword)]
 #[case("proxy.password", SecretName::ProxyPassword)]
+#[case("handover.identity", SecretName::HandoverIdentity)]
 fn the_written_names_are_the_contract(#[case] text: &str, #[case] name: SecretName) {
     assert_eq!(text.parse::<SecretName>().unwrap(), name);
     assert_eq!(name.to_string(), text);
