@@ -5,6 +5,7 @@ use tauri_plugin_notification::{NotificationExt, PermissionState};
 
 /// Shows a notification if the system lets us. That it can't is no failure: the window says the same.
 #[tauri::command]
+#[expect(clippy::needless_pass_by_value, reason = "a command's arguments are its own")]
 pub fn notify(app: AppHandle, title: String, body: String) {
     let notifications = app.notification();
     let permission = match notifications.permission_state() {
