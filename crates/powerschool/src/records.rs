@@ -188,16 +188,14 @@ impl RecordSplitter {
                 }
                 Place::AfterValue if byte == b',' => Place::Key,
                 Place::Key | Place::AfterValue if byte == b'}' => Place::End,
-                Place::Records if byte == b'{' => match records.begins(&chunk[at..])? {
-                    Some(length) => {
+                Place::Records if byte == b'{' => {
+                    if let Some(length) = records.begins(&chunk[at..])? {
                         at += length;
                         continue;
                     }
-                    None => {
-                        record_start = at;
-                        Place::Record { depth: 1, alone: false }
-                    }
-                },
+                    record_start = at;
+                    Place::Record { depth: 1, alone: false }
+                }
                 Place::Records if byte == b',' => Place::Records,
                 Place::Records if byte == b']' => Place::AfterValue,
                 _ => return Err(AnswerProblem::NotJson.into()),
