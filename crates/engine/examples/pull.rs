@@ -41,7 +41,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         client_secret: secret.trim().into(),
         extra_roots: vec![fs::read_to_string(authority)?],
         proxy: Proxy::default(),
-        proxy: Proxy::default(),
         timeouts: Timeouts::default(),
     })?;
     let scope = PullScope { years: vec![YearId::new(year.parse()?)], jobs: Vec::new() };
