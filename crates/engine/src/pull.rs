@@ -242,7 +242,7 @@ impl Reading<'_> {
         let (schools, ()) = tokio::try_join!(listing, reading_terms)?;
         (self.on_rows)("schools", schools.len() as u64);
         let years = years_of(&schools, &terms, today);
-        self.stage(|staging| staging.discard::<School>()).await?;
+        self.stage(RosterStaging::discard::<School>).await?;
         self.insert(schools).await?;
 
         let scope = PullScope { years, ..every_year };
@@ -273,7 +273,7 @@ impl Reading<'_> {
         if !scope.needs::<R>() {
             return Ok(());
         }
-        self.stage(|staging| staging.discard::<R>()).await?;
+        self.stage(RosterStaging::discard::<R>).await?;
         let (sink, mut batches) = mpsc::channel::<Batch<R>>(1);
         let pulling = async { Ok::<_, EngineError>(self.client.pull::<R>(scope, sink).await?) };
         let passing = async {
@@ -287,7 +287,7 @@ impl Reading<'_> {
                     }
                     Batch::StartOver => {
                         count = 0;
-                        self.stage(|staging| staging.discard::<R>()).await?;
+                        self.stage(RosterStaging::discard::<R>).await?;
                     }
                 }
                 (self.on_rows)(subject, count);
@@ -319,7 +319,7 @@ impl Reading<'_> {
             if refused.is_empty() {
                 return Err(error.into());
             }
-            self.stage(|staging| staging.discard::<R>()).await?;
+            self.stage(RosterStaging::discard::<R>).await?;
             scope.jobs.retain(|job| !refused.contains(job));
             let mut outcome = self.outcome();
             for job in refused {

@@ -103,8 +103,7 @@ impl Engine {
             cause: None,
             seconds: Vec::new(),
         };
-        match self.prepare(id, dry_run, setup, &jobs, under_way.cancel.clone(), &on_event, &mut report).await
-        {
+        match self.prepare(id, setup, &jobs, under_way.cancel.clone(), &on_event, &mut report).await {
             Ok(mut run) => {
                 run.jobs.clone_from(&jobs);
                 for job in jobs {
@@ -142,14 +141,13 @@ impl Engine {
     async fn prepare<'a>(
         &'a self,
         id: RunId,
-        dry: bool,
         setup: Setup,
         jobs: &[Job],
         cancel: CancellationToken,
         on_event: &OnEvent,
         report: &mut SyncReport,
     ) -> Result<Run<'a>, EngineError> {
-        let started = Instant::now();
+        let (started, dry) = (Instant::now(), report.dry_run);
         let practice = self.is_at_practice_address().await?;
         let progress = |subject: &'static str, done: u64| {
             on_event(Event::Progress(Progress {

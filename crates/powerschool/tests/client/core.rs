@@ -67,11 +67,12 @@ impl Vendor {
                 let pair = |n: i64| json!({"dcid": (10 + n).to_string(), "id": 14 - n});
                 json!({"record": [pair(1), pair(2), pair(3)]})
             }
-            "/ws/v1/district/school/count" => json!({"resource": {"count": 1}}),
+            "/ws/v1/district/school/count" | "/ws/v1/school/7/term/count" => {
+                json!({"resource": {"count": 1}})
+            }
             "/ws/v1/district/school" => {
                 json!({"schools": {"school": {"id": 7, "school_number": 100, "name": "A"}}})
             }
-            "/ws/v1/school/7/term/count" => json!({"resource": {"count": 1}}),
             "/ws/v1/school/7/term" => json!({"terms": {"term": {
                 "id": 81, "local_id": 3600, "name": "2026-2027", "abbreviation": "26-27", "start_year": 2026,
                 "start_date": "2026-08-24", "end_date": "2027-06-04", "school_id": 7,

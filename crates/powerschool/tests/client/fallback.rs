@@ -289,16 +289,14 @@ async fn a_column_the_query_lacks_is_never_taken_for_empty(
             assert_eq!(asked.parameter("expansions"), Some("access"));
             return Some(Reply::json(200, access));
         }
-        Some(match asked.path.strip_prefix(STUDENTS)? {
-            "/count" => Reply::json(200, json!({"count": 1})),
-            _ => {
-                let mut row = student(1);
-                for column in ["home_room", "entrydate", "exitdate", "mailing_city", "mailing_street"] {
-                    row.as_object_mut().unwrap().remove(column);
-                }
-                Reply::json(200, json!({"record": row}))
-            }
-        })
+        if asked.path.strip_prefix(STUDENTS)? == "/count" {
+            return Some(Reply::json(200, json!({"count": 1})));
+        }
+        let mut row = student(1);
+        for column in ["home_room", "entrydate", "exitdate", "mailing_city", "mailing_street"] {
+            row.as_object_mut().unwrap().remove(column);
+        }
+        Some(Reply::json(200, json!({"record": row})))
     })
     .await;
     let (pulled, _) = pull::<Student>(&stub.client(), raptor()).await;
