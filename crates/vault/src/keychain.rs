@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error as KeyringError};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -24,6 +25,8 @@ const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 pub struct Vault {
     store: Arc<CredentialStore>,
     profile: Uuid,
+    /// Held while the probe's entry is there.
+    probing: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for Vault {
@@ -36,7 +39,7 @@ impl Vault {
     /// Connects to the keychain for one profile. Reads and writes nothing yet.
     pub async fn open(profile: Uuid) -> Result<Self, VaultError> {
         let store = answered(|| system_store().map_err(unavailable)).await?;
-        Ok(Self { store, profile })
+        Ok(Self { store, profile, probing: Arc::default() })
     }
 
     /// The profile this vault belongs to.
@@ -58,8 +61,18 @@ impl Vault {
         Ok(key)
     }
 
-    /// Writes an entry, reads it back and deletes it: whether the keychain does what it is for.
+    /// Writes an entry, reads it back and deletes it: whether the keychain does what it is for. Several probes take
+    /// turns, and one that nobody waits for any more still cleans up.
     pub async fn probe(&self) -> Result<(), VaultError> {
+        let vault = self.clone();
+        let probing = tokio::spawn(async move {
+            let _turn = vault.probing.lock().await;
+            vault.probe_now().await
+        });
+        probing.await.map_err(|crashed| VaultError::Failed { cause: Box::new(crashed) })?
+    }
+
+    async fn probe_now(&self) -> Result<(), VaultError> {
         // Anew each time, so that an old entry is not taken for this one.
         let wrote = self.write(PROBE, ProfileKey::generate()?.to_hex()).await;
         let deleted = self.remove(PROBE).await;

@@ -42,8 +42,10 @@ async fn every_secret_is_kept_under_its_own_name() {
 async fn a_probe_works_again_and_again_and_touches_no_secret() {
     let vault = vault().await;
     vault.set(SecretName::HeroPassword, &"tulip".into()).await.unwrap();
-    for _ in 0..2 {
-        vault.probe().await.unwrap();
+    // At the same time, too: a test that waits may begin while a person tests.
+    let (first, second, third) = tokio::join!(vault.probe(), vault.probe(), vault.probe());
+    for probed in [first, second, third, vault.probe().await] {
+        probed.unwrap();
     }
     assert_eq!(text_of(&vault, SecretName::HeroPassword).await.as_deref(), Some("tulip"));
     vault.erase().await.unwrap();
