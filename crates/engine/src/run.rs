@@ -137,7 +137,6 @@ impl Engine {
     }
 
     /// Meets PowerSchool and pulls the roster.
-    #[expect(clippy::too_many_arguments, reason = "one step of a run, apart for the reader's sake")]
     async fn prepare<'a>(
         &'a self,
         id: RunId,
