@@ -13,7 +13,8 @@ use crate::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SecretName, VaultError};
 const SERVICE: &str = "RosterBridge";
 /// Name, within the profile, of the entry that holds the profile's key.
 const PROFILE_KEY: &str = "profile-key";
-/// What the names of entries begin with that show whether the keychain works. It holds nothing of worth and is there for a moment only.
+/// How the names of entries begin that show whether the keychain works. They hold nothing of worth and are there for a
+/// moment only.
 const PROBE: &str = "rosterbridge-probe";
 /// Longest wait for one keychain operation. An unlock window may be open, and a person types slowly.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
