@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error as KeyringError};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -14,7 +13,8 @@ use crate::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SecretName, VaultError};
 const SERVICE: &str = "RosterBridge";
 /// Name, within the profile, of the entry that holds the profile's key.
 const PROFILE_KEY: &str = "profile-key";
-/// Name of the entry that shows whether the keychain works. It holds nothing of worth and is there for a moment only.
+/// How the names of entries begin that show whether the keychain works. They hold nothing of worth and are there for a
+/// moment only.
 const PROBE: &str = "rosterbridge-probe";
 /// Longest wait for one keychain operation. An unlock window may be open, and a person types slowly.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
@@ -25,8 +25,6 @@ const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 pub struct Vault {
     store: Arc<CredentialStore>,
     profile: Uuid,
-    /// Held while the probe's entry is there.
-    probing: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for Vault {
@@ -39,7 +37,7 @@ impl Vault {
     /// Connects to the keychain for one profile. Reads and writes nothing yet.
     pub async fn open(profile: Uuid) -> Result<Self, VaultError> {
         let store = answered(|| system_store().map_err(unavailable)).await?;
-        Ok(Self { store, profile, probing: Arc::default() })
+        Ok(Self { store, profile })
     }
 
     /// The profile this vault belongs to.
@@ -61,27 +59,19 @@ impl Vault {
         Ok(key)
     }
 
-    /// Writes an entry, reads it back and deletes it: whether the keychain does what it is for. Several probes take
-    /// turns, and one that nobody waits for any more still cleans up.
+    /// Writes an entry, reads it back and deletes it: whether the keychain does what it is for. A probe that nobody waits
+    /// for any more still cleans up.
     pub async fn probe(&self) -> Result<(), VaultError> {
         let vault = self.clone();
         let probing = tokio::spawn(async move {
-            let _turn = vault.probing.lock().await;
-            vault.probe_now().await
+            // A name of its own each time: gnome-keyring still finds an entry for a moment after it was deleted.
+            let name = format!("{PROBE}-{}", Uuid::new_v4().simple());
+            let wrote = vault.write(&name, ProfileKey::generate()?.to_hex()).await;
+            let deleted = vault.remove(&name).await;
+            wrote?;
+            if deleted? { Ok(()) } else { Err(VaultError::NotKept { entry: name }) }
         });
         probing.await.map_err(|crashed| VaultError::Failed { cause: Box::new(crashed) })?
-    }
-
-    async fn probe_now(&self) -> Result<(), VaultError> {
-        // Anew each time, so that an old entry is not taken for this one.
-        let wrote = self.write(PROBE, ProfileKey::generate()?.to_hex()).await;
-        let deleted = self.remove(PROBE).await;
-        wrote?;
-        if deleted? && self.read(PROBE).await?.is_none() {
-            Ok(())
-        } else {
-            Err(VaultError::NotKept { entry: PROBE.to_owned() })
-        }
     }
 
     /// Stores a known key (from a recovery file) as this profile's.
@@ -124,7 +114,6 @@ impl Vault {
         for name in SecretName::ALL {
             self.remove(name.as_str()).await?;
         }
-        self.remove(PROBE).await?;
         self.remove(PROFILE_KEY).await?;
         Ok(())
     }
