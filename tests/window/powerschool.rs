@@ -1,5 +1,5 @@
-//! The PowerSchool step: what is exchanged, the plugin, a vendor's plugin, the stages of the test, a secret that no
-//! longer works, and a test that waits for the server and then runs by itself.
+//! The PowerSchool step: what is exchanged, the plugin, a vendor's plugin, the stages of the test, a wrong
+//! secret, and a test that waits for the server and then runs by itself.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ async fn powerschool_is_connected_step_by_step() {
     plugin(&window).await;
     vendor(&window).await;
     stages(&window).await;
-    replaced_secret(&window).await;
+    wrong_secret(&window).await;
     waiting(&window).await;
     window.client.clone().close().await.unwrap();
 }
@@ -91,13 +91,13 @@ async fn stages(window: &Window) {
     window.picture("access").await;
 }
 
-/// Credentials that worked before and no longer do are told apart from mistyped ones.
-async fn replaced_secret(window: &Window) {
+/// A mistyped secret leads back to its field, which is empty and takes the right one.
+async fn wrong_secret(window: &Window) {
     window.click("field-client-secret-replace").await;
     window.fill("field-client-secret", SOME_SECRET).await;
     window.click("test-powerschool").await;
-    window.told("powerschool.credentials_replaced").await;
-    window.picture("credentials-replaced").await;
+    window.told("powerschool.bad_credentials").await;
+    window.picture("wrong-secret").await;
     window.click("credentials-again").await;
     let right = window.ready()["powerschool"]["client_secret"].as_str().unwrap().to_owned();
     window.fill("field-client-secret", &right).await;

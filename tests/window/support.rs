@@ -21,6 +21,10 @@ const STILL: &str = "const finite = document.getAnimations()
     .filter((animation) => animation.effect.getComputedTiming().iterations !== Infinity);
 Promise.allSettled(finite.map((animation) => animation.finished)).then(() => arguments[0](null));";
 
+/// Brings a part of the page into view: the driver does not look behind the buttons at the bottom.
+const INTO_VIEW: &str =
+    "document.querySelector(arguments[0])?.scrollIntoView({ block: 'center', behavior: 'instant' });";
+
 /// WebKit's driver, ended with the test.
 struct Driver {
     process: Child,
@@ -101,6 +105,8 @@ impl Window {
             } else {
                 "it is disabled".to_owned()
             };
+            let selector = json!(format!("[data-testid='{id}']"));
+            self.client.execute(INTO_VIEW, vec![selector]).await.unwrap();
             if started.elapsed() > PATIENCE {
                 let page = self.client.source().await.unwrap_or_default();
                 panic!("{id} can't be clicked ({refusal}):\n{page}");
