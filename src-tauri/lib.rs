@@ -22,7 +22,8 @@ use crate::{desk::Desk, start::Start};
 pub fn run() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("ROSTERBRIDGE_LOG").unwrap_or_else(|_| "warn".into()),
+            tracing_subscriber::EnvFilter::try_from_env("ROSTERBRIDGE_LOG")
+                .unwrap_or_else(|_| "warn,rustls_platform_verifier=off".into()),
         )
         .with_writer(io::stderr)
         .init();

@@ -27,7 +27,7 @@ enum Wrong {
 #[case::maintenance_page(Wrong::Server(json!({"maintenance": "html"})), "powerschool.maintenance", "")]
 #[case::too_old(Wrong::Server(json!({"version": "8.3.0"})), "powerschool.too_old", "9.0")]
 #[case::revoked(Wrong::Server(json!({"revoked_credentials": true})), "powerschool.bad_credentials", "")]
-#[case::access(Wrong::Server(json!({"missing_access": ["Students.Home_Phone"]})), "powerschool.no_access", "plugin")]
+#[case::access(Wrong::Server(json!({"missing_access": ["Terms.YearID"]})), "powerschool.no_access", "plugin")]
 fn powerschool_can_not_be_used(#[case] wrong: Wrong, #[case] code: &str, #[case] remedy_names: &str) {
     let district = District::start(&[]);
     let profile = Profile::of(&district);

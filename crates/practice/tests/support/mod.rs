@@ -193,6 +193,8 @@ pub fn client(running: &Running) -> Client {
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(30))
         .no_proxy()
+        // What is compressed, and whether, is looked at in its raw form.
+        .no_gzip()
         .build()
         .unwrap()
 }
