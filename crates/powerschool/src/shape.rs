@@ -74,8 +74,9 @@ impl Shape {
                     at = end + 1;
                 }
                 (_, Some(name)) => {
-                    // A table's name with a value instead of an object.
-                    if path.len() == 1 || shape.values.len() == MOST_VALUES {
+                    // `tables`, or a table's name, with a value instead of an object.
+                    let no_table = path.len() == 1 || path.is_empty() && name == b"tables";
+                    if no_table || shape.values.len() == MOST_VALUES {
                         return None;
                     }
                     let before = record.get(done..at)?.into();
@@ -248,6 +249,7 @@ mod tests {
     #[case::a_list(r#"{"number":[1],"name":"a"}"#)]
     #[case::an_object_elsewhere(r#"{"x":{"number":1},"name":"a"}"#)]
     #[case::tables_of_values(r#"{"tables":{"students":"1"}}"#)]
+    #[case::tables_as_a_value(r#"{"tables":1}"#)]
     #[case::too_deep(r#"{"tables":{"students":{"number":{"x":1}}}}"#)]
     fn a_record_of_more_than_columns_has_no_shape(#[case] record: &str) {
         assert!(Shape::of(record.as_bytes(), COLUMNS).is_none());
