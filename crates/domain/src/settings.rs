@@ -102,6 +102,10 @@ impl Default for PowerSchoolSettings {
 pub struct PluginSettings {
     /// The exchanges it allows: its access request names the fields of these and no others.
     pub jobs: Vec<Job>,
+    /// The exchanges a person has chosen since, where the plugin for them was not written yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub wanted: Option<Vec<Job>>,
     /// The last part of its version. Raised whenever what it asks for changes: PowerSchool updates a plugin in place
     /// only when the version is higher, and an update keeps the credentials.
     pub revision: u32,
@@ -109,7 +113,14 @@ pub struct PluginSettings {
 
 impl Default for PluginSettings {
     fn default() -> Self {
-        Self { jobs: Job::ALL.to_vec(), revision: 0 }
+        Self { jobs: Job::ALL.to_vec(), wanted: None, revision: 0 }
+    }
+}
+
+impl PluginSettings {
+    /// The exchanges that shall work: the chosen ones, or those of the plugin as it was written.
+    pub fn chosen(&self) -> &[Job] {
+        self.wanted.as_deref().unwrap_or(&self.jobs)
     }
 }
 

@@ -10,6 +10,10 @@ export type PluginSettings = {
  */
 jobs: Array<Job>, 
 /**
+ * The exchanges a person has chosen since, where the plugin for them was not written yet.
+ */
+wanted?: Array<Job>, 
+/**
  * The last part of its version. Raised whenever what it asks for changes: PowerSchool updates a plugin in place
  * only when the version is higher, and an update keeps the credentials.
  */
