@@ -16,10 +16,18 @@ use serde_json::json;
 /// How long anything in the window may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Answers once nothing on the page moves but what moves for ever.
+/// Answers once nothing on the page moves but what moves for ever: nothing comes in any more, and for some pictures
+/// nothing scrolls.
 const STILL: &str = "const finite = document.getAnimations()
     .filter((animation) => animation.effect.getComputedTiming().iterations !== Infinity);
-Promise.allSettled(finite.map((animation) => animation.finished)).then(() => arguments[0](null));";
+const places = () => Array.from(document.querySelectorAll('*'), (part) => part.scrollTop).join();
+const settle = (before, same) => requestAnimationFrame(() => {
+    const now = places();
+    if (now !== before) settle(now, 0);
+    else if (same < 6) settle(now, same + 1);
+    else arguments[0](null);
+});
+Promise.allSettled(finite.map((animation) => animation.finished)).then(() => settle(places(), 0));";
 
 /// Brings a part of the page into view: the driver does not look behind the buttons at the bottom.
 const INTO_VIEW: &str =
@@ -96,6 +104,9 @@ impl Window {
     pub(crate) async fn click(&self, id: &str) {
         let started = Instant::now();
         loop {
+            // A click goes to a place, and what scrolls meanwhile is no longer there.
+            self.find(id).await;
+            self.still().await;
             let element = self.find(id).await;
             let refusal = if element.is_enabled().await.unwrap_or(false) {
                 match element.click().await {

@@ -53,6 +53,25 @@ describe('from Welcome to a finished run', () => {
 });
 
 describe('set-up', () => {
+  test('a district that exchanges nothing with Hero ends its set-up without a host key', async () => {
+    const user = open('scene=practice');
+    await user.click(await byId('section-exchanges'));
+    for (const job of ['hero-students', 'hero-schedule', 'hero-teachers', 'hero-attendance']) {
+      await user.click(await byId(`exchange-${job}`));
+    }
+    await user.click(await byId('step-hero'));
+    await user.click(await byId('finish-setup'));
+    await byId('run-now');
+    expect(screen.queryByTestId('host-key-question')).toBeNull();
+
+    // What was chosen is kept, and only that runs.
+    await user.click(await byId('open-setup'));
+    await user.click(await byId('step-powerschool'));
+    await user.click(await byId('section-exchanges'));
+    expect((await byId('exchange-hero-students')).getAttribute('aria-checked')).toBe('false');
+    expect((await byId('exchange-raptor-roster')).getAttribute('aria-checked')).toBe('true');
+  });
+
   test('a changed host key stops everything and offers no way past it', async () => {
     const user = open('scene=practice&changed-key');
     await user.click(await byId('open-setup'));
@@ -195,6 +214,35 @@ describe('PowerSchool', () => {
     expect(saved.at(-1)?.name).toBe('rosterbridge-plugin-1.1.3.zip');
   });
 
+  test('a plugin that was only saved does not count as installed, also after another step', async () => {
+    const user = open('scene=practice&written&tested');
+    expect((await byId('powerschool-stages')).dataset.passed).toBe('true');
+    await user.click(await byId('section-exchanges'));
+    await user.click(await byId('exchange-raptor-tardies'));
+    await user.click(await byId('exchanges-continue'));
+    await user.click(await byId('plugin-save'));
+    await waitFor(() => expect(screen.queryByTestId('powerschool-stages')).toBeNull());
+    await user.click(await byId('walk-dashboard'));
+    expect((await byId('walk-text')).textContent).toContain('Do not delete the old one');
+    await user.click(await byId('step-hero'));
+    await user.click(await byId('step-powerschool'));
+    expect((await byId('section-plugin')).textContent).not.toContain('Installed, enabled');
+    expect(screen.queryByTestId('powerschool-stages')).toBeNull();
+    await user.click(await byId('test-powerschool'));
+    await waitFor(async () => expect((await byId('section-plugin')).textContent).toContain('Installed, enabled'));
+  });
+
+  test('without any exchange there is no plugin to repair with', async () => {
+    const user = open('scene=practice&fail=access');
+    await user.click(await byId('test-powerschool'));
+    expect(await byId('repair-plugin')).toHaveProperty('disabled', false);
+    await user.click(await byId('section-exchanges'));
+    for (const job of ['raptor-roster', 'raptor-tardies', 'hero-attendance', 'hero-schedule', 'hero-teachers', 'hero-students']) {
+      await user.click(await byId(`exchange-${job}`));
+    }
+    expect(await byId('repair-plugin')).toHaveProperty('disabled', true);
+  });
+
   test.each([
     ['Plugin.xml', 'true', /Writes nothing/],
     ['broken.zip', 'false', /line 11, column 44/],
@@ -259,6 +307,11 @@ describe('PowerSchool', () => {
     await user.click(await byId('test-powerschool'));
     await user.click(await byId('view-certificate'));
     expect((await byId('certificate-sha256')).textContent).toMatch(/^B8:02/);
+    expect(await byId('certificate-trust')).toHaveProperty('disabled', true);
+    // Each look is a comparison of its own.
+    await user.click(await byId('certificate-compared'));
+    await user.click(await byId('certificate-refuse'));
+    await user.click(await byId('view-certificate'));
     expect(await byId('certificate-trust')).toHaveProperty('disabled', true);
     await user.click(await byId('certificate-compared'));
     await user.click(await byId('certificate-trust'));

@@ -36,6 +36,8 @@ export class Session {
   choices = $state.raw<Choices>();
   /** The last test of PowerSchool, also one made before this start. */
   tested = $state.raw<PowerSchoolTest>();
+  /** What was tested last has changed since: that test says nothing any more. */
+  testOutdated = false;
   /** The exchanges chosen for the plugin, before one was written for them. */
   chosenJobs = $state.raw<Job[]>();
   /** Whether the instructions are for PowerSchool's older menus. */
@@ -54,6 +56,12 @@ export class Session {
   /** Whether a run started from this window is under way. */
   get running(): boolean {
     return underWay(this.run);
+  }
+
+  /** The exchanges that shall work: those chosen, also where no plugin was written for them yet. */
+  get exchanges(): Job[] {
+    const plugin = this.setup?.setup.powerschool.plugin;
+    return this.chosenJobs ?? plugin?.wanted ?? plugin?.jobs ?? [];
   }
 
   /** Opens the profile and goes where the person left off. */
@@ -103,6 +111,7 @@ export class Session {
     this.choices = undefined;
     this.chosenJobs = undefined;
     this.tested = undefined;
+    this.testOutdated = false;
     this.#watch = undefined;
     this.setup = await this.backend.setup();
     this.watchWaitingTest();

@@ -193,6 +193,28 @@ async fn the_latest_test_is_kept_without_the_secret() {
     district.stop().await;
 }
 
+/// A test of the plugin before says nothing about one that is still to be installed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_of_a_higher_version_makes_the_latest_test_void() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let district = district(&host).await;
+    let write = async |jobs: &[Job]| {
+        let request = Request::Plugin { jobs: jobs.to_vec(), write: true };
+        match host.call(request, |_| ()).await.unwrap() {
+            Response::Plugin(plugin) => plugin.version,
+            other => panic!("{other:?}"),
+        }
+    };
+    let first = write(&Job::ALL).await;
+    let made = test(&host, Request::TestPowerSchool { offline: false }).await.unwrap();
+    assert_eq!(write(&Job::ALL).await, first);
+    assert_eq!(last_test(&host).await, Some(made), "it is the plugin that was tested");
+    assert_ne!(write(&[Job::HeroStudents]).await, first);
+    assert_eq!(last_test(&host).await, None);
+    district.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_test_that_waits_is_made_by_whoever_holds_the_profile() {
     let home = tempfile::tempdir().unwrap();

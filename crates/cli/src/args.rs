@@ -1,9 +1,9 @@
 //! The command line's grammar: a stable contract, described in the administrator guide.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use chrono::NaiveDate;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use rosterbridge_api::domain::job::Job;
 
 /// Connects PowerSchool SIS to Raptor and SchoolMint Hero.
@@ -22,6 +22,23 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads a command line. An option that the test named beside it does not have is refused, not ignored.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(arguments)?;
+        match &cli.command {
+            Command::Test(test) => match test.misplaced_option() {
+                Some(option) => Err(Self::command().error(
+                    ErrorKind::ArgumentConflict,
+                    format!("{option} can only be used with 'test powerschool'"),
+                )),
+                None => Ok(cli),
+            },
+            _ => Ok(cli),
+        }
+    }
 }
 
 /// Everything the command line can do.
@@ -181,6 +198,21 @@ pub struct Test {
     pub accept_host_key: Option<String>,
 }
 
+impl Test {
+    /// An option of PowerSchool's test beside another test.
+    fn misplaced_option(&self) -> Option<&'static str> {
+        if self.what == Tested::Powerschool {
+            None
+        } else if self.offline {
+            Some("--offline")
+        } else if self.accept_certificate.is_some() {
+            Some("--accept-certificate")
+        } else {
+            None
+        }
+    }
+}
+
 /// What a connection test is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Tested {
@@ -269,10 +301,24 @@ pub enum Held {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use rstest::rstest;
+
+    use super::*;
 
     #[test]
     fn the_grammar_is_sound() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case(&["powerschool", "--offline", "--wait"], true)]
+    #[case(&["powerschool", "--accept-certificate", "AB:CD"], true)]
+    #[case(&["hero", "--accept-host-key", "SHA256:abc"], true)]
+    #[case(&["hero", "--offline"], false)]
+    #[case(&["raptor", "--offline", "--wait"], false)]
+    #[case(&["mail", "--accept-certificate", "AB:CD"], false)]
+    fn a_test_takes_its_own_options_only(#[case] test: &[&str], #[case] taken: bool) {
+        let arguments = ["rosterbridge", "test"].iter().chain(test).map(OsString::from);
+        assert_eq!(Cli::read(arguments).is_ok(), taken);
     }
 }

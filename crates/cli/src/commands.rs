@@ -232,13 +232,14 @@ async fn test_powerschool(session: &Session, test: Test) -> Result<Document, Fau
         }
     };
     let Response::PowerSchoolTest(mut report) = answer else { return Err(unexpected()) };
+    let mut stopped_waiting = false;
     if report.waiting && test.wait {
         tokio::select! {
             answer = session.call(Request::AwaitTest, |_| ()) => match answer? {
                 Response::PowerSchoolTest(made) => report = made,
                 _ => return Err(unexpected()),
             },
-            () = interrupted.cancelled() => {}
+            () = interrupted.cancelled() => stopped_waiting = true,
         }
     }
     let mut document = test_document(&report.report, to_value(&report)?);
@@ -249,7 +250,16 @@ async fn test_powerschool(session: &Session, test: Test) -> Result<Document, Fau
         "Leave RosterBridge open, or wait here with: rosterbridge test powerschool --offline --wait"
             .clone_into(&mut document.remedy);
     }
-    Ok(document.with_text(report.text.clone()))
+    let mut text = report.text.clone();
+    if document.ok && report.waiting {
+        text = format!("{text}\n{}\n", document.remedy);
+        if stopped_waiting {
+            // Whoever asked to wait was promised a tested connection.
+            document.ok = false;
+            document.exit = Exit::Failed;
+        }
+    }
+    Ok(document.with_text(text))
 }
 
 fn test_document(report: &TestReport, data: Value) -> Document {
@@ -287,8 +297,8 @@ async fn build_profiles_plugin(
         let Response::Setup(view) = session.call(Request::Setup, |_| ()).await? else {
             return Err(unexpected());
         };
-        let written = &view.setup.powerschool.plugin.jobs;
-        jobs.extend(Job::ALL.into_iter().filter(|job| written.contains(job) || view.setup.job_enabled(*job)));
+        let chosen = view.setup.powerschool.plugin.chosen();
+        jobs.extend(Job::ALL.into_iter().filter(|job| chosen.contains(job) || view.setup.job_enabled(*job)));
     }
     match session.call(Request::Plugin { jobs, write: true }, |_| ()).await? {
         Response::Plugin(plugin) => write_plugin(file, *plugin),
@@ -369,10 +379,21 @@ async fn handover(session: &Session, handover: Handover) -> Result<Document, Fau
             };
             let request = Request::OpenHandover { text: SecretText::new(text), passphrase };
             match session.call(request, |_| ()).await? {
-                Response::Setup(view) => Ok(Document::done(
-                    "PowerSchool's address and credentials are set up. Test them with: rosterbridge test powerschool",
-                    to_value(&view)?,
-                )),
+                Response::Setup(view) => {
+                    let powerschool = &view.setup.powerschool;
+                    let certificates = match powerschool.extra_roots.len() {
+                        0 => String::new(),
+                        number => format!(" Certificates trusted besides this computer's: {number}."),
+                    };
+                    Ok(Document::done(
+                        format!(
+                            "PowerSchool at {} is set up with Client ID {}.{certificates} Test it with: rosterbridge test \
+                             powerschool",
+                            powerschool.url, powerschool.client_id
+                        ),
+                        to_value(&view)?,
+                    ))
+                }
                 _ => Err(unexpected()),
             }
         }

@@ -12,7 +12,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, error::ErrorKind};
+use clap::error::ErrorKind;
 
 use crate::document::Document;
 
@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .init();
-    let cli = match args::Cli::try_parse() {
+    let cli = match args::Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             let asked_for_json = std::env::args_os().any(|argument| argument == "--json");
@@ -55,7 +55,7 @@ fn help_or_version(error: &clap::Error) -> Option<String> {
 /// The same where `--json` came after `help`, which takes it for a command's name.
 fn asked_beside_json() -> Option<String> {
     let others = std::env::args_os().filter(|argument| argument != "--json");
-    args::Cli::try_parse_from(others).err().as_ref().and_then(help_or_version)
+    args::Cli::read(others).err().as_ref().and_then(help_or_version)
 }
 
 /// Prints the result and gives the exit code. Nobody listening any more is no failure of ours.

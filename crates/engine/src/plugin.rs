@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
-use rosterbridge_domain::job::Job;
+use rosterbridge_domain::{job::Job, settings::PluginSettings};
 use rosterbridge_powerschool::plugin::{self, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -33,14 +33,19 @@ impl Engine {
     /// PowerSchool updates a plugin in place only to a higher version.
     pub async fn plugin(&self, jobs: Vec<Job>, write: bool) -> Result<PluginView, EngineError> {
         let jobs = in_order(&jobs);
-        let mut setup = self.setup().await?;
+        if write && jobs.is_empty() {
+            return Err(EngineError::NotSetUp("no exchange has been chosen for the plugin yet"));
+        }
+        let settings = self.setup().await?.powerschool.plugin;
         let text = self.ledger(|ledger| ledger.value(WRITTEN)).await?;
         let written: Option<Written> = text.and_then(|text| serde_json::from_str(&text).ok());
-        let fingerprint = fingerprint(&jobs)?;
-        let other_files = written.as_ref().is_some_and(|written| written.fingerprint != fingerprint);
-        let other_jobs = in_order(&setup.powerschool.plugin.jobs) != jobs;
         let lacking = self.found_lacking_since(written.as_ref().map(|written| written.at)).await?;
-        let before = setup.powerschool.plugin.revision;
+        let fingerprint = fingerprint(&jobs)?;
+        // A set-up can be older than the plugin written last (an export taken over again), or newer (a handover).
+        let before = written.as_ref().map_or(0, |written| written.revision).max(settings.revision);
+        let written = written.filter(|written| written.revision == before);
+        let other_files = written.as_ref().is_some_and(|written| written.fingerprint != fingerprint);
+        let other_jobs = settings.revision == before && in_order(&settings.jobs) != jobs;
         let revision = before + u32::from(other_jobs || other_files || lacking);
 
         let mut view = if write {
@@ -49,24 +54,32 @@ impl Engine {
         } else {
             described(jobs.clone(), revision)
         };
-        if let Some(written) = written {
-            view.changes = plugin::changes(&in_order(&written.jobs), &jobs);
+        // Where another installation wrote it, the set-up that came from there tells what for.
+        let last = match &written {
+            Some(written) => Some(&written.jobs),
+            None => (before > 0).then_some(&settings.jobs),
+        };
+        if let Some(last) = last {
+            view.changes = plugin::changes(&in_order(last), &jobs);
             if other_files && view.changes.is_empty() {
                 view.changes.push("RosterBridge's own queries have changed since.".to_owned());
             }
-            view.written_before = Some(plugin::version(written.revision));
+            view.written_before = Some(plugin::version(before));
         }
         if write {
-            let settings = &mut setup.powerschool.plugin;
-            settings.jobs.clone_from(&jobs);
-            settings.revision = revision;
-            let written = Written { jobs, revision, fingerprint, at: Utc::now() };
+            let written = Written { jobs: jobs.clone(), revision, fingerprint, at: Utc::now() };
             let text = serde_json::to_string(&written).unwrap_or_default();
             self.ledger(move |ledger| {
+                // What was saved meanwhile stays.
+                let mut setup = ledger.setup()?.unwrap_or_default();
+                setup.powerschool.plugin = PluginSettings { jobs, wanted: None, revision };
                 ledger.save_setup(&setup)?;
                 ledger.set_value(WRITTEN, &text)
             })
             .await?;
+            if revision > before {
+                self.forget_test().await?;
+            }
         }
         Ok(view)
     }

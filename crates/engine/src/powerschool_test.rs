@@ -61,18 +61,34 @@ impl Engine {
         mut on_stage: impl FnMut(StageReport) + Send,
     ) -> Result<PowerSchoolTest, EngineError> {
         let cancelled = self.test_token();
+        let queue = self.queue.subscribe();
         let testing = async {
-            if offline { self.queue_test(&mut on_stage).await } else { self.whole_test(&mut on_stage).await }
+            if offline {
+                return Ok((self.queue_test(&mut on_stage).await?, false));
+            }
+            let test = self.whole_test(&mut on_stage).await?;
+            let comes_back = self.is_test_waiting() && self.comes_back(&test.report).await;
+            Ok::<_, EngineError>((test, comes_back))
         };
-        let mut test = tokio::select! {
+        let (mut test, comes_back) = tokio::select! {
             test = testing => test?,
             () = cancelled.cancelled() => return Err(EngineError::TestCancelled),
         };
         let _concluding = self.concluding.lock().await;
+        if cancelled.is_cancelled() {
+            return Err(EngineError::TestCancelled);
+        }
+        if !offline {
+            // One that was put on the list while this one was made is about newer input.
+            let asked_since = queue.has_changed().unwrap_or(false);
+            test.waiting = self.is_test_waiting() && (comes_back || asked_since);
+        }
         self.keep_test(&mut test).await?;
-        if test.waiting {
-            self.set_waiting(true).await?;
-        } else if !offline && !comes_back(&test.report) {
+        if offline {
+            if test.waiting {
+                self.set_waiting(true).await?;
+            }
+        } else if !test.waiting {
             // What waited to be found out is known now.
             self.set_waiting(false).await?;
         }
@@ -84,6 +100,16 @@ impl Engine {
         let text = self.ledger(|ledger| ledger.value(value::LAST)).await?;
         // One that another version wrote in another form is as good as none.
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Forgets the latest test, since it was of another plugin than the one there is now. One that waits is still to
+    /// be made.
+    pub(crate) async fn forget_test(&self) -> Result<(), EngineError> {
+        let _concluding = self.concluding.lock().await;
+        if self.is_test_waiting() {
+            return Ok(());
+        }
+        self.ledger(|ledger| ledger.set_value(value::LAST, "")).await
     }
 
     /// Keeps a test as the latest, with its text.
@@ -128,7 +154,6 @@ impl Engine {
         })
         .await;
         self.remember_plugin(&setup, secret_sha256, &findings).await?;
-        let waiting = self.is_test_waiting() && comes_back_stages(&stages);
         Ok(PowerSchoolTest {
             report: report(stages),
             tested_at: Utc::now(),
@@ -136,7 +161,7 @@ impl Engine {
             certificates: findings.certificates.iter().map(views::certificate).collect(),
             access: views::access(&findings.access),
             queries: findings.queries.iter().map(views::query).collect(),
-            waiting,
+            waiting: false,
             text: String::new(),
         })
     }
@@ -255,10 +280,17 @@ fn secret_sha256(secret: &SecretString) -> String {
     hex::encode(Sha256::digest(secret.expose_secret()))
 }
 
-/// The exchanges a test is about: those the plugin is for, and those that are switched on.
+/// The exchanges a test is about: the chosen ones, and those that are switched on. Where nobody has chosen any, nor
+/// written a plugin, those that are switched on are all that is known to be wanted.
 fn jobs(setup: &Setup) -> Vec<Job> {
-    let plugin = &setup.powerschool.plugin.jobs;
-    Job::ALL.into_iter().filter(|job| plugin.contains(job) || setup.job_enabled(*job)).collect()
+    let plugin = &setup.powerschool.plugin;
+    let undecided = plugin.revision == 0 && plugin.wanted.is_none();
+    let chosen = if undecided && Job::ALL.into_iter().any(|job| setup.job_enabled(job)) {
+        &[]
+    } else {
+        plugin.chosen()
+    };
+    Job::ALL.into_iter().filter(|job| chosen.contains(job) || setup.job_enabled(*job)).collect()
 }
 
 /// Everything that is wrong with what was entered, as one result.
@@ -344,27 +376,39 @@ fn report(stages: Vec<StageReport>) -> TestReport {
     TestReport { passed, stages }
 }
 
-/// Whether a test failed for something that passes by itself: no way to the server, or a server that is down.
-fn comes_back(report: &TestReport) -> bool {
-    comes_back_stages(&report.stages)
-}
+#[cfg(test)]
+mod tests {
+    use rosterbridge_domain::settings::{JobSettings, PluginSettings};
+    use rstest::rstest;
 
-fn comes_back_stages(stages: &[StageReport]) -> bool {
-    stages.iter().any(|stage| match &stage.result {
-        StageResult::Failed(cause) => is_passing(&cause.code),
-        _ => false,
-    })
-}
+    use super::*;
 
-/// The codes of what a test waits for to pass.
-fn is_passing(code: &str) -> bool {
-    matches!(
-        code,
-        "powerschool.dns"
-            | "powerschool.unreachable"
-            | "powerschool.timeout"
-            | "powerschool.maintenance"
-            | "powerschool.busy"
-            | "powerschool.proxy_unreachable"
-    )
+    #[rstest]
+    #[case::nothing_is_known(PluginSettings::default(), &[], &Job::ALL)]
+    #[case::only_switched_on(PluginSettings::default(), &[Job::HeroStudents], &[Job::HeroStudents])]
+    #[case::written(
+        PluginSettings { jobs: vec![Job::HeroTeachers], wanted: None, revision: 1 },
+        &[Job::HeroStudents],
+        &[Job::HeroStudents, Job::HeroTeachers]
+    )]
+    #[case::chosen_since(
+        PluginSettings { wanted: Some(vec![Job::RaptorRoster]), ..PluginSettings::default() },
+        &[],
+        &[Job::RaptorRoster]
+    )]
+    #[case::chosen_after_it_was_written(
+        PluginSettings { jobs: vec![Job::HeroTeachers], wanted: Some(vec![Job::RaptorRoster]), revision: 2 },
+        &[Job::HeroStudents],
+        &[Job::HeroStudents, Job::RaptorRoster]
+    )]
+    fn a_test_is_about_what_is_wanted(
+        #[case] plugin: PluginSettings,
+        #[case] enabled: &[Job],
+        #[case] expected: &[Job],
+    ) {
+        let jobs_enabled = enabled.iter().map(|job| JobSettings { job: *job, enabled: true }).collect();
+        let mut setup = Setup { jobs: jobs_enabled, ..Setup::default() };
+        setup.powerschool.plugin = plugin;
+        assert_eq!(jobs(&setup), expected);
+    }
 }

@@ -21,7 +21,9 @@ use rosterbridge_domain::{
     },
     settings::Setup,
 };
-use rosterbridge_powerschool::{Batch, Client, DataVersion, Metadata, PullScope, RosterRow, Version, plugin};
+use rosterbridge_powerschool::{
+    Batch, Client, DataVersion, Metadata, PullScope, RosterRow, ServerUrl, Version, plugin,
+};
 use rosterbridge_store::{
     Roster, RosterStaging, StoreError,
     roster::{FollowedTable, PullState, RosterMeta, RosterTable},
@@ -50,6 +52,8 @@ const WHOLE_EVERY: TimeDelta = TimeDelta::hours(24);
 /// What is known about the server before the roster is read.
 pub(crate) struct Server {
     pub(crate) client: Client,
+    /// Its address: a test server can be a copy of another one in everything else.
+    address: ServerUrl,
     /// The day it is in the district: the practice date on a practice district.
     pub(crate) today: NaiveDate,
     /// The district's time zone.
@@ -82,7 +86,8 @@ impl Engine {
             _ => client.time().await?.date(),
         };
         let zone = metadata.district_timezone.unwrap_or(chrono_tz::America::Chicago);
-        Ok(Server { client, today, zone, district: metadata.district_uuid })
+        let address = ServerUrl::parse(&setup.powerschool.url)?;
+        Ok(Server { client, address, today, zone, district: metadata.district_uuid })
     }
 
     /// Reads what `jobs` need of the roster of the current school year. The former one stays until the new one is
@@ -177,6 +182,7 @@ impl Server {
     async fn basis(&self, jobs: &[Job]) -> Result<String, EngineError> {
         let metadata = self.client.known_metadata().await?;
         let basis = serde_json::json!({
+            "address": self.address.to_string(),
             "district": self.district,
             "plugin": metadata.plugin_id,
             "server": metadata.version.as_ref().map(ToString::to_string),

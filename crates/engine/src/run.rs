@@ -193,6 +193,9 @@ impl Run<'_> {
         }
         self.allowed(job)?;
         if let Some(error) = self.refused.get(&job) {
+            if job == Job::RaptorRoster && !self.dry {
+                self.follow_raptor(false).await?;
+            }
             return Err(error.clone().into());
         }
         match job {

@@ -47,8 +47,13 @@ impl ServerUrl {
         if Uuid::try_parse(trimmed).is_ok() {
             return Err(Error::BadUrl(UrlProblem::Swapped));
         }
-        let with_scheme =
-            if trimmed.contains("://") { trimmed.to_owned() } else { format!("https://{trimmed}") };
+        // A slash is easily lost in typing, and the URL standard reads it all the same.
+        let one_slash = ["https:/", "http:/"].iter().any(|scheme| trimmed.starts_with(scheme));
+        let with_scheme = if trimmed.contains("://") || one_slash {
+            trimmed.to_owned()
+        } else {
+            format!("https://{trimmed}")
+        };
         let mut url = Url::parse(&with_scheme).map_err(|_| Error::BadUrl(UrlProblem::Malformed))?;
         let plain = match url.scheme() {
             "https" => false,

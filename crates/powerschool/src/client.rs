@@ -149,7 +149,8 @@ impl Client {
         let answer: Value = self.transport.read_whole(&call, response).await?;
         let (shown, exact) = time_in(&answer)
             .ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("date and time")))?;
-        Ok(Clock { shown, exact: header.or(exact).map(|time| time.to_utc()) })
+        // The header is a web server's or a proxy's in front of PowerSchool, and counts where PowerSchool gives no offset.
+        Ok(Clock { shown, exact: exact.or(header).map(|time| time.to_utc()) })
     }
 
     /// What the server says about itself. Needs no token (PowerSchool: `/ws/v1/metadata`).
@@ -234,8 +235,7 @@ impl Client {
                 | Error::NoAccess { .. }
                 | Error::UnexpectedAnswer { problem: AnswerProblem::Refused(_), .. },
             ) => {
-                let mut schools: Vec<School> =
-                    self.collect(&Narrowed::Years(&PullScope::every_year())).await?;
+                let mut schools = self.schools_of_table().await?;
                 schools.retain(|school| school.number != SchoolNumber::GRADUATED);
                 schools.sort_by_key(|school| school.number);
                 return Ok(schools);
@@ -253,6 +253,16 @@ impl Client {
             }
         }
         Ok(schools)
+    }
+
+    /// The rows of SCHOOLS. A plugin for exchanges that don't read the abbreviation has no access to it, and is enough.
+    async fn schools_of_table(&self) -> Result<Vec<School>, Error> {
+        match self.collect(&Narrowed::Years(&PullScope::every_year())).await {
+            Err(Error::NoAccess { .. } | Error::CoreOnly { .. }) => {
+                self.collect(&Narrowed::Years(&PullScope::of_every_plugin::<School>())).await
+            }
+            schools => schools,
+        }
     }
 
     /// The schools that `/ws/v1/district/school` lists, without abbreviations.

@@ -437,7 +437,7 @@ impl Error {
                 "Install the operating system's certificate authorities (on Linux the package ca-certificates), then try again."
             }
             Self::BadCredentials => {
-                "Check that the plugin is enabled (Plugin Management Configuration > Enable), and copy Client ID and Client Secret again from its Data Provider Configuration; they change when the plugin is deleted and installed anew, or regenerated."
+                "Check that the plugin is enabled (Plugin Management Configuration > Enable), and copy Client ID and Client Secret again from its Data Provider Configuration; they change when the plugin is deleted and installed anew, or regenerated. Check too that neither stands in the other's field."
             }
             Self::CredentialsReplaced { .. } => {
                 "The plugin was probably deleted and installed anew, or its credentials were regenerated: make sure it is enabled (Plugin Management Configuration > Enable), copy the new Client ID and Client Secret from its Data Provider Configuration, and enter them here."
@@ -485,7 +485,9 @@ impl Error {
             Self::ProxyPac { .. } => {
                 "Ask the network's administrator which proxy the script chooses for the PowerSchool server, and enter it by hand in the connection's settings."
             }
-            Self::Maintenance => "Wait until PowerSchool is back, then run again.",
+            Self::Maintenance => {
+                "Wait until PowerSchool is back, then run again. If it is there in a browser, check the address, and whether the network wants a sign-in of its own."
+            }
             Self::NotPowerSchool { .. } => {
                 "Check the address: it must be the server you open PowerSchool on, without anything after the host name."
             }
@@ -494,7 +496,7 @@ impl Error {
             }
             Self::TooOld { .. } => "Have PowerSchool updated to version 9.0 or higher.",
             Self::NoAccess { .. } => {
-                "Install the RosterBridge plugin of this version (Plugin Management Configuration > Install over the old one, which keeps the credentials): its access request has these fields."
+                "Install the RosterBridge plugin of this version (Plugin Management Configuration > Install over the old one, which keeps the credentials) and see that it is enabled: its access request has these fields. Beside a vendor's plugin it is a new one with credentials of its own."
             }
             Self::CoreOnly { .. } => {
                 "Install the plugin that RosterBridge writes, beside the vendor's: attendance and the schedule can't be exchanged without it."

@@ -215,13 +215,16 @@ impl<'a, R: RosterRow> Pull<'a, R> {
                 return Ok(None);
             }
             tally.add(&page);
+            let known = reader.distinct;
             page.rows.into_iter().try_for_each(|row| reader.take(row))?;
-            if reader.distinct > deltas::MOST_CHANGES {
+            // A server that does not page such an answer gives the same rows for ever.
+            if reader.distinct == known || reader.distinct > deltas::MOST_CHANGES {
                 return Ok(None);
             }
             reader.hand_over(sink, BATCH).await?;
         }
         reader.hand_over(sink, 1).await?;
+        self.check_columns(&tally.absent).await?;
         let version = current.map(DataVersion);
         Ok(Some(Pulled { rows: reader.distinct, bytes: tally.bytes, version }))
     }
@@ -338,6 +341,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
     async fn run_table(&self, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
         let size = self.page_size().await?;
         let mut pulled = Pulled::default();
+        let mut read = Vec::new();
         for filter in self.narrowed.filters(self.table.limit) {
             let before = self.count_table(&filter).await?;
             let call = Call::get(format!("/ws/schema/table/{}", self.table.path_name()))
@@ -352,6 +356,12 @@ impl<'a, R: RosterRow> Pull<'a, R> {
             self.agree(before, reader.distinct, self.count_table(&filter).await?)?;
             pulled.rows += reader.distinct;
             pulled.bytes += tally.bytes;
+            read.push((filter, reader.distinct));
+        }
+        // A dropped enrolment that is taken up again meanwhile goes from one filter to the other: each for itself
+        // agrees, and the row can be in neither or in both. The last one has just been counted.
+        for (filter, rows) in read.iter().rev().skip(1) {
+            self.agree(*rows, *rows, self.count_table(filter).await?)?;
         }
         Ok(pulled)
     }
@@ -455,7 +465,13 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         let columns = match self.transport.ask::<Answer>(&call).await {
             Ok(answer) => answer.columns,
             // What the plugin may not even ask about, it may not read.
-            Err(Error::UnexpectedAnswer { .. } | Error::NoAccess { .. }) => Vec::new(),
+            Err(
+                Error::NoAccess { .. }
+                | Error::UnexpectedAnswer {
+                    problem: AnswerProblem::Status(404) | AnswerProblem::Refused(_),
+                    ..
+                },
+            ) => Vec::new(),
             Err(other) => return Err(other),
         };
         let granted = |wanted: &str| {

@@ -36,6 +36,13 @@ impl PullScope {
         Self { years: Vec::new(), jobs: Vec::new() }
     }
 
+    /// Every year, with the columns of these rows' table that a plugin has whatever exchanges it was written for.
+    pub(crate) fn of_every_plugin<R: RosterRow>() -> Self {
+        let reads_no_more = |job: &Job| !R::TABLE.only_for.iter().any(|only| only.jobs.contains(job));
+        let jobs = R::TABLE.jobs.iter().copied().filter(reads_no_more).collect();
+        Self { years: Vec::new(), jobs }
+    }
+
     /// Whether the scope's exchanges read the table of these rows at all.
     pub fn needs<R: RosterRow>(&self) -> bool {
         self.jobs.is_empty() || R::TABLE.needed_by(&self.jobs)

@@ -437,7 +437,11 @@ impl Transport {
         }
         let unexpected = || Error::unexpected(&call.path, AnswerProblem::Status(status.as_u16()));
         Err(match status {
-            StatusCode::UNAUTHORIZED => Failure::not_applied(Error::BadCredentials),
+            StatusCode::UNAUTHORIZED if call.authenticated => Failure::not_applied(Error::BadCredentials),
+            // PowerSchool answers these to everybody.
+            StatusCode::UNAUTHORIZED => {
+                Failure::not_applied(Error::NotPowerSchool { host: self.connection.url.host().to_owned() })
+            }
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => Failure::not_applied(self.proxy_sign_in(&response)),
             StatusCode::BAD_REQUEST => Failure::not_applied(self.refusal(call, response).await),
             StatusCode::FORBIDDEN if is_json(&response) => {

@@ -96,12 +96,17 @@ export function fixtureHost(query: URLSearchParams): Host {
   let failing = fail;
   let testCancelled = false;
   let lastTest: PowerSchoolTest | null = query.has('tested')
-    ? powerSchoolTest(setup.powerschool.plugin.jobs, fail, false, new Date(Date.now() - 2 * 86_400_000))
+    ? powerSchoolTest(exchanges(), fail, false, new Date(Date.now() - 2 * 86_400_000))
     : null;
   let waiting = query.has('waiting');
   /** Ends what waits for the waiting test. */
   const stopWaiting: (() => void)[] = [];
-  if (waiting) lastTest = powerSchoolTest(setup.powerschool.plugin.jobs, null, true, new Date());
+  if (waiting) lastTest = powerSchoolTest(exchanges(), null, true, new Date());
+
+  function exchanges(): Job[] {
+    const { wanted, jobs } = setup.powerschool.plugin;
+    return wanted ?? jobs;
+  }
 
   const wait = () => new Promise((resolve) => setTimeout(resolve, pace));
 
@@ -171,7 +176,7 @@ export function fixtureHost(query: URLSearchParams): Host {
 
   async function testPowerSchool(offline: boolean, onEvent: (event: Event) => void): Promise<PowerSchoolTest> {
     testCancelled = false;
-    const report = powerSchoolTest(setup.powerschool.plugin.jobs, failing, offline, new Date());
+    const report = powerSchoolTest(exchanges(), failing, offline, new Date());
     for (const stage of report.stages) {
       if (stage.result.result === 'skipped' || stage.result.result === 'waiting') continue;
       onEvent({ event: 'stage', data: { ...stage, result: { result: 'running' }, detail: '', millis: 0 } });
@@ -200,7 +205,7 @@ export function fixtureHost(query: URLSearchParams): Host {
         setTimeout(() => {
           if (!waiting) return;
           waiting = false;
-          lastTest = powerSchoolTest(setup.powerschool.plugin.jobs, failing, false, new Date());
+          lastTest = powerSchoolTest(exchanges(), failing, false, new Date());
           resolve(lastTest);
         }, after);
       }

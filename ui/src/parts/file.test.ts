@@ -13,11 +13,15 @@ test('a large file keeps every byte in Base64', async () => {
   expect(Uint8Array.from(atob(base64Of(taken)), (letter) => letter.charCodeAt(0))).toEqual(bytes);
 });
 
-test('a file over the limit is refused with its size', async () => {
-  const file = new File(['x'], 'district.zip');
+test.each([
+  ['district.zip', /rosterbridge plugin check FILE\.$/],
+  ['district.age', /^Choose the file itself/],
+])('a file over the limit is refused with its size: %s', async (name, remedy) => {
+  const file = new File(['x'], name);
   Object.defineProperty(file, 'size', { value: FILE_LIMIT + 4_000_000 });
   await expect(readFile(file)).rejects.toMatchObject({
     code: 'window.file_too_large',
-    message: 'district.zip has 12.0 MB; at most 8.0 MB are taken.',
+    message: `${name} has 12.0 MB; at most 8.0 MB are taken.`,
+    remedy: expect.stringMatching(remedy) as string,
   });
 });

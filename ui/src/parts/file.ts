@@ -16,7 +16,9 @@ export async function readFile(file: File): Promise<TakenFile> {
     throw {
       code: 'window.file_too_large',
       message: `${file.name} has ${size(file.size)}; at most ${size(FILE_LIMIT)} are taken.`,
-      remedy: 'Choose the file itself, not an archive or a picture of it.',
+      remedy: isArchive(file.name)
+        ? 'A plugin as large as that is checked on the command line: rosterbridge plugin check FILE.'
+        : 'Choose the file itself, not an archive or a picture of it.',
     } satisfies Fault;
   }
   try {
@@ -28,6 +30,10 @@ export async function readFile(file: File): Promise<TakenFile> {
       remedy: 'Check that it is a file, still where it was, and that you may open it.',
     } satisfies Fault;
   }
+}
+
+function isArchive(name: string): boolean {
+  return name.toLowerCase().endsWith('.zip');
 }
 
 /** As text; bytes that are no UTF-8 are shown as such, and whatever reads the text refuses them. */

@@ -176,7 +176,8 @@ fn ctrl_c_ends_waiting_and_the_test_still_waits() {
     let waiting = waiting_test(&profile);
     let id = waiting.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    profile.finish(waiting).ended(0, "test.waiting");
+    // A script that waits for a tested connection must not go on without one.
+    profile.finish(waiting).ended(1, "test.waiting");
     district.restart();
     // Whoever opens the profile next makes it.
     all_passed(&profile.run(&["test", "powerschool", "--offline", "--wait"]).done());

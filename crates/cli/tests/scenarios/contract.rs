@@ -15,6 +15,7 @@ use crate::support::{District, Output, Profile, rosterbridge};
 #[case::missing_value(&["setup", "import"])]
 #[case::conflict(&["setup", "import", "a.json", "--practice", "b.json"])]
 #[case::unknown_test(&["test", "internet"])]
+#[case::option_of_another_test(&["test", "hero", "--offline"])]
 fn wrong_usage_is_one_document_and_exit_code_2(#[case] arguments: &[&str]) {
     let output = rosterbridge().args(arguments).arg("--json").output().unwrap();
     let output = Output::of(&output).ended(2, "usage");

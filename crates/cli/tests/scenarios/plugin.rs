@@ -85,6 +85,54 @@ fn a_profiles_plugin_gets_a_higher_version_when_it_asks_for_something_else() {
     assert!(fs::read(&file).unwrap().starts_with(b"PK\x03\x04"));
 }
 
+/// PowerSchool refuses a plugin whose version is not higher.
+#[test]
+fn a_version_never_goes_back_however_old_the_setup_is() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let file = profile.home().join("plugin.zip");
+    let path = file.to_str().unwrap();
+    let build = |job: &str| profile.run(&["plugin", "build", path, "--of-profile", "--job", job]).done();
+    let exported = profile.setup();
+    assert_eq!(build("hero-students").data()["version"], "1.1.1");
+    profile.change_setup(|setup| *setup = exported.clone());
+    let teachers = build("hero-teachers");
+    assert_eq!(teachers.data()["version"], "1.1.2");
+    assert_eq!(teachers.data()["written_before"], "1.1.1");
+    profile.change_setup(|setup| *setup = exported.clone());
+    assert_eq!(build("hero-teachers").data()["version"], "1.1.2", "it is the one written last");
+}
+
+#[test]
+fn a_plugin_another_installation_wrote_is_told_by_its_differences() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    profile.change_setup(|setup| {
+        setup["powerschool"]["plugin"] = json!({"jobs": ["hero-students"], "revision": 3});
+    });
+    let file = profile.home().join("plugin.zip");
+    let build = ["plugin", "build", file.to_str().unwrap(), "--of-profile", "--job"];
+    let plugin = profile.run(&[build.as_slice(), &["hero-attendance"]].concat()).done();
+    assert_eq!(plugin.data()["written_before"], "1.1.3");
+    assert_eq!(plugin.data()["version"], "1.1.4");
+    assert_ne!(plugin.data()["changes"], json!([]));
+}
+
+#[test]
+fn a_plugin_for_nothing_is_not_written() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    profile.change_setup(|setup| {
+        setup["powerschool"]["plugin"] = json!({"jobs": ["hero-students"], "wanted": []});
+        for job in setup["jobs"].as_array_mut().unwrap() {
+            job["enabled"] = false.into();
+        }
+    });
+    let file = profile.home().join("plugin.zip");
+    profile.run(&["plugin", "build", file.to_str().unwrap(), "--of-profile"]).ended(1, "setup.incomplete");
+    assert!(!file.exists());
+}
+
 #[test]
 fn a_plugin_that_lacks_access_is_replaced_by_a_higher_version() {
     let district = District::start(&[]);

@@ -3,13 +3,14 @@
 use std::{sync::PoisonError, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use rosterbridge_powerschool::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::{comes_back, is_passing, report, value};
+use super::{report, value};
 use crate::{
     engine::Engine,
     error::EngineError,
-    report::{PowerSchoolTest, StageResult},
+    report::{PowerSchoolTest, StageResult, TestReport},
 };
 
 /// The first pause between two looks at the server: somebody may just be plugging the network in.
@@ -127,33 +128,107 @@ impl Engine {
     /// Makes the test that waits, if the server can be reached.
     async fn make_waiting_test(&self) -> Result<(), EngineError> {
         let cancelled = self.test_token();
+        let mut queue = self.queue.subscribe();
         let testing = async {
-            let setup = self.setup().await?;
-            let due = match self.powerschool_connection(&setup).await {
-                Ok(connection) => match rosterbridge_powerschool::reach(&connection).await {
-                    Ok(()) => true,
-                    Err(error) => !is_passing(error.code()),
-                },
+            let due = match self.look().await {
+                Err(EngineError::PowerSchool(error)) => !passes(&error),
                 // Locked for a while: somebody will sign in.
                 Err(error @ EngineError::Vault(_)) => return Err(error),
                 // What was entered has changed since: the test will tell what is wrong with it.
-                Err(_) => true,
+                Ok(()) | Err(_) => true,
             };
-            if due { self.whole_test(&mut |_| ()).await.map(Some) } else { Ok(None) }
+            if !due {
+                return Ok(None);
+            }
+            let test = self.whole_test(&mut |_| ()).await?;
+            Ok((!self.comes_back(&test.report).await).then_some(test))
         };
         let test = tokio::select! {
             test = testing => test?,
             () = cancelled.cancelled() => return Ok(()),
+            // Asked for again, perhaps after a correction: this one may be about what was entered before.
+            _ = queue.changed() => return Ok(()),
         };
-        if let Some(mut test) = test.filter(|test| !comes_back(&test.report)) {
+        if let Some(mut test) = test {
             let _concluding = self.concluding.lock().await;
-            // Taken off, or told by another test, while this one was made.
-            if self.is_test_waiting() {
+            // Taken off, told by another test, or asked for again while this one was made.
+            if self.is_test_waiting() && !queue.has_changed().unwrap_or(true) {
                 test.waiting = false;
                 self.keep_test(&mut test).await?;
                 self.set_waiting(false).await?;
             }
         }
         Ok(())
+    }
+
+    /// Looks whether the server can be reached.
+    async fn look(&self) -> Result<(), EngineError> {
+        let setup = self.setup().await?;
+        let connection = self.powerschool_connection(&setup).await?;
+        Ok(rosterbridge_powerschool::reach(&connection).await?)
+    }
+
+    /// Whether a test failed for something that passes by itself: no way to the server, or a server that is down.
+    pub(super) async fn comes_back(&self, report: &TestReport) -> bool {
+        let failed = report.stages.iter().find_map(|stage| match &stage.result {
+            StageResult::Failed(cause) => Some(cause.code.as_str()),
+            _ => None,
+        });
+        match failed {
+            Some(
+                "powerschool.dns"
+                | "powerschool.unreachable"
+                | "powerschool.interrupted"
+                | "powerschool.timeout"
+                | "powerschool.maintenance"
+                | "powerschool.busy"
+                | "powerschool.proxy_unreachable"
+                | "powerschool.proxy_pac",
+            ) => true,
+            // What the proxy or the server answered tells it, so it is asked once more.
+            Some("powerschool.proxy_refused" | "powerschool.unexpected_answer") => {
+                matches!(self.look().await, Err(EngineError::PowerSchool(error)) if passes(&error))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether what keeps the server from being reached passes by itself. Without a network no name is found, and a
+/// computer that is set to a proxy's script then has no way to the server either.
+fn passes(error: &Error) -> bool {
+    error.is_transient()
+        || matches!(
+            error,
+            Error::Dns { .. } | Error::ProxyPac { .. } | Error::ProxyRefused { status: Some(500..=599), .. }
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use rosterbridge_powerschool::AnswerProblem;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn answered(status: u16) -> Error {
+        Error::UnexpectedAnswer { request: "/ws/v1/time".to_owned(), problem: AnswerProblem::Status(status) }
+    }
+
+    fn refused(status: Option<u16>) -> Error {
+        Error::ProxyRefused { proxy: "proxy:8080".to_owned(), host: "sis.example.org".to_owned(), status }
+    }
+
+    #[rstest]
+    #[case::no_name(Error::Dns { host: "sis.example.org".to_owned() }, true)]
+    #[case::broken_off(Error::Interrupted { host: "sis.example.org".to_owned() }, true)]
+    #[case::gateway(answered(502), true)]
+    #[case::other_answer(answered(404), false)]
+    #[case::gateway_of_the_proxy(refused(Some(503)), true)]
+    #[case::forbidden_by_the_proxy(refused(Some(403)), false)]
+    #[case::no_answer_of_the_proxy(refused(None), false)]
+    #[case::credentials(Error::BadCredentials, false)]
+    fn a_test_waits_for_what_passes_by_itself(#[case] error: Error, #[case] expected: bool) {
+        assert_eq!(passes(&error), expected);
     }
 }

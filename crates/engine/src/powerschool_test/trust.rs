@@ -5,7 +5,7 @@ use crate::{engine::Engine, error::EngineError};
 impl Engine {
     /// Trusts the certificate with this SHA256, if the server presents it now.
     pub async fn trust_certificate(&self, sha256: &str) -> Result<(), EngineError> {
-        let mut setup = self.setup().await?;
+        let setup = self.setup().await?;
         let connection = self.powerschool_connection(&setup).await?;
         let presented = rosterbridge_powerschool::presented_certificates(&connection).await?;
         let wanted = digits(sha256);
@@ -13,6 +13,12 @@ impl Engine {
             .into_iter()
             .find(|certificate| !wanted.is_empty() && digits(&certificate.sha256) == wanted)
             .ok_or_else(|| EngineError::CertificateNotPresented(sha256.trim().to_owned()))?;
+        // What was saved while the server was asked stays; a certificate of another server is not what was compared.
+        let asked = setup.powerschool.url;
+        let mut setup = self.setup().await?;
+        if setup.powerschool.url != asked {
+            return Err(EngineError::CertificateNotPresented(sha256.trim().to_owned()));
+        }
         let roots = &mut setup.powerschool.extra_roots;
         if roots.iter().any(|root| root.trim() == certificate.pem.trim()) {
             return Ok(());

@@ -494,7 +494,12 @@ impl Findings {
         code: &'static str,
         message: String,
     ) {
-        let (line, column) = source.place(at);
+        let full = match severity {
+            Severity::Error => self.errors.len() >= REMARKS,
+            Severity::Note => self.notes.len() >= REMARKS,
+        };
+        // One that is only counted needs no place, and in a long line finding that takes a while.
+        let (line, column) = if full { (0, 0) } else { source.place(at) };
         self.add(Remark { severity, file: source.file.to_owned(), line, column, code, message });
     }
 

@@ -84,10 +84,9 @@ impl HttpProxy {
                 }))
             }
             Proxy::Explicit { url, username, password } => {
-                let authorization = match (username.as_str(), password) {
-                    ("", None) => None,
-                    _ => Some(basic(username, password.as_ref())?),
-                };
+                // A password can be left of an earlier proxy: without a user name it goes nowhere.
+                let authorization =
+                    if username.trim().is_empty() { None } else { Some(basic(username, password.as_ref())?) };
                 Ok(Some(Self {
                     host: url.host_str().unwrap_or_default().to_owned(),
                     port: url.port_or_known_default().unwrap_or(80),

@@ -399,3 +399,22 @@ fn permission_mappings_are_told_and_lead_to_queries_of_the_plugin() {
         checked.summary
     );
 }
+
+/// Each pair of the two kinds of end records is a possible end: a thousand of each keep a reader busy for hours.
+#[rstest]
+#[case::ends(b"PK\x05\x06\0\0\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\0\0")]
+#[case::ends_of_the_larger_format(b"PK\x06\x06\x40\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0")]
+fn an_archive_with_many_ends_is_not_opened(#[case] end: &[u8]) {
+    let mut content = with("more.txt", "");
+    let behind = content.split_off(4);
+    content.extend(end.repeat(1_500));
+    content.extend(behind);
+    assert_eq!(errors(&check("plugin.zip", &content)), ["plugin.zip_unsafe"]);
+}
+
+#[test]
+fn nested_archives_do_not_count_as_many_ends() {
+    let inner = with("more.txt", "");
+    let content = archive(&[("plugin.xml", plugin_xml().as_bytes()), ("web_root/inner.zip", &inner)]);
+    assert!(check("plugin.zip", &content).valid());
+}

@@ -14,6 +14,7 @@ use crate::stub::{CLIENT_ID, Stub};
 #[rstest]
 #[case("https://district.powerschool.com", "https://district.powerschool.com")]
 #[case("https://district.powerschool.com/", "https://district.powerschool.com")]
+#[case("https:/district.powerschool.com", "https://district.powerschool.com")]
 #[case("district.powerschool.com", "https://district.powerschool.com")]
 #[case("DISTRICT.PowerSchool.com", "https://district.powerschool.com")]
 #[case(

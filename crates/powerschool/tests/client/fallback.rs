@@ -265,6 +265,13 @@ fn student(n: usize) -> Value {
     })
 }
 
+/// As the query of a plugin without HOME_ROOM gives it.
+fn without_home_room(n: usize) -> Value {
+    let mut row = student(n);
+    row.as_object_mut().unwrap().remove("home_room");
+    row
+}
+
 fn raptor() -> PullScope {
     PullScope { years: vec![YearId::new(36)], jobs: vec![Job::RaptorRoster] }
 }
@@ -307,6 +314,23 @@ async fn a_column_the_query_lacks_is_never_taken_for_empty(
     }
 }
 
+/// A server that has trouble says nothing about access.
+#[tokio::test]
+async fn trouble_while_asking_for_access_is_not_missing_access() {
+    let stub = Stub::start(move |asked| {
+        if asked.path == "/ws/schema/table/students/metadata" {
+            return Some(Reply::json(500, "{}"));
+        }
+        if asked.path.strip_prefix(STUDENTS)? == "/count" {
+            return Some(Reply::json(200, json!({"count": 1})));
+        }
+        Some(Reply::json(200, json!({"record": without_home_room(1)})))
+    })
+    .await;
+    let error = pull::<Student>(&stub.client(), raptor()).await.0.unwrap_err();
+    assert_eq!(error.code(), "powerschool.unexpected_answer", "{error}");
+}
+
 /// A server with data versions: students `0..count`, of which a delta since 7 brings `changed`.
 struct Versions {
     count: usize,
@@ -315,6 +339,9 @@ struct Versions {
     version: fn(Option<u64>, u64) -> Option<Value>,
     /// Answers to requests with `$dataversion_applicationname`.
     refused: bool,
+    /// Gives all changes on every page.
+    unpaged: bool,
+    row: fn(usize) -> Value,
     server: &'static str,
 }
 
@@ -325,6 +352,8 @@ impl Default for Versions {
             changed: vec![3, 5],
             version: |_, _| Some(json!(9)),
             refused: false,
+            unpaged: false,
+            row: student,
             server: "9.3.0",
         }
     }
@@ -349,9 +378,10 @@ impl Versions {
                 if since.is_some() { self.changed.clone() } else { (0..self.count).collect() };
             let size: usize = asked.parameter("pagesize")?.parse().unwrap();
             let page: usize = asked.parameter("page").map_or(1, |page| page.parse().unwrap());
+            let before = if self.unpaged { 0 } else { (page - 1) * size };
             let rows: Vec<Value> = match size {
-                0 => ids.into_iter().map(student).collect(),
-                _ => ids.into_iter().skip((page - 1) * size).take(size).map(student).collect(),
+                0 => ids.into_iter().map(self.row).collect(),
+                _ => ids.into_iter().skip(before).take(size).map(self.row).collect(),
             };
             let mut answer = json!({"name": "students"});
             if !rows.is_empty() {
@@ -444,6 +474,21 @@ async fn changes_in_doubt_are_none(
 ) {
     let stub = Versions { version, changed: (0..changed).collect(), ..Versions::default() }.start().await;
     assert_eq!(changes(&stub.client()).await.0.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_change_that_is_on_every_page_is_in_doubt() {
+    let stub = Versions { unpaged: true, changed: vec![3], ..Versions::default() }.start().await;
+    assert_eq!(changes(&stub.client()).await.0.unwrap(), None);
+}
+
+#[tokio::test]
+async fn changes_without_a_column_are_not_taken_for_empty() {
+    let stub = Versions { row: without_home_room, ..Versions::default() }.start().await;
+    match changes(&stub.client()).await.0 {
+        Err(Error::NoAccess { fields }) => assert_eq!(fields, ["students.home_room"]),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

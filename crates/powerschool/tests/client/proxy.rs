@@ -145,6 +145,17 @@ async fn a_proxy_that_says_no_is_named(
     assert!(error.to_string().contains(&proxy.address), "{error}");
 }
 
+/// The password may be left of an earlier proxy.
+#[tokio::test]
+async fn without_a_user_name_no_password_is_shown() {
+    let proxy = proxy(Rule::SignIn).await;
+    let target = stub::connection("https://district.powerschool.example");
+    reach(&through(target, &proxy.address, "", Some(PASSWORD))).await.unwrap_err();
+    let heads = proxy.heads.lock().unwrap().clone();
+    assert!(!heads.is_empty());
+    assert!(heads.iter().all(|head| !head.to_ascii_lowercase().contains("authorization")), "{heads:?}");
+}
+
 /// An unencrypted request is handed to the proxy as a whole, so that the refusal is its answer.
 #[tokio::test]
 async fn a_refusal_of_an_unencrypted_request_is_named_too() {

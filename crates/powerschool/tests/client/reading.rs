@@ -247,6 +247,30 @@ async fn without_queries_tables_are_read_page_by_page() {
     assert_eq!(rows, [row(11, false), row(12, false), row(21, true), row(22, true)]);
 }
 
+/// An enrolment that is taken up again moves from the filter that is still to be read to the one that has been.
+#[tokio::test]
+async fn a_row_that_moves_to_a_filter_already_read_is_missed_by_nobody() {
+    let counted = AtomicUsize::new(0);
+    let stub = Stub::start(move |asked| {
+        if asked.path == "/ws/v1/metadata" {
+            return Some(Reply::json(200, json!({"metadata": {"schema_table_query_max_page_size": "1"}})));
+        }
+        let of_the_first = asked.parameter("q").is_some_and(|filter| filter.starts_with("termid=ge=3600"));
+        // Before and after it is read two, and three once the other filter has been read.
+        if asked.path == "/ws/schema/table/cc/count"
+            && of_the_first
+            && counted.fetch_add(1, Ordering::SeqCst) == 2
+        {
+            return Some(Reply::json(200, json!({"count": 3})));
+        }
+        paged_cc(asked)
+    })
+    .await;
+    let scope = PullScope { years: vec![YearId::new(36)], jobs: Vec::new() };
+    let error = pull::<Enrollment>(&stub.client(), scope).await.0.unwrap_err();
+    assert!(matches!(error, Error::ChangedWhileReading { before: 2, rows: 2, after: 3, .. }), "{error}");
+}
+
 #[rstest]
 #[case::one(r#"{"schools":{"@expansions":"","school":{"id":"7","school_number":100,"name":"North"}}}"#, 1, &[100])]
 #[case::two(r#"{"schools":{"school":[{"id":8,"school_number":"200","name":5},{"id":7,"school_number":100,"more":{"x":[]}}]}}"#, 2, &[100, 200])]
@@ -565,6 +589,39 @@ async fn schools_come_from_the_table_where_core_resources_are_denied() {
                     {"dcid": 9, "school_number": "999999", "name": "Graduated Students", "abbreviation": "GR"},
                 ]}),
             )),
+            _ => None,
+        }
+    })
+    .await;
+    let schools = stub.client().schools().await.unwrap();
+    assert_eq!(schools.iter().map(|school| school.name.as_str()).collect::<Vec<_>>(), ["Elm"]);
+}
+
+/// A plugin for Hero's exchanges has no SCHOOLS.ABBREVIATION, with queries of its own or without any.
+#[rstest]
+#[case::query(true)]
+#[case::table(false)]
+#[tokio::test]
+async fn schools_of_a_plugin_without_abbreviations_do_where_core_resources_are_denied(#[case] query: bool) {
+    let stub = Stub::start(move |asked| {
+        if asked.path.starts_with("/ws/v1/district/") {
+            return Some(Reply::json(403, json!({"message": "Access denied"})));
+        }
+        let school = json!({"dcid": 7, "school_number": "100", "name": "Elm"});
+        let all = "/ws/schema/query/com.rosterbridge.roster.schools.all";
+        match asked.path.as_str() {
+            path if query && path == all => Some(Reply::json(200, json!({"record": [school]}))),
+            path if query && path.strip_prefix(all) == Some("/count") => {
+                Some(Reply::json(200, json!({"count": 1})))
+            }
+            "/ws/schema/table/schools/count" => Some(Reply::json(200, json!({"count": 1}))),
+            "/ws/schema/table/schools" if asked.parameter("projection")?.contains("abbreviation") => {
+                let error = json!({"field": "schools.abbreviation", "code": "No access to the field"});
+                Some(Reply::json(400, json!({"message": "Validation Failed", "errors": [error]})))
+            }
+            "/ws/schema/table/schools" => {
+                Some(Reply::json(200, json!({"record": {"id": 7, "tables": {"schools": school}}})))
+            }
             _ => None,
         }
     })

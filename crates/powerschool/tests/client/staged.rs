@@ -299,7 +299,8 @@ async fn clocks_that_differ_are_pointed_out(
     assert_eq!(findings.server.unwrap().clock_ahead_seconds, None);
 }
 
-/// Tells a time by the `Date` header (with nonsense in the body), with an offset, or in the district's zone.
+/// Tells a time by the `Date` header (with nonsense in the body), with an offset (and nonsense in the header), or in the
+/// district's zone.
 fn clock_answer(head: &str, told_by: &str, now: DateTime<Utc>) -> Vec<u8> {
     if head.starts_with("GET /ws/v1/metadata ") {
         return raw::json(
@@ -308,17 +309,23 @@ fn clock_answer(head: &str, told_by: &str, now: DateTime<Utc>) -> Vec<u8> {
     }
     let local = now.with_timezone(&chrono_tz::America::Chicago);
     match told_by {
-        "offset" => raw::json(&json!({"time": {"dateTime": local.to_rfc3339()}}).to_string()),
+        // A proxy's own idea of the time does not count beside PowerSchool's.
+        "offset" => dated(
+            &raw::json(&json!({"time": {"dateTime": local.to_rfc3339()}}).to_string()),
+            now - TimeDelta::days(9),
+        ),
         "zone" => raw::json(
             &json!({"time": {"date": local.format("%Y-%m-%d").to_string(), "time": local.format("%H:%M:%S").to_string()}})
                 .to_string(),
         ),
-        _ => {
-            let plain = raw::json(r#"{"time":{"dateTime":"1999-01-01T00:00:00Z"}}"#);
-            let date = now.format("HTTP/1.1 200 OK\r\nDate: %a, %d %b %Y %H:%M:%S GMT").to_string();
-            String::from_utf8(plain).unwrap().replacen("HTTP/1.1 200 OK", &date, 1).into_bytes()
-        }
+        _ => dated(&raw::json(r#"{"time":{"dateTime":"1999-01-01T00:00:00"}}"#), now),
     }
+}
+
+/// An answer with a `Date` header.
+fn dated(answer: &[u8], now: DateTime<Utc>) -> Vec<u8> {
+    let date = now.format("HTTP/1.1 200 OK\r\nDate: %a, %d %b %Y %H:%M:%S GMT").to_string();
+    str::from_utf8(answer).unwrap().replacen("HTTP/1.1 200 OK", &date, 1).into_bytes()
 }
 
 #[tokio::test]

@@ -72,12 +72,16 @@ export class PowerSchoolForm {
       this.replacingProxyPassword = false;
     }
     const { setup } = this.#session.setup;
+    const { jobs, revision } = setup.powerschool.plugin;
+    const wanted = this.#session.exchanges;
+    const written = wanted.length === jobs.length && wanted.every((job) => jobs.includes(job));
     await this.#session.saveSetup({
       ...setup,
       powerschool: {
         ...setup.powerschool,
         url: this.url.trim(),
         client_id: this.clientId.trim(),
+        plugin: written ? { jobs, revision } : { jobs, wanted, revision },
         extra_roots: $state.snapshot(this.roots),
         proxy: { mode: this.proxyMode, url: this.proxyUrl.trim(), username: this.proxyUsername.trim() },
       },

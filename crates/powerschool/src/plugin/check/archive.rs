@@ -21,6 +21,12 @@ const RATIO: u64 = 200;
 const RATIO_FROM: u64 = 1 << 20;
 /// Each entry has a header with this signature in the central directory.
 const CENTRAL_HEADER: &[u8] = b"PK\x01\x02";
+/// What the record at an archive's end begins with.
+const END_RECORD: &[u8] = b"PK\x05\x06";
+/// What the record before it begins with in an archive of the larger format.
+const ZIP64_END_RECORD: &[u8] = b"PK\x06\x06";
+/// Records of either kind taken. One is usual; archives inside an archive bring their own.
+const ENDS: usize = 8;
 
 /// An archive that has passed what can be judged without unpacking it.
 pub(super) struct Archive<'a> {
@@ -52,14 +58,24 @@ impl<'a> Archive<'a> {
     /// Opens an archive, or says why not. `file` is its name.
     pub(super) fn open(file: &'a str, content: &'a [u8], findings: &mut Findings) -> Option<Self> {
         // Before anything is allocated for them.
-        let headers = content.windows(CENTRAL_HEADER.len()).filter(|bytes| *bytes == CENTRAL_HEADER).count();
-        if headers > ENTRIES {
+        let count = |signature: &[u8]| content.windows(4).filter(|bytes| *bytes == signature).count();
+        if count(CENTRAL_HEADER) > ENTRIES {
             findings.whole_error(
                 file,
                 "plugin.too_large",
                 format!(
                     "The archive has more than {ENTRIES} entries, which no plugin needs. It was not opened."
                 ),
+            );
+            return None;
+        }
+        // A reader looks for the right pair of these in every combination, which takes hours when there are thousands.
+        if count(END_RECORD) > ENDS || count(ZIP64_END_RECORD) > ENDS {
+            findings.whole_error(
+                file,
+                "plugin.zip_unsafe",
+                "The archive ends more than once. Programs would read it differently, so it was not unpacked."
+                    .to_owned(),
             );
             return None;
         }
