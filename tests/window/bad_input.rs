@@ -62,6 +62,7 @@ async fn powerschool(window: &Window) {
         window.click("certificates").await;
     }
     window.click("certificate-0-remove").await;
+    window.gone("certificate-0-remove").await;
     window.click("test-powerschool").await;
     window.told("powerschool.unknown_authority").await;
 

@@ -16,7 +16,7 @@ use serde_json::json;
 /// How long anything in the window may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Answers once nothing on the page moves but what moves for ever: nothing comes in any more, and for some pictures
+/// Answers once nothing on the page moves but what moves for ever: nothing comes in any more, and for some frames
 /// nothing scrolls.
 const STILL: &str = "const finite = document.getAnimations()
     .filter((animation) => animation.effect.getComputedTiming().iterations !== Infinity);
