@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 /// Batches of both tables on their way to the database.
-const BATCHES_IN_FLIGHT: usize = 2;
+const BATCHES_IN_FLIGHT: usize = 4;
 
 type Insert = Box<dyn FnOnce(&mut RosterStaging) -> Result<(), StoreError> + Send>;
 

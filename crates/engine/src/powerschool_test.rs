@@ -211,7 +211,7 @@ impl Engine {
             Err(error) => Err(error),
         };
         let outcome = match &trip {
-            Ok(()) => (StageResult::Passed, "an entry was written, read back and deleted".to_owned()),
+            Ok(()) => (StageResult::Passed, "An entry was written, read back and deleted.".to_owned()),
             Err(error) => (StageResult::Failed(error.cause()), String::new()),
         };
         local.end(StageName::Keychain, outcome, started, on_stage);

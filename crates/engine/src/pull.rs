@@ -40,7 +40,7 @@ use crate::{
 pub(crate) type OnRows<'a> = &'a (dyn Fn(&'static str, u64) + Send + Sync);
 
 /// Batches of all tables on their way from the network to the database.
-const BATCHES_IN_FLIGHT: usize = 2;
+const BATCHES_IN_FLIGHT: usize = 4;
 
 /// Tables read at the same time: enough to hide the round trips, and few enough not to burden PowerSchool.
 const TABLES_AT_ONCE: usize = 3;

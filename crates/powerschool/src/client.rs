@@ -310,7 +310,7 @@ impl Client {
         Ok(schools)
     }
 
-    /// Reads one table in the order of its unique key, in batches of up to 1,000 rows. Rows counted before and after
+    /// Reads one table in the order of its unique key, in batches of up to 250 rows. Rows counted before and after
     /// must agree with the distinct ones read; otherwise it is [`Error::ChangedWhileReading`], and what `sink` got
     /// is not to be used. A server that does not give all rows in one answer is asked for pages, and without our
     /// queries the table itself is read; [`Batch::StartOver`] then takes back what was handed over.

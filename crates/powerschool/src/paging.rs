@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Rows handed over at once.
-const BATCH: usize = 1_000;
+const BATCH: usize = 250;
 
 /// The largest page asked for, in rows, whatever the server allows: several of them are held at the same time.
 const LARGEST_PAGE: u64 = 1_000;
@@ -42,7 +42,7 @@ const LARGEST_PAGE: u64 = 1_000;
 /// What a pull hands over.
 #[derive(Debug)]
 pub enum Batch<R> {
-    /// Up to 1,000 further rows.
+    /// Up to 250 further rows.
     Rows(Vec<R>),
     /// Everything handed over before is void: the table is read once more from its beginning, in another way.
     StartOver,

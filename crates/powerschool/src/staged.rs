@@ -477,7 +477,7 @@ impl Run<'_> {
     async fn token(&mut self, client: &Client) -> Result<Verdict, Error> {
         let current = self.plan.connection.client_id.to_string();
         match (client.authenticate().await, &self.plan.known) {
-            (Ok(()), _) => Ok(Verdict::default()),
+            (Ok(()), _) => Ok("The server issued a token.".to_owned().into()),
             (Err(Error::BadCredentials), Some(known)) if known.client_id.eq_ignore_ascii_case(&current) => {
                 Err(Error::CredentialsReplaced { last_worked: known.last_worked })
             }

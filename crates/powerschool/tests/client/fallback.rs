@@ -118,8 +118,9 @@ async fn what_was_handed_over_before_the_answer_broke_is_taken_back() {
             Batch::StartOver => 0,
         });
     }
-    assert_eq!(seen[..3], [1_000, 1_000, 0]);
-    assert_eq!(seen[3..].iter().sum::<usize>(), 2_501);
+    let over = seen.iter().position(|rows| *rows == 0).unwrap();
+    assert!(over > 0, "rows were handed over before");
+    assert_eq!(seen[over..].iter().sum::<usize>(), 2_501);
     assert_eq!(seen.iter().filter(|rows| **rows == 0).count(), 1);
 }
 

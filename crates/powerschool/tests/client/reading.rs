@@ -168,7 +168,7 @@ async fn rows_come_in_batches_of_a_thousand() {
     let stub = courses_stub(json!({"count": 2_500}), json!({"record": records})).await;
     let (pulled, batches) = pull::<Course>(&stub.client(), PullScope::every_year()).await;
     assert_eq!(pulled.unwrap().rows, 2_500);
-    assert!(batches.iter().all(|batch| batch.len() <= 1_000), "{:?}", batches.iter().map(Vec::len));
+    assert!(batches.iter().all(|batch| batch.len() <= 250), "{:?}", batches.iter().map(Vec::len));
     let numbers: Vec<String> = batches.concat().into_iter().map(|course| course.number).collect();
     assert_eq!(numbers, (0..2_500).map(|n| format!("{n:05}")).collect::<Vec<_>>());
 }
