@@ -2,9 +2,9 @@
 
 use rosterbridge_api::{Fault, Request, Response, report::Event};
 use serde::Serialize;
-use tauri::{State, ipc::Channel};
+use tauri::{AppHandle, State, ipc::Channel};
 
-use crate::desk::Desk;
+use crate::{desk::Desk, notices, start::PRACTICE_PROFILE, tray};
 
 /// What the window was started with.
 #[derive(Debug, Serialize)]
@@ -19,22 +19,35 @@ pub struct Environment {
     platform: &'static str,
 }
 
-/// Carries out a request in the window's profile. Events go to the channel until the answer.
+/// Carries out a request in the window's profile. Events go to the channel until the answer; a notice is shown by the
+/// system, since the window may be hidden.
 #[tauri::command]
 pub async fn call(
+    app: AppHandle,
     desk: State<'_, Desk>,
     request: Request,
     on_event: Channel<Event>,
 ) -> Result<Response, Fault> {
     let session = desk.session().await?;
-    session
+    let shell = app.clone();
+    let answer = session
         .call(request, move |event| {
+            if let Event::Notice { title, body } = event {
+                notices::show(&shell, &title, &body);
+                return;
+            }
             // A page that was reloaded no longer listens; the request goes on all the same.
             if let Err(error) = on_event.send(event) {
                 tracing::debug!(%error, "the window did not take an event");
             }
         })
-        .await
+        .await;
+    if let Ok(Response::Status(status)) = &answer
+        && status.profile != PRACTICE_PROFILE
+    {
+        tray::say(&app, status);
+    }
+    answer
 }
 
 /// Starts the practice district and turns the window to its profile.

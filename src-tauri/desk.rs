@@ -7,20 +7,39 @@ use std::{
     time::Duration,
 };
 
-use rosterbridge_api::{Fault, Request, Response, SecretText, Session};
-use tokio::{process::Child, sync::Mutex, task::JoinSet};
+use rosterbridge_api::{Fault, Request, Response, SecretText, Session, report::Event};
+use serde::Serialize;
+use tauri::{AppHandle, Emitter, async_runtime};
+use tokio::{process::Child, sync::Mutex, task::JoinSet, time};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
+    notices,
     practice_child::{self, Ready},
     start::{DEFAULT_PROFILE, PRACTICE_PROFILE, Start},
+    window,
 };
 
 /// How long the app's end may wait for what other processes have asked it to do.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How long it takes until a profile that could not be taken over is tried again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// The window's name for what runs that it did not start do.
+const HAPPENED: &str = "engine";
+
+/// What a run does that the window did not start.
+#[derive(Clone, Debug, Serialize)]
+struct Happened {
+    profile: String,
+    event: Event,
+}
+
 /// Shared by all commands.
 #[derive(Debug)]
 pub struct Desk {
+    app: AppHandle,
     start: Start,
     shown: Mutex<Shown>,
     /// The practice district this window started. Apart, because the app's end is not asynchronous.
@@ -31,14 +50,53 @@ pub struct Desk {
 struct Shown {
     profile: String,
     /// Opened once each, so that turning to and fro never waits for a lock this process holds itself.
-    sessions: HashMap<String, Session>,
+    sessions: HashMap<String, Opened>,
+}
+
+/// A profile this window has opened.
+#[derive(Debug)]
+struct Opened {
+    session: Session,
+    /// Ends what waits to take the profile over; the practice district waits for nothing.
+    attending: Option<Attending>,
+}
+
+/// Takes the profile over as soon as the process that holds it ends.
+#[derive(Debug)]
+struct Attending {
+    task: async_runtime::JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Attending {
+    fn start(profile: String, session: Session) -> Self {
+        let stop = CancellationToken::new();
+        let until = stop.clone();
+        let task = async_runtime::spawn(async move {
+            while let Err(fault) = session.attend(&until).await {
+                tracing::error!(code = fault.code, profile, "the profile could not be taken over");
+                tokio::select! {
+                    () = until.cancelled() => return,
+                    () = time::sleep(AGAIN) => {}
+                }
+            }
+        });
+        Self { task, stop }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        if let Err(error) = self.task.await {
+            tracing::warn!(%error, "a profile was not let go in order");
+        }
+    }
 }
 
 impl Desk {
     /// Nothing is opened before the window asks for something, so that every failure can be shown in it.
-    pub fn new(start: Start) -> Self {
+    pub fn new(app: AppHandle, start: Start) -> Self {
         let shown = Shown { profile: start.profile.clone(), sessions: HashMap::new() };
-        Self { start, shown: Mutex::new(shown), practice: StdMutex::new(None) }
+        Self { app, start, shown: Mutex::new(shown), practice: StdMutex::new(None) }
     }
 
     /// The folder that holds the profiles.
@@ -59,12 +117,53 @@ impl Desk {
     }
 
     async fn open(&self, shown: &mut Shown, profile: &str) -> Result<Session, Fault> {
-        if let Some(session) = shown.sessions.get(profile) {
-            return Ok(session.clone());
+        if let Some(opened) = shown.sessions.get(profile) {
+            return Ok(opened.session.clone());
         }
-        let session = Session::open(self.required_home()?, profile).await?;
-        shown.sessions.insert(profile.to_owned(), session.clone());
+        let mut session = Session::open(self.required_home()?, profile).await?;
+        let mut attending = None;
+        // The practice district runs when it is asked to, so that what a person tries is all that happens.
+        if profile != PRACTICE_PROFILE {
+            session = session.follow(self.teller(profile)).await;
+            attending = Some(Attending::start(profile.to_owned(), session.clone()));
+        }
+        shown.sessions.insert(profile.to_owned(), Opened { session: session.clone(), attending });
         Ok(session)
+    }
+
+    /// Passes on what a run does that the window did not start: notices to the system, the rest to the window.
+    fn teller(&self, profile: &str) -> impl Fn(Event) + Send + Sync + 'static + use<> {
+        let (app, profile) = (self.app.clone(), profile.to_owned());
+        move |event| {
+            if let Event::Notice { title, body } = event {
+                notices::show(&app, &title, &body);
+                return;
+            }
+            let happened = Happened { profile: profile.clone(), event };
+            if let Err(error) = app.emit_to(window::LABEL, HAPPENED, happened) {
+                tracing::debug!(%error, "the window was not told of a scheduled run");
+            }
+        }
+    }
+
+    /// The same for the district's own profile, for runs started beside the window.
+    pub fn teller_of_own(&self) -> impl Fn(Event) + Send + Sync + 'static + use<> {
+        self.teller(self.own_profile())
+    }
+
+    /// The profile of the district, also while the window shows the practice district.
+    fn own_profile(&self) -> &str {
+        if self.start.profile == PRACTICE_PROFILE { DEFAULT_PROFILE } else { &self.start.profile }
+    }
+
+    /// The session of the district, if it is open.
+    pub async fn own_session(&self) -> Option<Session> {
+        self.shown.lock().await.sessions.get(self.own_profile()).map(|opened| opened.session.clone())
+    }
+
+    /// Whether closing the window ends the app.
+    pub fn quits_on_close(&self) -> bool {
+        self.start.quit_on_close
     }
 
     fn required_home(&self) -> Result<&Path, Fault> {
@@ -101,8 +200,7 @@ impl Desk {
     /// Ends the practice district and turns back to the profile the app was started with.
     pub async fn leave_practice(&self) {
         let mut shown = self.shown.lock().await;
-        let own = if self.start.profile == PRACTICE_PROFILE { DEFAULT_PROFILE } else { &self.start.profile };
-        own.clone_into(&mut shown.profile);
+        self.own_profile().clone_into(&mut shown.profile);
         let child = self.held_practice().take();
         if let Some(mut child) = child
             && let Err(error) = child.kill().await
@@ -116,12 +214,17 @@ impl Desk {
         let closing = async {
             let sessions = std::mem::take(&mut self.shown.lock().await.sessions);
             let mut closing = JoinSet::new();
-            for session in sessions.into_values() {
-                closing.spawn(session.close());
+            for Opened { session, attending } in sessions.into_values() {
+                closing.spawn(async move {
+                    if let Some(attending) = attending {
+                        attending.end().await;
+                    }
+                    session.close().await;
+                });
             }
             closing.join_all().await;
         };
-        if tokio::time::timeout(FAREWELL, closing).await.is_err() {
+        if time::timeout(FAREWELL, closing).await.is_err() {
             tracing::warn!("another process was still waiting when the app ended");
         }
     }

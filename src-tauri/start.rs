@@ -1,19 +1,32 @@
 //! How the app was started.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{self, PathBuf},
+};
 
 /// The profile of a district of one's own, unless another is named.
 pub const DEFAULT_PROFILE: &str = "default";
 /// The profile of the practice district.
 pub const PRACTICE_PROFILE: &str = "practice";
 
-/// Start options: `--home DIR` (or `ROSTERBRIDGE_HOME`) and `--profile NAME`.
+/// Starts beside the clock, without a window: how it starts at login.
+pub const IN_TRAY: &str = "--in-tray";
+/// Ends the app when its window is closed, as `rosterbridge run` keeps the exchange going, or for a test.
+const QUIT_ON_CLOSE: &str = "--quit-on-close";
+
+/// Start options: `--home DIR` (or `ROSTERBRIDGE_HOME`), `--profile NAME`, `--in-tray` and `--quit-on-close`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     /// The folder that holds the profiles; `None` where the account has no home and none was named.
     pub home: Option<PathBuf>,
     /// The profile to open.
     pub profile: String,
+    /// Whether no window is shown until a person asks for it.
+    pub in_tray: bool,
+    /// Whether closing the window ends the app.
+    pub quit_on_close: bool,
 }
 
 impl Start {
@@ -21,17 +34,58 @@ impl Start {
     pub fn new(arguments: impl IntoIterator<Item = OsString>, home_variable: Option<OsString>) -> Self {
         let mut home = home_variable.filter(|value| !value.is_empty()).map(PathBuf::from);
         let mut profile = None;
+        let (mut in_tray, mut quit_on_close) = (false, false);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             if let Some(value) = value_of("--home", &argument, &mut arguments) {
                 home = Some(value.into());
             } else if let Some(value) = value_of("--profile", &argument, &mut arguments) {
                 profile = value.into_string().ok();
+            } else if argument == IN_TRAY {
+                in_tray = true;
+            } else if argument == QUIT_ON_CLOSE {
+                quit_on_close = true;
             }
         }
         Self {
             home: home.or_else(rosterbridge_api::default_home),
             profile: profile.unwrap_or_else(|| DEFAULT_PROFILE.to_owned()),
+            in_tray,
+            quit_on_close,
+        }
+    }
+
+    /// The home, where it is not the usual one.
+    fn other_home(&self) -> Option<PathBuf> {
+        let home = path::absolute(self.home.as_ref()?).ok()?;
+        (Some(&home) != rosterbridge_api::default_home().as_ref()).then_some(home)
+    }
+
+    /// What to start with again to come to the same profile.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = Vec::new();
+        if let Some(home) = self.other_home().as_ref().and_then(|home| home.to_str()) {
+            // Entries for login are command lines, but for macOS's, which are lists.
+            let quoted = !cfg!(target_os = "macos") && home.contains(char::is_whitespace);
+            arguments.push(if quoted { format!("\"--home={home}\"") } else { format!("--home={home}") });
+        }
+        if self.profile != DEFAULT_PROFILE {
+            arguments.push(format!("--profile={}", self.profile));
+        }
+        arguments
+    }
+
+    /// Tells this home and profile from others among the programs of an account; none for the usual ones.
+    pub fn name(&self) -> Option<String> {
+        let home = self.other_home();
+        let profile = (self.profile != DEFAULT_PROFILE).then_some(&self.profile);
+        match (home, profile) {
+            (None, profile) => profile.cloned(),
+            (Some(home), profile) => {
+                let mut hasher = DefaultHasher::new();
+                (home, profile).hash(&mut hasher);
+                Some(format!("h{:016x}", hasher.finish()))
+            }
         }
     }
 }
@@ -69,6 +123,32 @@ mod tests {
     fn without_options_the_variable_counts_unless_it_is_empty() {
         assert_eq!(start(&[], Some("/there")).0, Some(PathBuf::from("/there")));
         assert_eq!(start(&[], Some("")).0, rosterbridge_api::default_home());
+    }
+
+    #[test]
+    fn what_is_started_again_comes_to_the_same_profile() {
+        let first = Start::new(["--home=/a folder", "--profile=north"].map(OsString::from), None);
+        let again: Vec<OsString> =
+            first.arguments().iter().map(|argument| argument.trim_matches('"').into()).collect();
+        assert_eq!(Start::new(again, None), first);
+        let usual = Start::new([IN_TRAY.into()], None);
+        assert!(usual.in_tray && !usual.quit_on_close);
+        assert_eq!((usual.arguments(), usual.name()), (Vec::new(), None));
+    }
+
+    #[test]
+    fn each_home_and_profile_has_a_name_of_its_own() {
+        let name = |arguments: &[&str]| Start::new(arguments.iter().map(OsString::from), None).name();
+        let names = [
+            name(&[]),
+            name(&["--profile=north"]),
+            name(&["--home=/here"]),
+            name(&["--home=/there"]),
+            name(&["--home=/here", "--profile=north"]),
+        ];
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names[..index].contains(name), "{names:?}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ async fn bad_input_is_told_in_the_window() {
     }
     hero_before_its_key_is_accepted(&window).await;
     hero(&window).await;
+    window.click("step-next").await;
     window.click("finish-setup").await;
 
     powerschool_down_during_a_run(&window).await;

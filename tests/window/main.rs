@@ -1,4 +1,4 @@
-//! The real window, driven as a person would: from Welcome through the four steps to a finished run, checked in the
+//! The real window, driven as a person would: from Welcome through all steps to a finished run, checked in the
 //! practice district's own database and folders.
 //!
 //! Needs a display, a session bus with an unlocked keyring, and WebKitWebDriver: `cargo xtask test` provides them.
@@ -8,6 +8,7 @@
 mod bad_input;
 mod powerschool;
 mod support;
+mod tray;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -45,6 +46,9 @@ async fn from_welcome_to_a_finished_run() {
     window.picture("host-key").await;
     window.click("accept-host-key").await;
     window.until("hero-stages", "data-passed", "true").await;
+    window.click("step-next").await;
+    window.find("schedule-hero-students").await;
+    window.picture("schedule").await;
     window.click("finish-setup").await;
 
     window.click("run-now").await;

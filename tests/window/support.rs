@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 /// How long anything in the window may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Answers once nothing on the page moves but what moves for ever: nothing comes in any more, and for some frames
 /// nothing scrolls.
@@ -78,7 +78,7 @@ impl Window {
         let mut capabilities = Capabilities::new();
         capabilities.insert(
             "webkitgtk:browserOptions".to_owned(),
-            json!({ "binary": desktop(), "args": ["--home", home.path()] }),
+            json!({ "binary": desktop(), "args": ["--quit-on-close", "--home", home.path()] }),
         );
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
@@ -266,7 +266,7 @@ impl Window {
     }
 }
 
-fn desktop() -> PathBuf {
+pub(crate) fn desktop() -> PathBuf {
     env::var_os("ROSTERBRIDGE_DESKTOP_BIN")
         .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_rosterbridge-desktop")), PathBuf::from)
 }

@@ -1,9 +1,10 @@
-import { toFault, type Backend, type Environment, type SecretName } from './backend';
+import { toFault, type Backend, type Environment, type Happened, type SecretName } from './backend';
 import type { Choices } from './bindings/Choices';
 import type { Fault } from './bindings/Fault';
 import type { GuardedView } from './bindings/GuardedView';
 import type { HeldPage } from './bindings/HeldPage';
 import type { Job } from './bindings/Job';
+import type { Pause } from './bindings/Pause';
 import type { PowerSchoolTest } from './bindings/PowerSchoolTest';
 import type { RunView } from './bindings/RunView';
 import type { Setup } from './bindings/Setup';
@@ -68,7 +69,10 @@ export class Session {
   async open(): Promise<void> {
     this.fault = undefined;
     try {
-      this.environment ??= await this.backend.environment();
+      if (this.environment === undefined) {
+        this.environment = await this.backend.environment();
+        await this.backend.onHappened((happened) => this.#happened(happened));
+      }
       if (this.environment.profile === 'practice') {
         await this.#practice();
       } else {
@@ -133,6 +137,26 @@ export class Session {
       this.backend.runs(RECENT_RUNS),
       this.backend.guarded(),
     ]);
+    // It ended without a word, with the process that carried it out.
+    if (this.run?.byItself === true && underWay(this.run) && this.status.running === undefined) this.run = undefined;
+  }
+
+  /** Follows a run that this window did not start. */
+  #happened({ profile, event }: Happened): void {
+    if (profile !== this.status?.profile) return;
+    if (event.event === 'run_started') {
+      if (!this.running) this.run = after(begin(event.data.jobs, event.data.dry_run, true), event);
+      return;
+    }
+    if (this.run === undefined || !this.run.byItself || !underWay(this.run)) return;
+    // What it did is in the history; nobody waits for its report here.
+    this.run = event.event === 'run_finished' ? undefined : after(this.run, event);
+    if (this.run === undefined) void this.refresh().catch(() => undefined);
+  }
+
+  /** Holds scheduled runs back, or lets them go on. Throws a `Fault`. */
+  async pause(pause: Pause): Promise<void> {
+    this.status = await this.backend.pause(pause);
   }
 
   /** Throws a `Fault`. */
@@ -287,9 +311,21 @@ export function isStepComplete(view: SetupView, step: SetupStep): boolean {
       return raptor.student_tardy && mappings.tardy_codes.some((row) => row.active);
     case 'hero':
       return hero.username !== '' && has('hero.password') && view.host_key_sha256 !== null;
+    case 'schedule':
+      return view.setup.jobs.some((job) => job.enabled);
   }
 }
 
+/** The exchanges that run once the set-up is finished, by what its steps say. */
+export function wantedJobs(view: SetupView, chosen: Job[]): Job[] {
+  const { raptor } = view.setup;
+  return view.setup.jobs
+    .map(({ job }) => job)
+    .filter((job) => chosen.includes(job))
+    .filter((job) => job !== 'raptor-roster' || raptor.enabled)
+    .filter((job) => job !== 'raptor-tardies' || (raptor.enabled && raptor.student_tardy));
+}
+
 function firstOpenStep(view: SetupView): SetupStep {
-  return SETUP_STEPS.find((step) => !isStepComplete(view, step)) ?? 'hero';
+  return SETUP_STEPS.find((step) => !isStepComplete(view, step)) ?? 'schedule';
 }

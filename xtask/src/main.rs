@@ -4,6 +4,7 @@
 mod bench;
 mod cargo;
 mod district;
+mod faults;
 mod headless;
 mod icons;
 mod packages;
@@ -31,6 +32,9 @@ const USAGE: &str = "Usage: cargo xtask NAME
   bench NAME [--json]   measure one part of the product beside a named peer, in a
                         release build; ends well when it has measured, whether
                         or not a target was met (NAME: main-job, powerschool)
+  soak [--kills N] [--seed N]
+                        kill whole runs at moments spread over all of their
+                        time (200 of each kind, seed 1, unless said otherwise)
   icons                 render the icon files from icons/*.svg";
 
 /// What was asked for.
@@ -39,6 +43,7 @@ enum Chore {
     Run { home: Option<PathBuf> },
     Test,
     Bench { bench: Bench, json: bool },
+    Soak { kills: u32, seed: u32 },
     Icons,
     Help,
 }
@@ -72,6 +77,7 @@ fn parse(arguments: &[&str]) -> Result<Chore, String> {
         ["test"] => Ok(Chore::Test),
         ["bench", name] => bench(name, false),
         ["bench", name, "--json"] => bench(name, true),
+        ["soak", options @ ..] => soak(options),
         ["icons"] => Ok(Chore::Icons),
         ["help" | "--help" | "-h"] => Ok(Chore::Help),
         [] => Err("Which chore?".to_owned()),
@@ -86,6 +92,23 @@ fn bench(name: &str, json: bool) -> Result<Chore, String> {
     }
 }
 
+fn soak(mut options: &[&str]) -> Result<Chore, String> {
+    let (mut kills, mut seed) = (200, 1);
+    while let [name, value, rest @ ..] = options {
+        let number = value.parse().map_err(|_| format!("'{value}' is no number."))?;
+        match *name {
+            "--kills" if number > 0 => kills = number,
+            "--seed" => seed = number,
+            _ => return Err(format!("'{name} {value}' is not understood.")),
+        }
+        options = rest;
+    }
+    match options {
+        [] => Ok(Chore::Soak { kills, seed }),
+        other => Err(format!("'{}' is not understood.", other.join(" "))),
+    }
+}
+
 fn carry_out(chore: Chore) -> Result<(), Failed> {
     let root = repository();
     let target =
@@ -94,6 +117,7 @@ fn carry_out(chore: Chore) -> Result<(), Failed> {
         Chore::Run { home } => run::run(root, &target, home),
         Chore::Test => test::test(root, &target),
         Chore::Bench { bench, json } => bench::run(bench, root, &target, json),
+        Chore::Soak { kills, seed } => test::soak(root, &target, kills, seed),
         Chore::Icons => Steps::default().take("Icons", || icons::render(root)),
         Chore::Help => {
             println!("{USAGE}");
@@ -119,6 +143,8 @@ mod tests {
         let main_job = |json| Ok(Chore::Bench { bench: Bench::MainJob, json });
         assert_eq!(parse(&["bench", "main-job"]), main_job(false));
         assert_eq!(parse(&["bench", "main-job", "--json"]), main_job(true));
+        assert_eq!(parse(&["soak"]), Ok(Chore::Soak { kills: 200, seed: 1 }));
+        assert_eq!(parse(&["soak", "--seed", "7", "--kills", "3"]), Ok(Chore::Soak { kills: 3, seed: 7 }));
         let powerschool = Chore::Bench { bench: Bench::PowerSchool, json: false };
         assert_eq!(parse(&["bench", "powerschool"]), Ok(powerschool));
         assert!(
@@ -128,7 +154,15 @@ mod tests {
 
     #[test]
     fn anything_else_is_wrong_usage() {
-        for wrong in [&[] as &[&str], &["run", "--home"], &["test", "--fast"], &["bench", "no-such-bench"]] {
+        for wrong in [
+            &[] as &[&str],
+            &["run", "--home"],
+            &["test", "--fast"],
+            &["bench", "no-such-bench"],
+            &["soak", "--kills"],
+            &["soak", "--kills", "0"],
+            &["soak", "--kills", "many"],
+        ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that has to hold, in one call.
 
 use crate::{
-    cargo, packages,
+    cargo, faults, packages,
     process::{self, StepError},
     reports::{Report, Totals},
     session_bus::PrivateSession,
@@ -13,6 +13,40 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+
+/// Kills whole runs of the product at moments spread over all of their time, much more often than the tests do.
+pub fn soak(root: &Path, target: &Path, kills: u32, seed: u32) -> Result<(), Failed> {
+    let mut steps = Steps::default();
+    let scratch = target.join("xtask");
+    steps.take("System packages", || packages::ensure(&[packages::BUILD, packages::KEYRING]))?;
+    steps.take("cargo-nextest", || ensure_nextest(root))?;
+    let command_line = || {
+        let mut command = cargo::cargo(root);
+        command.args(["nextest", "run", "--locked", "--package", "rosterbridge-cli", "--test", "scenarios"]);
+        command
+    };
+    steps.take("Build", || process::run(command_line().arg("--no-run")))?;
+    let session = if cfg!(target_os = "linux") {
+        Some(steps.take("Private keyring", || PrivateSession::start(&keyring_home(&scratch)?))?)
+    } else {
+        None
+    };
+    let faults = faults::folder(&scratch)
+        .map_err(|source| Failed { step: "Folder for the fault-injection reports", source })?;
+    steps.take("Soak", || {
+        let mut command = command_line();
+        command
+            .args(["--profile", "soak", "a_run_killed_at_any_moment"])
+            .env("ROSTERBRIDGE_SOAK_KILLS", kills.to_string())
+            .env("ROSTERBRIDGE_SOAK_SEED", seed.to_string())
+            .env("ROSTERBRIDGE_FAULT_REPORTS", &faults);
+        process::run(&mut in_session(session.as_ref(), command)?)
+    })?;
+    let summary =
+        faults::summary(&faults).map_err(|source| Failed { step: "Fault-injection reports", source })?;
+    println!("{summary}");
+    Ok(())
+}
 
 /// Runs every check of the repository at `root`, and prints the totals last, also after a failure.
 pub fn test(root: &Path, target: &Path) -> Result<(), Failed> {
@@ -102,7 +136,17 @@ fn check(root: &Path, scratch: &Path, reports: &Reports, steps: &mut Steps) -> R
         None
     };
     let session = session.as_ref();
-    steps.take("Rust tests", || process::run(&mut in_session(session, nextest(root))?))?;
+    let faults = faults::folder(scratch)
+        .map_err(|source| Failed { step: "Folder for the fault-injection reports", source })?;
+    steps.take("Rust tests", || {
+        let mut command = nextest(root);
+        command.env("ROSTERBRIDGE_FAULT_REPORTS", &faults);
+        process::run(&mut in_session(session, command)?)
+    })?;
+    steps.take("Fault injection", || {
+        println!("    {}", faults::summary(&faults)?);
+        Ok(())
+    })?;
     steps.take("Documentation examples", || {
         let mut command = cargo::cargo(root);
         command.args(["test", "--doc", "--workspace", "--locked", "--quiet"]);

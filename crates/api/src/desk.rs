@@ -1,8 +1,9 @@
 //! Where requests are carried out: each one becomes a call of the engine.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use chrono::Utc;
 use rosterbridge_engine::{
     Engine, EngineError, PowerSchoolAccess,
     report::{Event, PluginCheck},
@@ -10,7 +11,7 @@ use rosterbridge_engine::{
 use secrecy::SecretString;
 
 use crate::{
-    handover,
+    handover, recovery_file,
     request::{Fault, Request, Response, SecretText, SetupView},
     setup_file,
 };
@@ -31,7 +32,8 @@ impl From<SecretText> for SecretString {
     }
 }
 
-/// Carries out a request.
+/// Carries out a request. What it logs goes to the profile's log.
+#[tracing::instrument(name = "request", skip_all, fields(profile = engine.profile_name()))]
 pub(crate) async fn carry_out(
     engine: &Arc<Engine>,
     request: Request,
@@ -74,7 +76,9 @@ pub(crate) async fn carry_out(
             engine.cancel_test().await?;
             Response::Done
         }
-        Request::AwaitTest => Response::PowerSchoolTest(Box::new(engine.await_test().await?)),
+        Request::AwaitTest => Response::PowerSchoolTest(Box::new(
+            engine.await_test(|stage| on_event(Event::Stage(stage))).await?,
+        )),
         Request::LastTest => Response::LastTest(engine.last_test().await?.map(Box::new)),
         Request::TrustCertificate { sha256 } => {
             engine.trust_certificate(&sha256).await?;
@@ -103,11 +107,38 @@ pub(crate) async fn carry_out(
         Request::TestMail => Response::Test(engine.test_mail().await?),
         Request::Choices => Response::Choices(engine.choices().await?),
         Request::Sync { jobs, dry_run } => Response::Sync(engine.sync(jobs, dry_run, on_event).await?),
+        Request::Undo { run, dry_run } => {
+            Response::Undo(Box::new(engine.undo(&run, dry_run, on_event).await?))
+        }
+        Request::RetryHeld { ids } => {
+            engine.retry_held(ids).await?;
+            Response::Done
+        }
+        Request::DiscardHeld { ids } => {
+            engine.discard_held(ids).await?;
+            Response::Done
+        }
         Request::Guarded => Response::Guarded(engine.guarded().await?),
         Request::DecideGuarded { id, accept } => Response::Guarded(engine.decide_guarded(&id, accept).await?),
         Request::Cancel => {
             engine.cancel();
             Response::Done
+        }
+        Request::Pause { pause } => {
+            engine.set_pause(pause).await?;
+            Response::Status(Box::new(engine.status().await?))
+        }
+        Request::Backups => Response::Backups(engine.backups().await?),
+        Request::BackUp => Response::BackedUp(engine.back_up(Utc::now()).await?),
+        Request::RecoveryFile { passphrase } => {
+            let recovery = engine.recovery_key();
+            Response::RecoveryFile(
+                blocking(move || recovery_file::write(&recovery, passphrase.into())).await?,
+            )
+        }
+        Request::Metrics => Response::Metrics(Box::new(engine.metrics(Utc::now()).await?)),
+        Request::SupportBundle { file, overwrite } => {
+            Response::SupportBundle(engine.support_bundle(Path::new(&file), overwrite, Utc::now()).await?)
         }
     })
 }

@@ -1,9 +1,10 @@
 //! One serialisable operation for each thing a person can do, and its answer.
 
-use rosterbridge_domain::{job::Job, settings::Setup};
+use rosterbridge_domain::{job::Job, schedule::Pause, settings::Setup};
+use rosterbridge_engine::care::BackupView;
 use rosterbridge_engine::report::{
-    Choices, Event, GuardedView, Handover, HeldPage, HeroTest, PluginCheck, PluginView, PowerSchoolTest,
-    RunView, SecretState, StatusView, SyncReport, TestReport,
+    Choices, Event, GuardedView, Handover, HeldPage, HeroTest, Metrics, PluginCheck, PluginView,
+    PowerSchoolTest, RunView, SecretState, StatusView, SupportBundle, SyncReport, TestReport, UndoReport,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -49,6 +50,25 @@ pub enum Request {
         limit: u32,
         /// After this many.
         offset: u32,
+    },
+    /// Marks held rows to be decided again by the next run. Answer: [`Response::Done`].
+    RetryHeld {
+        /// Which.
+        #[ts(type = "number[]")]
+        ids: Vec<i64>,
+    },
+    /// Closes held rows for good: they are never written. Answer: [`Response::Done`].
+    DiscardHeld {
+        /// Which.
+        #[ts(type = "number[]")]
+        ids: Vec<i64>,
+    },
+    /// Takes back what a run wrote to PowerSchool. Answer: [`Response::Undo`], with run events on the way.
+    Undo {
+        /// The run's id.
+        run: String,
+        /// Only tell what it would come to.
+        dry_run: bool,
     },
     /// Everything configured. Answer: [`Response::Setup`].
     Setup,
@@ -166,6 +186,29 @@ pub enum Request {
     },
     /// Stops the run under way. Answer: [`Response::Done`].
     Cancel,
+    /// Holds scheduled runs back, or lets them go on. Answer: [`Response::Status`].
+    Pause {
+        /// How long.
+        pause: Pause,
+    },
+    /// What the profile does, in numbers. Answer: [`Response::Metrics`].
+    Metrics,
+    /// The backups of the ledger, newest first. Answer: [`Response::Backups`].
+    Backups,
+    /// Makes a backup of the ledger now. Answer: [`Response::BackedUp`].
+    BackUp,
+    /// The profile's key, encrypted: without it a lost keychain is a lost ledger. Answer: [`Response::RecoveryFile`].
+    RecoveryFile {
+        /// What it is encrypted with.
+        passphrase: SecretText,
+    },
+    /// Writes a support bundle: a zip file without secrets and names. Answer: [`Response::SupportBundle`].
+    SupportBundle {
+        /// Where to. Absolute: the process that writes it may work in another folder.
+        file: String,
+        /// Whether a file that is there is replaced.
+        overwrite: bool,
+    },
 }
 
 /// Who can open a handover file.
@@ -214,10 +257,22 @@ pub enum Response {
     Choices(Choices),
     /// To [`Request::Sync`].
     Sync(SyncReport),
+    /// To [`Request::Undo`].
+    Undo(Box<UndoReport>),
     /// To [`Request::Guarded`] and [`Request::DecideGuarded`].
     Guarded(Vec<GuardedView>),
     /// To requests that answer with nothing.
     Done,
+    /// To [`Request::Metrics`].
+    Metrics(Box<Metrics>),
+    /// To [`Request::Backups`].
+    Backups(Vec<BackupView>),
+    /// To [`Request::BackUp`].
+    BackedUp(BackupView),
+    /// To [`Request::RecoveryFile`]: the file's text.
+    RecoveryFile(String),
+    /// To [`Request::SupportBundle`].
+    SupportBundle(SupportBundle),
 }
 
 /// Everything configured, with the state of the secrets.

@@ -1,10 +1,11 @@
 //! A process's way to a profile's engine, whichever process holds it.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
 use interprocess::local_socket::tokio::Listener;
 use rosterbridge_engine::{
-    Engine,
+    Engine, EngineError,
+    care::{Erased, RestoredView},
     profile::{ProfileFolder, ProfileLock},
     report::Event,
 };
@@ -13,9 +14,11 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use crate::{
-    desk,
+    care, desk,
+    logging::ProfileLog,
     request::{Fault, Reply, Request, Response},
     socket::{self, Line},
 };
@@ -23,12 +26,34 @@ use crate::{
 /// How long a process tries to reach, or to become, the holder of a profile.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a process that follows the schedule looks whether the holder has ended.
+const SUCCESSION: Duration = Duration::from_secs(2);
+
 /// A profile, opened. The first process to open it holds its lock, hosts its engine and listens for the others;
 /// every other process sends the same requests there. When the holder ends, the next request takes its place.
 #[derive(Clone, Debug)]
 pub struct Session {
     folder: ProfileFolder,
     seat: Arc<RwLock<Seat>>,
+    /// Told what scheduled runs do; none where the schedule is not followed.
+    follower: Option<Follower>,
+}
+
+/// Whom a session that follows the schedule tells what happens.
+#[derive(Clone)]
+struct Follower(desk::OnEvent);
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Follower")
+    }
+}
+
+/// The schedule being followed.
+#[derive(Debug)]
+struct Following {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -44,25 +69,81 @@ struct Host {
     listening: JoinHandle<()>,
     /// Makes tests that wait for PowerSchool.
     testing: JoinHandle<()>,
+    /// Sends mail.
+    sending: JoinHandle<()>,
+    /// Runs jobs when they are due.
+    following: Option<Following>,
     /// The requests of other processes under way.
     guests: TaskTracker,
     /// Tells guests that only wait to wait elsewhere.
     leaving: CancellationToken,
+    /// Keeps the profile's log open. None when it can't be written, which stops nothing else.
+    _log: Option<ProfileLog>,
+}
+
+impl Following {
+    fn start(engine: &Arc<Engine>, Follower(on_event): &Follower) -> Self {
+        let (engine, on_event, stop) = (Arc::clone(engine), Arc::clone(on_event), CancellationToken::new());
+        let until = stop.clone();
+        let span = tracing::info_span!("schedule", profile = engine.profile_name());
+        let task =
+            tokio::spawn(async move { engine.follow_schedule(&until, on_event).await }.instrument(span));
+        Self { task, stop }
+    }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         self.listening.abort();
         self.testing.abort();
+        self.sending.abort();
+        if let Some(following) = &self.following {
+            following.task.abort();
+        }
     }
 }
 
 impl Session {
     /// Opens a profile under `home`, creating it when it is new.
     pub async fn open(home: &Path, profile: &str) -> Result<Self, Fault> {
-        let folder = ProfileFolder::new(home, profile).map_err(Fault::from)?;
-        let seat = take_seat(&folder).await?;
-        Ok(Self { folder, seat: Arc::new(RwLock::new(seat)) })
+        Self::open_folder(ProfileFolder::new(home, profile).map_err(Fault::from)?).await
+    }
+
+    /// Opens a profile under `home` that is there already: a name that was mistyped makes no new one.
+    pub async fn open_existing(home: &Path, profile: &str) -> Result<Self, Fault> {
+        Self::open_folder(ProfileFolder::existing(home, profile).map_err(Fault::from)?).await
+    }
+
+    async fn open_folder(folder: ProfileFolder) -> Result<Self, Fault> {
+        let seat = take_seat(&folder, None).await?;
+        Ok(Self { folder, seat: Arc::new(RwLock::new(seat)), follower: None })
+    }
+
+    /// From now on, while this process holds the profile, its jobs run when they are due. `on_event` is told what
+    /// these runs do.
+    #[must_use]
+    pub async fn follow(mut self, on_event: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        let follower = self.follower.insert(Follower(Arc::new(on_event)));
+        if let Seat::Host(host) = &mut *self.seat.write().await {
+            host.following = Some(Following::start(&host.engine, follower));
+        }
+        self
+    }
+
+    /// Stays until `stop` is cancelled, and takes the profile over as soon as the process that holds it ends.
+    pub async fn attend(&self, stop: &CancellationToken) -> Result<(), Fault> {
+        loop {
+            {
+                let mut seat = self.seat.write().await;
+                if matches!(*seat, Seat::Guest) {
+                    *seat = take_seat(&self.folder, self.follower.as_ref()).await?;
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = tokio::time::sleep(SUCCESSION) => {}
+            }
+        }
     }
 
     /// Carries out a request and returns its answer. `on_event` is told what happens on the way.
@@ -101,7 +182,7 @@ impl Session {
                         // Another call of this session may have become the host meanwhile: its lock would look like
                         // another process's.
                         if matches!(*seat, Seat::Guest) {
-                            *seat = take_seat(&self.folder).await?;
+                            *seat = take_seat(&self.folder, self.follower.as_ref()).await?;
                         }
                     }
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -111,7 +192,7 @@ impl Session {
         }
     }
 
-    /// Ends it. A host takes no further guests and first finishes what those it has asked for.
+    /// Ends it. A host takes no further guests, cancels a scheduled run, and first finishes what guests have asked for.
     pub async fn close(self) {
         let Seat::Host(mut host) = std::mem::replace(&mut *self.seat.write().await, Seat::Guest) else {
             return;
@@ -121,9 +202,42 @@ impl Session {
         // Gone: whoever connects from now on becomes the host itself.
         let _ = (&mut host.listening).await;
         let _ = (&mut host.testing).await;
+        if let Some(mut following) = host.following.take() {
+            following.stop.cancel();
+            let _ = (&mut following.task).await;
+        }
         host.leaving.cancel();
         host.guests.close();
         host.guests.wait().await;
+        host.engine.finish_sending().await;
+        host.sending.abort();
+        let _ = (&mut host.sending).await;
+    }
+
+    /// Ends it, and puts the newest usable backup in the ledger's place, or an empty ledger with `begin_anew`. Refused
+    /// while a run is under way or another process holds the profile: then it has ended all the same.
+    pub async fn restore(self, begin_anew: bool) -> Result<RestoredView, Fault> {
+        self.refuse_running().await?;
+        let folder = self.folder.clone();
+        self.close().await;
+        care::restore_folder(folder, begin_anew).await
+    }
+
+    /// Ends it, and erases the profile: databases, backups, logs, the keychain's entries and the folder. `confirm` has to
+    /// be the profile's name. Refused while a run is under way or another process holds the profile.
+    pub async fn erase(self, confirm: &str) -> Result<Erased, Fault> {
+        care::check_confirmed(&self.folder, confirm)?;
+        self.refuse_running().await?;
+        let folder = self.folder.clone();
+        self.close().await;
+        care::erase_folder(folder).await
+    }
+
+    async fn refuse_running(&self) -> Result<(), Fault> {
+        match self.call(Request::Status, |_| ()).await? {
+            Response::Status(status) if status.running.is_some() => Err(EngineError::Busy.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether this process holds the profile.
@@ -133,8 +247,12 @@ impl Session {
 }
 
 /// Becomes the host if nobody is, else a guest.
-async fn take_seat(folder: &ProfileFolder) -> Result<Seat, Fault> {
+async fn take_seat(folder: &ProfileFolder, follower: Option<&Follower>) -> Result<Seat, Fault> {
     let Some(lock) = ProfileLock::take(folder).map_err(Fault::from)? else { return Ok(Seat::Guest) };
+    let log = ProfileLog::open(folder.name(), &folder.logs())
+        .inspect_err(|error| tracing::warn!(%error, "the log can't be written"))
+        .ok();
+    let span = tracing::info_span!("profile", profile = folder.name());
     let engine = Arc::new(Engine::open(folder.clone(), lock).await.map_err(Fault::from)?);
     let listener = socket::listen(folder).map_err(|error| Fault {
         code: "session.no_socket".to_owned(),
@@ -146,9 +264,14 @@ async fn take_seat(folder: &ProfileFolder) -> Result<Seat, Fault> {
     let listening = tokio::spawn(receive(Arc::clone(&engine), guests.clone(), leaving.clone(), listener));
     let testing = {
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move { engine.make_waiting_tests().await })
+        tokio::spawn(async move { engine.make_waiting_tests().await }.instrument(span.clone()))
     };
-    Ok(Seat::Host(Host { engine, listening, testing, guests, leaving }))
+    let sending = {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move { engine.send_notices().await }.instrument(span))
+    };
+    let following = follower.map(|follower| Following::start(&engine, follower));
+    Ok(Seat::Host(Host { engine, listening, testing, sending, following, guests, leaving, _log: log }))
 }
 
 /// Serves every process that connects until the host ends. The listener comes last because it has to go first: it
@@ -202,25 +325,34 @@ async fn serve(mut line: Line, engine: &Arc<Engine>, leaving: &CancellationToken
 /// A guest that waits for a test. It may take days, so a host that leaves does not wait along, nor for one that has
 /// gone itself.
 async fn wait(mut line: Line, engine: &Engine, leaving: &CancellationToken) -> io::Result<()> {
-    let answer = tokio::select! {
-        test = engine.await_test() => match test {
-            Ok(test) => Reply::Answer(Box::new(Response::PowerSchoolTest(Box::new(test)))),
-            Err(error) => Reply::Fault(error.into()),
-        },
-        () = leaving.cancelled() => Reply::Fault(holder_ended()),
-        () = line.gone() => return Ok(()),
+    let (events, mut happened) = mpsc::unbounded_channel();
+    let waiting = engine.await_test(move |stage| {
+        // The receiver is gone when the guest is: nobody listens.
+        let _ = events.send(stage);
+    });
+    tokio::pin!(waiting);
+    let answer = loop {
+        tokio::select! {
+            test = &mut waiting => break match test {
+                Ok(test) => Reply::Answer(Box::new(Response::PowerSchoolTest(Box::new(test)))),
+                Err(error) => Reply::Fault(error.into()),
+            },
+            Some(stage) = happened.recv() => line.tell(&Reply::Event(Event::Stage(stage))).await?,
+            () = leaving.cancelled() => break Reply::Fault(holder_ended()),
+            () = line.gone() => return Ok(()),
+        }
     };
     line.tell(&answer).await
 }
 
 /// Reaches the holder. An error means that there is none (any more) and that nothing was asked yet.
-async fn introduce(folder: &ProfileFolder) -> io::Result<Result<Line, Fault>> {
+pub(crate) async fn introduce(folder: &ProfileFolder) -> io::Result<Result<Line, Fault>> {
     let mut line = Line::connect(folder).await?;
     Ok(line.greet().await?.map(|()| line))
 }
 
 /// Asks the holder.
-async fn ask(
+pub(crate) async fn ask(
     mut line: Line,
     request: &Request,
     on_event: &desk::OnEvent,

@@ -18,7 +18,7 @@ use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 use crate::request::{Fault, Reply, Request};
 
 /// Raised whenever a request or an answer changes its shape.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 
 /// Longest line taken. A setup file and a page of held rows fit many times.
 const LONGEST_LINE: usize = 16 << 20;
@@ -150,6 +150,18 @@ fn digest(path: &Path) -> io::Result<String> {
 fn name(folder: &ProfileFolder) -> io::Result<Name<'static>> {
     use interprocess::local_socket::{GenericFilePath, ToFsName};
     socket_path(folder)?.to_fs_name::<GenericFilePath>()
+}
+
+/// The file a profile's socket is; none where sockets are no files.
+#[cfg(unix)]
+pub(crate) fn file(folder: &ProfileFolder) -> Option<std::path::PathBuf> {
+    socket_path(folder).ok()
+}
+
+/// The file a profile's socket is; none where sockets are no files.
+#[cfg(windows)]
+pub(crate) fn file(_: &ProfileFolder) -> Option<std::path::PathBuf> {
+    None
 }
 
 /// The socket lies in the profile's folder, which only its owner may enter. A path too long for a socket address

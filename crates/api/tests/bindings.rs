@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use rosterbridge_api::{Fault, Request, Response, report::Event};
+use rosterbridge_api::{Erased, Fault, Request, Response, RestoredView, report::Event};
 use ts_rs::{Config, TS};
 
 /// Where the window's sources expect them.
@@ -34,6 +34,9 @@ fn the_windows_types_are_these() {
     Response::export_all(&config).unwrap();
     Fault::export_all(&config).unwrap();
     Event::export_all(&config).unwrap();
+    // The answers of what a session does as its last.
+    Erased::export_all(&config).unwrap();
+    RestoredView::export_all(&config).unwrap();
     let expected = files_in(fresh.path());
     assert!(expected.contains_key("Request.ts"));
 

@@ -79,12 +79,26 @@ async fn a_guest_gets_the_hosts_answers_and_events() {
     assert_eq!(seen.first(), Some(&started));
     assert_eq!(seen.last(), Some(&Event::RunFinished(report.clone())));
     assert!(seen.iter().any(|event| matches!(event, Event::Progress(_))));
+    let notices: Vec<_> = seen
+        .iter()
+        .filter_map(|event| match event {
+            Event::Notice { title, .. } => Some(title.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        notices,
+        ["Raptor integration is now Initializing", "Raptor integration is now Synchronizing"]
+    );
     let finished = seen.iter().filter(|event| matches!(event, Event::JobFinished(_))).count();
     assert_eq!(finished, 2);
 
     // Both speak with the same engine.
     assert_eq!(status(&host).await, status(&guest).await);
-    assert_eq!(status(&host).await.jobs[0].last.as_ref(), report.jobs.first());
+    // What was planned is told by the run alone, and not kept.
+    let mut first = report.jobs.first().cloned();
+    assert!(first.as_mut().is_some_and(|job| job.plan.take().is_some()));
+    assert_eq!(status(&host).await.jobs[0].last, first);
     // A fault crosses the socket whole.
     let request = || Request::CheckSecret { name: "no.such.secret".to_owned() };
     let fault = guest.call(request(), |_| ()).await.unwrap_err();
@@ -386,14 +400,14 @@ mod socket {
     async fn a_guest_of_another_protocol_is_told_and_not_served() {
         let home = tempfile::tempdir().unwrap();
         let _host = open(home.path()).await;
-        for (protocol, served) in [(99, false), (2, true)] {
+        for (protocol, served) in [(99, false), (3, true)] {
             let stream = UnixStream::connect(folder(&home).join("engine.sock")).await.unwrap();
             let (mut lines, mut write) = halves(stream);
             let hello = json!({"protocol": protocol, "app": "99.0.0"});
             let request = json!({"op": "status"});
             write.write_all(format!("{hello}\n{request}\n").as_bytes()).await.unwrap();
             let theirs = line(&mut lines).await.unwrap();
-            assert_eq!(theirs, json!({"protocol": 2, "app": env!("CARGO_PKG_VERSION")}));
+            assert_eq!(theirs, json!({"protocol": 3, "app": env!("CARGO_PKG_VERSION")}));
             // Unread input makes the end of the connection a reset.
             let answer = lines.next_line().await.ok().flatten();
             assert_eq!(answer.is_some(), served, "{answer:?}");
@@ -407,7 +421,7 @@ mod socket {
         let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
         tokio::spawn(async move {
             let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
-            assert_eq!(line(&mut lines).await.unwrap()["protocol"], 2);
+            assert_eq!(line(&mut lines).await.unwrap()["protocol"], 3);
             write.write_all(b"{\"protocol\":99,\"app\":\"99.4.1\"}\n").await.unwrap();
             assert_eq!(line(&mut lines).await, None, "nothing is asked of it");
         });
@@ -426,7 +440,7 @@ mod socket {
         let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
         tokio::spawn(async move {
             let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
-            let hello = json!({"protocol": 2, "app": env!("CARGO_PKG_VERSION")});
+            let hello = json!({"protocol": 3, "app": env!("CARGO_PKG_VERSION")});
             write.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
             assert!(line(&mut lines).await.is_some());
             assert_eq!(line(&mut lines).await.unwrap(), json!({"op": "status"}));

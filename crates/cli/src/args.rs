@@ -4,7 +4,12 @@ use std::{ffi::OsString, path::PathBuf};
 
 use chrono::NaiveDate;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use rosterbridge_api::domain::job::Job;
+use rosterbridge_api::domain::{
+    job::Job,
+    schedule::{TimeOfDay, Weekdays},
+};
+
+use crate::service::{Logon, ServiceManager};
 
 /// Connects PowerSchool SIS to Raptor and SchoolMint Hero.
 #[derive(Debug, Parser)]
@@ -32,7 +37,14 @@ impl Cli {
             Command::Test(test) => match test.misplaced_option() {
                 Some(option) => Err(Self::command().error(
                     ErrorKind::ArgumentConflict,
-                    format!("{option} can only be used with 'test powerschool'"),
+                    format!("{option} can't be used with this test: see 'rosterbridge test --help'"),
+                )),
+                None => Ok(cli),
+            },
+            Command::Service(service) => match service.misplaced_option() {
+                Some(option) => Err(Self::command().error(
+                    ErrorKind::ArgumentConflict,
+                    format!("{option} can only be used with the Task Scheduler of Windows"),
                 )),
                 None => Ok(cli),
             },
@@ -70,6 +82,11 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Run exchanges when they are due, in the foreground until stopped: for a service manager
+    Run,
+    /// Which exchanges run by themselves, and when
+    #[command(subcommand)]
+    Jobs(Jobs),
     /// What is set up, what ran last, what needs attention
     Status,
     /// The latest runs
@@ -81,9 +98,63 @@ pub enum Command {
     /// Rows kept for a person
     #[command(subcommand)]
     Held(Held),
-    /// Files stopped because they would lose too many rows
+    /// Plans stopped because they would change too much: files that would lose too many rows, attendance that brings
+    /// many more than usual
     #[command(subcommand)]
     Guard(Guard),
+    /// Take back the attendance a run wrote to PowerSchool, where it still stands: the code before it is written again
+    Undo {
+        /// The run's id, as 'runs' shows it
+        run: String,
+        /// Only tell how many records would be changed and which would stay
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Write what somebody needs to see who helps you: versions, set-up, runs, logs. No secrets and no names
+    SupportBundle {
+        /// The zip file
+        file: PathBuf,
+        /// Replace a file that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Backups of the ledger, and the recovery file for the profile's key
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Erase a district: databases, backups, logs, keychain entries and the profile's folder
+    Erase {
+        /// The profile's name once more
+        #[arg(long, value_name = "PROFILE")]
+        confirm: String,
+    },
+    /// A profile's exchanges without a window, run by the operating system
+    #[command(subcommand)]
+    Service(Service),
+}
+
+/// Backups and the recovery file.
+#[derive(Debug, Subcommand)]
+pub enum Backup {
+    /// Make one now
+    Now,
+    /// List them
+    List,
+    /// Put the newest one in the ledger's place. What happened since is read again by the next run
+    Restore {
+        /// Begin an empty ledger instead: set-up, host keys and history are gone
+        #[arg(long)]
+        begin_anew: bool,
+    },
+    /// Write the profile's key, encrypted with the passphrase on standard input
+    RecoveryFile {
+        /// The file
+        file: PathBuf,
+    },
+    /// Put the profile's key back into the keychain. The passphrase is read from standard input
+    Recover {
+        /// The recovery file
+        file: PathBuf,
+    },
 }
 
 /// The practice district.
@@ -105,7 +176,7 @@ pub struct Serve {
     /// Seed of the generator: the same seed makes the same district
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
-    /// The district's today; the last weekday if not given
+    /// The district's today, in session unless it is in summer; the last weekday, in session, if not given
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<NaiveDate>,
     /// Folder that keeps keys, credentials, ports and the database between starts
@@ -191,7 +262,7 @@ pub struct Test {
     pub wait: bool,
     /// Trust the certificate with this fingerprint if the server presents it (powerschool). Compare it first with the
     /// one the server's administrator gives you
-    #[arg(long, value_name = "SHA256", conflicts_with = "offline")]
+    #[arg(long, value_name = "SHA256", value_parser = fingerprint, conflicts_with = "offline")]
     pub accept_certificate: Option<String>,
     /// Accept this host key if the server presents it (hero)
     #[arg(long, value_name = "SHA256:...")]
@@ -199,17 +270,29 @@ pub struct Test {
 }
 
 impl Test {
-    /// An option of PowerSchool's test beside another test.
+    /// An option that belongs to another test.
     fn misplaced_option(&self) -> Option<&'static str> {
-        if self.what == Tested::Powerschool {
-            None
-        } else if self.offline {
-            Some("--offline")
-        } else if self.accept_certificate.is_some() {
-            Some("--accept-certificate")
-        } else {
-            None
-        }
+        let options = [
+            ("--offline", self.offline, Tested::Powerschool),
+            ("--accept-certificate", self.accept_certificate.is_some(), Tested::Powerschool),
+            ("--accept-host-key", self.accept_host_key.is_some(), Tested::Hero),
+        ];
+        options.into_iter().find(|(_, given, what)| *given && *what != self.what).map(|(option, ..)| option)
+    }
+}
+
+/// Reads a SHA256 fingerprint as people write it: 64 hexadecimal digits, with or without colons, spaces and `SHA256:`.
+fn fingerprint(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let digits = match text.split_at_checked(7) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("SHA256:") => rest,
+        _ => text,
+    };
+    let digits: String = digits.chars().filter(|c| !c.is_whitespace() && *c != ':').collect();
+    if digits.len() == 64 && digits.chars().all(|c| c.is_ascii_hexdigit()) {
+        Ok(digits.to_ascii_uppercase())
+    } else {
+        Err("a SHA256 fingerprint has 64 hexadecimal digits, such as 0F:1E:2D:...".to_owned())
     }
 }
 
@@ -268,12 +351,75 @@ pub enum Handover {
     Key,
 }
 
+/// Jobs and their schedules.
+#[derive(Debug, Subcommand)]
+pub enum Jobs {
+    /// List them
+    List,
+    /// Change one
+    Set(SetJob),
+    /// Hold all scheduled runs back
+    Pause {
+        /// Until this date or moment, as 2026-08-24 or 2026-08-24T06:00:00Z; until 'jobs resume' when left out
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+    },
+    /// Let scheduled runs go on
+    Resume,
+}
+
+/// Changes to one job.
+#[derive(Debug, Args)]
+pub struct SetJob {
+    /// Which
+    pub job: Job,
+    /// Switch it on
+    #[arg(long, conflicts_with = "off")]
+    pub on: bool,
+    /// Switch it off
+    #[arg(long)]
+    pub off: bool,
+    /// Days to run on, as MTWHFSU: H is Thursday, S Saturday, U Sunday
+    #[arg(long, value_name = "DAYS")]
+    pub days: Option<Weekdays>,
+    /// Time to run at
+    #[arg(long, value_name = "HH:MM")]
+    pub at: Option<TimeOfDay>,
+    /// Run every so many minutes instead
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["at", "days"])]
+    pub every: Option<u16>,
+    /// Run only when a person asks for it
+    #[arg(long, conflicts_with_all = ["at", "days", "every"])]
+    pub manual: bool,
+    /// The zone whose clocks count, as America/Chicago
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<chrono_tz::Tz>,
+    /// Whether it stays away on days without school
+    #[arg(long, value_name = "true|false")]
+    pub only_in_session: Option<bool>,
+    /// Whether one run makes up for those missed while the computer was off
+    #[arg(long, value_name = "true|false")]
+    pub catch_up: Option<bool>,
+}
+
+impl SetJob {
+    /// Whether the schedule is to be another one.
+    pub const fn changes_schedule(&self) -> bool {
+        self.days.is_some()
+            || self.at.is_some()
+            || self.every.is_some()
+            || self.zone.is_some()
+            || self.only_in_session.is_some()
+            || self.catch_up.is_some()
+    }
+}
+
 /// Stopped files.
 #[derive(Debug, Subcommand)]
 pub enum Guard {
     /// List them
     List,
-    /// Let this very content go out with the next run
+    /// Let this very content go out with the next run within seven days
     Accept {
         /// The id that the list shows
         id: String,
@@ -297,6 +443,72 @@ pub enum Held {
         #[arg(long, default_value_t = 0, value_name = "N")]
         offset: u32,
     },
+    /// Have rows decided again by the next run
+    Retry {
+        /// Their ids, as the list shows them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<i64>,
+    },
+    /// Close rows for good: they are never written
+    Discard {
+        /// Their ids, as the list shows them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<i64>,
+    },
+}
+
+/// The service that runs a profile without a window.
+#[derive(Debug, Subcommand)]
+pub enum Service {
+    /// Have the operating system run it, now and whenever the account or the computer starts
+    Install(InstallService),
+    /// End it and have the operating system forget it; data and secrets stay
+    Uninstall(ServiceAccount),
+    /// Whether it is installed, runs, and how it last ended
+    Status(ServiceAccount),
+}
+
+impl Service {
+    /// An option of Windows' Task Scheduler beside another service manager.
+    fn misplaced_option(&self) -> Option<&'static str> {
+        let (manager, logon, account) = match self {
+            Self::Install(install) => {
+                (install.manager.unwrap_or(ServiceManager::HERE), install.logon.is_some(), &install.account)
+            }
+            Self::Uninstall(account) | Self::Status(account) => (ServiceManager::HERE, false, account),
+        };
+        let options = [("--logon", logon), ("--account", account.account.is_some())];
+        let given = options.into_iter().find_map(|(option, given)| given.then_some(option));
+        given.filter(|_| manager != ServiceManager::Windows)
+    }
+}
+
+/// Options of an installation.
+#[derive(Debug, Args)]
+pub struct InstallService {
+    /// Only show the file that would be written
+    #[arg(long)]
+    pub print: bool,
+    /// Show the file of this service manager instead of the one of this system
+    #[arg(long = "for", value_enum, requires = "print", value_name = "MANAGER")]
+    pub manager: Option<ServiceManager>,
+    /// Path of rosterbridge in the shown file, when it is for another computer
+    #[arg(long, requires = "print", value_name = "FILE")]
+    pub executable: Option<PathBuf>,
+    /// How Windows logs the account on; with its password unless you say otherwise
+    #[arg(long, value_enum)]
+    pub logon: Option<Logon>,
+    /// Whose service it is.
+    #[command(flatten)]
+    pub account: ServiceAccount,
+}
+
+/// Whose service it is.
+#[derive(Debug, Args)]
+pub struct ServiceAccount {
+    /// The Windows account that set the profile up, if it is not this one
+    #[arg(long, value_name = "DOMAIN\\USER")]
+    pub account: Option<String>,
 }
 
 #[cfg(test)]
@@ -310,15 +522,37 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    const SHA256: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
     #[rstest]
     #[case(&["powerschool", "--offline", "--wait"], true)]
-    #[case(&["powerschool", "--accept-certificate", "AB:CD"], true)]
+    #[case(&["powerschool", "--accept-certificate", SHA256], true)]
     #[case(&["hero", "--accept-host-key", "SHA256:abc"], true)]
     #[case(&["hero", "--offline"], false)]
     #[case(&["raptor", "--offline", "--wait"], false)]
-    #[case(&["mail", "--accept-certificate", "AB:CD"], false)]
+    #[case(&["mail", "--accept-certificate", SHA256], false)]
+    #[case(&["powerschool", "--accept-host-key", "SHA256:abc"], false)]
+    #[case(&["raptor", "--accept-host-key", "SHA256:abc"], false)]
+    #[case(&["mail", "--accept-host-key", "SHA256:abc"], false)]
     fn a_test_takes_its_own_options_only(#[case] test: &[&str], #[case] taken: bool) {
         let arguments = ["rosterbridge", "test"].iter().chain(test).map(OsString::from);
         assert_eq!(Cli::read(arguments).is_ok(), taken);
+    }
+
+    #[rstest]
+    #[case::bare(SHA256, true)]
+    #[case::as_browsers_show_it(&format!("{}EF", "AB:".repeat(31)), true)]
+    #[case::named(&format!("SHA256:{SHA256}"), true)]
+    #[case::in_groups(&format!("sha256:{} {}", &SHA256[..32], &SHA256[32..]), true)]
+    #[case::cut_off("AB:CD", false)]
+    #[case::too_long(&format!("{SHA256}00"), false)]
+    #[case::sha1(&SHA256[..40], false)]
+    #[case::no_digits(&"x".repeat(64), false)]
+    #[case::base64("SHA256:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg", false)]
+    #[case::not_ascii("ää", false)]
+    #[case::empty("", false)]
+    fn a_fingerprint_has_64_digits(#[case] text: &str, #[case] taken: bool) {
+        let arguments = ["rosterbridge", "test", "powerschool", "--accept-certificate", text];
+        assert_eq!(Cli::read(arguments.map(OsString::from)).is_ok(), taken);
     }
 }

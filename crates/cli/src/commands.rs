@@ -12,12 +12,12 @@ use rosterbridge_api::{
     report::{Event, PluginView, StageReport, StageResult, SyncReport, TestReport},
 };
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{Cli, Command, Guard, Handover, Held, Plugin, Secrets, Setup, Test, Tested},
+    care,
     document::{Document, Exit, stops_for_a_person},
-    practice, text,
+    jobs, practice, run, service, stop, support_bundle, text,
 };
 
 /// Carries out the command line.
@@ -34,16 +34,50 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
         command => command,
     };
     let home = home(cli.home)?;
-    let session = Session::open(&home, &cli.profile).await?;
+    if matches!(command, Command::Run) {
+        return run::run(&home, &cli.profile).await;
+    }
+    if let Command::SupportBundle { file, force } = &command {
+        return support_bundle::write(&home, &cli.profile, file, *force).await;
+    }
+    if let Command::Backup(command) = command {
+        return care::backup(command, &home, &cli.profile).await;
+    }
+    if let Command::Erase { confirm } = command {
+        return care::erase(&home, &cli.profile, &confirm).await;
+    }
+    if let Command::Service(command) = command {
+        return service::carry_out(command, &home, &cli.profile).await;
+    }
+    let session = if makes_a_profile(&command) {
+        Session::open(&home, &cli.profile).await?
+    } else {
+        Session::open_existing(&home, &cli.profile).await?
+    };
     let document = ask(&session, command, &cli.profile).await;
     session.close().await;
     document
 }
 
+/// Whether a command can be a profile's first. With all others a name nobody knows is a mistyped one.
+fn makes_a_profile(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Setup(Setup::Import { .. }) | Command::Handover(Handover::Open { .. } | Handover::Key)
+    )
+}
+
 /// Carries out a command that works on a profile.
 async fn ask(session: &Session, command: Command, profile: &str) -> Result<Document, Fault> {
     match command {
-        Command::Practice(_) | Command::Plugin(Plugin::Check { .. }) => Err(unexpected()),
+        Command::Practice(_)
+        | Command::Plugin(Plugin::Check { .. })
+        | Command::Run
+        | Command::SupportBundle { .. }
+        | Command::Backup(_)
+        | Command::Erase { .. }
+        | Command::Service(_) => Err(unexpected()),
+        Command::Jobs(jobs) => jobs::carry_out(session, jobs).await,
         Command::Plugin(Plugin::Build { file, jobs, .. }) => {
             build_profiles_plugin(session, &file, jobs).await
         }
@@ -106,12 +140,8 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
         }
         Command::Test(test) => run_test(session, test).await,
         Command::Sync { jobs, dry_run } => sync(session, jobs, dry_run).await,
-        Command::Status => match session.call(Request::Status, |_| ()).await? {
-            Response::Status(status) => {
-                Ok(Document::done("Status", to_value(&status)?).with_text(text::status(&status)))
-            }
-            _ => Err(unexpected()),
-        },
+        Command::Undo { run, dry_run } => undo(session, run, dry_run).await,
+        Command::Status => status(session).await,
         Command::Runs { limit } => match session.call(Request::Runs { limit }, |_| ()).await? {
             Response::Runs(runs) => {
                 Ok(Document::done("Runs", json!({ "runs": to_value(&runs)? })).with_text(text::runs(&runs)))
@@ -120,7 +150,7 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
         },
         Command::Guard(guard) => {
             let (request, message) = match guard {
-                Guard::List => (Request::Guarded, "Stopped files"),
+                Guard::List => (Request::Guarded, "Stopped plans"),
                 Guard::Accept { id } => {
                     (Request::DecideGuarded { id, accept: true }, "Accepted. It goes out with the next run.")
                 }
@@ -142,19 +172,64 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
                 _ => Err(unexpected()),
             }
         }
+        Command::Held(Held::Retry { ids }) => {
+            let data = json!({ "retried": ids });
+            session.call(Request::RetryHeld { ids }, |_| ()).await?;
+            Ok(Document::done("The next run decides these rows again.", data))
+        }
+        Command::Held(Held::Discard { ids }) => {
+            let data = json!({ "discarded": ids });
+            session.call(Request::DiscardHeld { ids }, |_| ()).await?;
+            Ok(Document::done("These rows are closed and never written.", data))
+        }
     }
 }
 
-/// Runs exchanges; Ctrl-C cancels the run and waits for its clean end.
-async fn sync(session: &Session, jobs: Vec<Job>, dry_run: bool) -> Result<Document, Fault> {
-    let run = session.call(Request::Sync { jobs, dry_run }, |event| show(&event));
+/// The state of the profile, with its numbers.
+async fn status(session: &Session) -> Result<Document, Fault> {
+    let Response::Status(status) = session.call(Request::Status, |_| ()).await? else {
+        return Err(unexpected());
+    };
+    let Response::Metrics(metrics) = session.call(Request::Metrics, |_| ()).await? else {
+        return Err(unexpected());
+    };
+    let mut data = to_value(&status)?;
+    data["metrics"] = to_value(&metrics)?;
+    Ok(Document::done("Status", data).with_text(text::status(&status)))
+}
+
+/// Starts a run; Ctrl-C cancels it and waits for its clean end.
+async fn run_to_its_end(session: &Session, request: Request) -> Result<Response, Fault> {
+    let run = session.call(request, |event| show(&event));
     tokio::pin!(run);
-    let answer = loop {
+    loop {
         tokio::select! {
-            answer = &mut run => break answer?,
+            answer = &mut run => return answer,
             _ = tokio::signal::ctrl_c() => { session.call(Request::Cancel, |_| ()).await?; }
         }
+    }
+}
+
+/// Takes back what a run wrote.
+async fn undo(session: &Session, run: String, dry_run: bool) -> Result<Document, Fault> {
+    let answer = run_to_its_end(session, Request::Undo { run, dry_run }).await?;
+    let Response::Undo(undo) = answer else { return Err(unexpected()) };
+    let data = to_value(&undo)?;
+    let count: u64 = undo.report.jobs.iter().map(|job| job.rows.written).sum();
+    let (left, text) = (undo.left.len(), text::undo(&undo));
+    let document = match first_cause(&undo.report) {
+        Some(fault) => Document::failed(&fault, data),
+        None if dry_run => {
+            Document::done(format!("Would change {count} records in PowerSchool and leave {left}."), data)
+        }
+        None => Document::done(format!("Changed {count} records in PowerSchool and left {left}."), data),
     };
+    Ok(document.with_text(text))
+}
+
+/// Runs exchanges.
+async fn sync(session: &Session, jobs: Vec<Job>, dry_run: bool) -> Result<Document, Fault> {
+    let answer = run_to_its_end(session, Request::Sync { jobs, dry_run }).await?;
     let Response::Sync(report) = answer else { return Err(unexpected()) };
     let data = to_value(&report)?;
     let text = text::sync(&report);
@@ -203,24 +278,12 @@ async fn run_test(session: &Session, test: Test) -> Result<Document, Fault> {
     }
 }
 
-/// Cancelled by Ctrl-C. One that comes while nobody listens is not lost.
-fn interruption() -> CancellationToken {
-    let interrupted = CancellationToken::new();
-    let token = interrupted.clone();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            token.cancel();
-        }
-    });
-    interrupted
-}
-
 /// Tests PowerSchool. Ctrl-C stops a test under way; what waits for the server goes on waiting.
 async fn test_powerschool(session: &Session, test: Test) -> Result<Document, Fault> {
     if let Some(sha256) = test.accept_certificate {
         session.call(Request::TrustCertificate { sha256 }, |_| ()).await?;
     }
-    let interrupted = interruption();
+    let interrupted = stop::token();
     let request = Request::TestPowerSchool { offline: test.offline };
     let testing = session.call(request, |event| show(&event));
     tokio::pin!(testing);
@@ -235,7 +298,7 @@ async fn test_powerschool(session: &Session, test: Test) -> Result<Document, Fau
     let mut stopped_waiting = false;
     if report.waiting && test.wait {
         tokio::select! {
-            answer = session.call(Request::AwaitTest, |_| ()) => match answer? {
+            answer = session.call(Request::AwaitTest, |event| show(&event)) => match answer? {
                 Response::PowerSchoolTest(made) => report = made,
                 _ => return Err(unexpected()),
             },
@@ -284,7 +347,7 @@ fn test_document(report: &TestReport, data: Value) -> Document {
 /// Our plugin for whoever has no profile.
 fn build_plugin(file: &Path, jobs: &[Job]) -> Result<Document, Fault> {
     let jobs = if jobs.is_empty() { &Job::ALL } else { jobs };
-    write_plugin(file, rosterbridge_api::plugin_view(jobs, 0)?)
+    write_plugin(file, rosterbridge_api::plugin_view(jobs, chrono::Utc::now().date_naive())?)
 }
 
 /// Our plugin for a profile: its own exchanges unless others are named.
@@ -419,7 +482,7 @@ fn read_handover(file: &Path) -> Result<String, Fault> {
 /// Shows an event on standard error. A stage under way is shown to somebody who watches only, and overwritten when it
 /// has ended.
 #[allow(clippy::print_stderr)]
-fn show(event: &Event) {
+pub fn show(event: &Event) {
     let watched = std::io::stderr().is_terminal();
     match event {
         Event::Stage(StageReport { result: StageResult::Running, name, .. }) => {
@@ -444,12 +507,12 @@ fn home(given: Option<PathBuf>) -> Result<PathBuf, Fault> {
     })
 }
 
-fn read(path: &Path) -> Result<String, Fault> {
+pub fn read(path: &Path) -> Result<String, Fault> {
     std::fs::read_to_string(path).map_err(|error| file_fault("read", path, &error))
 }
 
 /// Writes a file only its owner can read.
-fn write_owner_only(path: &Path, content: &[u8]) -> Result<(), Fault> {
+pub fn write_owner_only(path: &Path, content: &[u8]) -> Result<(), Fault> {
     use std::io::Write;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -466,7 +529,7 @@ fn write_owner_only(path: &Path, content: &[u8]) -> Result<(), Fault> {
         .map_err(|error| file_fault("write", path, &error))
 }
 
-fn file_fault(action: &str, path: &Path, error: &std::io::Error) -> Fault {
+pub fn file_fault(action: &str, path: &Path, error: &std::io::Error) -> Fault {
     Fault {
         code: "file.unusable".to_owned(),
         message: format!("Could not {action} {}: {error}.", path.display()),
@@ -478,7 +541,7 @@ fn file_fault(action: &str, path: &Path, error: &std::io::Error) -> Fault {
 const LONGEST_SECRET: u64 = 64 * 1024;
 
 /// A secret from standard input, without its line end.
-fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
+pub fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
     let empty = |message: String| Fault {
         code: "secret.not_given".to_owned(),
         message,
@@ -503,12 +566,12 @@ fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
     Ok(SecretText::new(trimmed))
 }
 
-fn to_value<T: serde::Serialize>(data: &T) -> Result<Value, Fault> {
+pub fn to_value<T: serde::Serialize>(data: &T) -> Result<Value, Fault> {
     serde_json::to_value(data).map_err(|_| unexpected())
 }
 
 /// An answer of another kind than the request's: the two processes are not of one version.
-fn unexpected() -> Fault {
+pub fn unexpected() -> Fault {
     Fault {
         code: "session.unexpected_answer".to_owned(),
         message: "The RosterBridge that holds this district gave an answer this one does not know."

@@ -74,7 +74,7 @@ impl Document {
             ok: false,
             code: fault.code.clone(),
             message: fault.message.clone(),
-            remedy: fault.remedy.clone(),
+            remedy: remedy(fault),
             data,
             exit: if stops_for_a_person(&fault.code) { Exit::NeedsPerson } else { Exit::Failed },
             text: String::new(),
@@ -103,6 +103,61 @@ impl Document {
     }
 }
 
+/// The commands for what a remedy tells a person to do in the window.
+fn commands(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "powerschool.no_access" | "powerschool.core_only" | "powerschool.no_queries" => {
+            "rosterbridge plugin build FILE.zip --of-profile writes that plugin, and rosterbridge test powerschool lists \
+             every field."
+        }
+        "powerschool.unknown_authority" | "powerschool.certificate_not_presented" => {
+            "rosterbridge test powerschool lists the certificates, and rosterbridge test powerschool \
+             --accept-certificate SHA256 trusts one."
+        }
+        "powerschool.bad_client_secret"
+        | "powerschool.bad_credentials"
+        | "powerschool.credentials_replaced"
+        | "powerschool.credentials_swapped" => {
+            "rosterbridge secrets set powerschool.client-secret takes the Client Secret on standard input. The Client ID \
+             is in the setup file: rosterbridge setup export FILE, change it, rosterbridge setup import FILE."
+        }
+        "powerschool.proxy_credentials" => {
+            "rosterbridge secrets set proxy.password takes the password on standard input. The user name is in the setup \
+             file: rosterbridge setup export FILE, change it, rosterbridge setup import FILE."
+        }
+        "powerschool.bad_url"
+        | "powerschool.http_refused"
+        | "powerschool.bad_client_id"
+        | "powerschool.bad_proxy"
+        | "powerschool.bad_extra_root"
+        | "powerschool.wrong_scheme"
+        | "powerschool.not_powerschool"
+        | "powerschool.proxy_unreachable"
+        | "powerschool.proxy_pac"
+        | "setup.incomplete"
+        | "setup.switched_off" => {
+            "it is in the setup file: rosterbridge setup export FILE, change it, rosterbridge setup import FILE."
+        }
+        "sftp.host_key_unknown" | "sftp.host_key_mismatch" => {
+            "rosterbridge test hero shows the key, and rosterbridge test hero --accept-host-key SHA256:... accepts it."
+        }
+        "sftp.bad_password" | "sftp.password_expired" => {
+            "rosterbridge secrets set hero.password takes the password on standard input."
+        }
+        _ => return None,
+    })
+}
+
+/// A fault's remedy, with the command for it where the remedy names none.
+fn remedy(fault: &Fault) -> String {
+    match commands(&fault.code) {
+        Some(commands) if !fault.remedy.contains("rosterbridge ") => {
+            format!("{} On the command line: {commands}", fault.remedy)
+        }
+        _ => fault.remedy.clone(),
+    }
+}
+
 /// Whether a code means that a person has to decide before it can go on.
 pub fn stops_for_a_person(code: &str) -> bool {
     matches!(
@@ -114,5 +169,33 @@ pub fn stops_for_a_person(code: &str) -> bool {
 impl From<Fault> for Document {
     fn from(fault: Fault) -> Self {
         Self::failed(&fault, Value::Null)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::named("powerschool.no_access", "Install it.", "plugin build FILE.zip --of-profile")]
+    #[case::certificate("powerschool.unknown_authority", "Add it.", "--accept-certificate SHA256")]
+    #[case::secret("powerschool.bad_credentials", "Copy it.", "secrets set powerschool.client-secret")]
+    fn a_remedy_names_the_command_for_it(#[case] code: &str, #[case] remedy: &str, #[case] command: &str) {
+        let fault = Fault { code: code.to_owned(), message: String::new(), remedy: remedy.to_owned() };
+        let document = Document::from(fault);
+        assert!(document.remedy.starts_with(remedy) && document.remedy.contains(command), "{document:?}");
+    }
+
+    #[rstest]
+    #[case::named_already(
+        "sftp.host_key_unknown",
+        "Run: rosterbridge test hero --accept-host-key SHA256:abc"
+    )]
+    #[case::nothing_to_enter("powerschool.timeout", "Try again later.")]
+    fn other_remedies_stay_as_they_are(#[case] code: &str, #[case] remedy: &str) {
+        let fault = Fault { code: code.to_owned(), message: String::new(), remedy: remedy.to_owned() };
+        assert_eq!(Document::from(fault).remedy, remedy);
     }
 }

@@ -2,9 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod care;
 mod commands;
 mod document;
+mod jobs;
 mod practice;
+mod run;
+mod service;
+mod stop;
+mod support_bundle;
 mod text;
 
 use std::{
@@ -18,15 +24,7 @@ use crate::document::Document;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            // The platform's verifier logs as an error what the district's own certificates may still make good.
-            tracing_subscriber::EnvFilter::try_from_env("ROSTERBRIDGE_LOG")
-                .unwrap_or_else(|_| "warn,rustls_platform_verifier=off".into()),
-        )
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    rosterbridge_api::logging::start(io::stderr().is_terminal());
     let cli = match args::Cli::read(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {

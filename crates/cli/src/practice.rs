@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     args::{Attendance, Serve},
     document::Document,
+    stop,
 };
 
 /// The plugin an administrator installs, which the practice district has installed too.
@@ -41,7 +42,7 @@ pub async fn serve(serve: Serve, json: bool) -> Result<Document, Fault> {
     }
     let stop = async {
         tokio::select! {
-            () = stop_asked() => {}
+            () = stop::asked() => {}
             () = stdin_closed(), if serve.until_stdin_closes => {}
         }
     };
@@ -67,20 +68,4 @@ async fn stdin_closed() {
         let _ = closed.send(());
     });
     let _ = end.await;
-}
-
-/// Resolves when the process is asked to stop.
-async fn stop_asked() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -3,12 +3,34 @@
 use std::{fmt::Write, path::Path};
 
 use rosterbridge_api::{
-    domain::job::{Job, Outcome},
+    domain::{
+        job::{Job, Outcome},
+        schedule::{JobSchedule, Pause, When},
+        school_year::YearChange,
+    },
     report::{
         Event, FieldAccess, FieldView, GuardedView, Handover, HeldPage, JobReport, Phase, PluginCheck,
-        PluginView, RunView, StageReport, StageResult, StatusView, SyncReport,
+        PluginView, RunView, SchoolYearView, StageReport, StageResult, StatusView, SummerPause, SyncReport,
+        UndoReport,
     },
 };
+
+/// An undo, with what stays as it is.
+pub fn undo(undo: &UndoReport) -> String {
+    let mut text = sync(&undo.report);
+    if !undo.left.is_empty() {
+        text.push_str("\nLeft as they are:\n");
+    }
+    for left in &undo.left {
+        let student = left.student_number.map_or_else(String::new, |number| number.to_string());
+        let _ = writeln!(
+            text,
+            "  {} student {student} at school {} on {}, code {}: {}",
+            left.source, left.school, left.date, left.code, left.message
+        );
+    }
+    text
+}
 
 /// A finished run, a line a job and file.
 pub fn sync(report: &SyncReport) -> String {
@@ -45,6 +67,19 @@ fn job(job: &JobReport) -> String {
     }
     for note in &job.notes {
         let _ = writeln!(text, "    {note}");
+    }
+    if let Some(plan) = &job.plan {
+        let _ = writeln!(text, "    plan {}", plan.id);
+        for record in &plan.sample {
+            let student = record.student_number.map_or_else(String::new, |number| number.to_string());
+            let before =
+                record.previous_code.as_ref().map_or_else(String::new, |code| format!(" instead of {code}"));
+            let _ = writeln!(
+                text,
+                "      student {student} at school {} on {}: {}{before}",
+                record.school, record.date, record.code
+            );
+        }
     }
     if let Some(cause) = &job.cause {
         let _ = writeln!(text, "    {} [{}]\n    {}", cause.message, cause.code, cause.remedy);
@@ -186,7 +221,102 @@ pub fn status(status: &StatusView) -> String {
             writeln!(text, "{:<16} {:<4} {last}", view.job.as_str(), if view.enabled { "on" } else { "off" });
     }
     let _ = writeln!(text, "Held rows: {}", status.held);
+    text += &school_year(&status.school_year);
+    if let Some(problem) = &status.mail {
+        let _ = writeln!(
+            text,
+            "Mail does not go out since {} UTC ({} waiting, {} given up): {} [{}] {}",
+            problem.since.format("%Y-%m-%d %H:%M"),
+            problem.waiting,
+            problem.dropped,
+            problem.cause.message,
+            problem.cause.code,
+            problem.cause.remedy
+        );
+    }
     text
+}
+
+/// What there is to know of the school year: a pause for the summer, the latest changes, tardy codes that don't fit.
+fn school_year(view: &SchoolYearView) -> String {
+    let mut text = summer_pause(view);
+    for noticed in view.changes.iter().rev().take(LATEST_CHANGES) {
+        let what = match noticed.change {
+            YearChange::NewYear { school, from, to } => {
+                format!("School {school}: school year {} after {}", to.name(), from.name())
+            }
+            YearChange::NewTerm { school, from: Some(from), to, .. } => {
+                format!("School {school}: term {to} after {from}")
+            }
+            YearChange::NewTerm { school, from: None, to, .. } => format!("School {school}: term {to}"),
+        };
+        let _ = writeln!(text, "{what}, noticed {} UTC", noticed.noticed_at.format("%Y-%m-%d %H:%M"));
+    }
+    for fault in &view.tardy_code_faults {
+        let _ = writeln!(
+            text,
+            "School {}, {}: tardies with code {} are held in {}: {}",
+            fault.school,
+            fault.reason,
+            fault.code,
+            fault.year.name(),
+            fault.why.sentence()
+        );
+    }
+    text
+}
+
+/// The most changes of year or term that are listed.
+const LATEST_CHANGES: usize = 10;
+
+fn summer_pause(view: &SchoolYearView) -> String {
+    match view.summer_pause {
+        None => String::new(),
+        Some(SummerPause { until: Some(date) }) => {
+            format!("Scheduled runs are paused for summer until {date}.\n")
+        }
+        Some(SummerPause { until: None }) => {
+            "Scheduled runs are paused for summer until PowerSchool has the terms of the new year.\n"
+                .to_owned()
+        }
+    }
+}
+
+/// Every job: whether and when it runs by itself.
+pub fn jobs(status: &StatusView) -> String {
+    let mut text = match status.pause {
+        Pause::No => String::new(),
+        Pause::Until(_) if !status.paused => String::new(),
+        Pause::Until(end) => {
+            format!("Scheduled runs are paused until {} UTC.\n", end.format("%Y-%m-%d %H:%M"))
+        }
+        Pause::UntilResumed => "Scheduled runs are paused. Go on with: rosterbridge jobs resume\n".to_owned(),
+    };
+    text += &summer_pause(&status.school_year);
+    for view in &status.jobs {
+        let next = match (view.enabled, view.next_at) {
+            (true, Some(at)) => format!(", next {} UTC", at.format("%Y-%m-%d %H:%M")),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "{:<16} {:<4} {}{next}",
+            view.job.as_str(),
+            if view.enabled { "on" } else { "off" },
+            schedule(view.schedule.as_ref())
+        );
+    }
+    text
+}
+
+/// A schedule in words.
+fn schedule(schedule: Option<&JobSchedule>) -> String {
+    let Some(schedule) = schedule else { return "when a person asks for it".to_owned() };
+    let when = match schedule.when {
+        When::At { days, time } => format!("{days} at {time} {}", schedule.zone),
+        When::Every { minutes } => format!("every {} min", minutes.minutes()),
+    };
+    if schedule.only_in_session { format!("{when}, on days with school") } else { when }
 }
 
 /// The history.
@@ -199,10 +329,15 @@ pub fn runs(runs: &[RunView]) -> String {
         let jobs: Vec<&str> = run.jobs.iter().map(|job| job.job.as_str()).collect();
         let _ = writeln!(
             text,
-            "{} UTC  {:<26} {}{}",
+            "{}  {} UTC  {:<26} {}{}",
+            run.run,
             run.started_at.format("%Y-%m-%d %H:%M:%S"),
             outcome(run.outcome),
-            if run.dry_run { "dry run of " } else { "" },
+            match (run.dry_run, run.undo) {
+                (true, _) => "dry run of ",
+                (false, true) => "undo of ",
+                (false, false) => "",
+            },
             jobs.join(", ")
         );
     }
@@ -212,12 +347,23 @@ pub fn runs(runs: &[RunView]) -> String {
 /// Stopped files.
 pub fn guarded(message: &str, files: &[GuardedView]) -> String {
     if files.is_empty() {
-        return format!("{message}\nNo files are stopped.\n");
+        return format!("{message}\nNothing is stopped.\n");
     }
     let mut text = format!("{message}\n");
     for file in files {
         let _ =
             writeln!(text, "{}  {} {}: {} rows, now {}", file.id, file.job, file.name, file.before, file.now);
+        if let Some(YearChange::NewYear { from, to, .. }) = file.expected {
+            let _ = writeln!(text, "    expected: new year, {} before and {} now", from.name(), to.name());
+        }
+        for school in &file.schools {
+            let _ =
+                writeln!(text, "    school {}: {} rows, now {}", school.school, school.before, school.now);
+        }
+        if !file.sample.is_empty() {
+            let students: Vec<String> = file.sample.iter().map(ToString::to_string).collect();
+            let _ = writeln!(text, "    no row any more for students {}", students.join(", "));
+        }
     }
     text
 }
@@ -229,7 +375,12 @@ pub fn held(page: &HeldPage) -> String {
     }
     let mut text = format!("{} held rows\n", page.total);
     for row in &page.rows {
-        let _ = writeln!(text, "{}:{}  {} {}\n    {}", row.file, row.line, row.code, row.detail, row.message);
+        let again = if row.retried { " (decided again by the next run)" } else { "" };
+        let _ = writeln!(
+            text,
+            "{}  {}:{}  {} {}{again}\n    {}",
+            row.id, row.file, row.line, row.code, row.detail, row.message
+        );
     }
     text
 }
@@ -253,6 +404,6 @@ pub fn progress(event: &Event) -> Option<String> {
             Some(format!("{job}: {doing} {} ({}{total})", progress.subject, progress.done))
         }
         Event::Stage(report) => Some(stage(report)),
-        Event::JobFinished(_) | Event::RunFinished(_) => None,
+        Event::JobFinished(_) | Event::RunFinished(_) | Event::Notice { .. } => None,
     }
 }

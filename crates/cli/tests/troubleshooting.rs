@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What codes begin with.
-const AREAS: [&str; 23] = [
+const AREAS: [&str; 24] = [
     "attendance",
     "file",
     "guard",
@@ -24,6 +24,7 @@ const AREAS: [&str; 23] = [
     "raptor",
     "run",
     "secret",
+    "service",
     "session",
     "setup",
     "sftp",

@@ -117,6 +117,8 @@ pub struct AttendanceWrite {
     pub replaces: Option<AttendanceDcid>,
     /// The code the replaced record holds; `None` when there is no record or its code is blank.
     pub previous_code: Option<String>,
+    /// The comment PowerSchool holds for the key, empty for none; `None` where that is not known.
+    pub previous_comment: Option<String>,
 }
 
 /// What PowerSchool holds for a key now.

@@ -56,7 +56,7 @@ hold_reasons! {
         "The school is not in session on that date. Check the calendar in PowerSchool, then run again.";
     /// The date is older than the limit.
     TooOld = "held.too_old",
-        "The date is more than ten school days ago. Enter it in PowerSchool by hand if it is right.";
+        "The date is further back than attendance may be written for. Enter it in PowerSchool by hand if it is right, or allow more school days in the set-up.";
     /// The code does not exist for the school and year.
     UnknownCode = "held.unknown_code",
         "The school has no such attendance code in this school year. Add the code in PowerSchool or change the mapping, then run again.";

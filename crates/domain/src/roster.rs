@@ -2,6 +2,7 @@
 //! are those of PowerSchool's data dictionary.
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{
@@ -48,11 +49,11 @@ pub struct Student {
     /// STUDENTS.STUDENT_NUMBER.
     pub number: StudentNumber,
     /// STUDENTS.FIRST_NAME.
-    pub first_name: String,
+    pub first_name: CompactString,
     /// STUDENTS.MIDDLE_NAME.
-    pub middle_name: String,
+    pub middle_name: CompactString,
     /// STUDENTS.LAST_NAME.
-    pub last_name: String,
+    pub last_name: CompactString,
     /// STUDENTS.DOB.
     pub dob: Option<NaiveDate>,
     /// STUDENTS.GRADE_LEVEL: 0 is kindergarten, negative is pre-kindergarten.
@@ -66,19 +67,19 @@ pub struct Student {
     /// STUDENTS.EXITDATE: the day *after* the last one.
     pub exit_date: Option<NaiveDate>,
     /// STUDENTS.MAILING_STREET.
-    pub mailing_street: String,
+    pub mailing_street: CompactString,
     /// STUDENTS.MAILING_CITY.
-    pub mailing_city: String,
+    pub mailing_city: CompactString,
     /// STUDENTS.MAILING_STATE.
-    pub mailing_state: String,
+    pub mailing_state: CompactString,
     /// STUDENTS.MAILING_ZIP.
-    pub mailing_zip: String,
+    pub mailing_zip: CompactString,
     /// STUDENTS.GUARDIANEMAIL: may hold several addresses separated by commas.
-    pub guardian_email: String,
+    pub guardian_email: CompactString,
     /// STUDENTS.HOME_PHONE.
-    pub home_phone: String,
+    pub home_phone: CompactString,
     /// STUDENTS.HOME_ROOM.
-    pub home_room: String,
+    pub home_room: CompactString,
 }
 
 impl Student {
@@ -107,17 +108,17 @@ pub struct Enrollment {
     /// dates before `date_left`.
     pub dropped: bool,
     /// CC.COURSE_NUMBER.
-    pub course_number: String,
+    pub course_number: CompactString,
     /// CC.SECTION_NUMBER.
-    pub section_number: String,
+    pub section_number: CompactString,
     /// CC.SCHOOLID.
     pub school: SchoolNumber,
     /// CC.TEACHERID.
     pub teacher: TeacherId,
     /// CC.EXPRESSION, e.g. `1-2(A) 3(B)`.
-    pub expression: String,
+    pub expression: CompactString,
     /// CC.PERIOD_OBSOLETE: what an AutoSend export calls `Period`.
-    pub period: String,
+    pub period: CompactString,
     /// CC.DATEENROLLED.
     pub date_enrolled: NaiveDate,
     /// CC.DATELEFT: the day *after* the last one.

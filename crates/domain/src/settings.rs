@@ -1,10 +1,12 @@
 //! What an administrator configures for one district. The same structure is the setup file (versioned JSON).
 //! Secrets are not part of it: they live in the keychain under the names given here.
 
+use chrono::TimeDelta;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{id::SchoolNumber, job::Job, mapping::Mappings};
+use crate::{id::SchoolNumber, job::Job, mapping::Mappings, schedule::JobSchedule, school_year::Summer};
 
 /// The setup file's version this program writes and the newest it reads.
 pub const SETUP_VERSION: u32 = 1;
@@ -32,6 +34,28 @@ pub struct Setup {
     /// Which exchanges run.
     #[serde(default)]
     pub jobs: Vec<JobSettings>,
+    /// What they do in summer.
+    #[serde(default)]
+    pub summer: Summer,
+    /// How long runs, decided rows and files that were dealt with are kept, in days: see [`Setup::retention`].
+    #[serde(default = "usual_retention")]
+    pub retention_days: u32,
+    /// What is written to PowerSchool.
+    #[serde(default)]
+    pub attendance: AttendanceSettings,
+    /// When a change is too large to go out unasked.
+    #[serde(default)]
+    pub guard: GuardSettings,
+}
+
+/// The retention of a new profile, in days: a school year and a month.
+pub const USUAL_RETENTION_DAYS: u32 = 400;
+/// The shortest retention, in days. A row delivered again after its decision was forgotten is decided afresh, so this
+/// has to be longer than any file is delivered again.
+pub const SHORTEST_RETENTION_DAYS: u32 = 60;
+
+const fn usual_retention() -> u32 {
+    USUAL_RETENTION_DAYS
 }
 
 impl Default for Setup {
@@ -43,7 +67,15 @@ impl Default for Setup {
             raptor: RaptorSettings::default(),
             mail: MailSettings::default(),
             mappings: Mappings::default(),
-            jobs: Job::ALL.into_iter().map(|job| JobSettings { job, enabled: false }).collect(),
+            // The zone the vendors' procedures name; a person chooses another.
+            jobs: Job::ALL
+                .into_iter()
+                .map(|job| JobSettings::new(job, chrono_tz::America::Chicago))
+                .collect(),
+            summer: Summer::default(),
+            retention_days: USUAL_RETENTION_DAYS,
+            attendance: AttendanceSettings::default(),
+            guard: GuardSettings::default(),
         }
     }
 }
@@ -52,6 +84,73 @@ impl Setup {
     /// Whether a job is switched on.
     pub fn job_enabled(&self, job: Job) -> bool {
         self.jobs.iter().any(|settings| settings.job == job && settings.enabled)
+    }
+
+    /// How long what is done with is kept: never shorter than [`SHORTEST_RETENTION_DAYS`].
+    pub fn retention(&self) -> TimeDelta {
+        TimeDelta::days(self.retention_days.max(SHORTEST_RETENTION_DAYS).into())
+    }
+}
+
+/// What is written to PowerSchool's attendance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct AttendanceSettings {
+    /// How far back: a row of an older date is held.
+    pub oldest: SchoolDays,
+}
+
+/// A number of school days, 1 to 60.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(try_from = "u8", into = "u8")]
+#[ts(type = "number")]
+pub struct SchoolDays(u8);
+
+/// The number can't be one of school days.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("1 to 60 school days are possible, not {0}")]
+pub struct NoSchoolDays(pub u8);
+
+impl SchoolDays {
+    /// The number of days.
+    pub const fn days(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for SchoolDays {
+    fn default() -> Self {
+        Self(10)
+    }
+}
+
+impl TryFrom<u8> for SchoolDays {
+    type Error = NoSchoolDays;
+
+    fn try_from(days: u8) -> Result<Self, NoSchoolDays> {
+        if (1..=60).contains(&days) { Ok(Self(days)) } else { Err(NoSchoolDays(days)) }
+    }
+}
+
+impl From<SchoolDays> for u8 {
+    fn from(days: SchoolDays) -> Self {
+        days.0
+    }
+}
+
+/// When a change is too large to go out unasked: a loss has to exceed both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct GuardSettings {
+    /// The share of the rows, in percent, up to which a loss passes.
+    pub percent: u8,
+    /// Losses of fewer rows pass, unless all are lost.
+    pub rows: u32,
+}
+
+impl Default for GuardSettings {
+    fn default() -> Self {
+        Self { percent: 10, rows: 20 }
     }
 }
 
@@ -62,6 +161,17 @@ pub struct JobSettings {
     pub job: Job,
     /// Whether it runs when no job is named.
     pub enabled: bool,
+    /// When it runs by itself; `None` only when a person asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub schedule: Option<JobSchedule>,
+}
+
+impl JobSettings {
+    /// The settings of a new profile: switched off, with the usual schedule in the district's zone.
+    pub fn new(job: Job, zone: Tz) -> Self {
+        Self { job, enabled: false, schedule: Some(JobSchedule::usual(job, zone)) }
+    }
 }
 
 /// How to reach PowerSchool. The Client Secret is the keychain's `powerschool.client-secret`.
@@ -202,7 +312,7 @@ pub struct RaptorSettings {
     pub student_tardy: bool,
     /// The exchange folder: rosters go to `roster/` in it, dropped tardy files are taken from it.
     pub folder: String,
-    /// Who is told when the integration's status changes.
+    /// Who is told when the integration's status changes; empty for those of [`MailSettings::to`].
     pub notify: Vec<String>,
 }
 
@@ -220,7 +330,7 @@ pub struct MailSettings {
     pub username: String,
     /// Sender's address.
     pub from: String,
-    /// Who gets completion reports.
+    /// Who is told about failures, stops, recoveries and held rows.
     pub to: Vec<String>,
 }
 

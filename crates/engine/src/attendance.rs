@@ -11,6 +11,7 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::{
         AttendanceKey, AttendanceWrite, NoOpReason, OverwriteRules, Recorded, Source, Verdict, judge,
@@ -28,14 +29,22 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::{decide::Stop, engine::Engine, error::EngineError};
+use crate::{
+    decide::Stop,
+    engine::Engine,
+    error::EngineError,
+    report::NotUndone,
+    undo::{Restored, restored},
+};
 
 /// Writes given to PowerSchool between two looks at the cancel button.
 const SENT_AT_ONCE: usize = 400;
 /// School days read back at the same time.
 const READ_AT_ONCE: usize = 4;
-/// How often an unclear answer is looked up before the rest is left to the next run.
-const LOOK_UPS: u32 = 3;
+/// How often unclear answers are looked up before the rest is left to the next run: two before a write is sent again.
+const LOOK_UPS: u32 = 4;
+/// In the ledger: the reason of a write that PowerSchool did not show at the first look-up.
+const NOT_SEEN: &str = "not_seen";
 
 /// A row of a file on its way to a decision.
 pub(crate) struct SourceRow {
@@ -79,7 +88,7 @@ pub(crate) struct Writing<'a> {
 }
 
 /// What became of writes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Delivered {
     pub(crate) written: u64,
     /// Writes never sent, since somebody else recorded their code first.
@@ -88,10 +97,14 @@ pub(crate) struct Delivered {
     pub(crate) newly_held: u64,
     /// Writes whose fate PowerSchool has not told. They stay open for the next run.
     pub(crate) unclear: usize,
+    /// Undos not made, since something else stands in PowerSchool.
+    pub(crate) not_undone: u64,
+    /// Records that were sent again and then stood twice, with the DCIDs of both.
+    pub(crate) doubled: Vec<Vec<AttendanceDcid>>,
 }
 
 /// What identifies a row when it comes again.
-fn row_hash(source: Source, raw: &str) -> RowHash {
+pub(crate) fn row_hash(source: Source, raw: &str) -> RowHash {
     let mut hash = Sha256::new();
     hash.update(source.as_str());
     hash.update([0]);
@@ -115,23 +128,23 @@ fn repeats(source: Source, hashes: &[RowHash]) -> Vec<bool> {
 }
 
 /// What PowerSchool holds, by key.
-struct OnRecord {
+pub(crate) struct OnRecord {
     records: HashMap<AttendanceKey, Vec<AttendanceRecord>>,
     codes: HashMap<AttendanceCodeId, Option<String>>,
 }
 
 /// A record of PowerSchool's with its code as text.
-struct Current<'a> {
-    recorded: Recorded<'a>,
-    dcid: Option<AttendanceDcid>,
-    comment: &'a str,
+pub(crate) struct Current<'a> {
+    pub(crate) recorded: Recorded<'a>,
+    pub(crate) dcid: Option<AttendanceDcid>,
+    pub(crate) comment: &'a str,
 }
 
 /// A code of another school or year, which the roster can't name. No code has this text.
 const NAMELESS_CODE: &str = "\u{0}";
 
 impl OnRecord {
-    fn current(&self, key: &AttendanceKey) -> Current<'_> {
+    pub(crate) fn current(&self, key: &AttendanceKey) -> Current<'_> {
         match self.records.get(key).map(Vec::as_slice) {
             None | Some([]) => Current { recorded: Recorded::Nothing, dcid: None, comment: "" },
             Some([record]) => Current {
@@ -165,7 +178,7 @@ fn key_of(record: &AttendanceRecord) -> Option<AttendanceKey> {
 }
 
 /// Reads back what PowerSchool holds for the schools and days of `keys`.
-async fn read_back(
+pub(crate) async fn read_back(
     client: &Client,
     roster: &Roster,
     keys: impl Iterator<Item = &AttendanceKey>,
@@ -258,6 +271,7 @@ impl Engine {
                 outcome,
             });
         }
+        pass(CrashPoint::AttendancePlanned);
         Ok(AttendancePlan { source, inputs })
     }
 
@@ -275,8 +289,9 @@ impl Engine {
 
     /// Brings every write of a source that is not final to its end, but for those PowerSchool tells nothing clear
     /// about: one record it can't answer for must not keep all others waiting. `judged` is the run whose own writes were judged
-    /// a moment ago; all others are judged again before anything is sent. `delivered` tells what was done, also when
-    /// it ends with an error.
+    /// a moment ago; all others are judged again before anything is sent. A write without an answer is sent again only
+    /// after PowerSchool did not show it twice, one answer time apart. `delivered` tells what was done, also when it ends
+    /// with an error.
     pub(crate) async fn deliver(
         &self,
         writing: &Writing<'_>,
@@ -286,10 +301,11 @@ impl Engine {
         let source = writing.source;
         let mut looked_up = 0;
         let mut fresh = judged;
+        let mut sent_again = Vec::new();
         loop {
             let pending = self.ledger(move |ledger| ledger.pending(source)).await?;
             if pending.is_empty() {
-                return Ok(());
+                break;
             }
             let (ready, open): (Vec<OutboxRow>, Vec<OutboxRow>) = pending
                 .into_iter()
@@ -299,16 +315,23 @@ impl Engine {
                     looked_up += 1;
                     if looked_up > LOOK_UPS {
                         delivered.unclear = open.len();
-                        return Ok(());
+                        break;
                     }
                     wait_for_late_answers(&open, writing.answer_time, writing.cancel).await?;
                 }
                 let again = self.look_up(writing, open, delivered).await?;
+                sent_again.extend(
+                    again.iter().filter(|row| row.state != OutboxState::Decided).map(|row| row.write.clone()),
+                );
                 self.send(writing, again, delivered).await?;
             }
             self.send(writing, ready, delivered).await?;
             fresh = None;
         }
+        if !sent_again.is_empty() {
+            delivered.doubled = doubled(writing, &sent_again).await?;
+        }
+        Ok(())
     }
 
     /// Reads PowerSchool back for writes whose fate is open, settles those that can be, and returns those to send.
@@ -321,6 +344,7 @@ impl Engine {
         let source = writing.source;
         let keys: Vec<AttendanceKey> = open.iter().map(|row| row.write.key).collect();
         let held = read_back(writing.client, writing.roster, keys.iter()).await?;
+        pass(CrashPoint::WritesLookedUp);
         let histories = self.ledger(move |ledger| ledger.history(source, &keys)).await?;
         let nothing = rosterbridge_store::ledger::KeyHistory::default();
         let mut again = Vec::new();
@@ -328,7 +352,11 @@ impl Engine {
             let id = row.id;
             let never_sent = row.state == OutboxState::Decided;
             let current = held.current(&row.write.key);
-            let stands = matches!(current.recorded, Recorded::Code(code) if code == row.write.code);
+            let restored = row.undoes.map(|_| restored(current.recorded, &row.write));
+            let stands = match &restored {
+                Some(restored) => matches!(restored, Restored::Done),
+                None => matches!(current.recorded, Recorded::Code(code) if code == row.write.code),
+            };
             if stands {
                 if never_sent {
                     self.ledger(move |ledger| ledger.mark_already_recorded(id, Utc::now())).await?;
@@ -339,17 +367,36 @@ impl Engine {
                 }
                 continue;
             }
+            if let Some(Restored::Never(reason)) = restored {
+                self.ledger(move |ledger| ledger.mark_not_undone(id, reason.as_str(), Utc::now())).await?;
+                delivered.not_undone += 1;
+                continue;
+            }
             let history = histories.get(&row.write.key).unwrap_or(&nothing).as_history();
-            match judge(source, &row.write.code, history, current.recorded, writing.rules) {
+            let verdict = match restored {
+                Some(_) => Verdict::Write,
+                None => judge(source, &row.write.code, history, current.recorded, writing.rules),
+            };
+            match verdict {
                 Verdict::Hold(reason) => {
                     let newly =
                         self.ledger(move |ledger| ledger.mark_held(id, reason, "", Utc::now())).await?;
                     delivered.held += 1;
                     delivered.newly_held += u64::from(newly);
                 }
+                // It may still be on its way to the tables: not seen once is no proof.
+                Verdict::Write | Verdict::NoOp(_)
+                    if !never_sent && (row.state != OutboxState::Unknown || row.reason != NOT_SEEN) =>
+                {
+                    self.ledger(move |ledger| ledger.mark_unknown(&[id], NOT_SEEN, Utc::now())).await?;
+                }
                 Verdict::Write | Verdict::NoOp(_) => {
                     // Somebody may have written a comment since the row was decided.
-                    row.write.comment = comment_after(current.comment, &row.write.comment);
+                    row.write.comment = match (row.undoes, &row.write.previous_comment) {
+                        (None, _) => comment_after(current.comment, &row.write.comment),
+                        (Some(_), Some(before)) if before == current.comment => row.write.comment,
+                        (Some(_), _) => current.comment.to_owned(),
+                    };
                     row.write.replaces = current.dcid;
                     if !never_sent {
                         self.ledger(move |ledger| ledger.mark_decided_again(&[id], Utc::now())).await?;
@@ -358,6 +405,7 @@ impl Engine {
                 }
             }
         }
+        pass(CrashPoint::WritesSettled);
         Ok(again)
     }
 
@@ -373,12 +421,16 @@ impl Engine {
                 return Err(EngineError::Cancelled);
             }
             let ids: Vec<OutboxId> = chunk.iter().map(|row| row.id).collect();
+            let undos: HashSet<OutboxId> =
+                chunk.iter().filter(|row| row.undoes.is_some()).map(|row| row.id).collect();
             let sending = ids.clone();
             self.ledger(move |ledger| ledger.mark_sending(&sending, Utc::now())).await?;
+            pass(CrashPoint::WritesMarked);
             let writes: Vec<AttendanceWrite> = chunk.iter().map(|row| row.write.clone()).collect();
             // Writes on their way when a person cancels stay marked as being sent: the next run looks them up.
             let sent = writing.cancel.run_until_cancelled(writing.client.write_attendance(&writes)).await;
             let Some(answers) = sent else { return Err(EngineError::Cancelled) };
+            pass(CrashPoint::WritesAnswered);
 
             let (mut confirmed, mut unsent, mut unclear, mut refused) = (vec![], vec![], vec![], vec![]);
             let mut stopped = None;
@@ -397,7 +449,9 @@ impl Engine {
                 }
             }
             delivered.written += confirmed.len() as u64;
-            delivered.held += refused.len() as u64;
+            let not_undone = refused.iter().filter(|(id, _)| undos.contains(id)).count() as u64;
+            delivered.not_undone += not_undone;
+            delivered.held += refused.len() as u64 - not_undone;
             delivered.newly_held += self
                 .ledger(move |ledger| {
                     let now = Utc::now();
@@ -408,12 +462,17 @@ impl Engine {
                     }
                     let mut newly = 0;
                     for (id, said) in refused {
+                        if undos.contains(&id) {
+                            ledger.mark_not_undone(id, NotUndone::Refused.as_str(), now)?;
+                            continue;
+                        }
                         newly +=
                             u64::from(ledger.mark_held(id, HoldReason::RefusedByPowerSchool, &said, now)?);
                     }
                     Ok(newly)
                 })
                 .await?;
+            pass(CrashPoint::WritesRecorded);
             (writing.on_written)(delivered.written);
             if let Some(error) = stopped {
                 return Err(error.into());
@@ -450,9 +509,29 @@ fn decided(
                 Recorded::Nothing | Recorded::Blank | Recorded::Several => None,
             };
             write.comment = comment_after(current.comment, &write.comment);
+            write.previous_comment = Some(current.comment.to_owned());
             DecisionOutcome::Write(write)
         }
     }
+}
+
+/// Looks once more, an answer time later, at records that were sent a second time: those that stand twice with our code.
+async fn doubled(
+    writing: &Writing<'_>,
+    sent_again: &[AttendanceWrite],
+) -> Result<Vec<Vec<AttendanceDcid>>, EngineError> {
+    tokio::select! {
+        () = tokio::time::sleep(writing.answer_time) => {}
+        () = writing.cancel.cancelled() => return Err(EngineError::Cancelled),
+    }
+    let held = read_back(writing.client, writing.roster, sent_again.iter().map(|write| &write.key)).await?;
+    Ok(sent_again
+        .iter()
+        .filter_map(|write| {
+            let ours = held.records.get(&write.key)?.iter().filter(|record| record.code_id == write.code_id);
+            Some(ours.map(|record| record.dcid).collect::<Vec<_>>()).filter(|dcids| dcids.len() > 1)
+        })
+        .collect())
 }
 
 /// The comment a write leaves behind: what PowerSchool has stays, and ours follows it. Ours may hold theirs already,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rosterbridge_domain::settings::Setup;
-use rosterbridge_powerschool::{Client, Connection, Timeouts};
+use rosterbridge_powerschool::{Connection, Timeouts};
 use rosterbridge_sftp::{Address, Authentication, Session};
 use rosterbridge_vault::SecretName;
 use tokio_util::sync::CancellationToken;
@@ -11,11 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{engine::Engine, error::EngineError};
 
 impl Engine {
-    /// The PowerSchool client of the set-up.
-    pub(crate) async fn powerschool(&self, setup: &Setup) -> Result<Client, EngineError> {
-        Ok(Client::new(self.powerschool_connection(setup).await?)?)
-    }
-
     /// How to reach PowerSchool, checked for its shape.
     pub(crate) async fn powerschool_connection(&self, setup: &Setup) -> Result<Connection, EngineError> {
         let settings = &setup.powerschool;

@@ -15,15 +15,15 @@ use rosterbridge_domain::{
     id::{AttendanceCodeId, SchoolNumber, StudentNumber, YearId},
     mapping::{AttendanceMethod, Mappings},
     roster::{AttendanceCode, Enrollment, School, SectionMeeting, Student, Term},
+    settings::{SchoolDays, Setup},
 };
 use rosterbridge_hero::AttendanceRow;
 use rosterbridge_raptor::Tardy;
 use rosterbridge_store::{Roster, StoreError};
 
-/// School days attendance may be written back for.
-const OLDEST_SCHOOL_DAYS: usize = 10;
-/// Calendar days after which no school calendar needs to be counted.
-const SURELY_TOO_OLD_DAYS: i64 = 120;
+/// Calendar days after which no school calendar needs to be counted: more than the longest limit takes with a summer in
+/// between.
+const SURELY_TOO_OLD_DAYS: i64 = 366;
 
 /// Why a row can't become a record now.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub(crate) struct District<'a> {
     mappings: &'a Mappings,
     zone: Tz,
     today: NaiveDate,
+    /// School days attendance may be written back for.
+    oldest: SchoolDays,
     schools: Vec<School>,
     terms: Vec<Term>,
     days: HashMap<(SchoolNumber, NaiveDate), Option<Rc<SchoolDay>>>,
@@ -58,12 +60,13 @@ pub(crate) struct District<'a> {
 }
 
 impl<'a> District<'a> {
-    pub(crate) fn new(roster: &'a Roster, mappings: &'a Mappings, zone: Tz) -> Result<Self, StoreError> {
+    pub(crate) fn new(roster: &'a Roster, setup: &'a Setup, zone: Tz) -> Result<Self, StoreError> {
         Ok(Self {
             roster,
-            mappings,
+            mappings: &setup.mappings,
             zone,
             today: roster.meta().today,
+            oldest: setup.attendance.oldest,
             schools: roster.schools()?,
             terms: roster.terms()?,
             days: HashMap::new(),
@@ -204,13 +207,13 @@ impl<'a> District<'a> {
         }
         let mut passed = 0;
         let mut next = date;
-        while next < self.today && passed <= OLDEST_SCHOOL_DAYS {
+        while next < self.today && passed <= self.oldest.days() {
             next = next.checked_add_days(Days::new(1)).unwrap_or(self.today);
             if self.roster.calendar_day(school, next)?.is_some_and(|day| day.in_session) {
                 passed += 1;
             }
         }
-        let too_old = passed > OLDEST_SCHOOL_DAYS;
+        let too_old = passed > self.oldest.days();
         self.too_old.insert((school, date), too_old);
         Ok(too_old)
     }
@@ -279,6 +282,7 @@ impl<'a> District<'a> {
             comment: comment.to_owned(),
             replaces: None,
             previous_code: None,
+            previous_comment: None,
         })
     }
 

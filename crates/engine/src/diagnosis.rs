@@ -101,13 +101,7 @@ impl Engine {
     pub async fn test_mail(&self) -> Result<TestReport, EngineError> {
         let setup = self.setup().await?;
         let started = Instant::now();
-        let sent = self
-            .send_mail(
-                &setup,
-                "RosterBridge test mail",
-                "This is a test mail from RosterBridge. If you can read it, reports will reach you.\n",
-            )
-            .await;
+        let sent = self.send_mail(&setup.mail, self.test_letter(&setup)).await;
         Ok(report(vec![stage("Test mail", &sent, "the mail server took the mail", started)]))
     }
 }

@@ -1,10 +1,15 @@
 //! A profile's engine: its databases, its secrets, and the one run that may be under way.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use chrono::Utc;
 use rosterbridge_domain::{
     integration::{IntegrationEvent, IntegrationStatus},
+    notice::{Happening, Notice, Reason, StatusChange},
+    schedule::Pause,
     settings::Setup,
 };
 use rosterbridge_powerschool::ServerUrl;
@@ -16,10 +21,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    care::{self, Household},
     error::EngineError,
+    notices::NoticeDesk,
     powerschool_test::Queue,
     profile::{ProfileFolder, ProfileLock},
-    report::SecretState,
+    report::{Cause, SecretState},
+    scheduler::Circuits,
+    school_year::SCHOOL_YEAR,
 };
 
 /// Names of the ledger's single values.
@@ -42,17 +51,27 @@ pub struct Engine {
     key: ProfileKey,
     ledger: Arc<Ledger>,
     running: Mutex<Option<Running>>,
+    /// When this process opened the profile.
+    pub(crate) opened: Instant,
     /// Cancelled to stop the tests of PowerSchool under way; then the next ones get another.
     pub(crate) testing: Mutex<CancellationToken>,
     /// The test of PowerSchool that waits for the server.
     pub(crate) queue: watch::Sender<Queue>,
+    /// What it waits for, once it is known.
+    pub(crate) obstacle: watch::Sender<Option<Cause>>,
     /// Held while a test's result is kept and the waiting list follows it: a test that waits may end while another one
     /// is asked for.
     pub(crate) concluding: tokio::sync::Mutex<()>,
     /// Held by the one pull that may fill a new roster file.
     pub(crate) pulling: Arc<tokio::sync::Mutex<()>>,
+    /// Who is being told what.
+    pub(crate) notices: NoticeDesk,
+    /// Which remote systems the schedule leaves alone for now.
+    pub(crate) circuits: Mutex<Circuits>,
     /// Held while the Raptor integration's status moves.
     moving_status: tokio::sync::Mutex<()>,
+    /// What housekeeping keeps in mind.
+    pub(crate) house: Household,
     _lock: ProfileLock,
 }
 
@@ -71,19 +90,15 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// Opens the profile's databases with the key from the keychain; both are made for a new profile. Runs that an
-    /// earlier process left unfinished are recorded as interrupted.
+    /// earlier process left unfinished are recorded as interrupted. The newest usable backup takes the place of a damaged
+    /// ledger.
     pub async fn open(folder: ProfileFolder, lock: ProfileLock) -> Result<Self, EngineError> {
         let profile = folder.identity()?;
         let vault = Vault::open(profile).await?;
         let path = folder.ledger();
-        let key = vault.profile_key(!path.exists()).await?;
+        let key = vault.profile_key(!Ledger::was_at(&path)?).await?;
         let bytes = *key.expose();
-        let ledger = tokio::task::spawn_blocking(move || -> Result<_, StoreError> {
-            let ledger = Ledger::open(&path, &bytes)?;
-            ledger.interrupt_unfinished_runs(Utc::now())?;
-            Ok(ledger)
-        })
-        .await??;
+        let ledger = blocking(move || Ok(care::open_ledger(&path, &bytes, Utc::now())?)).await?;
         let engine = Self {
             folder,
             profile,
@@ -91,15 +106,31 @@ impl Engine {
             key,
             ledger: Arc::new(ledger),
             running: Mutex::new(None),
+            opened: Instant::now(),
             testing: Mutex::default(),
             queue: watch::Sender::new(Queue::Empty),
+            obstacle: watch::Sender::new(None),
             concluding: tokio::sync::Mutex::default(),
             pulling: Arc::default(),
+            notices: NoticeDesk::default(),
+            circuits: Mutex::default(),
             moving_status: tokio::sync::Mutex::default(),
+            house: Household::default(),
             _lock: lock,
         };
+        engine.tell_restoration(Utc::now()).await?;
         engine.restore_queue().await?;
         Ok(engine)
+    }
+
+    /// The profile's name.
+    pub fn profile_name(&self) -> &str {
+        self.folder.name()
+    }
+
+    /// Names the profile, whatever it is called.
+    pub(crate) fn identity(&self) -> Uuid {
+        self.profile
     }
 
     /// Works on the ledger aside, since it blocks.
@@ -135,12 +166,20 @@ impl Engine {
 
     /// Replaces everything configured. Switching the Raptor integration on or off moves its status.
     pub async fn save_setup(&self, setup: Setup) -> Result<(), EngineError> {
+        self.adopt_setup(setup).await?;
+        self.wake_sending();
+        Ok(())
+    }
+
+    async fn adopt_setup(&self, setup: Setup) -> Result<(), EngineError> {
         for address in setup.raptor.notify.iter().chain(&setup.mail.to) {
             crate::mail::mailbox(address)?;
         }
         let event = if setup.raptor.enabled { IntegrationEvent::Enabled } else { IntegrationEvent::Disabled };
         self.ledger(move |ledger| ledger.save_setup(&setup)).await?;
-        self.raptor_event(event).await
+        // Whoever saves it looks at the status already: it is told by mail alone.
+        self.raptor_event(event, None).await?;
+        Ok(())
     }
 
     /// Takes over a setup file. The profile starts paused.
@@ -154,10 +193,12 @@ impl Engine {
             .map(|(name, value)| Ok((secret_name(&name)?, value)))
             .collect::<Result<Vec<_>, EngineError>>()?;
         self.set_flag(value::PAUSED, true).await?;
-        self.save_setup(setup).await?;
+        self.adopt_setup(setup).await?;
         for (name, value) in secrets {
             self.put_secret(name, &value).await?;
         }
+        // Now that the mail server's password is there, too.
+        self.wake_sending();
         Ok(())
     }
 
@@ -193,7 +234,7 @@ impl Engine {
             Some(_) => {
                 self.ledger(|ledger| {
                     ledger.forget_exchange()?;
-                    ledger.set_value(value::DISTRICT, "")
+                    ledger.set_values(&[(value::DISTRICT, ""), (SCHOOL_YEAR, "")])
                 })
                 .await
             }
@@ -223,9 +264,26 @@ impl Engine {
         Ok(configured.is_ok_and(|configured| ServerUrl::parse(&practice).is_ok_and(|url| url == configured)))
     }
 
-    /// Whether scheduled runs are paused.
+    /// Whether scheduled runs are paused now.
     pub async fn is_paused(&self) -> Result<bool, EngineError> {
-        self.flag(value::PAUSED).await
+        Ok(self.pause().await?.is_paused(Utc::now()))
+    }
+
+    /// Whether, and until when, a person holds scheduled runs back.
+    pub async fn pause(&self) -> Result<Pause, EngineError> {
+        let text = self.ledger(|ledger| ledger.value(value::PAUSED)).await?;
+        Ok(match text.as_deref() {
+            None | Some("false") => Pause::No,
+            Some("true") => Pause::UntilResumed,
+            // What can't be read was meant as a pause.
+            Some(text) => serde_json::from_str(text).unwrap_or(Pause::UntilResumed),
+        })
+    }
+
+    /// Holds scheduled runs back, or lets them go on.
+    pub async fn set_pause(&self, pause: Pause) -> Result<(), EngineError> {
+        let text = serde_json::to_string(&pause).unwrap_or_else(|_| "true".to_owned());
+        self.ledger(move |ledger| ledger.set_value(value::PAUSED, &text)).await
     }
 
     pub(crate) async fn flag(&self, name: &'static str) -> Result<bool, EngineError> {
@@ -242,13 +300,21 @@ impl Engine {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(IntegrationStatus::Disabled))
     }
 
-    /// Lets something happen to the Raptor integration. An event its status has no rule for changes nothing.
-    pub(crate) async fn raptor_event(&self, event: IntegrationEvent) -> Result<(), EngineError> {
+    /// Lets something happen to the Raptor integration, and gives what is to be told of it. An event its status has
+    /// no rule for changes nothing.
+    pub(crate) async fn raptor_event(
+        &self,
+        event: IntegrationEvent,
+        reason: Option<Reason>,
+    ) -> Result<Vec<Notice>, EngineError> {
         // A run and a person may move it at the same time: switching it off must not get lost.
         let _moving = self.moving_status.lock().await;
-        let Some(next) = self.raptor_status().await?.after(event) else { return Ok(()) };
-        let text = serde_json::to_string(&next).unwrap_or_default();
-        self.ledger(move |ledger| ledger.set_value(value::RAPTOR_STATUS, &text)).await
+        let from = self.raptor_status().await?;
+        let Some(to) = from.after(event) else { return Ok(Vec::new()) };
+        let text = serde_json::to_string(&to).unwrap_or_default();
+        // The status and the mails about it are kept at once: no change goes untold.
+        let change = Happening::StatusChanged(StatusChange { from, to, event, reason });
+        self.note(vec![change], Utc::now(), Some((value::RAPTOR_STATUS, text))).await
     }
 
     /// Stores a secret under its name.
@@ -361,5 +427,6 @@ fn secret_name(name: &str) -> Result<SecretName, EngineError> {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
 ) -> Result<T, EngineError> {
-    tokio::task::spawn_blocking(work).await?
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await?
 }

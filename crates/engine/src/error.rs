@@ -1,6 +1,12 @@
 //! Why the engine could not do something. Every error has a stable code, and tells what happened and what to do.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rosterbridge_domain::retry::Remote;
+use rosterbridge_store::StoreError;
 
 use crate::report::Cause;
 
@@ -10,6 +16,17 @@ pub enum EngineError {
     /// The profile's name can't be a folder's.
     #[error("'{0}' is not a profile name")]
     ProfileName(String),
+    /// A file that must not be replaced unasked is there.
+    #[error("{} is there already", .0.display())]
+    FileExists(PathBuf),
+    /// Nobody has made a profile of that name.
+    #[error("there is no profile '{name}'")]
+    ProfileNotFound {
+        /// The name asked for.
+        name: String,
+        /// Those that there are.
+        others: Vec<String>,
+    },
     /// The profile's identity can't be read.
     #[error("the file {} is damaged", .0.display())]
     ProfileDamaged(PathBuf),
@@ -95,9 +112,21 @@ pub enum EngineError {
     /// A run is under way already.
     #[error("a run is under way already")]
     Busy,
+    /// A recovery file is another profile's.
+    #[error("this recovery file belongs to another profile")]
+    OtherProfilesKey,
     /// PowerSchool gave no clear answer to some writes, again and again.
     #[error("PowerSchool has not said clearly whether it recorded {0} attendance rows")]
     AnswersUnclear(usize),
+    /// Records were sent again, and stand twice now.
+    #[error("{0} attendance records stand twice in PowerSchool")]
+    Doubled(usize),
+    /// There is no run of this id in this profile.
+    #[error("this profile has no run {0}")]
+    UnknownRun(String),
+    /// A run has nothing that could be taken back.
+    #[error("{0}")]
+    NothingToUndo(&'static str),
     /// Raptor's integration has not been initialised.
     #[error("the Raptor integration is {0}, so tardies are not taken in yet")]
     RaptorNotInitialized(rosterbridge_domain::integration::IntegrationStatus),
@@ -151,7 +180,7 @@ pub enum EngineError {
     Sftp(rosterbridge_sftp::Error),
     /// The databases.
     #[error(transparent)]
-    Store(#[from] rosterbridge_store::StoreError),
+    Store(#[from] StoreError),
     /// The keychain.
     #[error(transparent)]
     Vault(#[from] rosterbridge_vault::VaultError),
@@ -176,8 +205,14 @@ impl From<rosterbridge_sftp::Error> for EngineError {
 }
 
 impl EngineError {
-    /// An [`EngineError::Io`].
+    /// The code of a stop by the large-change guard.
+    pub(crate) const LARGE_CHANGE: &str = "guard.large_change";
+
+    /// An [`EngineError::Io`], or the store's word for a full disk if that is what the system says.
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        if is_full(&source) {
+            return StoreError::DiskFull.into();
+        }
         Self::Io { action, path: path.to_owned(), source }
     }
 
@@ -185,8 +220,10 @@ impl EngineError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::ProfileName(_) => "profile.bad_name",
+            Self::ProfileNotFound { .. } => "profile.not_found",
             Self::ProfileDamaged(_) => "profile.damaged",
             Self::Io { .. } => "file.unusable",
+            Self::FileExists(_) => "file.exists",
             Self::NotSetUp(_) => "setup.incomplete",
             Self::SwitchedOff(_) => "setup.switched_off",
             Self::SecretMissing(_) => "vault.secret_missing",
@@ -204,12 +241,16 @@ impl EngineError {
             Self::Plugin(error) => error.code(),
             Self::NotConnected(error) | Self::NotTried { error, .. } => error.code(),
             Self::Busy => "run.busy",
+            Self::OtherProfilesKey => "vault.other_profile",
             Self::AnswersUnclear(_) => "attendance.unclear",
+            Self::Doubled(_) => "attendance.duplicate",
+            Self::UnknownRun(_) => "run.unknown",
+            Self::NothingToUndo(_) => "run.nothing_to_undo",
             Self::RaptorNotInitialized(_) => "raptor.not_initialized",
             Self::Cancelled => "run.cancelled",
             Self::HostKeyNotAccepted(_) => "sftp.host_key_unknown",
             Self::HostKeyMismatch { .. } => "sftp.host_key_mismatch",
-            Self::LargeChange(_) => "guard.large_change",
+            Self::LargeChange(_) => Self::LARGE_CHANGE,
             Self::NothingStopped(_) => "guard.unknown",
             Self::Folder { .. } => "raptor.folder_unusable",
             Self::FileChanging(_) => "raptor.file_changing",
@@ -229,10 +270,18 @@ impl EngineError {
     pub fn remedy(&self) -> String {
         match self {
             Self::ProfileName(_) => "Use 1 to 40 letters, digits, '-' or '_'.".to_owned(),
+            Self::ProfileNotFound { others, .. } if others.is_empty() => {
+                "There is none yet. Make one with: rosterbridge setup import FILE".to_owned()
+            }
+            Self::ProfileNotFound { others, .. } => format!(
+                "Name one of those that there are ({}) with --profile, or make a new one with: rosterbridge setup import FILE",
+                others.join(", ")
+            ),
             Self::ProfileDamaged(path) => {
                 format!("Restore {} from a backup: it holds the name your secrets are kept under.", path.display())
             }
             Self::Io { .. } => "Check that the disk is not full and that you may read and write there.".to_owned(),
+            Self::FileExists(_) => "Choose another name, or replace it: with --force on the command line.".to_owned(),
             Self::NotSetUp(_) => "Complete that step of the set-up, then try again.".to_owned(),
             Self::SwitchedOff(_) => "Switch it on in the set-up if it is meant to run, or switch the exchange off.".to_owned(),
             Self::SecretMissing(name) => {
@@ -266,10 +315,20 @@ impl EngineError {
             Self::Plugin(error) => error.remedy().to_owned(),
             Self::NotConnected(error) => error.remedy(),
             Self::NotTried { first, .. } => format!("See {first}."),
+            Self::OtherProfilesKey => {
+                "Name the profile it was written for with --profile, or find the recovery file of this one.".to_owned()
+            }
             Self::Busy => "Wait until it has finished, or cancel it.".to_owned(),
             Self::AnswersUnclear(_) => "Nothing was sent twice. The next run reads PowerSchool again and finishes \
                  these rows; check meanwhile that PowerSchool answers."
                 .to_owned(),
+            Self::Doubled(_) => "PowerSchool applied a write long after it had stopped answering. Delete one of the two \
+                 records in PowerSchool, and allow a longer time for an answer in the set-up."
+                .to_owned(),
+            Self::UnknownRun(_) => "See the runs and their ids with: rosterbridge runs".to_owned(),
+            Self::NothingToUndo(_) => {
+                "Nothing was changed. See what each run did with: rosterbridge runs".to_owned()
+            }
             Self::RaptorNotInitialized(_) => {
                 "Enable the integration, then run the Raptor roster once: tardies follow after that.".to_owned()
             }
@@ -307,10 +366,51 @@ impl EngineError {
         }
     }
 
+    /// The system at the other end that could not be reached or gave no usable answer.
+    pub(crate) fn remote(&self) -> Option<Remote> {
+        match self {
+            Self::PowerSchool(error) => error.is_transient().then_some(Remote::PowerSchool),
+            Self::Sftp(error) => error.is_transient().then_some(Remote::Hero),
+            Self::NotConnected(error) | Self::NotTried { error, .. } => error.remote(),
+            Self::Folder { .. } => Some(Remote::Raptor),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again later may help, without anybody doing anything.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::PowerSchool(error) => error.is_transient(),
+            Self::Sftp(error) => error.is_transient(),
+            Self::Store(error) => matches!(error, StoreError::Busy | StoreError::DiskFull),
+            Self::NotConnected(error) | Self::NotTried { error, .. } => error.may_pass(),
+            Self::ExportMissing(_)
+            | Self::AnswersUnclear(_)
+            | Self::FileChanging(_)
+            | Self::Folder { .. }
+            | Self::NotAsPlanned(_)
+            | Self::Ended(_) => true,
+            _ => false,
+        }
+    }
+
+    /// How long the other side asked to be left alone (`Retry-After`).
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::PowerSchool(rosterbridge_powerschool::Error::Busy { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Code, message and remedy together.
     pub fn cause(&self) -> Cause {
         Cause { code: self.code().to_owned(), message: sentence(&self.to_string()), remedy: self.remedy() }
     }
+}
+
+/// Whether the system says that there is no room.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// A message as a sentence: first letter upper case, a full stop at the end.

@@ -11,6 +11,7 @@ use rosterbridge_domain::{
     id::{SchoolNumber, SectionId, TeacherId, TermId, YearId},
     job::Job,
     roster::{Course, EnrollStatus, Section, Teacher},
+    school_year::Summer,
     settings::HeroSettings,
 };
 use rosterbridge_hero::{
@@ -18,6 +19,8 @@ use rosterbridge_hero::{
 };
 use rosterbridge_store::{Roster, StoreError};
 use sha2::{Digest, Sha256};
+
+use crate::{school_year::Sent, tally::Tally};
 
 /// Where Hero takes files from.
 pub(crate) const IMPORTS: &str = "imports";
@@ -74,32 +77,37 @@ impl Account {
     }
 }
 
-/// Writes the file of one of the three export jobs.
+/// Writes the file of one of the three export jobs, and counts its rows.
 pub(crate) fn write(
     job: Job,
     roster: &Roster,
     settings: &HeroSettings,
+    summer: Summer,
     layout: ExportLayout,
+    tally: &mut Tally,
     out: &mut dyn Write,
 ) -> Result<Written, ExportError> {
     let account = Account::new(settings, roster)?;
     match job {
-        Job::HeroSchedule => write_schedule(roster, &account, layout, out),
-        Job::HeroTeachers => write_teachers(roster, &account, layout, out),
-        _ => write_students(roster, &account, layout, out),
+        Job::HeroSchedule => write_schedule(roster, &account, &Sent::of(roster, summer)?, layout, tally, out),
+        Job::HeroTeachers => write_teachers(roster, &account, layout, tally, out),
+        _ => write_students(roster, &account, &Sent::of(roster, summer)?, layout, tally, out),
     }
 }
 
 fn write_students(
     roster: &Roster,
     account: &Account,
+    sent: &Sent,
     layout: ExportLayout,
+    tally: &mut Tally,
     out: &mut dyn Write,
 ) -> Result<Written, ExportError> {
     let mut file = StudentFile::new(out, layout);
     roster.for_each_student(|student| -> Result<_, ExportError> {
-        if student.enroll_status == EnrollStatus::ACTIVE && account.covers(student.school) {
+        if sent.counts(student) && account.covers(student.school) {
             file.write(student)?;
+            tally.row(student.school, Some(student.number));
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -109,7 +117,9 @@ fn write_students(
 fn write_schedule(
     roster: &Roster,
     account: &Account,
+    sent: &Sent,
     layout: ExportLayout,
+    tally: &mut Tally,
     out: &mut dyn Write,
 ) -> Result<Written, ExportError> {
     let mut file = ScheduleFile::new(out, layout);
@@ -119,6 +129,10 @@ fn write_schedule(
         roster.teachers()?.into_iter().map(|teacher| (teacher.id, teacher)).collect();
     let years = current_years(roster)?;
     roster.for_each_student_with_enrollments(|student, enrollments| -> Result<_, ExportError> {
+        // Classes of somebody who is not sent yet would be nobody's in Hero.
+        if student.enroll_status == EnrollStatus::PRE_REGISTERED && !sent.counts(student) {
+            return Ok(ControlFlow::Continue(()));
+        }
         let mut rows: Vec<_> = enrollments
             .iter()
             .filter(|cc| !cc.dropped && account.covers(cc.school))
@@ -133,13 +147,14 @@ fn write_schedule(
             ))
         });
         for cc in rows {
+            tally.row(cc.school, Some(student.number));
             let teacher = teachers.get(&cc.teacher);
             file.write(&ScheduleRow {
                 school: cc.school,
                 student_number: student.number,
                 term: cc.term,
                 course_number: &cc.course_number,
-                course_name: courses.get(&cc.course_number).map_or("", |course| &course.name),
+                course_name: courses.get(cc.course_number.as_str()).map_or("", |course| &course.name),
                 section_number: &cc.section_number,
                 period: &cc.period,
                 expression: &cc.expression,
@@ -158,6 +173,7 @@ fn write_teachers(
     roster: &Roster,
     account: &Account,
     layout: ExportLayout,
+    tally: &mut Tally,
     out: &mut dyn Write,
 ) -> Result<Written, ExportError> {
     let mut file = TeacherFile::new(out, layout);
@@ -166,6 +182,7 @@ fn write_teachers(
     teachers.sort_by(|a, b| (&a.number, a.school, a.id).cmp(&(&b.number, b.school, b.id)));
     for teacher in &teachers {
         file.write(teacher)?;
+        tally.row(teacher.school, None);
     }
     Ok(file.finish()?.1)
 }

@@ -1,37 +1,118 @@
-//! The large-change rule: nothing leaves the machine that would lose much of what was accepted last, unless a person
-//! accepts that very content.
+//! The large-change rule: nothing leaves the machine that would lose much of what was accepted last, of a file or of one
+//! school in it, and no attendance is taken in that is many times what usually comes, unless a person accepts that very
+//! content.
 
-use std::{fmt, iter};
+use std::{fmt, io, iter};
 
-use chrono::Utc;
-use rosterbridge_domain::job::{FileReceipt, Job};
+use chrono::{DateTime, TimeDelta, Utc};
+use rosterbridge_domain::{
+    job::{FileReceipt, Job},
+    school_year::YearChange,
+    settings::GuardSettings,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{engine::Engine, error::EngineError, report::GuardedView};
+use crate::{
+    attendance::AttendancePlan,
+    engine::Engine,
+    error::EngineError,
+    exports::Measured,
+    report::{GuardReason, GuardedSchool, GuardedView, PlanView, PlannedRecord},
+    school_year::YearsInSight,
+    tally::{self, Schools},
+};
 
-/// Losses up to this share of the rows pass.
-const SHARE: f64 = 0.10;
-/// Losses of fewer rows pass, unless all are lost.
-const ROWS: u64 = 20;
+/// Imports with up to this many times the usual rows pass.
+const USUAL_TIMES: u64 = 3;
+/// Imports with fewer rows pass.
+const FEW_ROWS: u64 = 20;
+/// How many imports back the usual number of rows is taken from.
+const IMPORTS_BACK: u32 = 10;
+/// How long an acceptance holds for a content that does not go out.
+const ACCEPTED_FOR: TimeDelta = TimeDelta::days(7);
+/// Records and students shown as a sample.
+const SAMPLE: usize = 10;
+
+/// The name under which a stopped import is kept.
+pub(crate) const IMPORT: &str = "attendance";
 
 /// The ledger's value that holds the stopped files.
 const STOPPED: &str = "guard.stopped";
+
+/// A file to be sent, as the rule looks at it.
+pub(crate) struct OutgoingFile<'a> {
+    pub(crate) receipt: &'a FileReceipt,
+    pub(crate) schools: &'a Schools,
+}
 
 /// A file that was stopped, and what a person said to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Stopped {
     pub(crate) file: GuardedView,
-    sha256: String,
-    accepted: bool,
+    /// When a person let this very content go out.
+    accepted_at: Option<DateTime<Utc>>,
 }
 
-/// Whether going from `before` rows to `now` loses more than 10 % and at least 20 of them, or all.
-fn is_large_loss(before: u64, now: u64) -> bool {
+impl Stopped {
+    fn new(file: GuardedView) -> Self {
+        Self { file, accepted_at: None }
+    }
+
+    fn is_accepted(&self, now: DateTime<Utc>) -> bool {
+        self.accepted_at.is_some_and(|at| now - at < ACCEPTED_FOR)
+    }
+}
+
+/// Whether going from `before` rows to `now` loses more than the share and at least the number of the settings (10 % and
+/// 20), or all.
+fn is_large_loss(before: u64, now: u64, settings: GuardSettings) -> bool {
     let lost = before.saturating_sub(now);
-    #[allow(clippy::cast_precision_loss)] // Row counts stay far below 2^52.
-    let share = if before == 0 { 0.0 } else { lost as f64 / before as f64 };
-    (before > 0 && now == 0) || (lost >= ROWS && share > SHARE)
+    let large_share = u128::from(lost) * 100 > u128::from(before) * u128::from(settings.percent);
+    (before > 0 && now == 0) || (lost >= u64::from(settings.rows) && large_share)
+}
+
+/// Whether an import has many more rows than the latest ones, and what is usual: their median. The first one ever is
+/// as good as any.
+fn unusual(latest: &[u64], now: u64) -> Option<u64> {
+    let mut latest = latest.to_vec();
+    latest.sort_unstable();
+    let usual = *latest.get(latest.len() / 2)?;
+    (now >= FEW_ROWS && now > usual.saturating_mul(USUAL_TIMES)).then_some(usual)
+}
+
+/// Names a content: what `value` serialises to.
+fn content_id(job: Job, value: &impl Serialize) -> String {
+    let mut hash = Measured::new(io::sink());
+    // What is hashed in memory can't fail to be written; what could not be serialised would be named by its job alone.
+    let _ = serde_json::to_writer(&mut hash, &(job, value));
+    let (_, mut sha256) = hash.finish();
+    sha256.truncate(16);
+    sha256
+}
+
+impl PlanView {
+    /// The plan to send files.
+    pub(crate) fn of_files(job: Job, files: &[FileReceipt]) -> Self {
+        Self { id: content_id(job, &files), sample: Vec::new() }
+    }
+
+    /// The plan to write attendance.
+    pub(crate) fn of_attendance(job: Job, plan: &AttendancePlan) -> Self {
+        let writes = plan.inputs.iter().flat_map(|input| &input.decisions).filter_map(|decision| {
+            match &decision.outcome {
+                rosterbridge_store::ledger::DecisionOutcome::Write(write) => Some(PlannedRecord {
+                    student_number: decision.student_number.map(rosterbridge_domain::id::StudentNumber::get),
+                    school: write.key.school.get(),
+                    date: write.key.date,
+                    code: write.code.clone(),
+                    previous_code: write.previous_code.clone(),
+                }),
+                _ => None,
+            }
+        });
+        Self { id: content_id(job, plan), sample: writes.take(SAMPLE).collect() }
+    }
 }
 
 /// Names one planned file: another content is another id, so an acceptance can't pass to it.
@@ -50,28 +131,51 @@ impl Engine {
     pub(crate) async fn refuse_large_changes(
         &self,
         job: Job,
-        receipts: &[FileReceipt],
+        files: &[OutgoingFile<'_>],
+        years: &YearsInSight,
     ) -> Result<(), EngineError> {
+        let settings = self.setup().await?.guard;
         let decided = self.stopped().await?;
         let mut stopped = Vec::new();
-        for receipt in receipts {
+        for OutgoingFile { receipt, schools } in files {
             let name = receipt.name.clone();
-            let last = self.ledger(move |ledger| ledger.last_upload(job, &name)).await?;
-            let Some(before) =
-                last.map(|last| last.receipt.rows).filter(|before| is_large_loss(*before, receipt.rows))
-            else {
-                continue;
-            };
-            let id = guard_id(job, receipt);
-            if decided.iter().any(|decided| decided.accepted && decided.file.id == id) {
+            let (last, schools_before) = self
+                .ledger(move |ledger| {
+                    Ok((ledger.last_upload(job, &name)?, ledger.last_upload_by_school(job, &name)?))
+                })
+                .await?;
+            let Some(last) = last else { continue };
+            let all = (last.receipt.rows, receipt.rows);
+            let (before, now) = years.alike(&receipt.name, all.0, all.1);
+            let losing: Vec<GuardedSchool> = schools_before
+                .iter()
+                .map(|(school, rows)| GuardedSchool {
+                    school: school.get(),
+                    before: rows.rows,
+                    now: schools.get(school).map_or(0, |rows| rows.rows),
+                })
+                // Where pre-registered students come or go, only the whole can be compared.
+                .filter(|school| (before, now) == all && is_large_loss(school.before, school.now, settings))
+                .collect();
+            if losing.is_empty() && !is_large_loss(before, now, settings) {
                 continue;
             }
-            let (name, now) = (receipt.name.clone(), receipt.rows);
-            stopped.push(Stopped {
-                file: GuardedView { id, job, name, before, now, stopped_at: Utc::now() },
-                sha256: receipt.sha256.clone(),
-                accepted: false,
-            });
+            let id = guard_id(job, receipt);
+            if decided.iter().any(|decided| decided.is_accepted(Utc::now()) && decided.file.id == id) {
+                continue;
+            }
+            stopped.push(Stopped::new(GuardedView {
+                id,
+                job,
+                name: receipt.name.clone(),
+                before: all.0,
+                now: all.1,
+                expected: years.expected(job, &receipt.name, last.uploaded_at),
+                stopped_at: Utc::now(),
+                reason: GuardReason::RowsLost,
+                schools: losing,
+                sample: tally::gone(&schools_before, schools, SAMPLE),
+            }));
         }
         let mut stopped = stopped.into_iter();
         match stopped.next() {
@@ -80,6 +184,36 @@ impl Engine {
                 Err(EngineError::LargeChange(Box::new(LargeChange { first, others: stopped.collect() })))
             }
         }
+    }
+
+    /// Stops before attendance is taken in that has more than three times the usual number of rows, and at least 20. Only
+    /// reads.
+    pub(crate) async fn refuse_many_rows(
+        &self,
+        job: Job,
+        plan: &AttendancePlan,
+        plan_id: &str,
+    ) -> Result<(), EngineError> {
+        let now = plan.inputs.iter().map(|input| input.rows).sum();
+        let latest = self.ledger(move |ledger| ledger.latest_imports(job, IMPORTS_BACK)).await?;
+        let Some(usual) = unusual(&latest, now) else { return Ok(()) };
+        let decided = self.stopped().await?;
+        if decided.iter().any(|decided| decided.is_accepted(Utc::now()) && decided.file.id == plan_id) {
+            return Ok(());
+        }
+        let first = Stopped::new(GuardedView {
+            id: plan_id.to_owned(),
+            job,
+            name: IMPORT.to_owned(),
+            before: usual,
+            now,
+            expected: None,
+            stopped_at: Utc::now(),
+            reason: GuardReason::ManyRows,
+            schools: Vec::new(),
+            sample: Vec::new(),
+        });
+        Err(EngineError::LargeChange(Box::new(LargeChange { first, others: Vec::new() })))
     }
 
     /// Remembers stopped files for a person to decide. Each takes the place of an older one of the same name.
@@ -95,18 +229,23 @@ impl Engine {
     /// The files that wait for a person, oldest first.
     pub async fn guarded(&self) -> Result<Vec<GuardedView>, EngineError> {
         let stopped = self.stopped().await?;
-        Ok(stopped.into_iter().filter(|stopped| !stopped.accepted).map(|stopped| stopped.file).collect())
+        let now = Utc::now();
+        Ok(stopped
+            .into_iter()
+            .filter(|stopped| !stopped.is_accepted(now))
+            .map(|stopped| stopped.file)
+            .collect())
     }
 
-    /// Accepts or rejects a stopped file by its id. An accepted one goes out with the next run if it has the same
-    /// content then; a rejected one is forgotten, and stops again if it is planned again.
+    /// Accepts or rejects a stopped file by its id. An accepted one goes out with the next run within seven days if it has
+    /// the same content then; a rejected one is forgotten, and stops again if it is planned again.
     pub async fn decide_guarded(&self, id: &str, accept: bool) -> Result<Vec<GuardedView>, EngineError> {
         let mut stopped = self.stopped().await?;
         let Some(place) = stopped.iter().position(|stopped| stopped.file.id == id) else {
             return Err(EngineError::NothingStopped(id.to_owned()));
         };
         if accept {
-            stopped[place].accepted = true;
+            stopped[place].accepted_at = Some(Utc::now());
         } else {
             stopped.remove(place);
         }
@@ -142,8 +281,23 @@ pub struct LargeChange {
 
 impl fmt::Display for LargeChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let GuardedView { name, before, now, .. } = &self.first.file;
-        write!(f, "{name} would shrink from {before} to {now} rows")?;
+        let GuardedView { name, before, now, expected, reason, schools, .. } = &self.first.file;
+        match (reason, schools.as_slice()) {
+            (GuardReason::ManyRows, _) => {
+                return write!(f, "{now} rows of attendance came in, and {before} are usual");
+            }
+            (GuardReason::RowsLost, [one]) if before.abs_diff(*now) < one.before.abs_diff(one.now) => {
+                let GuardedSchool { school, before, now } = one;
+                write!(f, "{name} would shrink from {before} to {now} rows for school {school}")?;
+            }
+            (GuardReason::RowsLost, [_, more @ ..]) if !more.is_empty() && before <= now => {
+                write!(f, "{name} would lose too many rows of {} schools", more.len() + 1)?;
+            }
+            (GuardReason::RowsLost, _) => write!(f, "{name} would shrink from {before} to {now} rows")?,
+        }
+        if let Some(YearChange::NewYear { from, to, .. }) = expected {
+            write!(f, " (expected: new year, {} before and {} now)", from.name(), to.name())?;
+        }
         match self.others.len() {
             0 => Ok(()),
             1 => write!(f, ", and 1 more file would lose too many rows as well"),
@@ -156,7 +310,7 @@ impl fmt::Display for LargeChange {
 mod tests {
     use rstest::rstest;
 
-    use super::is_large_loss;
+    use super::*;
 
     #[rstest]
     #[case::first_file(0, 600, false)]
@@ -168,6 +322,52 @@ mod tests {
     #[case::all_of_few(5, 0, true)]
     #[case::nothing_before(0, 0, false)]
     fn the_rule(#[case] before: u64, #[case] now: u64, #[case] stops: bool) {
-        assert_eq!(is_large_loss(before, now), stops);
+        assert_eq!(is_large_loss(before, now, GuardSettings::default()), stops);
+    }
+
+    #[rstest]
+    #[case::share(GuardSettings { percent: 20, rows: 20 }, 200, 165, false)]
+    #[case::rows(GuardSettings { percent: 10, rows: 50 }, 200, 165, false)]
+    #[case::strict(GuardSettings { percent: 0, rows: 1 }, 200, 199, true)]
+    #[case::all_all_the_same(GuardSettings { percent: 100, rows: 1_000 }, 200, 0, true)]
+    fn the_rule_is_a_setting(
+        #[case] settings: GuardSettings,
+        #[case] before: u64,
+        #[case] now: u64,
+        #[case] stops: bool,
+    ) {
+        assert_eq!(is_large_loss(before, now, settings), stops);
+    }
+
+    #[rstest]
+    #[case::first_ever(&[], 5_000, None)]
+    #[case::usual(&[30, 28, 33], 90, None)]
+    #[case::more(&[30, 28, 33], 91, Some(30))]
+    #[case::few_rows(&[1, 2, 1], 19, None)]
+    #[case::not_so_few(&[1, 2, 1], 20, Some(1))]
+    #[case::one_outlier_changes_nothing(&[30, 900, 28], 200, Some(30))]
+    fn imports_that_ask(#[case] latest: &[u64], #[case] now: u64, #[case] usual: Option<u64>) {
+        assert_eq!(unusual(latest, now), usual);
+    }
+
+    #[test]
+    fn an_acceptance_ends_after_a_week() {
+        let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let mut stopped = Stopped::new(GuardedView {
+            id: "1".to_owned(),
+            job: Job::HeroStudents,
+            name: "imports/STUDENT.TXT".to_owned(),
+            before: 200,
+            now: 1,
+            expected: None,
+            stopped_at: at,
+            reason: GuardReason::RowsLost,
+            schools: Vec::new(),
+            sample: Vec::new(),
+        });
+        assert!(!stopped.is_accepted(at));
+        stopped.accepted_at = Some(at);
+        assert!(stopped.is_accepted(at + TimeDelta::days(7) - TimeDelta::seconds(1)));
+        assert!(!stopped.is_accepted(at + TimeDelta::days(7)));
     }
 }

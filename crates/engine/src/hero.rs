@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::Source,
     job::{FileReceipt, Job},
@@ -19,6 +20,9 @@ use crate::{
     engine::{Engine, blocking},
     error::EngineError,
     exports::{self, EXPORT, IMPORTS, Kept, Measured},
+    guard::OutgoingFile,
+    school_year::YearsInSight,
+    tally::{Schools, Tally},
 };
 
 /// A file to be sent to Hero. Not `Debug`: it may hold the file, and that is the students'.
@@ -27,6 +31,9 @@ pub(crate) struct ExportPlan {
     pub(crate) job: Job,
     pub(crate) receipt: FileReceipt,
     pub(crate) notes: Vec<String>,
+    /// Its rows, school by school.
+    #[serde(skip)]
+    schools: Schools,
     /// The file itself, where it is small enough to keep.
     #[serde(skip)]
     content: Option<Arc<Vec<u8>>>,
@@ -41,16 +48,18 @@ pub(crate) struct Composing {
 impl Composing {
     /// Starts putting the file of an export job together.
     pub(crate) fn start(job: Job, setup: &Setup, roster: &Arc<Roster>) -> Self {
-        let (roster, hero) = (Arc::clone(roster), setup.hero.clone());
+        let (roster, hero, summer) = (Arc::clone(roster), setup.hero.clone(), setup.summer);
         let plan = tokio::task::spawn_blocking(move || {
             let mut out = Measured::new(Kept::new());
-            let written = exports::write(job, &roster, &hero, ExportLayout::default(), &mut out)
+            let mut tally = Tally::default();
+            let layout = ExportLayout::default();
+            let written = exports::write(job, &roster, &hero, summer, layout, &mut tally, &mut out)
                 .map_err(|error| EngineError::Export { job, source: error.into() })?;
             let (bytes, sha256, kept) = out.into_parts();
             let name = format!("{IMPORTS}/{}", exports::file_name(job).unwrap_or_default());
             let receipt = FileReceipt { name, rows: written.rows, bytes, sha256 };
             let content = kept.into_content().map(Arc::new);
-            Ok(ExportPlan { job, receipt, notes: notes(&written), content })
+            Ok(ExportPlan { job, receipt, notes: notes(&written), schools: tally.finish(), content })
         });
         Self { job, plan }
     }
@@ -58,9 +67,15 @@ impl Composing {
 
 impl Engine {
     /// Works out one of the three files: what it would hold.
-    pub(crate) async fn plan_export(&self, composing: Composing) -> Result<ExportPlan, EngineError> {
+    pub(crate) async fn plan_export(
+        &self,
+        composing: Composing,
+        years: &YearsInSight,
+    ) -> Result<ExportPlan, EngineError> {
         let plan = composing.plan.await??;
-        self.refuse_large_changes(plan.job, std::slice::from_ref(&plan.receipt)).await?;
+        let file = OutgoingFile { receipt: &plan.receipt, schools: &plan.schools };
+        self.refuse_large_changes(plan.job, &[file], years).await?;
+        pass(CrashPoint::ExportPlanned);
         Ok(plan)
     }
 
@@ -74,21 +89,28 @@ impl Engine {
         run: RunId,
     ) -> Result<(), EngineError> {
         let (roster, hero, job) = (Arc::clone(roster), setup.hero.clone(), plan.job);
+        let summer = setup.summer;
         let content = plan.content.clone();
         let file = RemoteFile::parse(&plan.receipt.name)?;
         session.require_folder(&RemoteFolder::parse(IMPORTS)?).await?;
         let uploaded = session
-            .upload(&file, move |out| match content {
-                Some(content) => out.write_all(&content),
-                None => exports::write(job, &roster, &hero, ExportLayout::default(), out)
+            .upload(&file, move |out| {
+                if let Some(content) = content {
+                    return out.write_all(&content);
+                }
+                let (layout, mut tally) = (ExportLayout::default(), Tally::default());
+                exports::write(job, &roster, &hero, summer, layout, &mut tally, out)
                     .map(|_| ())
-                    .map_err(io::Error::from),
+                    .map_err(io::Error::from)
             })
             .await?;
         if uploaded.sha256 != plan.receipt.sha256 {
             return Err(EngineError::NotAsPlanned(plan.receipt.name.clone()));
         }
-        self.record_upload(run, job, plan.receipt.clone()).await
+        pass(CrashPoint::UploadUnrecorded);
+        self.record_upload(run, job, plan.receipt.clone(), plan.schools.clone()).await?;
+        pass(CrashPoint::UploadRecorded);
+        Ok(())
     }
 
     /// Fetches Hero's attendance export and looks every row up. `None` when there is none yet.
@@ -106,9 +128,9 @@ impl Engine {
             return Ok(None);
         }
         let (reader, writer) = io::pipe().map_err(|source| EngineError::Pipe { source })?;
-        let (roster, mappings) = (Arc::clone(roster), setup.mappings.clone());
+        let (roster, rules) = (Arc::clone(roster), setup.clone());
         let looking_up = blocking(move || {
-            let mut district = District::new(&roster, &mappings, zone)?;
+            let mut district = District::new(&roster, &rules, zone)?;
             let mut rows = Vec::new();
             for row in read_attendance(reader, ImportLayout::default())? {
                 let row = row?;
@@ -133,6 +155,7 @@ impl Engine {
         // A file that is refused breaks off its download: the refusal is the cause.
         let rows = rows?;
         let downloaded = downloaded?;
+        pass(CrashPoint::ImportFetched);
         let input = PlannedInput {
             name: format!("{EXPORT}/{}", setup.hero.attendance_file),
             rows: 0,
@@ -149,9 +172,11 @@ impl Engine {
         run: RunId,
         job: Job,
         receipt: FileReceipt,
+        schools: Schools,
     ) -> Result<(), EngineError> {
         self.forget_stop(job, &receipt.name).await?;
-        self.ledger(move |ledger| ledger.record_upload(run, job, &receipt, chrono::Utc::now())).await
+        let now = chrono::Utc::now();
+        self.ledger(move |ledger| ledger.record_upload_by_school(run, job, &receipt, &schools, now)).await
     }
 }
 

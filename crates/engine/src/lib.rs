@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod attendance;
+pub mod care;
 mod choices;
 mod connections;
 mod decide;
@@ -16,6 +17,8 @@ mod guard;
 mod handover;
 mod hero;
 mod mail;
+mod metrics;
+mod notices;
 mod plugin;
 mod powerschool_test;
 mod practice;
@@ -24,11 +27,17 @@ mod pull;
 mod raptor;
 pub mod report;
 mod run;
+mod scheduler;
+mod school_year;
 mod status;
+mod support_bundle;
+mod tally;
+mod undo;
 
 pub use engine::Engine;
 pub use error::EngineError;
 pub use guard::LargeChange;
 pub use handover::PowerSchoolAccess;
-pub use plugin::{check_plugin, plugin_view};
+pub use plugin::{check_plugin, plugin_revision, plugin_view};
 pub use run::OnEvent;
+pub use support_bundle::support_bundle_without_engine;

@@ -2,13 +2,13 @@
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    message::Mailbox,
+    message::{Mailbox, MultiPart},
     transport::smtp::{
         authentication::Credentials,
         client::{Tls, TlsParameters},
     },
 };
-use rosterbridge_domain::settings::{MailSecurity, MailSettings, Setup};
+use rosterbridge_domain::settings::{MailSecurity, MailSettings};
 use rosterbridge_vault::SecretName;
 use secrecy::ExposeSecret;
 
@@ -16,30 +16,46 @@ use crate::{engine::Engine, error::EngineError};
 
 /// How long the mail server may take for one answer.
 const ANSWER: std::time::Duration = std::time::Duration::from_secs(20);
+/// How long handing over one mail may take in all.
+const WHOLE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// An address as a person typed it.
 pub(crate) fn mailbox(address: &str) -> Result<Mailbox, EngineError> {
     address.trim().parse().map_err(|_| EngineError::MailAddress(address.to_owned()))
 }
 
+/// A mail, ready to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    /// Tells it from every other one: a mail server that is given the same one twice can see that.
+    pub(crate) id: Option<String>,
+    /// Whom it goes to.
+    pub(crate) to: Vec<String>,
+    /// Its subject.
+    pub(crate) subject: String,
+    /// Its content as text.
+    pub(crate) text: String,
+    /// The same as HTML.
+    pub(crate) html: String,
+}
+
 impl Engine {
-    /// Sends a message to everybody the set-up names for reports.
-    pub(crate) async fn send_mail(
-        &self,
-        setup: &Setup,
-        subject: &str,
-        body: &str,
-    ) -> Result<(), EngineError> {
-        let settings = &setup.mail;
-        if settings.host.trim().is_empty() || settings.to.is_empty() {
+    /// Hands a mail to the mail server.
+    pub(crate) async fn send_mail(&self, settings: &MailSettings, mail: Mail) -> Result<(), EngineError> {
+        if settings.host.trim().is_empty() || mail.to.is_empty() {
             return Err(EngineError::NotSetUp("the mail server is not set up yet"));
         }
         let refused = |why: String| EngineError::Mail { host: settings.host.clone(), why };
-        let mut message = Message::builder().from(mailbox(&settings.from)?).subject(subject);
-        for address in &settings.to {
+        let mut message = Message::builder()
+            .from(mailbox(&settings.from)?)
+            .subject(mail.subject)
+            .message_id(mail.id.map(|id| format!("<{id}@rosterbridge.invalid>")));
+        for address in &mail.to {
             message = message.to(mailbox(address)?);
         }
-        let message = message.body(body.to_owned()).map_err(|error| refused(error.to_string()))?;
+        let message = message
+            .multipart(MultiPart::alternative_plain_html(mail.text, mail.html))
+            .map_err(|error| refused(error.to_string()))?;
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.trim())
             .port(settings.port)
             .tls(tls(settings)?)
@@ -51,8 +67,11 @@ impl Engine {
                 password.expose_secret().to_owned(),
             ));
         }
-        transport.build().send(message).await.map_err(|error| refused(error.to_string()))?;
-        Ok(())
+        let transport = transport.build();
+        match tokio::time::timeout(WHOLE, transport.send(message)).await {
+            Ok(sent) => sent.map(|_| ()).map_err(|error| refused(error.to_string())),
+            Err(_) => Err(refused("it took too long".to_owned())),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The plugin for PowerSchool: written for the exchanges a district has chosen, and checked when it is somebody else's.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_domain::{job::Job, settings::PluginSettings};
 use rosterbridge_powerschool::plugin::{self, Severity};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ struct Written {
 }
 
 impl Engine {
-    /// Our plugin for some exchanges. With `write` it is kept in the set-up as the one written. Its revision is raised
-    /// when it would ask for something else than the one before, or when the one installed was found to lack something:
+    /// Our plugin for some exchanges. With `write` it is kept in the set-up as the one written. Its revision begins with
+    /// the day's and is raised when it would ask for something else than the one before, or when the one installed was found to lack something:
     /// PowerSchool updates a plugin in place only to a higher version.
     pub async fn plugin(&self, jobs: Vec<Job>, write: bool) -> Result<PluginView, EngineError> {
         let jobs = in_order(&jobs);
@@ -46,7 +46,8 @@ impl Engine {
         let written = written.filter(|written| written.revision == before);
         let other_files = written.as_ref().is_some_and(|written| written.fingerprint != fingerprint);
         let other_jobs = settings.revision == before && in_order(&settings.jobs) != jobs;
-        let revision = before + u32::from(other_jobs || other_files || lacking);
+        let raised = before == 0 || other_jobs || other_files || lacking;
+        let revision = if raised { next_revision(before, Utc::now().date_naive()) } else { before };
 
         let mut view = if write {
             let jobs = jobs.clone();
@@ -95,6 +96,20 @@ impl Engine {
         });
         Ok(lacking && written.is_none_or(|written| written < test.tested_at))
     }
+}
+
+/// The revision of a plugin whose predecessor in the profile has `before` (0 for none): higher than that, and no lower
+/// than the day's.
+fn next_revision(before: u32, today: NaiveDate) -> u32 {
+    plugin_revision(today).max(before.saturating_add(1))
+}
+
+/// The revision of a plugin written on a day by somebody who knows of no earlier one: the days since 2020-01-01. A
+/// profile that is set up anew thus does not begin below the plugin an earlier one had installed, which PowerSchool
+/// would not let itself be updated to.
+pub fn plugin_revision(today: NaiveDate) -> u32 {
+    const FIRST: NaiveDate = NaiveDate::from_ymd_opt(2020, 1, 1).unwrap();
+    u32::try_from(today.signed_duration_since(FIRST).num_days()).unwrap_or(0)
 }
 
 /// Exchanges in their usual order, each once.
@@ -188,5 +203,40 @@ pub fn check_plugin(file_name: &str, content: &[u8]) -> PluginCheck {
             .collect(),
         queries: checked.queries.into_iter().map(|query| query.name).collect(),
         exchanges,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[rstest]
+    #[case::first(0, "2026-11-18", 2513)]
+    #[case::again_the_same_day(2513, "2026-11-18", 2514)]
+    #[case::later(2514, "2026-11-30", 2525)]
+    #[case::of_an_earlier_numbering(3, "2026-11-18", 2513)]
+    #[case::a_clock_that_was_ahead(9000, "2026-11-18", 9001)]
+    #[case::a_clock_that_is_wrong(5, "1999-12-31", 6)]
+    fn a_revision_is_the_days_and_higher_than_the_one_before(
+        #[case] before: u32,
+        #[case] today: &str,
+        #[case] revision: u32,
+    ) {
+        assert_eq!(next_revision(before, day(today)), revision);
+    }
+
+    #[test]
+    fn a_profile_set_up_anew_is_not_below_an_earlier_one() {
+        let former = next_revision(0, day("2026-11-18"));
+        assert!(next_revision(0, day("2026-11-18")) >= former);
+        assert!(next_revision(0, day("2026-11-19")) > former);
+        // Nor is the plugin of somebody without a profile.
+        assert!(plugin_revision(day("2026-11-18")) >= former);
     }
 }

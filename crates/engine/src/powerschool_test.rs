@@ -129,14 +129,14 @@ impl Engine {
         let Some(client_secret) = local.client_secret else {
             return Ok(with_rest(local.stages, &StageResult::Skipped, "", on_stage));
         };
-        let known = self.known_plugin(&client_secret).await?;
-        let secret_sha256 = secret_sha256(&client_secret);
         let connection = rosterbridge_powerschool::Connection::from_settings(
             &setup.powerschool,
             client_secret,
             self.secret(SecretName::ProxyPassword).await?,
             powerschool_timeouts(&setup),
         )?;
+        let credentials = Credentials::of(&connection);
+        let known = self.known_plugin(&credentials).await?;
         let plan = TestPlan {
             connection,
             jobs: jobs(&setup),
@@ -153,7 +153,9 @@ impl Engine {
             }
         })
         .await;
-        self.remember_plugin(&setup, secret_sha256, &findings).await?;
+        if let Some(plugin_id) = signed_in(&findings) {
+            self.remember_plugin(&credentials, plugin_id).await?;
+        }
         Ok(PowerSchoolTest {
             report: report(stages),
             tested_at: Utc::now(),
@@ -223,11 +225,11 @@ impl Engine {
 
     /// The plugin a sign-in last worked with. Another secret than then is not one that has worked, so no Client ID
     /// counts as known with it.
-    async fn known_plugin(&self, secret: &SecretString) -> Result<Option<KnownPlugin>, EngineError> {
+    async fn known_plugin(&self, credentials: &Credentials) -> Result<Option<KnownPlugin>, EngineError> {
         let text = self.ledger(|ledger| ledger.value(value::KNOWN)).await?;
         let known: Option<Known> = text.and_then(|text| serde_json::from_str(&text).ok());
         Ok(known.map(|known| KnownPlugin {
-            client_id: if known.secret_sha256 == secret_sha256(secret) {
+            client_id: if known.secret_sha256 == credentials.secret_sha256 {
                 known.client_id
             } else {
                 String::new()
@@ -237,28 +239,58 @@ impl Engine {
         }))
     }
 
-    /// Remembers which plugin the sign-in worked with.
-    async fn remember_plugin(
+    /// What a refused sign-in means: credentials that have worked before were replaced since.
+    pub(crate) async fn refused_credentials(
         &self,
-        setup: &Setup,
-        secret_sha256: String,
-        findings: &Findings,
+        credentials: &Credentials,
+    ) -> Result<rosterbridge_powerschool::Error, EngineError> {
+        Ok(match self.known_plugin(credentials).await? {
+            Some(known) if known.client_id.eq_ignore_ascii_case(&credentials.client_id) => {
+                rosterbridge_powerschool::Error::CredentialsReplaced { last_worked: known.last_worked }
+            }
+            _ => rosterbridge_powerschool::Error::BadCredentials,
+        })
+    }
+
+    /// Remembers which plugin a sign-in worked with just now.
+    pub(crate) async fn remember_plugin(
+        &self,
+        credentials: &Credentials,
+        plugin_id: i64,
     ) -> Result<(), EngineError> {
-        let plugin_id = findings.server.as_ref().and_then(|server| server.plugin_id);
-        let signed_in = findings.stages.iter().any(|stage| {
-            stage.name == StageName::Plugin
-                && matches!(
-                    stage.outcome,
-                    rosterbridge_powerschool::Outcome::Passed
-                        | rosterbridge_powerschool::Outcome::Warned { .. }
-                )
-        });
-        let (Some(plugin_id), true) = (plugin_id, signed_in) else { return Ok(()) };
-        let client_id = setup.powerschool.client_id.trim().to_owned();
+        let Credentials { client_id, secret_sha256 } = credentials.clone();
         let known = Known { client_id, secret_sha256, plugin_id, last_worked: Utc::now() };
         let text = serde_json::to_string(&known).unwrap_or_default();
         self.ledger(move |ledger| ledger.set_value(value::KNOWN, &text)).await
     }
+}
+
+/// What a connection signs in with, as far as it is remembered.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    client_id: String,
+    secret_sha256: String,
+}
+
+impl Credentials {
+    pub(crate) fn of(connection: &rosterbridge_powerschool::Connection) -> Self {
+        Self {
+            client_id: connection.client_id.to_string(),
+            secret_sha256: hex::encode(Sha256::digest(connection.client_secret.expose_secret())),
+        }
+    }
+}
+
+/// The plugin a test signed in with, if it got that far.
+fn signed_in(findings: &Findings) -> Option<i64> {
+    let known = findings.stages.iter().any(|stage| {
+        stage.name == StageName::Plugin
+            && matches!(
+                stage.outcome,
+                rosterbridge_powerschool::Outcome::Passed | rosterbridge_powerschool::Outcome::Warned { .. }
+            )
+    });
+    findings.server.as_ref().and_then(|server| server.plugin_id).filter(|_| known)
 }
 
 impl Local {
@@ -274,10 +306,6 @@ impl Local {
         on_stage(stage.clone());
         self.stages.push(stage);
     }
-}
-
-fn secret_sha256(secret: &SecretString) -> String {
-    hex::encode(Sha256::digest(secret.expose_secret()))
 }
 
 /// The exchanges a test is about: the chosen ones, and those that are switched on. Where nobody has chosen any, nor
@@ -406,7 +434,8 @@ mod tests {
         #[case] enabled: &[Job],
         #[case] expected: &[Job],
     ) {
-        let jobs_enabled = enabled.iter().map(|job| JobSettings { job: *job, enabled: true }).collect();
+        let jobs_enabled =
+            enabled.iter().map(|job| JobSettings { job: *job, enabled: true, schedule: None }).collect();
         let mut setup = Setup { jobs: jobs_enabled, ..Setup::default() };
         setup.powerschool.plugin = plugin;
         assert_eq!(jobs(&setup), expected);

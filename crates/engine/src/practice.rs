@@ -110,7 +110,10 @@ impl Engine {
                 ..MailSettings::default()
             },
             mappings: Mappings::default(),
-            jobs: Job::ALL.into_iter().map(|job| JobSettings { job, enabled: true }).collect(),
+            jobs: Job::ALL
+                .into_iter()
+                .map(|job| JobSettings { job, enabled: true, schedule: None })
+                .collect(),
             ..Setup::default()
         };
         setup.mappings = self.practice_mappings(&setup).await?;

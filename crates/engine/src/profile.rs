@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use crate::error::EngineError;
 
+/// The file that holds a profile's lasting identity.
+const IDENTITY: &str = "profile.json";
+
 /// The folder of one profile: `HOME/profiles/NAME/`.
 #[derive(Clone, Debug)]
 pub struct ProfileFolder {
@@ -29,6 +32,28 @@ impl ProfileFolder {
         Ok(Self { name: name.to_owned(), path: home.join("profiles").join(name) })
     }
 
+    /// Names the folder of a profile that has been made before.
+    pub fn existing(home: &Path, name: &str) -> Result<Self, EngineError> {
+        let folder = Self::new(home, name)?;
+        if folder.is_made() {
+            return Ok(folder);
+        }
+        let mut others: Vec<String> = fs::read_dir(home.join("profiles"))
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Self::new(home, entry.ok()?.file_name().to_str()?).ok())
+            .filter(Self::is_made)
+            .map(|folder| folder.name)
+            .collect();
+        others.sort();
+        Err(EngineError::ProfileNotFound { name: folder.name, others })
+    }
+
+    /// Whether an engine has worked on it.
+    fn is_made(&self) -> bool {
+        self.path.join(IDENTITY).exists() || self.ledger().exists()
+    }
+
     /// The profile's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -42,6 +67,16 @@ impl ProfileFolder {
     /// The ledger's file.
     pub fn ledger(&self) -> PathBuf {
         self.path.join("ledger.db")
+    }
+
+    /// The folder of the log files.
+    pub fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// The file whose lock says that an engine works on the profile.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.path.join("engine.lock")
     }
 
     /// Creates the folder, open to its owner only.
@@ -58,19 +93,28 @@ impl ProfileFolder {
 
     /// The profile's lasting identity, under which its secrets are kept; made on first use.
     pub(crate) fn identity(&self) -> Result<Uuid, EngineError> {
+        self.identity_or(Uuid::new_v4())
+    }
+
+    /// The file that holds the identity.
+    pub(crate) fn identity_file(&self) -> PathBuf {
+        self.path.join(IDENTITY)
+    }
+
+    /// The profile's lasting identity, and `id` for one that has none.
+    pub(crate) fn identity_or(&self, id: Uuid) -> Result<Uuid, EngineError> {
         #[derive(Serialize, Deserialize)]
         struct Identity {
             id: Uuid,
         }
 
         self.create()?;
-        let path = self.path.join("profile.json");
+        let path = self.path.join(IDENTITY);
         match fs::read(&path) {
             Ok(text) => serde_json::from_slice::<Identity>(&text)
                 .map(|identity| identity.id)
                 .map_err(|_| EngineError::ProfileDamaged(path)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let id = Uuid::new_v4();
                 let mut file = tempfile::NamedTempFile::new_in(&self.path)
                     .map_err(|source| EngineError::io("write", &path, source))?;
                 serde_json::to_writer(&mut file, &Identity { id })
@@ -95,7 +139,7 @@ impl ProfileLock {
     /// Takes the lock, or returns `None` when another process has it.
     pub fn take(folder: &ProfileFolder) -> Result<Option<Self>, EngineError> {
         folder.create()?;
-        let path = folder.path.join("engine.lock");
+        let path = folder.lock_file();
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
         #[cfg(unix)]

@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     engine::{Engine, blocking},
     error::EngineError,
+    powerschool_test::Credentials,
 };
 
 /// Told about progress: what is being read, and how many rows of it have been.
@@ -74,12 +75,23 @@ pub(crate) struct Pull {
 impl Engine {
     /// Meets the server: refuses one that is too old, signs in, and learns what day it is there.
     pub(crate) async fn meet(&self, setup: &Setup, practice: bool) -> Result<Server, EngineError> {
-        let client = self.powerschool(setup).await?;
+        let connection = self.powerschool_connection(setup).await?;
+        let credentials = Credentials::of(&connection);
+        let client = Client::new(connection)?;
         let metadata: Metadata = client.metadata().await?;
         if !metadata.version.as_ref().is_some_and(|version| version.at_least(Version::OLDEST)) {
             return Err(rosterbridge_powerschool::Error::TooOld { version: metadata.version }.into());
         }
-        client.authenticate().await?;
+        match client.authenticate().await {
+            Err(rosterbridge_powerschool::Error::BadCredentials) => {
+                return Err(self.refused_credentials(&credentials).await?.into());
+            }
+            answered => answered?,
+        }
+        // A server that does not tell fails, if it has to, where its answer is needed.
+        if let Some(plugin_id) = client.known_metadata().await.ok().and_then(|metadata| metadata.plugin_id) {
+            self.remember_plugin(&credentials, plugin_id).await?;
+        }
         // Without a known zone the server's own date counts: in a guessed zone, today could be 'the future'.
         let today = match metadata.district_timezone {
             Some(zone) if !practice => Utc::now().with_timezone(&zone).date_naive(),

@@ -9,18 +9,20 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::Source,
     id::SchoolNumber,
     job::{FileReceipt, Job},
-    roster::EnrollStatus,
+    school_year::Summer,
     settings::Setup,
 };
 use rosterbridge_raptor::{RosterFile, RosterStatus, TardyFile, building_file_name};
 use rosterbridge_store::{Roster, StoreError, ledger::RunId};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::TempPath;
 
 use crate::{
     attendance::{PlannedInput, SourceRow},
@@ -30,7 +32,10 @@ use crate::{
     engine::{Engine, blocking},
     error::EngineError,
     exports::Measured,
+    guard::OutgoingFile,
     report::Cause,
+    school_year::{Sent, YearsInSight},
+    tally::{Schools, Tally},
 };
 
 /// Rosters go to this folder in the exchange folder.
@@ -45,6 +50,9 @@ pub(crate) const SOURCE: Source = Source::Raptor;
 #[derive(Debug, Serialize)]
 pub(crate) struct RosterPlan {
     pub(crate) files: Vec<FileReceipt>,
+    /// Of each file its rows, school by school.
+    #[serde(skip)]
+    schools: Vec<Schools>,
 }
 
 /// The tardy files of a run.
@@ -79,6 +87,11 @@ fn building_files(setup: &Setup) -> Vec<BuildingFile> {
         .collect()
 }
 
+/// The roster files by name, and which school each is about.
+pub(crate) fn schools_of_files(setup: &Setup) -> impl Iterator<Item = (String, SchoolNumber)> {
+    building_files(setup).into_iter().map(|file| (file.name, file.school))
+}
+
 /// Why a roster file could not be written.
 #[derive(Debug, thiserror::Error)]
 enum RosterError {
@@ -103,22 +116,32 @@ impl From<RosterError> for EngineError {
 fn write_rosters<W: Write>(
     roster: &Roster,
     files: &[BuildingFile],
+    summer: Summer,
     targets: Vec<W>,
-) -> Result<Vec<(W, u64)>, RosterError> {
+) -> Result<Vec<(W, u64, Schools)>, RosterError> {
+    let sent = Sent::of(roster, summer)?;
     let mut open = targets.into_iter().map(RosterFile::new).collect::<Result<Vec<_>, _>>()?;
+    let mut tallies: Vec<Tally> = files.iter().map(|_| Tally::default()).collect();
     let mut of_school: HashMap<SchoolNumber, Vec<usize>> = HashMap::new();
     for (place, file) in files.iter().enumerate() {
         of_school.entry(file.school).or_default().push(place);
     }
     roster.for_each_student(|student| -> Result<_, RosterError> {
-        if student.enroll_status == EnrollStatus::ACTIVE {
+        if sent.counts(student) {
             for place in of_school.get(&student.school).into_iter().flatten() {
                 open[*place].write(&files[*place].building, student, RosterStatus::Active)?;
+                tallies[*place].row(student.school, Some(student.number));
             }
         }
         Ok(ControlFlow::Continue(()))
     })?;
-    Ok(open.into_iter().map(RosterFile::finish).collect::<Result<Vec<_>, _>>()?)
+    open.into_iter()
+        .zip(tallies)
+        .map(|(file, tally)| {
+            let (target, rows) = file.finish()?;
+            Ok((target, rows, tally.finish()))
+        })
+        .collect()
 }
 
 impl Engine {
@@ -127,28 +150,34 @@ impl Engine {
         &self,
         setup: &Setup,
         roster: &Arc<Roster>,
+        years: &YearsInSight,
     ) -> Result<RosterPlan, EngineError> {
         let files = building_files(setup);
         if files.is_empty() {
             return Err(EngineError::NotSetUp("no Raptor building is mapped to a school yet"));
         }
-        let (roster, folder) = (Arc::clone(roster), setup.raptor.folder.clone());
-        let receipts = blocking(move || {
+        let (roster, folder, summer) = (Arc::clone(roster), setup.raptor.folder.clone(), setup.summer);
+        let plan = blocking(move || {
             existing_folder(&folder)?;
             let targets = files.iter().map(|_| Measured::new(io::sink())).collect();
-            let written = write_rosters(&roster, &files, targets)?;
-            Ok(files
-                .iter()
-                .zip(written)
-                .map(|(file, (measured, rows))| {
-                    let (bytes, sha256) = measured.finish();
-                    FileReceipt { name: file.name.clone(), rows, bytes, sha256 }
-                })
-                .collect::<Vec<_>>())
+            let written = write_rosters(&roster, &files, summer, targets)?;
+            let mut plan = RosterPlan { files: Vec::new(), schools: Vec::new() };
+            for (file, (measured, rows, schools)) in files.iter().zip(written) {
+                let (bytes, sha256) = measured.finish();
+                plan.files.push(FileReceipt { name: file.name.clone(), rows, bytes, sha256 });
+                plan.schools.push(schools);
+            }
+            Ok(plan)
         })
         .await?;
-        self.refuse_large_changes(Job::RaptorRoster, &receipts).await?;
-        Ok(RosterPlan { files: receipts })
+        let outgoing: Vec<OutgoingFile<'_>> = plan
+            .files
+            .iter()
+            .zip(&plan.schools)
+            .map(|(receipt, schools)| OutgoingFile { receipt, schools })
+            .collect();
+        self.refuse_large_changes(Job::RaptorRoster, &outgoing, years).await?;
+        Ok(plan)
     }
 
     /// Writes the planned rosters: each to a temporary file first, which then takes the name.
@@ -161,34 +190,39 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let files = building_files(setup);
         let (roster, folder) = (Arc::clone(roster), PathBuf::from(&setup.raptor.folder));
+        let summer = setup.summer;
         let planned: Vec<String> = plan.files.iter().map(|file| file.sha256.clone()).collect();
         blocking(move || {
             let target = folder.join(ROSTER);
             fs::create_dir_all(&target).map_err(|source| EngineError::io("create", &target, source))?;
+            remove_parts(&target)?;
             let mut parts = Vec::new();
             let mut targets = Vec::new();
-            for _ in &files {
-                let part = NamedTempFile::new_in(&target)
-                    .map_err(|source| EngineError::io("write", &target, source))?;
-                let out = part.reopen().map_err(|source| EngineError::io("write", part.path(), source))?;
+            for file in &files {
+                let part = Part::create(&folder.join(&file.name))?;
+                let out = part.file.try_clone();
+                let out = out.map_err(|source| EngineError::io("write", part.path.as_ref(), source))?;
                 targets.push(Measured::new(BufWriter::new(out)));
                 parts.push(part);
             }
-            let written = write_rosters(&roster, &files, targets)?;
-            for (((file, part), (measured, _)), planned) in files.iter().zip(parts).zip(written).zip(planned)
+            let written = write_rosters(&roster, &files, summer, targets)?;
+            for (((file, part), (measured, ..)), planned) in files.iter().zip(parts).zip(written).zip(planned)
             {
                 if measured.finish().1 != planned {
                     return Err(EngineError::NotAsPlanned(file.name.clone()));
                 }
                 let path = folder.join(&file.name);
-                part.as_file().sync_all().map_err(|source| EngineError::io("write", &path, source))?;
-                part.persist(&path).map_err(|error| EngineError::io("write", &path, error.error))?;
+                part.file.sync_all().map_err(|source| EngineError::io("write", &path, source))?;
+                pass(CrashPoint::RosterFileWritten);
+                part.path.persist(&path).map_err(|error| EngineError::io("write", &path, error.error))?;
+                pass(CrashPoint::RosterFileNamed);
             }
             Ok(())
         })
         .await?;
-        for receipt in plan.files.clone() {
-            self.record_upload(run, Job::RaptorRoster, receipt).await?;
+        pass(CrashPoint::RosterFilesUnrecorded);
+        for (receipt, schools) in plan.files.iter().zip(&plan.schools) {
+            self.record_upload(run, Job::RaptorRoster, receipt.clone(), schools.clone()).await?;
         }
         Ok(())
     }
@@ -203,7 +237,7 @@ impl Engine {
         let (roster, setup) = (Arc::clone(roster), setup.clone());
         blocking(move || {
             let folder = existing_folder(&setup.raptor.folder)?;
-            let mut district = District::new(&roster, &setup.mappings, zone)?;
+            let mut district = District::new(&roster, &setup, zone)?;
             let mut dropped =
                 Dropped { inputs: Vec::new(), paths: Vec::new(), rows: Vec::new(), refused: Vec::new() };
             for path in dropped_files(folder)? {
@@ -231,14 +265,56 @@ impl Engine {
                     Err(error) => return Err(error),
                 }
             }
+            pass(CrashPoint::TardiesRead);
             Ok(dropped)
         })
         .await
     }
 }
 
+/// A roster file on its way, beside the one it replaces. It is removed unless it gets that one's name.
+struct Part {
+    file: File,
+    path: TempPath,
+}
+
+/// Where the name of a [`Part`] ends.
+const PART: &str = ".rosterbridge-part";
+
+impl Part {
+    /// Starts the next content of a file, readable by its owner only. Its name is foreseeable, so that what a crash
+    /// leaves is found again: it holds students.
+    fn create(target: &Path) -> Result<Self, EngineError> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let path = target.with_file_name(format!(".{name}{PART}"));
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        let file = options.open(&path).map_err(|source| EngineError::io("write", &path, source))?;
+        let path =
+            TempPath::try_from_path(&path).map_err(|source| EngineError::io("write", &path, source))?;
+        Ok(Self { file, path })
+    }
+}
+
+/// Removes what a run that was ended left of its roster files.
+fn remove_parts(folder: &Path) -> Result<(), EngineError> {
+    let unreadable = |source| EngineError::io("read", folder, source);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(PART)) {
+            fs::remove_file(&path).map_err(|source| EngineError::io("remove", &path, source))?;
+        }
+    }
+    Ok(())
+}
+
 /// The files in the exchange folder that may hold tardies, by name.
-fn dropped_files(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
+pub(crate) fn dropped_files(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
     let unreadable = |source| EngineError::io("read", folder, source);
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -257,7 +333,7 @@ fn dropped_files(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
 }
 
 /// Reads one file to its end: size, hash, and its rows.
-fn read_file(
+pub(crate) fn read_file(
     path: &Path,
     input: usize,
     district: &mut District<'_>,
@@ -308,7 +384,9 @@ pub(crate) fn set_aside(path: &Path, sha256: &str) -> Result<(), EngineError> {
     let folder = path.parent().unwrap_or_else(|| Path::new(".")).join(PROCESSED);
     fs::create_dir_all(&folder).map_err(|source| EngineError::io("create", &folder, source))?;
     let target = free_name(&folder, path);
+    pass(CrashPoint::TardiesDecided);
     fs::rename(path, &target).map_err(|source| EngineError::io("move", path, source))?;
+    pass(CrashPoint::TardiesMoved);
     // Only now nobody can put another file in its place.
     if content_hash(&target)? != sha256 {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
@@ -317,6 +395,34 @@ pub(crate) fn set_aside(path: &Path, sha256: &str) -> Result<(), EngineError> {
         return Err(EngineError::FileChanging(path.to_owned()));
     }
     Ok(())
+}
+
+/// What is in `processed/` of the exchange folder, with the time each file was changed last, oldest first; nothing if
+/// there is no such folder.
+pub(crate) fn processed_files(folder: &Path) -> Result<Vec<(PathBuf, DateTime<Utc>)>, EngineError> {
+    let folder = folder.join(PROCESSED);
+    let unreadable = |source| EngineError::io("read", &folder, source);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for path in dropped_files(&folder)? {
+        let changed = fs::metadata(&path).and_then(|file| file.modified()).map_err(unreadable)?;
+        files.push((path, changed.into()));
+    }
+    files.sort_by_key(|(_, changed)| *changed);
+    Ok(files)
+}
+
+/// The names a file in `processed/` may have had before it was moved there: its own, and that without a number.
+pub(crate) fn names_before_moving(path: &Path) -> Vec<String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let numbered = stem.strip_suffix(')').and_then(|stem| stem.rsplit_once(" ("));
+    let without = numbered
+        .filter(|(_, number)| number.parse::<u32>().is_ok())
+        .map(|(stem, _)| format!("{stem}.{}", path.extension().unwrap_or_default().to_string_lossy()));
+    std::iter::once(name).chain(without).collect()
 }
 
 /// A path in `folder` that nothing has yet: the name of `path`, with a number if need be.
@@ -333,7 +439,7 @@ fn free_name(folder: &Path, path: &Path) -> PathBuf {
 }
 
 /// SHA-256 of a file's content, lower-case hexadecimal.
-fn content_hash(path: &Path) -> Result<String, EngineError> {
+pub(crate) fn content_hash(path: &Path) -> Result<String, EngineError> {
     let unreadable = |source| EngineError::io("read", path, source);
     let file = File::open(path).map_err(unreadable)?;
     let mut hashed = Hashed { file, hash: Sha256::new(), bytes: 0 };
@@ -368,6 +474,14 @@ mod tests {
         for name in ["tardies.csv", "tardies (2).csv"] {
             assert_eq!(fs::read_to_string(folder.path().join(PROCESSED).join(name)).unwrap(), DECIDED);
         }
+    }
+
+    #[test]
+    fn a_moved_file_is_known_by_the_name_it_had() {
+        let names = |path: &str| names_before_moving(Path::new(path));
+        assert_eq!(names("processed/tardies.csv"), ["tardies.csv"]);
+        assert_eq!(names("processed/tardies (2).csv"), ["tardies (2).csv", "tardies.csv"]);
+        assert_eq!(names("processed/tardies (late).csv"), ["tardies (late).csv"]);
     }
 
     #[test]

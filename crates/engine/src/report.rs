@@ -1,11 +1,16 @@
 //! What the engine tells about its work: progress while it runs, and reports when it is done. Serialisable, since
 //! every process of a profile sees them; counts and ids only, no student's name.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_domain::{
     held::HoldReason,
+    id::SchoolNumber,
     integration::IntegrationStatus,
     job::{FileReceipt, Job, Outcome, RowCounts},
+    schedule::{JobSchedule, Pause},
+    school_year::{Season, TardyCodeFault, YearChange},
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -77,6 +82,90 @@ pub struct JobReport {
     pub cause: Option<Cause>,
     /// Things worth knowing that did not stop it, in sentences.
     pub notes: Vec<String>,
+    /// What it planned; absent in the history.
+    #[ts(optional)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanView>,
+}
+
+/// What a job planned, before it did anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PlanView {
+    /// Names this very content: a plan of the same id does the same.
+    pub id: String,
+    /// The first attendance records it writes, at most ten.
+    pub sample: Vec<PlannedRecord>,
+}
+
+/// An attendance record to be written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PlannedRecord {
+    /// The student's number.
+    #[ts(type = "number | null")]
+    pub student_number: Option<i64>,
+    /// The school's number.
+    #[ts(type = "number")]
+    pub school: i64,
+    /// The day.
+    #[ts(type = "string")]
+    pub date: NaiveDate,
+    /// The code it gets.
+    pub code: String,
+    /// The code it has now; absent where there is none.
+    pub previous_code: Option<String>,
+}
+
+/// What an undo did, or would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct UndoReport {
+    /// The run whose writes it takes back.
+    pub undoes: String,
+    /// How it went. Of each job: `read` counts the records the run wrote, `written` those taken back, `noop` those left.
+    pub report: SyncReport,
+    /// What stays as it is, and why.
+    pub left: Vec<LeftAlone>,
+}
+
+/// A record an undo leaves as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct LeftAlone {
+    /// `hero` or `raptor`.
+    pub source: String,
+    /// The student's number.
+    #[ts(type = "number | null")]
+    pub student_number: Option<i64>,
+    /// The school's number.
+    #[ts(type = "number")]
+    pub school: i64,
+    /// The day.
+    #[ts(type = "string")]
+    pub date: NaiveDate,
+    /// The code the run wrote.
+    pub code: String,
+    /// Why.
+    pub reason: NotUndone,
+    /// Why, and what to do, in sentences.
+    pub message: String,
+}
+
+/// Why a write is not taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum NotUndone {
+    /// A later run has written the record again.
+    WrittenAgain,
+    /// It was undone already.
+    AlreadyUndone,
+    /// Another write of the record is under way.
+    UnderWay,
+    /// Somebody has changed the record in PowerSchool.
+    Changed,
+    /// PowerSchool has several records.
+    SeveralRecords,
+    /// The code that stood before is not there any more.
+    NoSuchCode,
+    /// PowerSchool refused it.
+    Refused,
 }
 
 /// A whole run: what `sync` answers.
@@ -120,6 +209,10 @@ pub struct RunView {
     pub finished_at: Option<DateTime<Utc>>,
     /// Whether nothing was written.
     pub dry_run: bool,
+    /// Whether it took back what another run had written.
+    pub undo: bool,
+    /// Whether the schedule started it, and not a person.
+    pub scheduled: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// Its jobs.
@@ -128,6 +221,8 @@ pub struct RunView {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// How long its pull and each of its jobs took, as far as they came to an end.
+    pub seconds: Vec<PhaseSeconds>,
 }
 
 /// A row kept for a person.
@@ -152,6 +247,8 @@ pub struct HeldView {
     /// When it was first held.
     #[ts(type = "string")]
     pub first_seen: DateTime<Utc>,
+    /// Whether a person asked for it to be decided again, which the next run does.
+    pub retried: bool,
 }
 
 /// The rows kept for a person.
@@ -165,7 +262,29 @@ pub struct HeldPage {
     pub rows: Vec<HeldView>,
 }
 
-/// A file that was stopped because it would lose too many rows against the last one sent.
+/// Why a plan waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardReason {
+    /// Too many rows would be lost, of the file or of one school in it.
+    RowsLost,
+    /// An import has many more rows than usual.
+    ManyRows,
+}
+
+/// The rows of one school in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct GuardedSchool {
+    /// The school's number.
+    #[ts(type = "number")]
+    pub school: i64,
+    /// Rows of the last one sent.
+    pub before: u64,
+    /// Rows it would have now.
+    pub now: u64,
+}
+
+/// A plan that was stopped because it would change too much.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct GuardedView {
     /// Names this very content.
@@ -174,13 +293,24 @@ pub struct GuardedView {
     pub job: Job,
     /// The file.
     pub name: String,
-    /// Rows of the last one sent.
+    /// Rows of the last one sent; of an import the usual number.
     pub before: u64,
     /// Rows it would have now.
     pub now: u64,
+    /// The new school year since the last one was sent, if there is one: so large a change is to be expected.
+    #[ts(optional)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<YearChange>,
     /// When it was stopped.
     #[ts(type = "string")]
     pub stopped_at: DateTime<Utc>,
+    /// Why.
+    pub reason: GuardReason,
+    /// The schools that would lose too many rows.
+    pub schools: Vec<GuardedSchool>,
+    /// Numbers of students who would have no row any more, at most ten.
+    #[ts(type = "number[]")]
+    pub sample: Vec<i64>,
 }
 
 /// How one stage of a connection test ended.
@@ -522,8 +652,10 @@ pub struct StatusView {
     pub practice: bool,
     /// The server's name from the configured URL; empty before set-up.
     pub server: String,
-    /// Whether scheduled runs are paused (an imported profile starts so).
+    /// Whether scheduled runs are paused now (an imported profile starts so).
     pub paused: bool,
+    /// Until when, or that a person has to resume them.
+    pub pause: Pause,
     /// The run under way.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -542,6 +674,70 @@ pub struct StatusView {
     /// When the roster was last pulled.
     #[ts(type = "string | null")]
     pub roster_pulled_at: Option<DateTime<Utc>>,
+    /// Why mail does not go out; absent when it does.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailProblem>,
+    /// Where the schools are in their years.
+    pub school_year: SchoolYearView,
+}
+
+/// Where the schools that take part are in their school years, and what a new one changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SchoolYearView {
+    /// By school number; empty before the first roster pull.
+    pub schools: Vec<SchoolSeason>,
+    /// Set while scheduled runs pause for the summer. Runs a person starts are made all the same.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summer_pause: Option<SummerPause>,
+    /// Of each school the latest new year and the latest new term that were noticed.
+    pub changes: Vec<NoticedChange>,
+    /// Rows of the tardy table that a school cannot use in its current year: their tardies are held.
+    pub tardy_code_faults: Vec<TardyCodeFault>,
+}
+
+/// Where a school is in its year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SchoolSeason {
+    /// The school.
+    pub school: SchoolNumber,
+    /// Its season, flattened: year and term stand beside the school.
+    #[serde(flatten)]
+    pub season: Season,
+}
+
+/// A pause for the summer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SummerPause {
+    /// First day of school; absent while PowerSchool has no terms of the year to come.
+    #[ts(type = "string | null")]
+    pub until: Option<NaiveDate>,
+}
+
+/// A new school year or term, and when it was noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct NoticedChange {
+    /// When a roster pull showed it first.
+    #[ts(type = "string")]
+    pub noticed_at: DateTime<Utc>,
+    /// What is new, flattened.
+    #[serde(flatten)]
+    pub change: YearChange,
+}
+
+/// Why mail does not go out at present.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct MailProblem {
+    /// Why the last mail could not be sent.
+    pub cause: Cause,
+    /// Since when none could.
+    #[ts(type = "string")]
+    pub since: DateTime<Utc>,
+    /// Notices that wait to be sent.
+    pub waiting: u64,
+    /// Notices given up, because too many waited.
+    pub dropped: u64,
 }
 
 /// One exchange on the Home screen.
@@ -558,6 +754,14 @@ pub struct JobView {
     /// When that ended.
     #[ts(type = "string | null")]
     pub last_at: Option<DateTime<Utc>>,
+    /// When it runs by itself; absent when it does not.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<JobSchedule>,
+    /// When it runs next by itself; absent when nothing is planned.
+    #[ts(optional, type = "string")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<DateTime<Utc>>,
 }
 
 /// What happens while a request is carried out.
@@ -581,4 +785,68 @@ pub enum Event {
     RunFinished(SyncReport),
     /// A stage of a connection test ended.
     Stage(StageReport),
+    /// Something a person wants to know wherever they are: the desktop shows it as a notification.
+    Notice {
+        /// What happened, in a few words.
+        title: String,
+        /// Why, and what to do. Names no student.
+        body: String,
+    },
+}
+
+/// What a profile does, in numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Metrics {
+    /// From when on `runs` and `rows` are counted: seven days back.
+    #[ts(type = "string")]
+    pub since: DateTime<Utc>,
+    /// How many runs ended how, by the outcome's name. Dry runs are left out here and in `rows`.
+    pub runs: BTreeMap<String, u64>,
+    /// The rows of all their jobs.
+    pub rows: RowCounts,
+    /// How long the latest pull and each job's latest run took.
+    pub phases: Vec<PhaseSeconds>,
+    /// Attendance writes under way, by state: `decided`, `sending`, `unknown`.
+    pub outbox: BTreeMap<String, u64>,
+    /// Held rows waiting for a person.
+    pub held: u64,
+    /// Space taken, in bytes.
+    pub sizes: Sizes,
+    /// The process that hosts the engine.
+    pub holder: HolderView,
+}
+
+/// Space a profile takes on the disk, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Sizes {
+    /// `ledger.db` with its write-ahead log.
+    pub ledger: u64,
+    /// `roster.db`.
+    pub roster: u64,
+    /// Copies of the ledger.
+    pub backups: u64,
+    /// Log files.
+    pub logs: u64,
+}
+
+/// The process that hosts a profile's engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HolderView {
+    /// Its version of RosterBridge.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// How long it has hosted the profile, in seconds.
+    pub uptime_seconds: u64,
+}
+
+/// A support bundle that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SupportBundle {
+    /// Where it is.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The files in it.
+    pub contents: Vec<String>,
 }

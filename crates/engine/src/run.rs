@@ -3,32 +3,38 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use chrono::Utc;
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::{OverwriteRules, Source},
     integration::{IntegrationEvent, IntegrationStatus},
     job::{FileReceipt, Job, Outcome, RowCounts},
+    notice::Reason,
+    retry::Remote,
     settings::Setup,
 };
 use rosterbridge_sftp::Session;
 use rosterbridge_store::{
-    Roster,
+    Roster, StoreError,
     ledger::{DecisionOutcome, JobResult, RunId, Trigger},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     attendance::{AttendancePlan, Delivered, PlannedInput, SourceRow, Writing},
+    care::{EndedRun, Found, Rereading},
     connections::answer_time,
     engine::{Engine, blocking},
     error::EngineError,
-    exports, hero,
+    exports, guard, hero,
+    notices::{announce, reason},
     pull::{Pull, Server},
     raptor,
-    report::{Cause, Event, JobReport, Phase, PhaseSeconds, Progress, SyncReport},
+    report::{Cause, Event, JobReport, LeftAlone, Phase, PhaseSeconds, PlanView, Progress, SyncReport},
+    school_year::YearsInSight,
 };
 
 /// Told what happens during a run.
@@ -49,12 +55,44 @@ struct Run<'a> {
     /// The job the connection to Hero failed for, and why. It is not tried again in this run: four wrong passwords
     /// in a row can lock an account.
     hero_failed: Option<(Job, Arc<EngineError>)>,
+    /// Where the schools are in their years.
+    years: YearsInSight,
     /// The jobs of the run.
     jobs: Vec<Job>,
     /// The next export, put together while the one before it is sent.
     ahead: Option<hero::Composing>,
     cancel: CancellationToken,
     on_event: OnEvent,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) report: SyncReport,
+    /// What the jobs that did not come to their end failed of.
+    pub(crate) failures: BTreeMap<Job, Failure>,
+    /// Of an undo: what stays as it is.
+    pub(crate) left: Vec<LeftAlone>,
+}
+
+/// What a failure means for trying again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The system it concerns, if it could not be reached or did not answer as it should.
+    pub(crate) remote: Option<Remote>,
+    /// Whether it may pass by itself.
+    pub(crate) may_pass: bool,
+    /// When the system asked to be tried again.
+    pub(crate) asked: Option<Duration>,
+}
+
+impl Failure {
+    /// One that nothing is known of: trying again may help.
+    pub(crate) const UNKNOWN: Self = Self { remote: None, may_pass: true, asked: None };
+
+    fn of(error: &EngineError) -> Self {
+        Self { remote: error.remote(), may_pass: error.may_pass(), asked: error.retry_after() }
+    }
 }
 
 /// What a job has done so far: kept when it ends with an error too.
@@ -66,6 +104,10 @@ struct Done {
     notes: Vec<String>,
     /// What kept it from doing all, though it went on.
     cause: Option<Cause>,
+    /// What was planned.
+    plan: Option<PlanView>,
+    /// Of an undo: what stays as it is.
+    left: Vec<LeftAlone>,
 }
 
 impl Engine {
@@ -76,6 +118,38 @@ impl Engine {
         dry_run: bool,
         on_event: OnEvent,
     ) -> Result<SyncReport, EngineError> {
+        let trigger = if dry_run { Trigger::DryRun } else { Trigger::Manual };
+        let ran = self.run_jobs(jobs, trigger, on_event).await?;
+        if !dry_run {
+            self.follow_circuits(&ran, Utc::now());
+        }
+        Ok(ran.report)
+    }
+
+    /// Runs jobs now, on whatever made them due.
+    pub(crate) async fn run_jobs(
+        self: &Arc<Self>,
+        jobs: Vec<Job>,
+        trigger: Trigger,
+        on_event: OnEvent,
+    ) -> Result<Ran, EngineError> {
+        self.run_work(jobs, trigger, None, on_event).await
+    }
+
+    /// Runs jobs, or takes back what they wrote in the run `undone`.
+    #[tracing::instrument(
+        name = "run",
+        skip_all,
+        fields(profile = self.profile_name(), run = tracing::field::Empty, trigger = trigger.as_str())
+    )]
+    pub(crate) async fn run_work(
+        self: &Arc<Self>,
+        jobs: Vec<Job>,
+        trigger: Trigger,
+        undone: Option<RunId>,
+        on_event: OnEvent,
+    ) -> Result<Ran, EngineError> {
+        let dry_run = trigger == Trigger::DryRun;
         let setup = self.setup().await?;
         let mut jobs = if jobs.is_empty() {
             Job::ALL.into_iter().filter(|job| setup.job_enabled(*job)).collect()
@@ -89,13 +163,16 @@ impl Engine {
         }
         let now = Utc::now();
         let id = RunId::new(now);
+        tracing::Span::current().record("run", id.to_string());
         let under_way = self.begin(&id.to_string())?;
-        let trigger = if dry_run { Trigger::DryRun } else { Trigger::Manual };
+        self.record_ended_runs().await?;
         let planned = jobs.clone();
         self.ledger(move |ledger| ledger.start_run(id, trigger, &planned, now)).await?;
+        pass(CrashPoint::RunRecorded);
+        tracing::info!(jobs = jobs.len(), "the run starts");
         on_event(Event::RunStarted { run: id.to_string(), jobs: jobs.clone(), dry_run });
 
-        let mut report = SyncReport {
+        let report = SyncReport {
             run: id.to_string(),
             dry_run,
             outcome: Outcome::Failed,
@@ -103,37 +180,100 @@ impl Engine {
             cause: None,
             seconds: Vec::new(),
         };
-        match self.prepare(id, setup, &jobs, under_way.cancel.clone(), &on_event, &mut report).await {
-            Ok(mut run) => {
-                run.jobs.clone_from(&jobs);
-                for job in jobs {
-                    let started = Instant::now();
-                    self.ledger(move |ledger| ledger.start_job(id, job, Utc::now())).await?;
-                    let mut done = Done::default();
-                    let ended = run.job(job, &mut done).await;
-                    report.seconds.push(seconds(job.as_str(), started));
-                    let finished = job_report(job, done, ended.as_ref().err());
-                    if let Err(EngineError::LargeChange(change)) = ended {
-                        self.remember_stop(*change).await?;
-                    }
-                    let result = job_result(&finished);
-                    self.ledger(move |ledger| ledger.finish_job(id, job, &result, Utc::now())).await?;
-                    on_event(Event::JobFinished(finished.clone()));
-                    report.jobs.push(finished);
-                }
-                run.close().await;
+        let mut ran = Ran { report, failures: BTreeMap::new(), left: Vec::new() };
+        // Whatever stops it, the run gets its end, and every job a word.
+        let worked = self.work(id, setup, &jobs, undone, &under_way.cancel, &on_event, &mut ran).await;
+        if let Err(error) = worked {
+            for job in jobs.into_iter().skip(ran.report.jobs.len()) {
+                ran.failures.insert(job, Failure::of(&error));
+                ran.report.jobs.push(skipped(job));
             }
-            Err(error) => {
-                report.cause = Some(error.cause());
-                report.jobs = jobs.into_iter().map(skipped).collect();
+            ran.report.cause = Some(error.cause());
+        }
+        ran.report.outcome = outcome(&ran.report);
+        pass(CrashPoint::RunDone);
+        tracing::info!(
+            outcome = ran.report.outcome.as_str(),
+            code = ran.report.cause.as_ref().map(|cause| cause.code.as_str()),
+            "the run has ended"
+        );
+        if !dry_run {
+            // Before the run counts as finished: a crash in between must not keep it from being told.
+            match self.note_run(&ran.report, Utc::now()).await {
+                Ok(notices) => announce(&notices, &on_event),
+                Err(error) => tracing::warn!(code = error.code(), "what is to be told can't be kept"),
             }
         }
-        report.outcome = outcome(&report);
-        let (outcome, cause) = (report.outcome, report.cause.clone().map(Into::into));
-        self.ledger(move |ledger| ledger.finish_run(id, outcome, cause.as_ref(), Utc::now())).await?;
+        let (outcome, cause) = (ran.report.outcome, ran.report.cause.clone().map(Into::into));
+        let end = EndedRun { id, outcome, cause, at: Utc::now() };
+        let EndedRun { cause, at, .. } = end.clone();
+        if let Err(error) =
+            self.ledger(move |ledger| ledger.finish_run(id, outcome, cause.as_ref(), at)).await
+        {
+            self.house.record_later(end);
+            return Err(error);
+        }
+        pass(CrashPoint::RunFinished);
         drop(under_way);
-        on_event(Event::RunFinished(report.clone()));
-        Ok(report)
+        self.wake_sending();
+        on_event(Event::RunFinished(ran.report.clone()));
+        Ok(ran)
+    }
+
+    /// Does the jobs of a run, one after the other. How each ended is in `ran`; an error is one that no job can be done
+    /// after.
+    #[allow(clippy::too_many_arguments, reason = "one caller")]
+    async fn work(
+        &self,
+        id: RunId,
+        setup: Setup,
+        jobs: &[Job],
+        undone: Option<RunId>,
+        cancel: &CancellationToken,
+        on_event: &OnEvent,
+        ran: &mut Ran,
+    ) -> Result<(), EngineError> {
+        let mut run = self.prepare(id, setup, jobs, cancel.clone(), on_event, &mut ran.report).await?;
+        run.jobs = jobs.to_vec();
+        for &job in jobs {
+            let started = Instant::now();
+            self.ledger(move |ledger| ledger.start_job(id, job, Utc::now())).await?;
+            pass(CrashPoint::JobStarted);
+            let mut done = Done::default();
+            let ended = match undone {
+                Some(undone) => run.undo(job, undone, &mut done).await,
+                None => run.job(job, &mut done).await,
+            };
+            // It is a cache: PowerSchool is read anew, and the job begins again. It had come to planning only.
+            let ended = if undone.is_none() && ended.is_err() && run.roster.is_damaged() {
+                done = Done::default();
+                match run.pull_again().await {
+                    Ok(()) => run.job(job, &mut done).await,
+                    Err(error) => Err(error),
+                }
+            } else {
+                ended
+            };
+            ran.left.append(&mut done.left);
+            ran.report.seconds.push(seconds(job.as_str(), started));
+            let finished = job_report(job, done, ended.as_ref().err());
+            if let Err(error) = ended {
+                ran.failures.insert(job, Failure::of(&error));
+                // A dry run only warns.
+                if let (EngineError::LargeChange(change), false) = (error, run.dry) {
+                    self.remember_stop(*change).await?;
+                }
+            }
+            let result = job_result(&finished);
+            pass(CrashPoint::JobDone);
+            self.ledger(move |ledger| ledger.finish_job(id, job, &result, Utc::now())).await?;
+            pass(CrashPoint::JobRecorded);
+            log_end(&finished);
+            on_event(Event::JobFinished(finished.clone()));
+            ran.report.jobs.push(finished);
+        }
+        run.close().await;
+        Ok(())
     }
 
     /// Meets PowerSchool and pulls the roster.
@@ -163,10 +303,20 @@ impl Engine {
         if !dry {
             self.bind_to_district(server.district.as_deref()).await?;
         }
+        pass(CrashPoint::ServerMet);
         // The jobs that are switched on look into the roster between runs, too.
         let jobs: Vec<Job> =
             Job::ALL.into_iter().filter(|job| jobs.contains(job) || setup.job_enabled(*job)).collect();
-        let Pull { roster, refused } = self.pull_from(&server, &jobs, &cancel, &progress).await?;
+        let pull = match self.pull_from(&server, &jobs, &cancel, &progress).await {
+            // The roster it began with is damaged. The second time it begins with nothing.
+            Err(EngineError::Store(StoreError::Corrupt(_) | StoreError::Damaged { .. })) => {
+                self.pull_from(&server, &jobs, &cancel, &progress).await?
+            }
+            pull => pull?,
+        };
+        let years = self.notice_school_year(&setup, &pull, dry, Utc::now(), on_event).await?;
+        let Pull { roster, refused } = pull;
+        pass(CrashPoint::RosterPulled);
         report.seconds.push(seconds("pull", started));
         Ok(Run {
             engine: self,
@@ -178,6 +328,7 @@ impl Engine {
             refused,
             hero: None,
             hero_failed: None,
+            years,
             jobs: Vec::new(),
             ahead: None,
             cancel,
@@ -187,16 +338,39 @@ impl Engine {
 }
 
 impl Run<'_> {
+    /// Reads PowerSchool anew in place of a roster that turned out to be damaged.
+    async fn pull_again(&mut self) -> Result<(), EngineError> {
+        tracing::warn!("the roster is damaged; PowerSchool is read anew");
+        let id = self.id.to_string();
+        let progress = |subject: &'static str, done: u64| {
+            (self.on_event)(Event::Progress(Progress {
+                run: id.clone(),
+                job: None,
+                phase: Phase::Pull,
+                subject: subject.to_owned(),
+                done,
+                total: None,
+            }));
+        };
+        let needed = |job: &Job| self.jobs.contains(job) || self.setup.job_enabled(*job);
+        let jobs: Vec<Job> = Job::ALL.into_iter().filter(needed).collect();
+        let pull = self.engine.pull_from(&self.server, &jobs, &self.cancel, &progress).await?;
+        (self.roster, self.refused, self.ahead) = (pull.roster, pull.refused, None);
+        Ok(())
+    }
+
+    #[tracing::instrument(skip_all, fields(job = job.as_str()))]
     async fn job(&mut self, job: Job, done: &mut Done) -> Result<(), EngineError> {
         if self.cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
         self.allowed(job)?;
         if let Some(error) = self.refused.get(&job) {
+            let error = EngineError::from(error.clone());
             if job == Job::RaptorRoster && !self.dry {
-                self.follow_raptor(false).await?;
+                self.follow_raptor(Some(&error)).await?;
             }
-            return Err(error.clone().into());
+            return Err(error);
         }
         match job {
             Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job, done).await,
@@ -204,7 +378,7 @@ impl Run<'_> {
             Job::RaptorRoster => {
                 let ended = self.raptor_roster(done).await;
                 if !self.dry {
-                    self.follow_raptor(ended.is_ok()).await?;
+                    self.follow_raptor(ended.as_ref().err()).await?;
                 }
                 ended
             }
@@ -250,7 +424,10 @@ impl Run<'_> {
             return Err(EngineError::NotTried { first: *first, error: Arc::clone(error) });
         }
         match self.engine.hero(&self.setup, &self.cancel).await {
-            Ok(session) => Ok(Arc::clone(self.hero.insert(Arc::new(session)))),
+            Ok(session) => {
+                pass(CrashPoint::HeroConnected);
+                Ok(Arc::clone(self.hero.insert(Arc::new(session))))
+            }
             Err(error @ EngineError::Sftp(_)) => {
                 let error = Arc::new(error);
                 self.hero_failed = Some((job, Arc::clone(&error)));
@@ -279,7 +456,7 @@ impl Run<'_> {
             Some(ahead) if ahead.job == job => ahead,
             _ => self.compose(job),
         };
-        let plan = self.engine.plan_export(composing).await?;
+        let plan = self.engine.plan_export(composing, &self.years).await?;
         let next = self.jobs.iter().copied().find(|next| *next > job && exports::file_name(*next).is_some());
         self.ahead = next.map(|next| self.compose(next));
         let rows = plan.receipt.rows;
@@ -288,9 +465,11 @@ impl Run<'_> {
             self.progress(job, Phase::Upload, &name, 0, Some(rows));
             let session = self.hero(job).await?;
             self.engine.apply_export(&plan, &self.setup, &self.roster, &session, self.id).await?;
+            self.engine.keep_pre_registered(&self.years, std::slice::from_ref(&plan.receipt)).await?;
             self.progress(job, Phase::Upload, &name, rows, Some(rows));
         }
         done.rows = RowCounts { read: rows, written: rows, ..RowCounts::default() };
+        done.plan = Some(PlanView::of_files(job, std::slice::from_ref(&plan.receipt)));
         done.files.push(plan.receipt);
         done.notes = plan.notes;
         Ok(())
@@ -298,6 +477,7 @@ impl Run<'_> {
 
     async fn hero_attendance(&mut self, done: &mut Done) -> Result<(), EngineError> {
         let job = Job::HeroAttendance;
+        self.read_again(job, done).await?;
         let unclear = self.settle(job, done).await?;
         self.progress(job, Phase::Download, &self.setup.hero.attendance_file.clone(), 0, None);
         let session = self.hero(job).await?;
@@ -320,32 +500,45 @@ impl Run<'_> {
 
     async fn raptor_roster(&self, done: &mut Done) -> Result<(), EngineError> {
         self.progress(Job::RaptorRoster, Phase::Plan, "buildings", 0, None);
-        let plan = self.engine.plan_rosters(&self.setup, &self.roster).await?;
+        let plan = self.engine.plan_rosters(&self.setup, &self.roster, &self.years).await?;
         if !self.dry {
             self.engine.apply_rosters(&plan, &self.setup, &self.roster, self.id).await?;
+            self.engine.keep_pre_registered(&self.years, &plan.files).await?;
         }
         let rows = plan.files.iter().map(|file| file.rows).sum();
         done.rows = RowCounts { read: rows, written: rows, ..RowCounts::default() };
+        done.plan = Some(PlanView::of_files(Job::RaptorRoster, &plan.files));
         done.files = plan.files;
         Ok(())
     }
 
     /// Moves the Raptor integration's status with the outcome of a full synchronisation. A run a person asked for
     /// counts as the window being open.
-    async fn follow_raptor(&self, succeeded: bool) -> Result<(), EngineError> {
+    async fn follow_raptor(&self, failed: Option<&EngineError>) -> Result<(), EngineError> {
         if self.engine.raptor_status().await? == IntegrationStatus::PendingInitialization {
-            self.engine.raptor_event(IntegrationEvent::WindowOpened).await?;
+            self.move_raptor(IntegrationEvent::WindowOpened, None).await?;
         }
-        let event = if succeeded { IntegrationEvent::SyncSucceeded } else { IntegrationEvent::SyncFailed };
-        self.engine.raptor_event(event).await
+        pass(CrashPoint::StatusUnmoved);
+        match failed {
+            None => self.move_raptor(IntegrationEvent::SyncSucceeded, None).await,
+            Some(error) => self.move_raptor(IntegrationEvent::SyncFailed, Some(reason(error))).await,
+        }
     }
 
-    async fn raptor_tardies(&self, done: &mut Done) -> Result<(), EngineError> {
+    async fn move_raptor(&self, event: IntegrationEvent, reason: Option<Reason>) -> Result<(), EngineError> {
+        let notices = self.engine.raptor_event(event, reason).await?;
+        self.engine.wake_sending();
+        announce(&notices, &self.on_event);
+        Ok(())
+    }
+
+    async fn raptor_tardies(&mut self, done: &mut Done) -> Result<(), EngineError> {
         let job = Job::RaptorTardies;
         let status = self.engine.raptor_status().await?;
         if !status.takes_tardies() && !self.dry {
             return Err(EngineError::RaptorNotInitialized(status));
         }
+        self.read_again(job, done).await?;
         let unclear = self.settle(job, done).await?;
         self.progress(job, Phase::Download, "tardy files", 0, None);
         let dropped = self.engine.read_tardies(&self.setup, &self.roster, self.server.zone).await?;
@@ -359,6 +552,12 @@ impl Run<'_> {
             let finished = files.into_iter().zip(decided).filter(|(_, decided)| *decided);
             for ((path, sha256), _) in finished {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let (run, seen, content) = (self.id, name.clone(), sha256.clone());
+                self.engine
+                    .ledger(move |ledger| {
+                        ledger.mark_file_seen(raptor::SOURCE, &seen, &content, run, Utc::now())
+                    })
+                    .await?;
                 if let Err(error) = blocking(move || raptor::set_aside(&path, &sha256)).await {
                     // Its rows are decided: read again, they change nothing.
                     left.push((name, error.cause()));
@@ -370,6 +569,66 @@ impl Run<'_> {
             done.cause.get_or_insert(cause);
         }
         Ok(())
+    }
+
+    /// After the ledger was restored: reads again what a source stated since its backup was made, so that nothing is
+    /// written twice. It fails with the job's own source; the other one is left to its own job.
+    async fn read_again(&mut self, job: Job, done: &mut Done) -> Result<(), EngineError> {
+        let unread = self.engine.unread_sources().await?;
+        if self.dry {
+            if !unread.is_empty() {
+                done.notes.push(
+                    "The ledger was restored from a backup. The next run first reads again what happened since, so \
+                     it may do less than shown here."
+                        .to_owned(),
+                );
+            }
+            return Ok(());
+        }
+        for source in unread {
+            let of_source = match source {
+                Source::Hero => Job::HeroAttendance,
+                Source::Raptor => Job::RaptorTardies,
+            };
+            // What is not in use has nothing to tell.
+            let used = self.jobs.contains(&of_source) || self.setup.job_enabled(of_source);
+            match if used { self.read_source_again(job, source).await } else { Ok(0) } {
+                Ok(records) => {
+                    self.engine.source_read_again(source).await?;
+                    tracing::info!(source = source.as_str(), records, "read again after the restoring");
+                    if records > 0 {
+                        done.notes.push(format!(
+                            "The ledger was restored from a backup: {records} records written since were found in \
+                             PowerSchool and are known again."
+                        ));
+                    }
+                }
+                Err(error) if of_source == job => return Err(error),
+                Err(error) => {
+                    tracing::warn!(
+                        source = source.as_str(),
+                        code = error.code(),
+                        "could not be read again yet"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_source_again(&mut self, job: Job, source: Source) -> Result<usize, EngineError> {
+        self.progress(job, Phase::Download, "what happened since the backup", 0, None);
+        let session = if source == Source::Hero { Some(self.hero(job).await?) } else { None };
+        let (engine, zone) = (self.engine, self.server.zone);
+        let (setup, roster) = (&self.setup, &self.roster);
+        let rereading = Rereading { run: self.id, client: &self.server.client, setup, roster, zone };
+        let reading = async {
+            let Some(session) = session else { return engine.reread_raptor(&rereading).await };
+            let fetched = engine.fetch_attendance(setup, roster, zone, &session).await?;
+            let Some((input, rows)) = fetched else { return Ok(0) };
+            engine.take_over(&rereading, source, &input.name, rows, Found::Waiting).await
+        };
+        self.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)?
     }
 
     /// Decides every row of a source's files, unless a person stops it.
@@ -400,7 +659,13 @@ impl Run<'_> {
     async fn settle(&self, job: Job, done: &mut Done) -> Result<usize, EngineError> {
         let mut unclear = 0;
         if !self.dry {
+            let unread = self.engine.unread_sources().await?;
             for source in [Source::Hero, Source::Raptor] {
+                if unread.contains(&source) {
+                    // What was written since the ledger's backup is not known: nothing of it is sent again.
+                    unclear += self.engine.ledger(move |ledger| ledger.pending(source)).await?.len();
+                    continue;
+                }
                 unclear += self.deliver(job, source, None, None, done).await?.unclear;
             }
         }
@@ -431,6 +696,16 @@ impl Run<'_> {
         done.rows.noop += delivered.noop;
         done.rows.held += delivered.held;
         done.newly_held += delivered.newly_held;
+        if !delivered.doubled.is_empty() {
+            for dcids in &delivered.doubled {
+                let dcids: Vec<String> = dcids.iter().map(ToString::to_string).collect();
+                done.notes.push(format!(
+                    "PowerSchool has one attendance record twice: ATTENDANCE.DCID {}.",
+                    dcids.join(" and ")
+                ));
+            }
+            done.cause = Some(EngineError::Doubled(delivered.doubled.len()).cause());
+        }
         ended.map(|()| delivered)
     }
 
@@ -444,6 +719,9 @@ impl Run<'_> {
         done: &mut Done,
     ) -> Result<Vec<bool>, EngineError> {
         let source = plan.source;
+        let planned = PlanView::of_attendance(job, &plan);
+        self.engine.refuse_many_rows(job, &plan, &planned.id).await?;
+        done.plan = Some(planned);
         let mut decided = Vec::new();
         let mut to_write = 0;
         let open = if settled_unclear > 0 { self.engine.open_keys().await? } else { HashSet::new() };
@@ -480,6 +758,7 @@ impl Run<'_> {
                     .engine
                     .ledger(move |ledger| ledger.record_decisions(run, source, &name, &decisions, Utc::now()))
                     .await?;
+                pass(CrashPoint::DecisionsRecorded);
                 done.newly_held += recorded.newly_held + recorded.newly_rejected;
                 // What is to be written counts once it is.
                 counts.written = 0;
@@ -504,7 +783,44 @@ impl Run<'_> {
         if unclear > 0 {
             done.cause = Some(EngineError::AnswersUnclear(unclear).cause());
         }
+        self.engine.forget_stop(job, guard::IMPORT).await?;
         Ok(decided)
+    }
+
+    /// Takes back what another run wrote for a job.
+    #[tracing::instrument(skip_all, fields(job = job.as_str(), undone = %undone))]
+    async fn undo(&mut self, job: Job, undone: RunId, done: &mut Done) -> Result<(), EngineError> {
+        if self.cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        if let Some(error) = self.refused.get(&job) {
+            return Err(error.clone().into());
+        }
+        let source = if job == Job::HeroAttendance { hero::SOURCE } else { raptor::SOURCE };
+        // What is under way is brought to its end first; its rows are not this run's.
+        let mut earlier = Done::default();
+        self.settle(job, &mut earlier).await?;
+        done.newly_held = earlier.newly_held;
+        let client = &self.server.client;
+        let planning = self.engine.plan_undo(client, &self.roster, undone, source);
+        let plan = self.cancel.run_until_cancelled(planning).await.ok_or(EngineError::Cancelled)??;
+        let total = plan.undos.len() as u64;
+        done.rows.read = total + plan.left.len() as u64;
+        done.left = plan.left;
+        if self.dry {
+            done.rows.written = total;
+        } else {
+            self.engine.record_undo(self.id, plan.undos).await?;
+            self.progress(job, Phase::Attendance, "attendance", 0, Some(total));
+            let delivered = self.deliver(job, source, Some(self.id), Some(total), done).await?;
+            done.left.extend(self.engine.left_by_undo(self.id, source).await?);
+            if delivered.unclear > 0 {
+                done.cause = Some(EngineError::AnswersUnclear(delivered.unclear).cause());
+            }
+        }
+        done.rows.noop = done.left.len() as u64;
+        done.notes.push(format!("This takes back what run {undone} wrote."));
+        Ok(())
     }
 }
 
@@ -551,6 +867,7 @@ fn job_report(job: Job, done: Done, error: Option<&EngineError>) -> JobReport {
         files: done.files,
         cause: error.map(EngineError::cause).or(done.cause),
         notes: done.notes,
+        plan: done.plan,
     }
 }
 
@@ -563,6 +880,7 @@ fn skipped(job: Job) -> JobReport {
         files: Vec::new(),
         cause: None,
         notes: Vec::new(),
+        plan: None,
     }
 }
 
@@ -588,6 +906,23 @@ fn outcome(report: &SyncReport) -> Outcome {
         None if any(Outcome::SucceededWithHeldRows) => Outcome::SucceededWithHeldRows,
         None => Outcome::Succeeded,
     }
+}
+
+/// Logs how a job ended.
+fn log_end(report: &JobReport) {
+    let RowCounts { read, written, noop, held, rejected } = report.rows;
+    tracing::info!(
+        job = report.job.as_str(),
+        outcome = report.outcome.as_str(),
+        code = report.cause.as_ref().map(|cause| cause.code.as_str()),
+        read,
+        written,
+        noop,
+        held,
+        rejected,
+        newly_held = report.newly_held,
+        "the job has ended"
+    );
 }
 
 fn seconds(phase: &str, since: Instant) -> PhaseSeconds {

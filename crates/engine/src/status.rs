@@ -1,12 +1,14 @@
 //! The state of a profile, its history, and the rows it keeps for a person.
 
+use chrono::Utc;
 use rosterbridge_domain::job::Job;
 use rosterbridge_powerschool::ServerUrl;
-use rosterbridge_store::ledger::{Cause as StoredCause, HeldState, JobRun, Run, Trigger};
+use rosterbridge_store::ledger::{Cause as StoredCause, HeldId, HeldState, JobRun, Run, Trigger};
 
 use crate::{
     engine::Engine,
     error::EngineError,
+    metrics::phases,
     report::{Cause, HeldPage, HeldView, JobReport, JobView, RunView, StatusView},
 };
 
@@ -32,6 +34,7 @@ impl From<JobRun> for JobReport {
             files: run.result.files,
             cause: run.result.cause.map(Cause::from),
             notes: run.result.notes,
+            plan: None,
         }
     }
 }
@@ -43,7 +46,10 @@ impl From<Run> for RunView {
             started_at: run.started_at,
             finished_at: run.finished_at,
             dry_run: run.trigger == Trigger::DryRun,
+            undo: run.trigger == Trigger::Undo,
+            scheduled: run.trigger == Trigger::Schedule,
             outcome: run.outcome,
+            seconds: phases(&run),
             jobs: run.jobs.into_iter().map(JobReport::from).collect(),
             cause: run.cause.map(Cause::from),
         }
@@ -60,6 +66,8 @@ impl Engine {
                 Job::ALL.into_iter().map(|job| ledger.last_job_run(job)).collect::<Result<Vec<_>, _>>()
             })
             .await?;
+        let now = Utc::now();
+        let next = self.next_runs(now).await?;
         let jobs = Job::ALL
             .into_iter()
             .zip(last_runs)
@@ -68,14 +76,22 @@ impl Engine {
                 enabled: setup.job_enabled(job),
                 last_at: last.as_ref().and_then(|run| run.finished_at),
                 last: last.map(JobReport::from),
+                schedule: setup
+                    .jobs
+                    .iter()
+                    .find(|settings| settings.job == job)
+                    .and_then(|found| found.schedule),
+                next_at: next.get(&job).copied(),
             })
             .collect();
+        let pause = self.pause().await?;
         Ok(StatusView {
             profile: self.folder.name().to_owned(),
             practice: self.is_practice().await?,
             server: ServerUrl::parse(&setup.powerschool.url)
                 .map_or_else(|_| String::new(), |url| url.host().to_owned()),
-            paused: self.is_paused().await?,
+            paused: pause.is_paused(now),
+            pause,
             running: self.running(),
             raptor_status: self.raptor_status().await?,
             today: roster.as_ref().map(|roster| roster.meta().today),
@@ -83,6 +99,8 @@ impl Engine {
             held: self.ledger(rosterbridge_store::Ledger::held_count).await?,
             students: roster.as_ref().map_or(0, |roster| roster.counts().active_students),
             roster_pulled_at: roster.as_ref().map(|roster| roster.meta().pulled_at),
+            mail: self.mail_problem().await?,
+            school_year: self.school_year(&setup, roster.as_ref(), now).await?,
         })
     }
 
@@ -98,7 +116,7 @@ impl Engine {
                 total: ledger.held_count()?,
                 by_reason: ledger.held_by_reason()?,
                 rows: ledger
-                    .held(limit, offset, Some(HeldState::Open))?
+                    .held_waiting(limit, offset)?
                     .into_iter()
                     .map(|row| HeldView {
                         id: row.id.0,
@@ -110,10 +128,23 @@ impl Engine {
                         detail: row.detail,
                         raw: row.raw,
                         first_seen: row.first_seen,
+                        retried: row.state == HeldState::Retried,
                     })
                     .collect(),
             })
         })
         .await
+    }
+
+    /// Marks rows to be decided again. The next run of their exchange does, as long as their file is still there.
+    pub async fn retry_held(&self, ids: Vec<i64>) -> Result<(), EngineError> {
+        let ids: Vec<HeldId> = ids.into_iter().map(HeldId).collect();
+        self.ledger(move |ledger| ledger.retry_held(&ids)).await
+    }
+
+    /// Closes rows for good: they are never written, and their file can be moved away.
+    pub async fn discard_held(&self, ids: Vec<i64>) -> Result<(), EngineError> {
+        let ids: Vec<HeldId> = ids.into_iter().map(HeldId).collect();
+        self.ledger(move |ledger| ledger.discard_held(&ids, Utc::now())).await
     }
 }

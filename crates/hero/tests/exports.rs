@@ -35,22 +35,22 @@ fn student(number: i64, first: &str, last: &str) -> Student {
         dcid: StudentDcid::new(number + 7_000),
         id: StudentId::new(number + 9_000),
         number: StudentNumber::new(number),
-        first_name: first.to_owned(),
-        middle_name: "Mae".to_owned(),
-        last_name: last.to_owned(),
+        first_name: first.into(),
+        middle_name: "Mae".into(),
+        last_name: last.into(),
         dob: NaiveDate::from_ymd_opt(2012, 3, 9),
         grade_level: 8,
         school: SchoolNumber::new(100),
         enroll_status: EnrollStatus::ACTIVE,
         entry_date: None,
         exit_date: None,
-        mailing_street: "12 Oak St".to_owned(),
-        mailing_city: "Springfield".to_owned(),
-        mailing_state: "IL".to_owned(),
-        mailing_zip: "62704".to_owned(),
-        guardian_email: "pat@example.org".to_owned(),
-        home_phone: "217-555-0101".to_owned(),
-        home_room: "8A".to_owned(),
+        mailing_street: "12 Oak St".into(),
+        mailing_city: "Springfield".into(),
+        mailing_state: "IL".into(),
+        mailing_zip: "62704".into(),
+        guardian_email: "pat@example.org".into(),
+        home_phone: "217-555-0101".into(),
+        home_room: "8A".into(),
     }
 }
 
@@ -66,7 +66,7 @@ fn difficult() -> Vec<Student> {
     let mut obrien = student(4711, "Zoë", "O'Brien, Jr.");
     obrien.mailing_street.replace_range(.., "12 \"The Oaks\"\tApt 3\r\nRear");
     let mut bare = student(4712, "Łukasz", "Müller");
-    bare.middle_name = String::new();
+    bare.middle_name = "".into();
     bare.dob = None;
     bare.grade_level = -1;
     vec![student(42, "Ada", "Byron"), obrien, bare]
@@ -103,7 +103,7 @@ fn students_with_commas_and_a_header() {
 fn windows_ansi_replaces_what_it_lacks_and_says_so(#[case] delimiter: Delimiter) {
     let layout = ExportLayout { delimiter, characters: Characters::WindowsAnsi, ..ExportLayout::default() };
     let mut subject = student(1, "Łu\"k,asz Ł", "Zoë €");
-    subject.middle_name = "\u{81}".to_owned();
+    subject.middle_name = "\u{81}".into();
     let (bytes, written) = students(layout, &[subject]);
     let last_name = b"Zo\xEB \x80".as_slice();
     assert!(bytes.windows(last_name.len()).any(|window| window == last_name), "{}", visible(&bytes));
@@ -182,15 +182,15 @@ fn teachers_as_hero_asks_for_them() {
 #[rstest]
 #[case::empty_first_name(|s: &mut Student| s.first_name.clear(), "First_Name", Concern::Missing)]
 #[case::empty_last_name(|s: &mut Student| s.last_name.clear(), "Last_Name", Concern::Missing)]
-#[case::first_name(|s: &mut Student| s.first_name = "é".repeat(21), "First_Name", Concern::TooLong { length: 21, limit: 20 })]
-#[case::last_name(|s: &mut Student| s.last_name = "x".repeat(21), "Last_Name", Concern::TooLong { length: 21, limit: 20 })]
-#[case::middle_name(|s: &mut Student| s.middle_name = "x".repeat(51), "Middle_Name", Concern::TooLong { length: 51, limit: 50 })]
-#[case::street(|s: &mut Student| s.mailing_street = "x".repeat(51), "Mailing_Street", Concern::TooLong { length: 51, limit: 50 })]
-#[case::city(|s: &mut Student| s.mailing_city = "x".repeat(51), "Mailing_City", Concern::TooLong { length: 51, limit: 50 })]
-#[case::state(|s: &mut Student| s.mailing_state = "x".repeat(51), "Mailing_State", Concern::TooLong { length: 51, limit: 50 })]
-#[case::zip(|s: &mut Student| s.mailing_zip = "x".repeat(11), "Mailing_Zip", Concern::TooLong { length: 11, limit: 10 })]
-#[case::email(|s: &mut Student| s.guardian_email = "x".repeat(256), "GuardianEmail", Concern::TooLong { length: 256, limit: 255 })]
-#[case::phone(|s: &mut Student| s.home_phone = "x".repeat(51), "Home_Phone", Concern::TooLong { length: 51, limit: 50 })]
+#[case::first_name(|s: &mut Student| s.first_name = "é".repeat(21).into(), "First_Name", Concern::TooLong { length: 21, limit: 20 })]
+#[case::last_name(|s: &mut Student| s.last_name = "x".repeat(21).into(), "Last_Name", Concern::TooLong { length: 21, limit: 20 })]
+#[case::middle_name(|s: &mut Student| s.middle_name = "x".repeat(51).into(), "Middle_Name", Concern::TooLong { length: 51, limit: 50 })]
+#[case::street(|s: &mut Student| s.mailing_street = "x".repeat(51).into(), "Mailing_Street", Concern::TooLong { length: 51, limit: 50 })]
+#[case::city(|s: &mut Student| s.mailing_city = "x".repeat(51).into(), "Mailing_City", Concern::TooLong { length: 51, limit: 50 })]
+#[case::state(|s: &mut Student| s.mailing_state = "x".repeat(51).into(), "Mailing_State", Concern::TooLong { length: 51, limit: 50 })]
+#[case::zip(|s: &mut Student| s.mailing_zip = "x".repeat(11).into(), "Mailing_Zip", Concern::TooLong { length: 11, limit: 10 })]
+#[case::email(|s: &mut Student| s.guardian_email = "x".repeat(256).into(), "GuardianEmail", Concern::TooLong { length: 256, limit: 255 })]
+#[case::phone(|s: &mut Student| s.home_phone = "x".repeat(51).into(), "Home_Phone", Concern::TooLong { length: 51, limit: 50 })]
 fn heros_limits_are_warnings_and_nothing_is_cut(
     #[case] change: fn(&mut Student),
     #[case] field: &str,
@@ -223,9 +223,9 @@ fn heros_limits_are_warnings_and_nothing_is_cut(
 #[test]
 fn values_exactly_as_long_as_hero_accepts_are_no_warning() {
     let mut subject = student(1, &"é".repeat(20), &"x".repeat(20));
-    subject.middle_name = "x".repeat(50);
-    subject.guardian_email = "x".repeat(255);
-    subject.mailing_zip = "1234567890".to_owned();
+    subject.middle_name = "x".repeat(50).into();
+    subject.guardian_email = "x".repeat(255).into();
+    subject.mailing_zip = "1234567890".into();
     let (_, written) = students(ExportLayout::default(), &[subject]);
     assert_eq!(written.warnings_total, 0, "{:?}", written.warnings);
 }
@@ -294,8 +294,8 @@ fn any_student() -> impl Strategy<Value = Student> {
         |(number, first, last, street, phone, grade, day)| {
             let mut subject = student(0, &first, &last);
             subject.number = StudentNumber::new(number);
-            subject.mailing_street = street;
-            subject.home_phone = phone;
+            subject.mailing_street = street.into();
+            subject.home_phone = phone.into();
             subject.grade_level = grade;
             subject.dob = NaiveDate::from_num_days_from_ce_opt(600_000 + day);
             subject
@@ -306,16 +306,16 @@ fn any_student() -> impl Strategy<Value = Student> {
 fn in_order(student: &Student) -> [String; 12] {
     [
         student.number.to_string(),
-        student.first_name.clone(),
-        student.last_name.clone(),
-        student.middle_name.clone(),
+        student.first_name.to_string(),
+        student.last_name.to_string(),
+        student.middle_name.to_string(),
         student.dob.unwrap().format("%m/%d/%Y").to_string(),
-        student.mailing_street.clone(),
-        student.mailing_city.clone(),
-        student.mailing_state.clone(),
-        student.mailing_zip.clone(),
-        student.guardian_email.clone(),
-        student.home_phone.clone(),
+        student.mailing_street.to_string(),
+        student.mailing_city.to_string(),
+        student.mailing_state.to_string(),
+        student.mailing_zip.to_string(),
+        student.guardian_email.to_string(),
+        student.home_phone.to_string(),
         student.grade_level.to_string(),
     ]
 }

@@ -282,7 +282,10 @@ fn fields_of(write: &AttendanceWrite) -> Map<String, Value> {
     set("att_mode_code", json!(write.key.mode().code()));
     set("attendance_codeid", json!(write.code_id.get()));
     set("calendar_dayid", json!(write.calendar_day.get()));
-    if !write.comment.is_empty() {
+    // An empty one takes the place of one that is there only where that is meant.
+    let clears =
+        write.replaces.is_some() && write.previous_comment.as_ref().is_some_and(|one| !one.is_empty());
+    if !write.comment.is_empty() || clears {
         set("att_comment", json!(write.comment));
     }
     if let Some(meeting) = write.key.meeting {

@@ -8,11 +8,13 @@ use rosterbridge_domain::{
     id::{SchoolDcid, SchoolNumber},
     roster::{AttendanceRecord, School},
 };
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::{
+    address::ClientId,
     attendance::{self, WriteAnswer},
     deltas::DataVersion,
     error::{AnswerProblem, Error},
@@ -225,6 +227,18 @@ impl Client {
         self.transport.authenticate().await
     }
 
+    /// Whether the server issues a token for Client ID and Client Secret in each other's place. Asked once, and nothing
+    /// is kept of it.
+    pub(crate) async fn accepts_swapped(&self) -> bool {
+        let connection = self.transport.connection();
+        let Ok(client_id) = ClientId::parse(connection.client_secret.expose_secret()) else { return false };
+        let client_secret = SecretString::from(connection.client_id.to_string());
+        match Self::for_test(Connection { client_id, client_secret, ..connection.clone() }) {
+            Ok(swapped) => swapped.authenticate().await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
     /// The district's schools without 'Graduated Students', by number. The abbreviation comes from our query and is
     /// empty where the plugin has none.
     pub async fn schools(&self) -> Result<Vec<School>, Error> {
@@ -267,36 +281,14 @@ impl Client {
 
     /// The schools that `/ws/v1/district/school` lists, without abbreviations.
     pub(crate) async fn listed_schools(&self) -> Result<Vec<School>, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default, deserialize_with = "json::container")]
-            schools: List,
-        }
-        #[derive(Default, Deserialize)]
-        struct List {
-            #[serde(default, deserialize_with = "json::list")]
-            school: Vec<Listed>,
-        }
-        #[derive(Deserialize)]
-        struct Listed {
-            #[serde(default, deserialize_with = "json::number")]
-            id: Option<i64>,
-            #[serde(default, deserialize_with = "json::number")]
-            school_number: Option<i64>,
-            #[serde(default, deserialize_with = "json::text")]
-            name: Option<String>,
-        }
-
-        const PATH: &str = "/ws/v1/district/school";
-        let count: json::CountAnswer = self.transport.ask(&Call::get(format!("{PATH}/count"))).await?;
-        let count = count.count().ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("count")))?;
+        let count: json::CountAnswer = self.transport.ask(&Call::get(format!("{SCHOOLS}/count"))).await?;
+        let count =
+            count.count().ok_or_else(|| Error::unexpected(SCHOOLS, AnswerProblem::Missing("count")))?;
         let page_size = u64::from(self.known_metadata().await?.page_limits.schools);
         let mut schools = Vec::new();
         for page in 1..=count.div_ceil(page_size) {
-            let call = Call::get(PATH).with("page", page).with("pagesize", page_size);
-            let answer: Answer = self.transport.ask(&call).await?;
-            for listed in answer.schools.school {
-                let missing = |field| Error::unexpected(PATH, AnswerProblem::Missing(field));
+            for listed in self.page_of_schools(page, page_size).await? {
+                let missing = |field| Error::unexpected(SCHOOLS, AnswerProblem::Missing(field));
                 schools.push(School {
                     dcid: SchoolDcid::new(listed.id.ok_or_else(|| missing("id"))?),
                     number: SchoolNumber::new(listed.school_number.ok_or_else(|| missing("school_number"))?),
@@ -308,6 +300,22 @@ impl Client {
         schools.retain(|school| school.number != SchoolNumber::GRADUATED);
         schools.sort_by_key(|school| school.number);
         Ok(schools)
+    }
+
+    async fn page_of_schools(&self, page: u64, size: u64) -> Result<Vec<ListedSchool>, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default, deserialize_with = "json::container")]
+            schools: List,
+        }
+        #[derive(Default, Deserialize)]
+        struct List {
+            #[serde(default, deserialize_with = "json::list")]
+            school: Vec<ListedSchool>,
+        }
+
+        let call = Call::get(SCHOOLS).with("page", page).with("pagesize", size);
+        Ok(self.transport.ask::<Answer>(&call).await?.schools.school)
     }
 
     /// Reads one table in the order of its unique key, in batches of up to 250 rows. Rows counted before and after
@@ -370,32 +378,12 @@ impl Client {
 
     /// The name of one school: the sample of a connection test.
     pub(crate) async fn first_school(&self) -> Result<Option<String>, Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default, deserialize_with = "json::container")]
-            schools: List,
-        }
-        #[derive(Default, Deserialize)]
-        struct List {
-            #[serde(default, deserialize_with = "json::list")]
-            school: Vec<Listed>,
-        }
-        #[derive(Deserialize)]
-        struct Listed {
-            #[serde(default, deserialize_with = "json::text")]
-            name: Option<String>,
-        }
-
-        let call = Call::get("/ws/v1/district/school").with("page", 1).with("pagesize", 1);
-        let answer: Answer = match self.transport.ask(&call).await {
+        match self.page_of_schools(1, 1).await {
             Err(
                 Error::NoAccess { .. } | Error::UnexpectedAnswer { problem: AnswerProblem::Refused(_), .. },
-            ) => {
-                return Ok(self.schools().await?.into_iter().next().map(|school| school.name));
-            }
-            answer => answer?,
-        };
-        Ok(answer.schools.school.into_iter().next().map(|school| school.name.unwrap_or_default()))
+            ) => Ok(self.schools().await?.into_iter().next().map(|school| school.name)),
+            listed => Ok(listed?.into_iter().next().map(|school| school.name.unwrap_or_default())),
+        }
     }
 
     fn pull_of<'a, R: RosterRow>(&'a self, narrowed: Narrowed<'a>) -> Pull<'a, R> {
@@ -440,6 +428,18 @@ impl Client {
 }
 
 const METADATA: &str = "/ws/v1/metadata";
+const SCHOOLS: &str = "/ws/v1/district/school";
+
+/// A school of `/ws/v1`.
+#[derive(Deserialize)]
+struct ListedSchool {
+    #[serde(default, deserialize_with = "json::number")]
+    id: Option<i64>,
+    #[serde(default, deserialize_with = "json::number")]
+    school_number: Option<i64>,
+    #[serde(default, deserialize_with = "json::text")]
+    name: Option<String>,
+}
 
 /// The server's clock.
 pub(crate) struct Clock {

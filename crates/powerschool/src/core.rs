@@ -4,7 +4,7 @@
 //! Every id there is a DCID. A student's ID comes from PowerSchool's own query that translates the two; what no core
 //! resource holds is named in an error and never read as empty.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,7 +13,7 @@ use crate::{
     client::Client,
     error::{AnswerProblem, Error},
     json::{self, CountAnswer},
-    tables::Table,
+    tables::{self, Table},
     transport::{Call, Shared},
 };
 
@@ -74,6 +74,37 @@ impl CoreSource {
             _ => None,
         }
     }
+
+    /// The columns that a resource has a place for.
+    fn places(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Students => &STUDENT_COLUMNS,
+            Self::Terms => &TERM_COLUMNS,
+        }
+    }
+
+    /// The columns that are worked out.
+    fn worked_out(self) -> &'static [&'static str] {
+        match self {
+            Self::Students => &["id"],
+            Self::Terms => &["yearid", "schoolid"],
+        }
+    }
+
+    fn place(self, column: &str) -> Option<&'static str> {
+        self.places().iter().find(|(name, _)| *name == column).map(|(_, place)| *place)
+    }
+}
+
+/// Whether core resources hold all these columns of a table, as far as PowerSchool documents them.
+pub(crate) fn holds(table: &Table, columns: &[&str]) -> bool {
+    match CoreSource::of(table) {
+        Some(source) => columns
+            .iter()
+            .all(|column| source.place(column).is_some() || source.worked_out().contains(column)),
+        // Listed by core resources at any rate; the abbreviation only helps to suggest a mapping.
+        None => table.name == tables::SCHOOLS.name,
+    }
 }
 
 /// A list of resources, page by page.
@@ -99,7 +130,8 @@ pub(crate) struct Core<'a> {
     ids: HashMap<i64, i64>,
     /// The wanted columns that no resource had a place for so far.
     missing: BTreeSet<&'static str>,
-    read: u64,
+    /// The DCIDs of what has been read: one that comes on another page again is left out, and the counts tell.
+    read: HashSet<i64>,
 }
 
 impl<'a> Core<'a> {
@@ -118,7 +150,7 @@ impl<'a> Core<'a> {
             page: 1,
             ids: HashMap::new(),
             missing: wanted.iter().copied().collect(),
-            read: 0,
+            read: HashSet::new(),
         }
     }
 
@@ -134,7 +166,7 @@ impl<'a> Core<'a> {
                 .map(|school| (format!("/ws/v1/school/{}/term", school.dcid), Some(school.number.get())))
                 .collect(),
         };
-        let first = self.left.is_empty() && self.read == 0;
+        let first = self.left.is_empty() && self.read.is_empty();
         let mut total = 0;
         let mut counted = Vec::new();
         for (path, school) in listings {
@@ -180,22 +212,26 @@ impl<'a> Core<'a> {
         let school = listing.school;
         let mut answer: Value = self.transport.ask(&call).await?;
         self.page += 1;
-        let resources = match answer.get_mut(plural).and_then(|list| list.get_mut(single)).map(Value::take) {
-            Some(Value::Array(resources)) => resources,
-            Some(resource @ Value::Object(_)) => vec![resource],
-            _ => Vec::new(),
-        };
-        self.read += resources.len() as u64;
+        let mut resources =
+            match answer.get_mut(plural).and_then(|list| list.get_mut(single)).map(Value::take) {
+                Some(Value::Array(resources)) => resources,
+                Some(resource @ Value::Object(_)) => vec![resource],
+                _ => Vec::new(),
+            };
+        // One without a DCID is for the reader to refuse.
+        resources.retain(|resource| {
+            resource.get("id").and_then(whole_number).is_none_or(|dcid| self.read.insert(dcid))
+        });
         let records = resources.iter().map(|resource| self.record(resource, school).to_string().into_bytes());
         let records = records.collect();
-        let present = |column: &&str| match self.places().iter().find(|(name, _)| name == column) {
+        let present = |column: &&str| match self.source.place(column) {
             // A value may be left out when it is empty, what holds it may not.
-            Some((_, place)) => {
+            Some(place) => {
                 let holder = place.rsplit_once('/').map_or("", |(holder, _)| holder);
                 resources.iter().any(|resource| resource.pointer(holder).is_some_and(Value::is_object))
             }
             // Worked out.
-            None => matches!(*column, "id" | "yearid" | "schoolid") && !resources.is_empty(),
+            None => self.source.worked_out().contains(column) && !resources.is_empty(),
         };
         let found: Vec<&'static str> =
             self.missing.iter().copied().filter(|column| present(column)).collect();
@@ -207,7 +243,7 @@ impl<'a> Core<'a> {
 
     /// Makes sure that the resources read had a place for every column wanted.
     pub(crate) fn check_columns(&self, table: &Table) -> Result<(), Error> {
-        if self.read == 0 || self.missing.is_empty() {
+        if self.read.is_empty() || self.missing.is_empty() {
             return Ok(());
         }
         let fields = self
@@ -218,16 +254,10 @@ impl<'a> Core<'a> {
         Err(Error::CoreOnly { fields: fields.collect() })
     }
 
-    fn places(&self) -> &'static [(&'static str, &'static str)] {
-        match self.source {
-            CoreSource::Students => &STUDENT_COLUMNS,
-            CoreSource::Terms => &TERM_COLUMNS,
-        }
-    }
-
     /// A resource as a record of the table.
     fn record(&self, resource: &Value, school: Option<i64>) -> Value {
         let mut record: Map<String, Value> = self
+            .source
             .places()
             .iter()
             .filter_map(|(column, place)| Some(((*column).to_owned(), resource.pointer(place)?.clone())))

@@ -47,6 +47,9 @@ pub enum Error {
         /// When they were last accepted.
         last_worked: DateTime<Utc>,
     },
+    /// The server accepts the credentials the other way round.
+    #[error("Client ID and Client Secret are swapped: PowerSchool accepts each in the other's place.")]
+    CredentialsSwapped,
     /// The host's name has no address.
     #[error("The name {host} cannot be found on the network.")]
     Dns {
@@ -118,6 +121,14 @@ pub enum Error {
         /// Host and port of the proxy.
         proxy: String,
     },
+    /// The proxy took the request to connect to the server and never answered it.
+    #[error("The proxy {proxy} did not answer within {} seconds.", after.as_secs())]
+    ProxyTimeout {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// How long we waited.
+        after: Duration,
+    },
     /// The proxy wants a user name and password, or does not accept those it got.
     #[error("The proxy {proxy} does not accept the user name and password.")]
     ProxyCredentials {
@@ -169,13 +180,13 @@ pub enum Error {
         version: Option<Version>,
     },
     /// The plugin may not read or write fields it needs.
-    #[error("The PowerSchool plugin has no access to {}.", fields.join(", "))]
+    #[error("The PowerSchool plugin has no access to {}.", by_table(fields))]
     NoAccess {
         /// `table.field`, as PowerSchool names them.
         fields: Vec<String>,
     },
     /// The plugin has neither our queries nor access to the tables, and PowerSchool's core resources don't hold this.
-    #[error("Without RosterBridge's own plugin, PowerSchool does not give {}.", fields.join(", "))]
+    #[error("Without RosterBridge's own plugin, PowerSchool does not give {}.", by_table(fields))]
     CoreOnly {
         /// `table.field`, as PowerSchool names them.
         fields: Vec<String>,
@@ -313,6 +324,34 @@ fn few(missing: usize, query: &str) -> String {
     }
 }
 
+/// Fields named in a sentence at most; the others are counted.
+const FIELDS_NAMED: usize = 12;
+
+/// Fields (`table.field`) table by table, in the order of their first ones: `STUDENTS: dob, home_phone; CC: expression`.
+fn by_table(fields: &[String]) -> String {
+    let mut tables: Vec<(String, Vec<&str>)> = Vec::new();
+    for field in fields.iter().take(FIELDS_NAMED) {
+        let (table, column) = field.split_once('.').unwrap_or(("", field));
+        let table = table.to_uppercase();
+        match tables.iter_mut().find(|(named, _)| *named == table) {
+            Some((_, columns)) => columns.push(column),
+            None => tables.push((table, vec![column])),
+        }
+    }
+    let text = tables
+        .into_iter()
+        .map(|(table, columns)| {
+            let columns = columns.join(", ");
+            if table.is_empty() { columns } else { format!("{table}: {columns}") }
+        })
+        .collect::<Vec<_>>()
+        .join("; ");
+    match fields.len().checked_sub(FIELDS_NAMED) {
+        Some(more @ 1..) => format!("{text} and {more} more"),
+        _ => text,
+    }
+}
+
 /// A span of time, rounded, for people.
 fn spoken(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
@@ -385,6 +424,7 @@ impl Error {
             Self::TlsUnavailable(_) => "powerschool.tls_unavailable",
             Self::BadCredentials => "powerschool.bad_credentials",
             Self::CredentialsReplaced { .. } => "powerschool.credentials_replaced",
+            Self::CredentialsSwapped => "powerschool.credentials_swapped",
             Self::Dns { .. } => "powerschool.dns",
             Self::Unreachable { .. } => "powerschool.unreachable",
             Self::Interrupted { .. } => "powerschool.interrupted",
@@ -395,6 +435,7 @@ impl Error {
             Self::RsaKeyExchange { .. } => "powerschool.rsa_key_exchange",
             Self::WrongScheme { .. } => "powerschool.wrong_scheme",
             Self::ProxyUnreachable { .. } => "powerschool.proxy_unreachable",
+            Self::ProxyTimeout { .. } => "powerschool.proxy_timeout",
             Self::ProxyCredentials { .. } => "powerschool.proxy_credentials",
             Self::ProxyNtlm { .. } => "powerschool.proxy_ntlm",
             Self::ProxyRefused { .. } => "powerschool.proxy_refused",
@@ -442,6 +483,9 @@ impl Error {
             Self::CredentialsReplaced { .. } => {
                 "The plugin was probably deleted and installed anew, or its credentials were regenerated: make sure it is enabled (Plugin Management Configuration > Enable), copy the new Client ID and Client Secret from its Data Provider Configuration, and enter them here."
             }
+            Self::CredentialsSwapped => {
+                "Enter them the other way round: what stands as the Client ID is the Client Secret, and the other way about. Nothing was changed."
+            }
             Self::Dns { .. } => {
                 "Check the spelling of the address. If a browser on this computer can open it, check this computer's DNS settings."
             }
@@ -472,6 +516,9 @@ impl Error {
             }
             Self::ProxyUnreachable { .. } => {
                 "Check the proxy's name and port in the connection's settings (or in the operating system's, if that is where it comes from), and that this computer is on the school's network."
+            }
+            Self::ProxyTimeout { .. } => {
+                "Try again later. If it happens every time, ask the network's administrator why the proxy does not answer, and whether it may connect to the PowerSchool server."
             }
             Self::ProxyCredentials { .. } => {
                 "Enter the proxy's user name and password in the connection's settings, with the proxy entered by hand."
@@ -525,6 +572,7 @@ impl Error {
             | Self::Interrupted { .. }
             | Self::Timeout { .. }
             | Self::ProxyUnreachable { .. }
+            | Self::ProxyTimeout { .. }
             | Self::Busy { .. }
             | Self::Maintenance
             | Self::ChangedWhileReading { .. } => true,
@@ -540,5 +588,36 @@ impl Error {
     /// An answer to `request` that is not as documented.
     pub(crate) fn unexpected(request: &str, problem: AnswerProblem) -> Self {
         Self::UnexpectedAnswer { request: request.to_owned(), problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::one(&["students.dob"], "STUDENTS: dob")]
+    #[case::two_tables(
+        &["students.home_phone", "cc.expression", "Students.dob"],
+        "STUDENTS: home_phone, dob; CC: expression"
+    )]
+    #[case::no_table(&["dob"], "dob")]
+    fn missing_fields_are_told_table_by_table(#[case] fields: &[&str], #[case] told: &str) {
+        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        let message = Error::NoAccess { fields }.to_string();
+        assert_eq!(message, format!("The PowerSchool plugin has no access to {told}."));
+    }
+
+    #[rstest]
+    #[case::all(12, None)]
+    #[case::one_more(13, Some(" and 1 more."))]
+    #[case::many(35, Some(" and 23 more."))]
+    fn many_missing_fields_are_counted(#[case] number: usize, #[case] end: Option<&str>) {
+        let fields = (0..number).map(|number| format!("students.field{number}")).collect();
+        let message = Error::NoAccess { fields }.to_string();
+        assert_eq!(message.matches("field").count(), number.min(12), "{message}");
+        assert!(message.ends_with(end.unwrap_or("field11.")), "{message}");
     }
 }

@@ -4,6 +4,7 @@
 //! the plugin an administrator installs, whose named queries (PowerQueries) the client reads the roster through;
 //! [`test_connection`] says, stage by stage, what is wrong with a connection that does not work.
 
+mod access;
 mod address;
 mod attendance;
 mod client;
@@ -33,6 +34,6 @@ pub use records::{FieldError, FieldProblem, Fields};
 pub use roster::{PullScope, RosterRow};
 pub use staged::{
     FieldGrant, Findings, KnownPlugin, Outcome, QueryFact, ServerFacts, Stage, StageEvent, StageName,
-    TestPlan, presented_certificates, reach, test_connection,
+    TestPlan, presented_certificates, reach, test_connection, trusts,
 };
 pub use transport::{Certificate, Connection, Proxy, Timeouts};

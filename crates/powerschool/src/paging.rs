@@ -1,8 +1,11 @@
 //! Reading one table: through our query in one streamed answer or, where the server does not give that, in pages; page
 //! by page from the table itself where the plugin has no queries.
 
+mod pages;
+mod rows;
+mod without_query;
+
 use std::{
-    cmp::Ordering,
     collections::BTreeMap,
     marker::PhantomData,
     sync::{
@@ -11,24 +14,25 @@ use std::{
     },
 };
 
-use reqwest::Response;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
     sync::{OnceCell, mpsc},
     task::JoinSet,
 };
+use tracing::Instrument;
 
+use self::{
+    pages::{Pages, Tally, stream},
+    rows::RowReader,
+};
 use crate::{
+    access,
     client::{Client, Metadata, Pulled},
-    core::{Core, CoreSource},
     deltas::{self, DataVersion},
     error::{AnswerProblem, Error},
-    json::{self, CountAnswer},
-    pace::{self, Gate, InFlight},
-    records::{self, FieldError, Fields, RecordSplitter, Records},
+    json::CountAnswer,
+    pace::{self, Gate},
     roster::{Narrowed, RosterRow},
-    shape::Shape,
     tables::Table,
     transport::{Call, Shared},
 };
@@ -136,37 +140,6 @@ impl<'a, R: RosterRow> Pull<'a, R> {
             }
             Err(other) => Err(other),
         }
-    }
-
-    /// Reads the table itself or, where the plugin may not, the core resources that hold the same.
-    async fn run_without_query(&self, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
-        match self.run_table(sink).await {
-            Err(Error::NoAccess { fields }) => {
-                sink.send(Batch::StartOver).await.map_err(|_| Error::Stopped)?;
-                let Some(source) = CoreSource::of(self.table) else { return Err(Error::CoreOnly { fields }) };
-                tracing::info!(?fields, "the table is refused: reading core resources");
-                self.run_core(source, sink).await
-            }
-            other => other,
-        }
-    }
-
-    /// Reads core resources, whose order is not ours.
-    async fn run_core(&self, source: CoreSource, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
-        let wanted = self.narrowed.columns(self.table);
-        let mut core = Core::new(self.client, self.transport, source, &wanted);
-        let before = core.count().await?;
-        let mut reader = RowReader::new(self.table.name).in_any_order();
-        while let Some(records) = core.next_page().await? {
-            for record in records {
-                reader.complete(&record).map_err(|broken| broken.into_error(self.table.name))?;
-            }
-            reader.hand_over(sink, BATCH).await?;
-        }
-        reader.hand_over(sink, 1).await?;
-        core.check_columns(self.table)?;
-        self.agree(before, reader.distinct, core.count().await?)?;
-        Ok(Pulled { rows: reader.distinct, bytes: 0, version: None })
     }
 
     /// Whether these are fields of the table that are not wanted of it.
@@ -337,40 +310,6 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         Ok(Pulled { rows: reader.distinct, bytes: tally.bytes, version: tally.version() })
     }
 
-    /// Reads the table itself, in pages.
-    async fn run_table(&self, sink: &mpsc::Sender<Batch<R>>) -> Result<Pulled, Error> {
-        let size = self.page_size().await?;
-        let mut pulled = Pulled::default();
-        let mut read = Vec::new();
-        for filter in self.narrowed.filters(self.table.limit) {
-            let before = self.count_table(&filter).await?;
-            let call = Call::get(format!("/ws/schema/table/{}", self.table.path_name()))
-                .with("projection", self.narrowed.columns(self.table).join(","))
-                .with("sort", self.table.key.join(","));
-            let pages = self.pages(filtered(call, &filter), self.table.name, Vec::new());
-            // Each filter's rows are sorted by themselves.
-            let mut reader = RowReader::new(self.table.name);
-            let mut tally = Tally::default();
-            self.read_pages(&pages, 1, size, before, &mut reader, &mut tally, sink).await?;
-            reader.hand_over(sink, 1).await?;
-            self.agree(before, reader.distinct, self.count_table(&filter).await?)?;
-            pulled.rows += reader.distinct;
-            pulled.bytes += tally.bytes;
-            read.push((filter, reader.distinct));
-        }
-        // A dropped enrolment that is taken up again meanwhile goes from one filter to the other: each for itself
-        // agrees, and the row can be in neither or in both. The last one has just been counted.
-        for (filter, rows) in read.iter().rev().skip(1) {
-            self.agree(*rows, *rows, self.count_table(filter).await?)?;
-        }
-        Ok(pulled)
-    }
-
-    async fn count_table(&self, filter: &str) -> Result<u64, Error> {
-        let call = filtered(Call::get(format!("/ws/schema/table/{}/count", self.table.path_name())), filter);
-        counted(&call, &self.transport.ask(&call).await?)
-    }
-
     /// Rows to ask for at once.
     async fn page_size(&self) -> Result<u64, Error> {
         let limit = self.client.known_metadata().await?.page_limits.table_rows;
@@ -416,7 +355,8 @@ impl<'a, R: RosterRow> Pull<'a, R> {
             while wanted <= last {
                 while next <= last && next < wanted + u64::from(pace::MOST) {
                     let (pages, number) = (Arc::clone(pages), next);
-                    asked.spawn(async move { (number, pages.read::<R>(number, size).await) });
+                    let page = async move { (number, pages.read::<R>(number, size).await) };
+                    asked.spawn(page.in_current_span());
                     next += 1;
                 }
                 let Some(page) = waiting.remove(&wanted) else {
@@ -444,45 +384,13 @@ impl<'a, R: RosterRow> Pull<'a, R> {
     /// Makes sure that columns a query's answer does not have are left out because they are empty, and not because the
     /// installed plugin is one for fewer exchanges.
     async fn check_columns(&self, absent: &[&'static str]) -> Result<(), Error> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default, deserialize_with = "json::list")]
-            columns: Vec<Column>,
-        }
-        #[derive(Deserialize)]
-        struct Column {
-            #[serde(default, deserialize_with = "json::text")]
-            name: Option<String>,
-            #[serde(default, deserialize_with = "json::text")]
-            access: Option<String>,
-        }
-
         if absent.is_empty() {
             return Ok(());
         }
-        let call = Call::get(format!("/ws/schema/table/{}/metadata", self.table.path_name()))
-            .with("expansions", "access");
-        let columns = match self.transport.ask::<Answer>(&call).await {
-            Ok(answer) => answer.columns,
-            // What the plugin may not even ask about, it may not read.
-            Err(
-                Error::NoAccess { .. }
-                | Error::UnexpectedAnswer {
-                    problem: AnswerProblem::Status(404) | AnswerProblem::Refused(_),
-                    ..
-                },
-            ) => Vec::new(),
-            Err(other) => return Err(other),
-        };
-        let granted = |wanted: &str| {
-            columns.iter().any(|column| {
-                column.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(wanted))
-                    && matches!(column.access.as_deref(), Some("ViewOnly" | "FullAccess"))
-            })
-        };
+        let granted = access::of_table(self.transport, self.table.name).await?;
         let fields: Vec<String> = absent
             .iter()
-            .filter(|column| !granted(column))
+            .filter(|column| !granted.contains_key(&column.to_ascii_uppercase()))
             .map(|column| format!("{}.{column}", self.table.path_name()))
             .collect();
         if fields.is_empty() { Ok(()) } else { Err(Error::NoAccess { fields }) }
@@ -507,259 +415,6 @@ impl<'a, R: RosterRow> Pull<'a, R> {
     }
 }
 
-/// Something that answers in pages. Owned, so that pages can be read by tasks of their own.
-struct Pages {
-    /// The request, without its page.
-    call: Call,
-    /// What is read, for messages.
-    source: &'static str,
-    /// The columns the first record has to have.
-    columns: Vec<&'static str>,
-    transport: Shared,
-    lessons: Arc<Lessons>,
-}
-
-impl Pages {
-    /// Reads one page, numbered from 1; asked for again when that may help.
-    async fn read<R: RosterRow>(&self, number: u64, size: u64) -> Result<Page<R>, Error> {
-        let call = self.call.clone().with("page", number).with("pagesize", size);
-        self.transport
-            .repeating(|| async {
-                let turn = self.lessons.gate.enter().await;
-                let read = self.read_once(&call, (number - 1) * size, size, &turn).await;
-                match &read {
-                    Err(Error::Busy { retry_after, .. }) => turn.overloaded(*retry_after),
-                    Err(Error::Timeout { .. }) => turn.overloaded(None),
-                    _ => {}
-                }
-                read
-            })
-            .await
-    }
-
-    async fn read_once<R: RosterRow>(
-        &self,
-        call: &Call,
-        first_record: u64,
-        size: u64,
-        turn: &InFlight<'_>,
-    ) -> Result<Page<R>, Error> {
-        let response = self.transport.ask_streaming_once(call).await?;
-        turn.answered();
-        let mut reader = RowReader::new(self.source);
-        reader.first_record = first_record;
-        reader.most = size;
-        if first_record == 0 {
-            reader.wanted.clone_from(&self.columns);
-        }
-        let answer = stream(&self.transport, &call.path, response, &mut reader, None).await?;
-        let RowReader { rows, records, absent, .. } = reader;
-        Ok(Page { rows, records, absent, bytes: answer.bytes, version: answer.version })
-    }
-}
-
-/// Reads an answer as it arrives. With a sink, full batches go there; without one the rows stay with the reader.
-async fn stream<R: RosterRow>(
-    transport: &Shared,
-    path: &str,
-    response: Response,
-    reader: &mut RowReader<R>,
-    sink: Option<&mpsc::Sender<Batch<R>>>,
-) -> Result<Answer, Error> {
-    let mut splitter = RecordSplitter::new();
-    let mut body = response.bytes_stream();
-    let mut bytes = 0;
-    while let Some(chunk) = transport.next_chunk(&mut body).await? {
-        bytes += chunk.len() as u64;
-        splitter.push(&chunk, reader).map_err(|broken| broken.into_error(path))?;
-        if let Some(sink) = sink {
-            reader.hand_over(sink, BATCH).await?;
-        }
-    }
-    splitter.finish().map_err(|problem| Error::unexpected(path, problem))?;
-    Ok(Answer { bytes, version: splitter.data_version() })
-}
-
-/// An answer besides its rows.
-struct Answer {
-    bytes: u64,
-    version: Option<u64>,
-}
-
-/// What several answers sum up to.
-#[derive(Default)]
-struct Tally {
-    bytes: u64,
-    answers: u64,
-    versioned: u64,
-    /// The oldest version among the answers: what changed later comes once more.
-    oldest: Option<u64>,
-    absent: Vec<&'static str>,
-}
-
-impl Tally {
-    fn add_answer(&mut self, answer: &Answer) {
-        self.bytes += answer.bytes;
-        self.answers += 1;
-        if let Some(version) = answer.version {
-            self.versioned += 1;
-            self.oldest = Some(self.oldest.map_or(version, |oldest| oldest.min(version)));
-        }
-    }
-
-    fn add<R>(&mut self, page: &Page<R>) {
-        self.add_answer(&Answer { bytes: page.bytes, version: page.version });
-        self.absent.extend_from_slice(&page.absent);
-    }
-
-    /// The version that every answer is of at least.
-    fn version(&self) -> Option<DataVersion> {
-        self.oldest.filter(|_| self.versioned == self.answers).map(DataVersion)
-    }
-}
-
-fn filtered(call: Call, filter: &str) -> Call {
-    if filter.is_empty() { call } else { call.with("q", filter) }
-}
-
 fn counted(call: &Call, answer: &CountAnswer) -> Result<u64, Error> {
     answer.count().ok_or_else(|| Error::unexpected(&call.path, AnswerProblem::Missing("count")))
-}
-
-struct Page<R> {
-    rows: Vec<R>,
-    /// Rows with those that come twice.
-    records: u64,
-    bytes: u64,
-    version: Option<u64>,
-    absent: Vec<&'static str>,
-}
-
-/// Why the reading of an answer stopped: its outer shape, or a row in it.
-enum Broken {
-    Shape(AnswerProblem),
-    Row(Error),
-}
-
-impl From<AnswerProblem> for Broken {
-    fn from(problem: AnswerProblem) -> Self {
-        Self::Shape(problem)
-    }
-}
-
-impl Broken {
-    fn into_error(self, path: &str) -> Error {
-        match self {
-            Self::Shape(problem) => Error::unexpected(path, problem),
-            Self::Row(error) => error,
-        }
-    }
-}
-
-/// Turns records into rows and counts the distinct ones.
-struct RowReader<R: RosterRow> {
-    /// What is read, for messages.
-    source: &'static str,
-    rows: Vec<R>,
-    last_key: Option<R::Key>,
-    /// Whether rows have to come in the order of their keys.
-    ordered: bool,
-    distinct: u64,
-    /// Records of earlier pages.
-    first_record: u64,
-    records: u64,
-    /// Records there may be.
-    most: u64,
-    /// Columns that the first record has to have.
-    wanted: Vec<&'static str>,
-    /// Those of them that it does not have.
-    absent: Vec<&'static str>,
-    /// That of the last record that was read by itself.
-    shape: Option<Shape>,
-}
-
-impl<R: RosterRow> Records for RowReader<R> {
-    type Error = Broken;
-
-    fn begins(&mut self, bytes: &[u8]) -> Result<Option<usize>, Broken> {
-        let read = self.shape.as_ref().and_then(|shape| shape.read(bytes, R::read));
-        read.map(|(length, row)| self.read(row).map(|()| length)).transpose()
-    }
-
-    fn complete(&mut self, record: &[u8]) -> Result<(), Broken> {
-        if self.records == 0 && !self.wanted.is_empty() {
-            self.absent = records::absent(record, &self.wanted);
-        }
-        self.read(Fields::of_record(record, R::TABLE.columns, R::read))?;
-        self.shape = Shape::of(record, R::TABLE.columns);
-        Ok(())
-    }
-}
-
-impl<R: RosterRow> RowReader<R> {
-    const fn new(source: &'static str) -> Self {
-        Self {
-            source,
-            rows: Vec::new(),
-            last_key: None,
-            ordered: true,
-            distinct: 0,
-            first_record: 0,
-            records: 0,
-            most: u64::MAX,
-            wanted: Vec::new(),
-            absent: Vec::new(),
-            shape: None,
-        }
-    }
-
-    /// Takes rows in any order. None may come twice then: the database refuses it.
-    fn in_any_order(self) -> Self {
-        Self { ordered: false, ..self }
-    }
-
-    /// Looks for columns in the first record.
-    fn expecting(self, wanted: Vec<&'static str>) -> Self {
-        Self { wanted, ..self }
-    }
-
-    fn read(&mut self, row: Result<R, FieldError>) -> Result<(), Broken> {
-        self.records += 1;
-        // Held in memory: a server that ignores the size it is asked for must not fill it.
-        if self.records > self.most {
-            return Err(Broken::Row(Error::unexpected(self.source, AnswerProblem::TooLarge)));
-        }
-        let row = row.map_err(|source| {
-            let record = self.first_record + self.records;
-            Broken::Row(Error::BadRecord { query: self.source.to_owned(), record, source })
-        })?;
-        self.take(row).map_err(Broken::Row)
-    }
-
-    /// Adds a row. Sorted by a unique key, a row that comes twice comes right after itself, and is left out: the
-    /// counts then tell that another one is missing.
-    fn take(&mut self, row: R) -> Result<(), Error> {
-        let key = row.key();
-        match self.last_key.as_ref().and_then(|last| last.partial_cmp(&key)) {
-            Some(Ordering::Equal) => return Ok(()),
-            Some(Ordering::Greater) if self.ordered => {
-                return Err(Error::unexpected(self.source, AnswerProblem::OutOfOrder));
-            }
-            Some(Ordering::Less | Ordering::Greater) | None => {}
-        }
-        self.last_key = Some(key);
-        self.distinct += 1;
-        self.rows.push(row);
-        Ok(())
-    }
-
-    /// Hands rows over in batches, as long as at least `least` of them are together.
-    async fn hand_over(&mut self, sink: &mpsc::Sender<Batch<R>>, least: usize) -> Result<(), Error> {
-        while self.rows.len() >= least {
-            let rest = self.rows.split_off(self.rows.len().min(BATCH));
-            let batch = std::mem::replace(&mut self.rows, rest);
-            sink.send(Batch::Rows(batch)).await.map_err(|_| Error::Stopped)?;
-        }
-        Ok(())
-    }
 }

@@ -6,7 +6,7 @@
 
 mod changes;
 mod check;
-mod words;
+pub(crate) mod words;
 mod write;
 
 use std::{collections::BTreeMap, io};

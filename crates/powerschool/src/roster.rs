@@ -127,7 +127,8 @@ impl Narrowed<'_> {
         }
     }
 
-    /// The same as filters of `/ws/schema/table`, which knows no 'or': the table is read once for each.
+    /// The same as filters of `/ws/schema/table`, which knows no 'or': the table is read once for each of them, two at
+    /// most. Where a row can go from one to the other, the first is the one with few rows.
     pub(crate) fn filters(&self, limit: Limit) -> Vec<String> {
         match (self, limit) {
             (Self::Years(scope), Limit::Year(column)) => {
@@ -138,8 +139,8 @@ impl Narrowed<'_> {
                 let (from, to) = scope.span();
                 let (from, to) = (from * 100, to * 100 + 99);
                 vec![
-                    format!("{column}=ge={from};{column}=le={to}"),
                     format!("{column}=ge=-{to};{column}=le=-{from}"),
+                    format!("{column}=ge={from};{column}=le={to}"),
                 ]
             }
             (Self::Years(scope), Limit::Date(column)) => {

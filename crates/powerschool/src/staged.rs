@@ -94,18 +94,10 @@ impl StageName {
     ];
 
     /// The stages that need the network: what [`test_connection`] runs.
-    pub const NETWORK: [Self; 10] = [
-        Self::Dns,
-        Self::Tcp,
-        Self::Tls,
-        Self::Time,
-        Self::Metadata,
-        Self::Token,
-        Self::Plugin,
-        Self::Access,
-        Self::Queries,
-        Self::Sample,
-    ];
+    pub const NETWORK: [Self; 10] = {
+        let [_, _, network @ ..] = Self::ALL;
+        network
+    };
 }
 
 /// How a stage ended.
@@ -263,14 +255,11 @@ pub async fn test_connection(plan: TestPlan, mut on_event: impl FnMut(StageEvent
         } else {
             on_event(StageEvent::Began(name));
             match run.stage(name).await {
-                Ok(Verdict { warning: None, detail }) => (Outcome::Passed, detail),
-                Ok(Verdict { warning: Some(warning), detail }) => (Outcome::from(&warning), detail),
-                Err(error) => {
-                    failed = true;
-                    (Outcome::from(&error), String::new())
-                }
+                Ok(Verdict { outcome, detail }) => (outcome, detail),
+                Err(error) => (Outcome::from(&error), String::new()),
             }
         };
+        failed |= matches!(outcome, Outcome::Failed { .. });
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let stage = Stage { name, outcome, detail, millis };
         on_event(StageEvent::Ended(&stage));
@@ -299,16 +288,36 @@ pub async fn presented_certificates(connection: &Connection) -> Result<Vec<Certi
     Ok(presented)
 }
 
-/// How a stage that did not fail ended.
-#[derive(Default)]
+/// Whether the server's certificate holds: connects and agrees on an encryption. Nothing is sent over that connection.
+pub async fn trusts(connection: &Connection) -> Result<(), Error> {
+    let client = Client::for_test(connection.clone())?;
+    let route = client.transport().route();
+    let stream = route.connect(&route.resolve().await?).await?;
+    shake_hands(&client, stream, connection.timeouts.connect).await.map(|_| ())
+}
+
+/// What a stage came to.
 struct Verdict {
-    warning: Option<Warning>,
+    outcome: Outcome,
     detail: String,
+}
+
+impl Verdict {
+    /// Good enough to go on; somebody should look at what is warned of, if anything.
+    fn good(warning: Option<&Warning>, detail: String) -> Self {
+        Self { outcome: warning.map_or(Outcome::Passed, Outcome::from), detail }
+    }
 }
 
 impl From<String> for Verdict {
     fn from(detail: String) -> Self {
-        Self { warning: None, detail }
+        Self { outcome: Outcome::Passed, detail }
+    }
+}
+
+impl From<Outcome> for Verdict {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, detail: String::new() }
     }
 }
 
@@ -328,7 +337,7 @@ impl Run<'_> {
         let client = self.client.clone()?;
         match name {
             // The caller's: neither needs the network.
-            StageName::Input | StageName::Keychain => Ok(Verdict::default()),
+            StageName::Input | StageName::Keychain => Ok(Outcome::Passed.into()),
             StageName::Dns => self.dns(&client).await,
             StageName::Tcp => self.tcp(&client).await,
             StageName::Tls => self.tls(&client).await,
@@ -337,11 +346,18 @@ impl Run<'_> {
             StageName::Token => self.token(&client).await,
             StageName::Plugin => self.plugin(&client).await,
             StageName::Access => {
-                self.findings.access = needs::grants(&client, &self.plan.jobs).await?;
-                needs::judge_grants(&self.findings.access).map(Verdict::from)
+                let Findings { access, queries, .. } = &mut self.findings;
+                *access = needs::grants(&client, &self.plan.jobs).await?;
+                // Without access it matters whether the plugin is ours.
+                if !access.iter().all(FieldGrant::is_enough) {
+                    *queries = needs::queries(&client, &self.plan.jobs).await?;
+                }
+                Ok(needs::judge_grants(&self.plan.jobs, access, queries))
             }
             StageName::Queries => {
-                self.findings.queries = needs::queries(&client, &self.plan.jobs).await?;
+                if self.findings.queries.is_empty() {
+                    self.findings.queries = needs::queries(&client, &self.plan.jobs).await?;
+                }
                 Ok(needs::judge_queries(&self.findings.queries))
             }
             StageName::Sample => match client.first_school().await? {
@@ -411,7 +427,7 @@ impl Run<'_> {
             .then_some(Warning::CertificateExpiring { not_after: own.not_after });
         let detail =
             format!("{version}. Issued by {}, valid until {}.", own.issuer, own.not_after.format("%Y-%m-%d"));
-        Ok(Verdict { warning, detail })
+        Ok(Verdict::good(warning.as_ref(), detail))
     }
 
     /// A server that broke off the handshake, or refused it without a clear reason, is asked what it would agree to.
@@ -457,7 +473,7 @@ impl Run<'_> {
         self.findings.server = Some(self.facts.clone());
         let warning = (ahead.abs() > CLOCK_TOLERANCE)
             .then(|| Warning::ClockSkew { ahead_seconds: ahead.num_seconds() });
-        Ok(Verdict { warning, detail })
+        Ok(Verdict::good(warning.as_ref(), detail))
     }
 
     async fn metadata(&mut self, client: &Client) -> Result<Verdict, Error> {
@@ -478,6 +494,9 @@ impl Run<'_> {
         let current = self.plan.connection.client_id.to_string();
         match (client.authenticate().await, &self.plan.known) {
             (Ok(()), _) => Ok("The server issued a token.".to_owned().into()),
+            (Err(Error::BadCredentials), _) if client.accepts_swapped().await => {
+                Err(Error::CredentialsSwapped)
+            }
             (Err(Error::BadCredentials), Some(known)) if known.client_id.eq_ignore_ascii_case(&current) => {
                 Err(Error::CredentialsReplaced { last_worked: known.last_worked })
             }

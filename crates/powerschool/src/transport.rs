@@ -390,7 +390,12 @@ impl Transport {
             .map(SecretString::from)
             .ok_or_else(|| Error::unexpected(PATH, AnswerProblem::Missing("access_token")))?;
         // Renewed a little early: an answer takes its time, and clocks run differently.
-        let seconds = answer.expires_in.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(300);
+        let seconds = match answer.expires_in.map(u64::try_from) {
+            None => 300,
+            Some(Ok(seconds @ 1..)) => seconds,
+            // Over as soon as it begins: no request could be made with it.
+            Some(_) => return Err(Error::unexpected(PATH, AnswerProblem::Missing("expires_in"))),
+        };
         let lifetime = Duration::from_secs(seconds.min(LONGEST));
         let early = (lifetime / 10).min(Duration::from_mins(1));
         Ok(Token { bearer, renew_at: asked_at + lifetime.saturating_sub(early) })
@@ -536,11 +541,17 @@ impl Transport {
             let on_the_way = on_the_way || matches!(error, Error::Timeout { .. });
             return if on_the_way { self.route.without_proxy(error).await } else { error };
         }
-        if !on_the_way {
+        let timed_out = matches!(error, Error::Timeout { .. });
+        if !on_the_way && !timed_out {
             return error;
         }
         let walk = async { self.route.connect(&self.route.resolve().await?).await };
-        walk.await.err().unwrap_or(Error::Unreachable { host: self.host() })
+        match walk.await {
+            Err(found) => found,
+            // The proxy does its part, so it is the server that does not answer.
+            Ok(_) if timed_out => error,
+            Ok(_) => Error::Unreachable { host: self.host() },
+        }
     }
 
     /// What a proxy's 407 to an unencrypted request means.

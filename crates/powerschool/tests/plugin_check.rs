@@ -11,6 +11,7 @@ mod zips;
 use proptest::prelude::*;
 use rosterbridge_domain::job::Job;
 use rosterbridge_powerschool::plugin::{self, Access, Checked, Severity, check};
+use rstest::rstest;
 
 /// Every remark as `error plugin.code file 3:7 message`.
 fn remarks(checked: &Checked) -> Vec<String> {
@@ -84,6 +85,64 @@ fn a_bare_file_has_no_queries_and_its_name_may_be_in_capitals() {
     let fit = checked.fit(Job::HeroSchedule);
     assert!(fit.missing.is_empty() && fit.without_queries);
     assert!(fit.sentence.contains("page by page"), "{}", fit.sentence);
+}
+
+/// A vendor's plugin that asks for these fields to read.
+fn vendors(fields: &[(&str, &str)]) -> String {
+    let fields = fields
+        .iter()
+        .map(|(table, field)| format!(r#"<field table="{table}" field="{field}" access="ViewOnly"/>"#));
+    format!(
+        r#"<plugin xmlns="http://plugin.powerschool.pearson.com" name="Visitors" version="1.0"><oauth/>
+        <access_request>{}</access_request>
+        <publisher name="Visitors"><contact email="help@visitors.example"/></publisher></plugin>"#,
+        fields.collect::<String>()
+    )
+}
+
+/// Which exchanges a plugin without our queries serves, and what keeps the others back: the tables of the fields.
+#[rstest]
+#[case::hero_students(Job::HeroStudents, None)]
+#[case::raptor_roster(Job::RaptorRoster, None)]
+#[case::hero_teachers(Job::HeroTeachers, Some(&["TEACHERS"][..]))]
+#[case::hero_schedule(Job::HeroSchedule, Some(&["CC", "COURSES", "SECTIONS", "TEACHERS"][..]))]
+#[case::hero_attendance(Job::HeroAttendance, Some(&[
+    "ATTENDANCE", "ATTENDANCE_CODE", "BELL_SCHEDULE_ITEMS", "CALENDAR_DAY", "CC", "CYCLE_DAY", "PERIOD",
+    "SECTIONS", "SECTION_MEETING",
+][..]))]
+fn what_core_resources_hold_needs_no_access(
+    #[case] job: Job,
+    #[case] missing: Option<&[&str]>,
+    #[values(&[], &[("STUDENTS", "LAST_NAME"), ("TERMS", "ID")])] asked: &[(&str, &str)],
+) {
+    let checked = check("plugin.xml", vendors(asked).as_bytes());
+    assert_eq!(errors(&checked), Vec::<&str>::new());
+    let fit = checked.fit(job);
+    let mut tables: Vec<&str> = fit.missing.iter().map(|(table, ..)| table.as_str()).collect();
+    tables.dedup();
+    assert_eq!(tables, missing.unwrap_or_default());
+    assert_eq!((fit.core_only, fit.without_queries), (missing.is_none(), true));
+    let says = if missing.is_none() {
+        "Works with this plugin, but slower: "
+    } else {
+        "Can't work with this plugin"
+    };
+    assert!(fit.sentence.starts_with(says), "{}", fit.sentence);
+    assert_eq!(fit.sentence.contains("/ws/v1"), missing.is_none());
+}
+
+/// Where our query is, it is our plugin, and what it lacks is to be repaired.
+#[test]
+fn core_resources_do_not_stand_in_for_our_own_plugin() {
+    let files = plugin::files(&[Job::HeroStudents], 0).unwrap();
+    let asked = r#"    <field table="STUDENTS" field="HOME_PHONE" access="ViewOnly"/>"#;
+    assert!(files[0].1.contains(asked));
+    let lacking: Vec<(&str, String)> =
+        files.iter().map(|(name, text)| (*name, text.replace(asked, ""))).collect();
+    let lacking: Vec<(&str, &[u8])> = lacking.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    let fit = check("ours.zip", &zips::archive(&lacking)).fit(Job::HeroStudents);
+    assert_eq!(fit.missing, [("STUDENTS".to_owned(), "HOME_PHONE".to_owned(), Access::ViewOnly)]);
+    assert!(!fit.core_only && !fit.sentence.contains("/ws/v1"), "{}", fit.sentence);
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub struct ServeOptions {
     pub schools: u32,
     /// Equal seeds, sizes and dates give equal districts.
     pub seed: u64,
-    /// The practice date, always made in-session; none for the last weekday on or before today in
-    /// the district's zone.
+    /// The practice date: in session, unless it lies between two school years. None for the last weekday
+    /// on or before today in the district's zone, which is in session always.
     pub date: Option<NaiveDate>,
     /// Where keys, credentials, ports and the database stay between starts; none for a fresh
     /// temporary folder that is removed at the end.

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::control::{self, Control};
-use crate::district::{Plan, last_weekday};
+use crate::district::{Plan, is_summer, last_weekday};
 use crate::error::at;
 use crate::hero::{self, HeroOptions, HeroServer};
 use crate::identity::{Identity, PluginState, listen, write_private};
@@ -250,18 +250,19 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
 
     let path = data.join("district.db");
     let found = District::open(&path)?;
-    let plan = Plan {
-        students: options.students,
-        schools: options.schools,
-        seed: options.seed,
-        // Without a date a district keeps its own, so that a restart on another day changes nothing.
-        date: options
-            .date
-            .or(found.as_ref().map(|(_, plan)| plan.date))
-            .unwrap_or_else(|| last_weekday(today)),
+    // Without a date a district keeps its own, so that a restart on another day changes nothing. A day that somebody
+    // names is what it is; one that a district begins with by itself has to be of use.
+    let (date, keeps_summer) = match (options.date, &found) {
+        (Some(date), _) => (date, is_summer(date)),
+        (None, Some((_, plan))) => (plan.date, plan.keeps_summer),
+        (None, None) => (last_weekday(today), false),
     };
+    let plan =
+        Plan { students: options.students, schools: options.schools, seed: options.seed, date, keeps_summer };
     let district = match found {
         Some((district, before)) if before == plan => district,
+        // The same people on a later day. What they had of attendance is not kept.
+        Some((_, before)) if plan.continues(before) => District::generate(&path, plan)?,
         _ => {
             // What Hero and Raptor hold belongs to the students of before. A folder that was no practice
             // district's until now may hold somebody's own files under these names.
@@ -289,7 +290,7 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
         identity.save(&identity_path)?;
     }
     let plugin = install_at_start(offered, &data.join("plugin.zip"))?;
-    let summary = district.summary()?;
+    let summary = district.summary(plan)?;
     Ok(Prepared { options, temporary, lock, data, identity, district, plan, plugin, summary })
 }
 

@@ -32,7 +32,12 @@ const KEYED: &[&str] = &[
 ];
 
 fn plan(students: u32, schools: u32, seed: u64, date: &str) -> Plan {
-    Plan { students, schools, seed, date: date.parse().unwrap() }
+    Plan { students, schools, seed, date: date.parse().unwrap(), keeps_summer: false }
+}
+
+/// On a day between two school years.
+fn summer(students: u32, schools: u32, date: &str) -> Plan {
+    Plan { keeps_summer: true, ..plan(students, schools, 1, date) }
 }
 
 fn generated(plan: Plan) -> (tempfile::TempDir, Connection) {
@@ -59,14 +64,19 @@ fn some(connection: &Connection, sql: &str) {
 /// Rules that every district keeps.
 fn check_rules(connection: &Connection, plan: Plan) {
     let date = plan.date;
+    let in_session = i64::from(!plan.keeps_summer);
     for table in KEYED {
         none(connection, &format!("SELECT 1 FROM {table} WHERE DCID = ID"));
     }
-    // The date is in session everywhere, in a term of its year, with a cycle day and bell schedule.
+    // The date is in session everywhere, in a term of its year, with a cycle day and bell schedule; in summer nowhere.
+    assert_eq!(
+        number(connection, &format!("SELECT MAX(InSession) FROM Calendar_Day WHERE Date_Value = '{date}'")),
+        in_session
+    );
     none(
         connection,
         &format!(
-            "SELECT 1 FROM Schools S WHERE School_Number <> 999999 AND NOT EXISTS
+            "SELECT 1 FROM Schools S WHERE School_Number <> 999999 AND {in_session} <> EXISTS
                (SELECT 1 FROM Calendar_Day D JOIN Cycle_Day Y ON Y.ID = D.Cycle_Day_ID AND Y.SchoolID = D.SchoolID
                   JOIN Bell_Schedule B ON B.ID = D.Bell_Schedule_ID AND B.SchoolID = D.SchoolID
                   JOIN Terms T ON T.SchoolID = D.SchoolID AND T.IsYearRec = 1 AND T.YearID = Y.Year_ID
@@ -173,6 +183,9 @@ fn check_rules(connection: &Connection, plan: Plan) {
 #[case::thanksgiving(plan(60, 5, 1, "2026-11-26"))]
 #[case::christmas(plan(60, 5, 1, "2026-12-25"))]
 #[case::leap_day(plan(60, 5, 1, "2028-02-29"))]
+#[case::day_after_the_last(summer(60, 5, "2026-06-06"))]
+#[case::summer_july(summer(60, 5, "2026-07-15"))]
+#[case::day_before_the_first(summer(60, 5, "2026-08-16"))]
 fn every_district_keeps_the_rules(#[case] plan: Plan) {
     let (_folder, connection) = generated(plan);
     check_rules(&connection, plan);
@@ -202,6 +215,82 @@ fn in_the_summer_the_coming_year_is_prepared(#[case] date: &str, #[case] newest:
     let (_folder, connection) = generated(plan(20, 2, 1, date));
     assert_eq!(number(&connection, "SELECT MAX(YearID) FROM Terms"), newest);
     assert_eq!(number(&connection, "SELECT MAX(YearID) FROM Attendance_Code"), newest);
+}
+
+/// A day between two years belongs to the one to come, whose people and classes are there already.
+#[rstest]
+#[case("2026-06-06")]
+#[case("2026-06-30")]
+#[case("2026-07-01")]
+#[case("2026-08-16")]
+fn in_summer_the_year_to_come_is_the_current_one(#[case] date: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = summer(200, 5, date);
+    let district = District::generate(&folder.path().join("district.db"), plan).unwrap();
+    let connection = district.connect().unwrap();
+    let terms = |year: i64| {
+        format!("SELECT 1 FROM Terms WHERE YearID = {year} GROUP BY SchoolID HAVING COUNT(*) = 3")
+    };
+    for year in [35, 36] {
+        assert_eq!(number(&connection, &format!("SELECT COUNT(*) FROM ({})", terms(year))), 5);
+        some(&connection, &format!("SELECT 1 FROM Attendance_Code WHERE YearID = {year} AND Att_Code = 'T'"));
+    }
+    none(&connection, &format!("SELECT 1 FROM Terms WHERE '{date}' BETWEEN FirstDay AND LastDay"));
+    assert_eq!(number(&connection, "SELECT MIN(FirstDay = '2026-08-17') FROM Terms WHERE ID = 3600"), 1);
+    // Every school's calendar knows the day, and nothing of it meets.
+    assert_eq!(
+        number(
+            &connection,
+            &format!(
+                "SELECT COUNT(*) FROM Calendar_Day WHERE Date_Value = '{date}' AND Note = 'Summer Break'"
+            )
+        ),
+        5
+    );
+    none(&connection, "SELECT 1 FROM Calendar_Day WHERE Date_Value < '2026-08-17' AND InSession = 1");
+    none(&connection, "SELECT 1 FROM Attendance");
+    // Those who will come are pre-registered for the new year; nobody has been there yet.
+    some(&connection, "SELECT 1 FROM Students WHERE Enroll_Status = -1 AND EntryDate = '2026-08-17'");
+    none(&connection, &format!("SELECT 1 FROM Students WHERE Enroll_Status = 0 AND EntryDate <= '{date}'"));
+    let summary = district.summary(plan).unwrap();
+    assert_eq!(
+        i64::from(summary.enrollments),
+        number(&connection, "SELECT COUNT(*) FROM CC WHERE SectionID > 0 AND TermID BETWEEN 3600 AND 3699")
+    );
+    assert!(summary.enrollments > 1_000 && summary.sections > 100, "{summary:?}");
+}
+
+/// What a day is about moves on with it, and the people stay who they are.
+#[rstest]
+#[case::semester("2027-01-08", 3601, "2027-01-11", 3602, true)]
+#[case::new_year("2026-06-03", 3502, "2026-08-17", 3601, false)]
+fn the_term_changes_with_the_day(
+    #[case] before: &str,
+    #[case] before_term: i64,
+    #[case] after: &str,
+    #[case] after_term: i64,
+    #[case] same_year: bool,
+) {
+    let (_one, first) = generated(plan(120, 5, 1, before));
+    let (_other, second) = generated(plan(120, 5, 1, after));
+    for (connection, date, term) in [(&first, before, before_term), (&second, after, after_term)] {
+        let current = format!(
+            "SELECT COUNT(*) FROM Terms WHERE ID = {term} AND '{date}' BETWEEN FirstDay AND LastDay AND IsYearRec = 0"
+        );
+        assert_eq!(number(connection, &current), 5);
+    }
+    let students = |connection: &Connection| -> Vec<(i64, i64, i64, String)> {
+        connection
+            .prepare("SELECT ID, Student_Number, Enroll_Status, LastFirst FROM Students ORDER BY ID")
+            .unwrap()
+            .query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    };
+    assert_eq!(students(&first), students(&second));
+    let sections = "SELECT COUNT(*) FROM Sections WHERE TermID = 3602";
+    assert_eq!(number(&first, sections) == number(&second, sections), same_year);
 }
 
 #[test]
@@ -316,7 +405,7 @@ fn ten_thousand_students_have_about_sixty_thousand_enrollments() {
     let folder = tempfile::tempdir().unwrap();
     let plan = plan(1_000, 5, 1, "2026-11-20");
     let district = District::generate(&folder.path().join("district.db"), plan).unwrap();
-    let summary = district.summary().unwrap();
+    let summary = district.summary(plan).unwrap();
     assert!((5_700..=6_600).contains(&summary.enrollments), "{summary:?}");
     assert_eq!((summary.students, summary.schools), (1_000, 5));
     assert!(summary.sections > 0 && summary.teachers > 0, "{summary:?}");
@@ -357,7 +446,8 @@ fn a_district_is_opened_with_what_it_was_made_from() {
         students: 20,
         schools: 2,
         seed: u64::MAX,
-        date: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(),
+        date: NaiveDate::from_ymd_opt(2027, 7, 15).unwrap(),
+        keeps_summer: true,
     };
     District::generate(&path, made).unwrap();
     assert_eq!(District::open(&path).unwrap().unwrap().1, made);

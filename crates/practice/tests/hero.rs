@@ -50,7 +50,7 @@ impl Hero {
 
     fn start_with(students: u32, seed: u64, faults: HeroFaults) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let plan = Plan { students, schools: 3, seed: SEED, date: date() };
+        let plan = Plan { students, schools: 3, seed: SEED, date: date(), keeps_summer: false };
         let district = District::generate(&folder.path().join("district.db"), plan).unwrap();
         let runtime = Runtime::new().unwrap();
         let host_key = hero::generate_host_key().unwrap();

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 const FRIDAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 11, 20).unwrap();
 
 fn district(folder: &TempDir, date: NaiveDate, students: u32) -> District {
-    let plan = Plan { students, schools: 5, seed: 1, date };
+    let plan = Plan { students, schools: 5, seed: 1, date, keeps_summer: false };
     District::generate(&folder.path().join("district.db"), plan).unwrap()
 }
 

@@ -4,6 +4,7 @@
 
 mod support;
 
+use chrono::NaiveDate;
 use rosterbridge_practice::{Ready, ServeOptions};
 use serde_json::{Value, json};
 use support::{Practice, attendance, json_of, options};
@@ -51,6 +52,16 @@ async fn everything_but_the_district_survives_a_restart_with_another_seed() {
     assert_eq!(again.audit().await.len(), 1);
     again.query("students", "", &json!({"status": 0})).await;
     again.running.stop().await;
+
+    // A later day of the same people.
+    let later = NaiveDate::from_ymd_opt(2027, 1, 11);
+    let moved = Practice::start(ServeOptions { date: later, ..options.clone() }).await;
+    same_identity(moved.running.ready(), &before);
+    assert_eq!(names(&moved), students);
+    assert_eq!(uuid(moved.get("/ws/v1/metadata").await), first_uuid);
+    let time = moved.get("/ws/v1/time").await["time"]["dateTime"].as_str().unwrap().to_owned();
+    assert!(time.starts_with("2027-01-11"), "{time}");
+    moved.running.stop().await;
 
     let other = Practice::start(ServeOptions { seed: 2, ..options }).await;
     same_identity(other.running.ready(), &before);

@@ -17,34 +17,34 @@ fn student(number: i64, first: &str, last: &str) -> Student {
         dcid: StudentDcid::new(number + 7_000),
         id: StudentId::new(number + 9_000),
         number: StudentNumber::new(number),
-        first_name: first.to_owned(),
-        middle_name: "Mae".to_owned(),
-        last_name: last.to_owned(),
+        first_name: first.into(),
+        middle_name: "Mae".into(),
+        last_name: last.into(),
         dob: NaiveDate::from_ymd_opt(2012, 3, 9),
         grade_level: 8,
         school: SchoolNumber::new(100),
         enroll_status: EnrollStatus::ACTIVE,
         entry_date: None,
         exit_date: None,
-        mailing_street: String::new(),
-        mailing_city: String::new(),
-        mailing_state: String::new(),
-        mailing_zip: String::new(),
-        guardian_email: "pat@example.org,kim@example.org".to_owned(),
-        home_phone: "217-555-0101".to_owned(),
-        home_room: "8A".to_owned(),
+        mailing_street: "".into(),
+        mailing_city: "".into(),
+        mailing_state: "".into(),
+        mailing_zip: "".into(),
+        guardian_email: "pat@example.org,kim@example.org".into(),
+        home_phone: "217-555-0101".into(),
+        home_room: "8A".into(),
     }
 }
 
 #[test]
 fn the_roster_as_raptor_takes_it() {
     let mut bare = student(4712, "=1+1", "-Zoë \"Z\"");
-    bare.middle_name = String::new();
+    bare.middle_name = "".into();
     bare.dob = None;
     bare.grade_level = -1;
-    bare.guardian_email = "@home".to_owned();
-    bare.home_phone = "+1 217\n555".to_owned();
-    bare.home_room = String::new();
+    bare.guardian_email = "@home".into();
+    bare.home_phone = "+1 217\n555".into();
+    bare.home_room = "".into();
     let mut file = RosterFile::new(Vec::new()).unwrap();
     file.write("Lincoln, North", &student(42, "Ada", "O'Brien"), RosterStatus::Active).unwrap();
     file.write("Lincoln, North", &bare, RosterStatus::Inactive).unwrap();
@@ -173,8 +173,8 @@ proptest! {
                 "2012-03-09".to_owned(),
                 "8".to_owned(),
                 "8A".to_owned(),
-                student.guardian_email.clone(),
-                student.home_phone.clone(),
+                student.guardian_email.to_string(),
+                student.home_phone.to_string(),
                 "Active".to_owned(),
             ]);
         }

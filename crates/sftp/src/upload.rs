@@ -2,6 +2,7 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rosterbridge_crash_points::{CrashPoint, pass};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use ssh2::{ErrorCode, OpenFlags, OpenType};
@@ -114,9 +115,11 @@ impl Upload<'_> {
         let remote = self
             .create(part)
             .map_err(|error| in_folder(self.line.request(&error, "write", part), self.file.folder()))?;
+        pass(CrashPoint::UploadOpened);
         let mut writer = PipelinedWriter::new(self.line, self.channel, remote, part);
         let mut digest = DigestWriter { inner: &mut writer, digest: Sha256::new(), bytes: 0 };
         let produced = source(&mut digest);
+        pass(CrashPoint::UploadBegun);
         let (bytes, sha256) = (digest.bytes, hex::encode(digest.digest.finalize()));
         // The server's failure comes first: the source only saw that its writing failed.
         if let Some(error) = writer.failure.take() {
@@ -128,7 +131,9 @@ impl Upload<'_> {
             return Err(Error::Source { path: self.file.to_string(), cause });
         }
         writer.finish()?;
+        pass(CrashPoint::UploadWritten);
         self.check_size(part, bytes)?;
+        pass(CrashPoint::UploadVerified);
         Ok((bytes, sha256))
     }
 
@@ -141,13 +146,13 @@ impl Upload<'_> {
         };
         if replaces {
             match self.rename(target, old) {
-                Ok(()) => {}
+                Ok(()) => pass(CrashPoint::UploadSetAside),
                 Err(error) if is_refusal(&error) => return self.overwrite(bytes),
                 Err(error) => return Err(error),
             }
         }
         match self.rename(part, target) {
-            Ok(()) => {}
+            Ok(()) => pass(CrashPoint::UploadRenamed),
             Err(error) if is_refusal(&error) => {
                 if replaces {
                     self.rename(old, target)?;

@@ -65,7 +65,8 @@ impl Line {
             return Err(Error::Cancelled);
         }
         let mut guard = CutWhenDropped(Some(self));
-        let mut task = tokio::task::spawn_blocking(call);
+        let span = tracing::Span::current();
+        let mut task = tokio::task::spawn_blocking(move || span.in_scope(call));
         let (joined, cancelled) = tokio::select! {
             biased;
             joined = &mut task => (joined, false),

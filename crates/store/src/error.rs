@@ -7,7 +7,7 @@ use rusqlite::{Error as Sqlite, ErrorCode};
 /// Anything that stops a database. Messages hold no value of a row and no key.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file does not open with this key, or its beginning is damaged: encryption makes the two look alike.
+    /// No page of the file was written with this key, and neither was a backup of it.
     #[error("{} does not open with this profile's key", .0.display())]
     WrongKey(PathBuf),
     /// A newer version of the program wrote the file.
@@ -20,9 +20,25 @@ pub enum StoreError {
         /// The newest layout this program knows.
         known: i64,
     },
-    /// What is read is not what was written.
+    /// The file as a whole is not what was written: it was found so when it was opened or checked.
+    #[error("{} is damaged: {found}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, in SQLite's words or ours.
+        found: String,
+    },
+    /// What is read is not what was written, which showed while a file was in use.
     #[error("a database is damaged: {0}")]
     Corrupt(String),
+    /// There is no backup to restore, or none that is whole.
+    #[error("no usable backup in {}; {tried} were tried", folder.display())]
+    NoBackup {
+        /// Where backups are.
+        folder: PathBuf,
+        /// How many are there that can't be used.
+        tried: usize,
+    },
     /// No room.
     #[error("the disk is full")]
     DiskFull,
@@ -74,7 +90,9 @@ impl StoreError {
         match self {
             Self::WrongKey(_) => "store.wrong_key",
             Self::NewerSchema { .. } => "store.newer_schema",
+            Self::Damaged { .. } => "store.damaged",
             Self::Corrupt(_) => "store.corrupt",
+            Self::NoBackup { .. } => "store.no_backup",
             Self::DiskFull => "store.disk_full",
             Self::Io { .. } | Self::File(_) => "store.io",
             Self::Busy => "store.busy",
@@ -91,13 +109,19 @@ impl StoreError {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::WrongKey(_) => {
-                "Make sure this is the account that set the district up and that its keychain holds the key; else restore the profile's folder from a backup."
+                "Make sure this is the account that set the district up and that its keychain holds the key. If the profile's folder was copied from elsewhere, put its own one back."
             }
             Self::NewerSchema { .. } => {
                 "Install the newer RosterBridge again, or restore the backup made before it."
             }
+            Self::Damaged { .. } => {
+                "Restore the last backup: the damaged file is set aside, and what happened since is read again."
+            }
             Self::Corrupt(_) => {
-                "Restore the profile from its last backup. The roster is pulled again by itself."
+                "Run again. The roster is read anew by itself; a damaged ledger is found when it is opened, and can be restored from its last backup."
+            }
+            Self::NoBackup { .. } => {
+                "Put a backup of your own of the profile's folder in its place. Without one, begin an empty ledger with 'rosterbridge backup restore --begin-anew' and set the district up again: the damaged file is kept."
             }
             Self::DiskFull => "Free some space on the disk that holds the profile, then run again.",
             Self::Io { .. } | Self::File(_) => {
@@ -124,6 +148,19 @@ impl StoreError {
         }
     }
 
+    /// A [`StoreError::Damaged`].
+    pub(crate) fn damaged(path: &Path, found: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), found: found.into() }
+    }
+
+    /// Names the file, where damage was found without knowing which file it was in.
+    pub(crate) fn of_file(self, path: &Path) -> Self {
+        match self {
+            Self::Corrupt(found) => Self::damaged(path, found),
+            other => other,
+        }
+    }
+
     /// Text in a column that this program never writes there.
     pub(crate) fn unreadable(column: &'static str) -> Self {
         Self::Corrupt(format!("unknown content in {column}"))
@@ -132,6 +169,13 @@ impl StoreError {
 
 impl From<Sqlite> for StoreError {
     fn from(error: Sqlite) -> Self {
+        // The file that several connections share can't grow: that is the first thing a full disk refuses.
+        if error
+            .sqlite_error()
+            .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
+        {
+            return Self::DiskFull;
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Corrupt(error.to_string()),
             Some(ErrorCode::DiskFull) => Self::DiskFull,

@@ -2,11 +2,15 @@
 //! PowerSchool that is replaced as a whole. Every call blocks; none reads the clock.
 #![forbid(unsafe_code)]
 
+pub mod backup;
 mod database;
+mod erase;
 mod error;
 pub mod ledger;
 pub mod roster;
 
+pub use backup::Backup;
+pub use erase::erase_databases;
 pub use error::StoreError;
 pub use ledger::Ledger;
 pub use roster::{Roster, RosterStaging};

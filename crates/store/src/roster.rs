@@ -9,8 +9,9 @@ mod tables;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    fs::File,
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
 };
@@ -23,7 +24,7 @@ use rosterbridge_domain::{
         SectionMeeting, Student, Teacher, Term,
     },
 };
-use rusqlite::{CachedStatement, Connection, Params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -113,6 +114,7 @@ struct StoredMeta {
 /// A complete pull, read-only. May be shared between threads; a visitor may call its other methods.
 pub struct Roster {
     connection: Mutex<Connection>,
+    path: PathBuf,
     meta: RosterMeta,
     counts: RosterCounts,
 }
@@ -127,14 +129,30 @@ impl fmt::Debug for Roster {
 }
 
 impl Roster {
-    /// Opens the roster at `path`; `None` when there is none yet or an older program wrote it, in which case
-    /// PowerSchool is pulled anew.
+    /// Opens the roster at `path`; `None` when there is none yet, an older program wrote it, or it is damaged, in which
+    /// case PowerSchool is pulled anew. A damaged file is removed, and so is one the key does not open: the ledger, which
+    /// is opened first, has shown that the key is the profile's. Damage behind the beginning shows when it is read; the
+    /// file is then no roster any more at the next opening.
     pub fn open(path: &Path, key: &ProfileKeyBytes) -> Result<Option<Self>, StoreError> {
         match path.try_exists() {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(source) => return Err(StoreError::io("find", path, source)),
         }
+        if damage_mark(path).exists() {
+            remove_damaged(path);
+            return Ok(None);
+        }
+        match Self::open_whole(path, key) {
+            Err(StoreError::Damaged { .. } | StoreError::Corrupt(_) | StoreError::WrongKey(_)) => {
+                remove_damaged(path);
+                Ok(None)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_whole(path: &Path, key: &ProfileKeyBytes) -> Result<Option<Self>, StoreError> {
         let connection = database::connect(path, key, Access::Read)?;
         let layout = database::user_version(&connection)?;
         if layout > LAYOUT {
@@ -147,7 +165,12 @@ impl Roster {
         // The file never changes once it has its name, so one read transaction saves a lock for each statement.
         connection.execute_batch("PRAGMA cache_size = -16384; BEGIN;")?;
         let StoredMeta { pull, counts, .. } = stored_meta(&connection)?;
-        Ok(Some(Self { connection: Mutex::new(connection), meta: pull, counts }))
+        Ok(Some(Self { connection: Mutex::new(connection), path: path.to_owned(), meta: pull, counts }))
+    }
+
+    /// Whether reading it has shown that it is damaged: then it is not opened again, and PowerSchool is pulled anew.
+    pub fn is_damaged(&self) -> bool {
+        damage_mark(&self.path).exists()
     }
 
     /// What is known about the pull.
@@ -268,7 +291,7 @@ impl Roster {
     ) -> Result<(), E> {
         let mut after = None;
         loop {
-            let students = read_students(&self.lock(), after)?;
+            let students = note_damage(&self.path, read_students(&self.lock(), after))?;
             let Some(last) = students.last() else { return Ok(()) };
             after = Some((last.number.get(), last.dcid.get()));
             for student in &students {
@@ -305,7 +328,7 @@ impl Roster {
     fn send_students_with_enrollments(&self, batches: &mpsc::SyncSender<Result<Batch, StoreError>>) {
         let mut after = None;
         loop {
-            let batch = self.read_students_with_enrollments(after);
+            let batch = note_damage(&self.path, self.read_students_with_enrollments(after));
             // Neither an error nor an empty batch has a last student: either is the end.
             let last = batch.as_ref().ok().and_then(|students| students.last());
             after = last.map(|(student, _)| (student.number.get(), student.dcid.get()));
@@ -334,7 +357,7 @@ impl Roster {
     }
 
     fn select<T: RosterTable>(&self, tail: &str, params: impl Params) -> Result<Vec<T>, StoreError> {
-        select(&self.lock(), tail, params)
+        note_damage(&self.path, select(&self.lock(), tail, params))
     }
 
     fn first<T: RosterTable>(&self, tail: &str, params: impl Params) -> Result<Option<T>, StoreError> {
@@ -344,8 +367,32 @@ impl Roster {
 
 /// What is known about the pull a file holds.
 fn stored_meta(connection: &Connection) -> Result<StoredMeta, StoreError> {
-    let json: String = connection.query_row("SELECT json FROM meta", [], |row| row.get(0))?;
-    serde_json::from_str(&json).map_err(|_| StoreError::unreadable("meta.json"))
+    let json: Option<String> =
+        connection.query_row("SELECT json FROM meta", [], |row| row.get(0)).optional()?;
+    json.and_then(|json| serde_json::from_str(&json).ok()).ok_or_else(|| StoreError::unreadable("meta.json"))
+}
+
+/// The empty file beside a roster that says that it is damaged: an open file can't be removed everywhere.
+pub(crate) fn damage_mark(path: &Path) -> PathBuf {
+    database::beside(path, "-damaged")
+}
+
+/// Marks the roster at `path` if reading it has shown that it is damaged, so that it is not opened again.
+fn note_damage<T>(path: &Path, read: Result<T, StoreError>) -> Result<T, StoreError> {
+    if let Err(StoreError::Corrupt(_)) = &read
+        && let Err(source) = File::create(damage_mark(path))
+    {
+        tracing::warn!(kind = %source.kind(), "a damaged roster could not be marked");
+    }
+    read
+}
+
+/// Removes a damaged roster. One that stays, since somebody has it open, is in the way of nothing but its replacement.
+fn remove_damaged(path: &Path) {
+    match database::remove(path).and_then(|()| database::remove_file(&damage_mark(path))) {
+        Ok(()) => tracing::warn!("a damaged roster was removed; PowerSchool is read anew"),
+        Err(error) => tracing::warn!(code = error.code(), "a damaged roster could not be removed yet"),
+    }
 }
 
 /// The students after one, in order of their numbers.

@@ -21,19 +21,7 @@ use rosterbridge_store::{
     ledger::{Cause, JobResult, PinnedHostKey, RunId, Trigger},
 };
 use rstest::rstest;
-use support::{Fixture, KEY, OTHER_KEY, at, daily, files_in, hold, start_run, write};
-
-/// Opens a ledger the way SQLCipher's own shell would, to reach what the crate does not offer.
-fn raw(path: &Path) -> rusqlite::Connection {
-    use std::fmt::Write as _;
-    let mut digits = String::new();
-    for byte in KEY {
-        write!(digits, "{byte:02x}").unwrap();
-    }
-    let connection = rusqlite::Connection::open(path).unwrap();
-    connection.execute_batch(&format!("PRAGMA key = \"x'{digits}'\";")).unwrap();
-    connection
-}
+use support::{Fixture, KEY, OTHER_KEY, at, daily, files_in, hold, raw, start_run, write};
 
 #[test]
 fn opening_again_changes_nothing() {
@@ -42,7 +30,7 @@ fn opening_again_changes_nothing() {
     drop(fixture.ledger);
     let path = fixture.folder.path().join("ledger.db");
     for _ in 0..2 {
-        let ledger = Ledger::open(&path, &KEY).unwrap();
+        let ledger = Ledger::open(&path, &KEY, at(0)).unwrap();
         assert_eq!(ledger.value("paused").unwrap().as_deref(), Some("true"));
         ledger.integrity_check().unwrap();
     }
@@ -57,7 +45,7 @@ fn opening_again_changes_nothing() {
 fn the_missing_folder_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("profiles").join("north").join("ledger.db");
-    Ledger::open(&path, &KEY).unwrap();
+    Ledger::open(&path, &KEY, at(0)).unwrap();
     assert!(path.exists());
 }
 
@@ -67,10 +55,10 @@ fn another_key_does_not_open_it_and_leaves_it_alone() {
     let path = fixture.path();
     drop(fixture.ledger);
     let before = std::fs::read(&path).unwrap();
-    let error = Ledger::open(&path, &OTHER_KEY).err().unwrap();
+    let error = Ledger::open(&path, &OTHER_KEY, at(0)).err().unwrap();
     assert_eq!(error.code(), "store.wrong_key");
     assert_eq!(std::fs::read(&path).unwrap(), before);
-    Ledger::open(&path, &KEY).unwrap();
+    Ledger::open(&path, &KEY, at(0)).unwrap();
 }
 
 #[test]
@@ -79,26 +67,10 @@ fn a_newer_layout_is_refused() {
     let path = fixture.path();
     drop(fixture.ledger);
     raw(&path).execute_batch("PRAGMA user_version = 999;").unwrap();
-    match Ledger::open(&path, &KEY) {
+    match Ledger::open(&path, &KEY, at(0)) {
         Err(StoreError::NewerSchema { found: 999, known, .. }) => assert!(known < 999),
         other => panic!("{:?}", other.err()),
     }
-}
-
-#[test]
-fn damage_is_found() {
-    let fixture = Fixture::new();
-    for row in 0..200 {
-        fixture.decide(Source::Hero, "ATTENDANCE.txt", &[hold(row, HoldReason::UnknownStudent)], 1);
-    }
-    let path = fixture.path();
-    drop(fixture.ledger);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
-    let ledger = Ledger::open(&path, &KEY).unwrap();
-    assert_eq!(ledger.integrity_check().unwrap_err().code(), "store.corrupt");
 }
 
 #[test]
@@ -109,12 +81,12 @@ fn nothing_readable_reaches_the_disk() {
     row.raw = format!("100\t{name}\tENG9");
     fixture.decide(Source::Raptor, "tardies.csv", &[row], 1);
     fixture.ledger.set_value("note", name).unwrap();
-    let backup = fixture.folder.path().join("backup.db");
-    fixture.ledger.backup_to(&backup).unwrap();
+    let backup = fixture.ledger.back_up(fixture.folder.path(), &KEY, at(0), 1).unwrap();
 
     let files = files_in(fixture.folder.path());
     let names: Vec<_> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["backup.db", "ledger.db", "ledger.db-shm", "ledger.db-wal"]);
+    assert_eq!(names, ["ledger-20261120T140000Z.db", "ledger.db", "ledger.db-shm", "ledger.db-wal"]);
+    assert_eq!(backup.path, files[0]);
     for file in &files {
         let bytes = std::fs::read(file).unwrap();
         for text in ["Anneliese", "CREATE TABLE", "SQLite format"] {
@@ -130,8 +102,7 @@ fn nothing_readable_reaches_the_disk() {
 fn only_the_owner_may_read_its_files() {
     use std::os::unix::fs::PermissionsExt;
     let fixture = Fixture::new();
-    let backup = fixture.folder.path().join("backup.db");
-    fixture.ledger.backup_to(&backup).unwrap();
+    fixture.ledger.back_up(fixture.folder.path(), &KEY, at(0), 1).unwrap();
     let files = files_in(fixture.folder.path());
     assert_eq!(files.len(), 4);
     for file in files {
@@ -144,7 +115,7 @@ fn only_the_owner_may_read_its_files() {
     }
 
     let nested = fixture.folder.path().join("new").join("ledger.db");
-    Ledger::open(&nested, &KEY).unwrap();
+    Ledger::open(&nested, &KEY, at(0)).unwrap();
     let folder = std::fs::metadata(nested.parent().unwrap()).unwrap();
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
 }
@@ -157,26 +128,8 @@ fn a_file_others_could_read_is_closed_to_them() {
     let path = fixture.path();
     drop(fixture.ledger);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    Ledger::open(&path, &KEY).unwrap();
+    Ledger::open(&path, &KEY, at(0)).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-}
-
-#[test]
-fn a_backup_is_a_whole_ledger_with_the_same_key() {
-    let fixture = Fixture::new();
-    fixture.ledger.set_value("paused", "true").unwrap();
-    let place = fixture.folder.path().join("backup.db");
-    fixture.ledger.backup_to(&place).unwrap();
-    fixture.ledger.set_value("paused", "false").unwrap();
-    assert_eq!(Ledger::open(&place, &OTHER_KEY).err().unwrap().code(), "store.wrong_key");
-    let copy = Ledger::open(&place, &KEY).unwrap();
-    assert_eq!(copy.value("paused").unwrap().as_deref(), Some("true"));
-    copy.integrity_check().unwrap();
-    drop(copy);
-
-    fixture.ledger.backup_to(&place).unwrap();
-    let copy = Ledger::open(&place, &KEY).unwrap();
-    assert_eq!(copy.value("paused").unwrap().as_deref(), Some("false"), "the next backup replaces it");
 }
 
 const BATCH_ROWS: u64 = 400;
@@ -186,7 +139,7 @@ const BATCH_ROWS: u64 = 400;
 #[ignore = "a child process of another test"]
 fn writes_until_killed() {
     let path = std::env::var_os("ROSTERBRIDGE_STORE_TEST_LEDGER").expect("run by another test only");
-    let ledger = Ledger::open(Path::new(&path), &KEY).unwrap();
+    let ledger = Ledger::open(Path::new(&path), &KEY, at(0)).unwrap();
     let run = start_run(&ledger, 0);
     for batch in 0.. {
         let rows: Vec<_> = (0..BATCH_ROWS)
@@ -217,7 +170,7 @@ fn killed_in_the_middle_of_writing() {
     child.wait().unwrap();
     assert_eq!(reported, 4);
 
-    let ledger = Ledger::open(&path, &KEY).unwrap();
+    let ledger = Ledger::open(&path, &KEY, at(0)).unwrap();
     ledger.integrity_check().unwrap();
     let pending = ledger.pending(Source::Hero).unwrap();
     let rows = pending.len() as u64;
@@ -432,6 +385,6 @@ fn sqlites_answers_have_stable_codes(#[case] answer: i32, #[case] code: &str) {
 #[test]
 fn a_file_that_cannot_be_opened_is_an_io_error() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Ledger::open(folder.path(), &KEY).err().unwrap();
+    let error = Ledger::open(folder.path(), &KEY, at(0)).err().unwrap();
     assert_eq!(error.code(), "store.io");
 }

@@ -52,7 +52,7 @@ fn a_write_comes_back_as_it_went_in() {
 
     let path = fixture.path();
     drop(fixture.ledger);
-    let pending = Ledger::open(&path, &KEY).unwrap().pending(Source::Raptor).unwrap();
+    let pending = Ledger::open(&path, &KEY, at(0)).unwrap().pending(Source::Raptor).unwrap();
     assert_eq!(pending.len(), 2);
     let first = &pending[0];
     assert_eq!(first.write, full);
@@ -222,7 +222,7 @@ fn after_a_crash_everything_under_way_is_found_in_order() {
     let path = fixture.path();
     drop(fixture.ledger);
 
-    let ledger = Ledger::open(&path, &KEY).unwrap();
+    let ledger = Ledger::open(&path, &KEY, at(0)).unwrap();
     let pending: Vec<_> =
         ledger.pending(Source::Hero).unwrap().iter().map(|row| (row.id, row.state)).collect();
     assert_eq!(

@@ -133,12 +133,13 @@ impl VaultError {
                 "Open the system's keychain program, delete the entries of that name and set the value again."
             }
             Self::KeyMissing => {
-                "Sign in with the account that set this district up. If its keychain has lost the key, move the \
-                 profile's folder away and set the district up again, from a setup file if you exported one."
+                "Sign in with the account that set this district up. If its keychain has lost the key, put it back from \
+                 the recovery file with 'rosterbridge backup recover FILE'. Without one, move the profile's folder away \
+                 and set the district up again, from a setup file if you exported one."
             }
             Self::KeyDamaged => {
-                "Restore the keychain from a backup. Without one, move the profile's folder away and set the district \
-                 up again, from a setup file if you exported one."
+                "Put the key back from the recovery file with 'rosterbridge backup recover FILE'. Without one, move the \
+                 profile's folder away and set the district up again, from a setup file if you exported one."
             }
             Self::SealBroken(_) => "Set this value again.",
             Self::NoRandomness(_) => "Restart the computer, then try again.",

@@ -11,6 +11,9 @@ function answering(call: Host['call']): Backend {
     environment: () => Promise.resolve({ profile: 'default', version: '0', home: '/', platform: 'linux' }),
     saveFile: () => Promise.resolve(null),
     notify: () => Promise.reject(new Error('no bus')),
+    onHappened: () => Promise.resolve(),
+    startsAtLogin: () => Promise.resolve(false),
+    startAtLogin: () => Promise.resolve(),
   });
 }
 

@@ -6,6 +6,7 @@ import type { RunView } from '../bindings/RunView';
 import type { Setup } from '../bindings/Setup';
 import type { SyncReport } from '../bindings/SyncReport';
 import { JOB_ORDER } from '../text/names';
+import { ownZone, usualSchedule } from '../text/schedule';
 
 export const FINGERPRINT = 'SHA256:hYk3Wq0mJ5tqv8n1RZ4cXo2sVb7eLgT9uPfDyAiNwQc';
 export const OTHER_FINGERPRINT = 'SHA256:p1TtzrQ6mE0sJd8uWvXbK2nYc4aHg7oLf9RiMx5eVZA';
@@ -37,7 +38,11 @@ export function emptySetup(): Setup {
     raptor: { enabled: false, student_tardy: false, folder: '', notify: [] },
     mail: { host: '', port: 587, security: 'starttls', username: '', from: '', to: [] },
     mappings: { buildings: [], tardy_codes: [], replaceable_codes: [] },
-    jobs: JOB_ORDER.map((job) => ({ job, enabled: false })),
+    jobs: JOB_ORDER.map((job) => ({ job, enabled: false, schedule: usualSchedule(job, 'America/Chicago') })),
+    summer: 'pause',
+    retention_days: 400,
+    attendance: { oldest: 10 },
+    guard: { percent: 10, rows: 20 },
   };
 }
 
@@ -96,7 +101,8 @@ export function practiceSetup(long: boolean): Setup {
       ],
       replaceable_codes: ['A'],
     },
-    jobs: setup.jobs.map((job) => ({ ...job, enabled: true })),
+    // As a district would have it that is where this computer is.
+    jobs: setup.jobs.map(({ job }) => ({ job, enabled: true, schedule: usualSchedule(job, ownZone()) })),
   };
 }
 
@@ -201,8 +207,11 @@ export function pastRuns(students: number): RunView[] {
       started_at: started(minutesAgo),
       finished_at: new Date(Date.now() - minutesAgo * 60_000 + 4300).toISOString(),
       dry_run: dryRun,
+      undo: false,
+      scheduled: !dryRun && id !== 'r5',
       outcome: report.outcome,
       jobs: report.jobs,
+      seconds: report.seconds,
     };
   };
   return [
@@ -237,6 +246,7 @@ export function heldRows(long: boolean): HeldView[] {
       detail: 'Car trouble',
       raw: `Cedar Ridge MS,10422,2026-11-20T08:52:00,Car trouble,${tail}`,
       first_seen: seen,
+      retried: false,
     },
     {
       id: 5,
@@ -248,6 +258,7 @@ export function heldRows(long: boolean): HeldView[] {
       detail: 'Car trouble',
       raw: 'Harborview HS,10877,2026-11-20T09:05:00,Car trouble,',
       first_seen: seen,
+      retried: false,
     },
     {
       id: 4,
@@ -259,6 +270,7 @@ export function heldRows(long: boolean): HeldView[] {
       detail: 'Student number 99120',
       raw: 'Juniper ES,99120,2026-11-20T08:41:00,Overslept,',
       first_seen: seen,
+      retried: false,
     },
     {
       id: 3,
@@ -271,6 +283,7 @@ export function heldRows(long: boolean): HeldView[] {
       detail: 'Code TX at Juniper Elementary School, 2026-27',
       raw: '110\t10203\tMATH3\t2\t11/20/2026\tTX\tP2',
       first_seen: seen,
+      retried: false,
     },
     {
       id: 2,
@@ -283,6 +296,7 @@ export function heldRows(long: boolean): HeldView[] {
       detail: 'PowerSchool holds E, Hero states T',
       raw: '300\t10911\tENG10\t4\t11/20/2026\tT\tP5',
       first_seen: seen,
+      retried: false,
     },
     {
       id: 1,
@@ -295,6 +309,7 @@ export function heldRows(long: boolean): HeldView[] {
       detail: 'BIO9, section 3',
       raw: '300\t10655\tBIO9\t3\t11/20/2026\tT\tP1',
       first_seen: seen,
+      retried: false,
     },
   ];
 }

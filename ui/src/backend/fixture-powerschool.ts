@@ -50,8 +50,18 @@ function asksOf(jobs: Job[]): FieldView[] {
   );
 }
 
+/** Names as long as they come. */
+const LONG_PLUGIN = 'Washington County Regional Cooperative RosterBridge Roster and Attendance';
+export const LONG_URL = 'https://powerschool-production-east.washington-county-regional-cooperative.k12.example.org:8443';
+const LONG_HOST = new URL(LONG_URL).hostname;
+
 /** `before`: the exchanges of the plugin written last, if one was, with its revision. */
-export function pluginView(jobs: Job[], before: { jobs: Job[]; revision: number } | undefined, content: string): PluginView {
+export function pluginView(
+  jobs: Job[],
+  before: { jobs: Job[]; revision: number } | undefined,
+  content: string,
+  long: boolean,
+): PluginView {
   const asks = asksOf(jobs);
   const earlier = before === undefined ? asks : asksOf(before.jobs);
   const changes: string[] = [];
@@ -70,14 +80,14 @@ export function pluginView(jobs: Job[], before: { jobs: Job[]; revision: number 
   }
   const revision = (before?.revision ?? 0) + (changes.length > 0 ? 1 : 0);
   return {
-    name: 'RosterBridge',
+    name: long ? LONG_PLUGIN : 'RosterBridge',
     version: `1.1.${revision}`,
     jobs,
     asks,
     queries: [...new Set(asks.map((ask) => ask.table))].map((table) => `com.rosterbridge.exchange.roster.${table.toLowerCase()}`),
     changes,
     ...(before === undefined ? {} : { written_before: `1.1.${before.revision}` }),
-    file_name: `rosterbridge-plugin-1.1.${revision}.zip`,
+    file_name: `${long ? LONG_PLUGIN.toLowerCase().replaceAll(' ', '-') : 'rosterbridge-plugin'}-1.1.${revision}.zip`,
     content,
   };
 }
@@ -100,6 +110,11 @@ export const CERTIFICATES: CertificateView[] = [
     offered: true,
   },
 ];
+
+function named(certificate: CertificateView): CertificateView {
+  const authority = 'CN=Washington County Regional Cooperative Internal Issuing Authority, OU=Information Technology Services, O=Washington County Regional Cooperative';
+  return { ...certificate, issuer: authority, subject: certificate.offered ? authority : `CN=${LONG_HOST}, O=Washington County Regional Cooperative` };
+}
 
 /** What can be made to fail with `?fail=`: the stage, and why. */
 const FAILURES: Record<string, [stage: string, fault: Fault]> = {
@@ -140,7 +155,15 @@ const FAILURES: Record<string, [stage: string, fault: Fault]> = {
     'Access',
     {
       code: 'powerschool.no_access',
-      message: 'The installed plugin lacks access to 9 fields that the exchanges need.',
+      message: 'The installed plugin lacks access to 8 fields that the exchanges need.',
+      remedy: 'Save the updated plugin, install it over the old one, and test again.',
+    },
+  ],
+  queries: [
+    'Queries',
+    {
+      code: 'powerschool.no_queries',
+      message: 'The installed plugin lacks 2 of the 12 named queries.',
       remedy: 'Save the updated plugin, install it over the old one, and test again.',
     },
   ],
@@ -165,7 +188,7 @@ const FOUND: Record<string, string> = {
   Credentials: 'A token was issued.',
   Plugin: 'Plugin 12, pages of up to 100 rows.',
   Access: 'Every field the exchanges need is granted.',
-  Queries: 'All 11 named queries are there.',
+  Queries: 'All 12 named queries are there.',
   'Sample read': 'One school was read: Apple Grove Elementary School.',
 };
 
@@ -180,17 +203,32 @@ function accessOf(jobs: Job[], missing: boolean): TableAccessView[] {
   return [...tables.values()];
 }
 
+/** What a test found where every name is long. */
+const LONG_FOUND: Record<string, string> = {
+  Name: '2001:db8:85a3:8d3:1319:8a2e:370:7348, 2001:db8:85a3:8d3:1319:8a2e:370:7349',
+  Connection: `Connected to ${LONG_HOST}, port 8443.`,
+  Certificate: 'Issued by Washington County Regional Cooperative Internal Issuing Authority, second generation; expires Nov 21, 2027.',
+  'Sample read': 'One school was read: Washington County Regional Career and Technical Education High School at Mount Pleasant.',
+};
+
 /** The stages of a test, and what it found. `fail` names one of the failures. */
-export function powerSchoolTest(jobs: Job[], fail: string | null, offline: boolean, testedAt: Date): PowerSchoolTest {
+export function powerSchoolTest(
+  jobs: Job[],
+  fail: string | null,
+  offline: boolean,
+  testedAt: Date,
+  long: boolean,
+): PowerSchoolTest {
   const [failing, fault] = (fail === null ? undefined : FAILURES[fail]) ?? [undefined, undefined];
   const broken = failing === undefined ? POWERSCHOOL_STAGES.length : POWERSCHOOL_STAGES.indexOf(failing);
   const stages = POWERSCHOOL_STAGES.map((name, index): StageReport => {
     if (offline && index > 1) return { name, result: { result: 'waiting' }, detail: '', millis: 0 };
     if (index > broken) return { name, result: { result: 'skipped' }, detail: '', millis: 0 };
     if (index === broken && fault !== undefined) {
-      return { name, result: { result: 'failed', ...fault }, detail: '', millis: 41 };
+      const message = long ? fault.message.replace('powerschool.northfield.k12.us', LONG_HOST) : fault.message;
+      return { name, result: { result: 'failed', ...fault, message }, detail: '', millis: 41 };
     }
-    return { name, result: { result: 'passed' }, detail: FOUND[name] ?? '', millis: 3 + index * 17 };
+    return { name, result: { result: 'passed' }, detail: (long ? LONG_FOUND[name] : undefined) ?? FOUND[name] ?? '', millis: 3 + index * 17 };
   });
   const reached = (name: string) => !offline && POWERSCHOOL_STAGES.indexOf(name) <= broken;
   return {
@@ -198,7 +236,7 @@ export function powerSchoolTest(jobs: Job[], fail: string | null, offline: boole
     ...(reached('Version')
       ? {
           server: {
-            url: 'https://127.0.0.1:43017',
+            url: long ? LONG_URL : 'https://127.0.0.1:43017',
             version: '25.3.0.0',
             time_zone: 'America/Chicago',
             plugin_id: reached('Plugin') ? 12 : null,
@@ -207,9 +245,11 @@ export function powerSchoolTest(jobs: Job[], fail: string | null, offline: boole
           },
         }
       : {}),
-    certificates: reached('Certificate') ? CERTIFICATES : [],
+    certificates: reached('Certificate') ? CERTIFICATES.map((certificate) => (long ? named(certificate) : certificate)) : [],
     access: reached('Access') ? accessOf(jobs, fail === 'access') : [],
-    queries: [],
+    queries: reached('Queries')
+      ? pluginView(jobs, undefined, '', false).queries.map((name, index) => ({ name, table: (name.split('.').at(-1) ?? '').toUpperCase(), present: fail !== 'queries' || index % 5 !== 2 }))
+      : [],
     waiting: offline,
     text: ['RosterBridge 0.1.0: test of PowerSchool', ...stages.map((stage) => `${stage.name}: ${stage.result.result}`)].join('\n'),
     // As the engine has it: nothing failed, which of a waiting test says nothing yet.
@@ -219,7 +259,7 @@ export function powerSchoolTest(jobs: Job[], fail: string | null, offline: boole
 }
 
 /** By the file's name: `broken` is invalid, `hostile` is refused, anything else is a vendor's plugin. */
-export function pluginCheck(fileName: string): PluginCheck {
+export function pluginCheck(fileName: string, long: boolean): PluginCheck {
   const nothing: PluginCheck = {
     file_name: fileName,
     valid: false,
@@ -252,9 +292,11 @@ export function pluginCheck(fileName: string): PluginCheck {
   const read: PluginCheck = {
     ...nothing,
     valid: true,
-    name: 'Raptor Technologies LLC Integration',
-    version: '1.0',
-    publisher: 'Raptor Technologies, support@raptortech.com',
+    name: long ? 'Visitor-Management-Integration-for-Washington-County-Regional-Cooperative-Schools' : 'Raptor Technologies LLC Integration',
+    version: long ? '2026.11.20-release-candidate.4+build.20261120T0841' : '1.0',
+    publisher: long
+      ? 'Consolidated Visitor Management and School Safety Integrations Incorporated, integrations@consolidated-visitor-management.example.org'
+      : 'Raptor Technologies, support@raptortech.com',
     description: 'Keeps students in step between PowerSchool and Raptor.',
     summary: [
       'Creates credentials (OAuth) with which its vendor can call PowerSchool.',

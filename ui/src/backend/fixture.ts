@@ -7,6 +7,8 @@ import type { HeroTest } from '../bindings/HeroTest';
 import type { HoldReason } from '../bindings/HoldReason';
 import type { Job } from '../bindings/Job';
 import type { JobReport } from '../bindings/JobReport';
+import type { JobSchedule } from '../bindings/JobSchedule';
+import type { Pause } from '../bindings/Pause';
 import type { Phase } from '../bindings/Phase';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
 import type { Request } from '../bindings/Request';
@@ -16,6 +18,7 @@ import type { Setup } from '../bindings/Setup';
 import type { StageReport } from '../bindings/StageReport';
 import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
+import { counted } from '../text/format';
 import { JOB_ORDER } from '../text/names';
 import {
   FINGERPRINT,
@@ -29,12 +32,28 @@ import {
   practiceSetup,
   syncReport,
 } from './fixture-data';
-import { HANDOVER, HANDOVER_KEY, pluginCheck, pluginView, powerSchoolTest } from './fixture-powerschool';
-import type { FileContent, Host } from './host';
+import { HANDOVER, HANDOVER_KEY, LONG_URL, pluginCheck, pluginView, powerSchoolTest } from './fixture-powerschool';
+import type { FileContent, Happened, Host } from './host';
 
 /** What was saved and notified since the page was opened, for tests to look at. */
 export const saved: { name: string; content: FileContent }[] = [];
 export const notices: string[] = [];
+
+const MAIL_REFUSED: Fault = {
+  code: 'mail.refused',
+  message: 'The mail server refused the user name or password.',
+  remedy: 'Type the password again. Some servers want one made for programs.',
+};
+
+/** An exchange that could not reach Hero. */
+const TROUBLE: Pick<JobReport, 'outcome' | 'cause'> = {
+  outcome: 'failed',
+  cause: {
+    code: 'sftp.unreachable',
+    message: 'Hero’s server did not answer.',
+    remedy: 'Nothing was changed. Check the network if it stays so.',
+  },
+};
 
 /** What a pull reads, in order. */
 const PULL = (students: number): [subject: string, total: number][] => [
@@ -49,15 +68,34 @@ const PULL = (students: number): [subject: string, total: number][] => [
   ['bell schedules', 48],
 ];
 
+function dayFromNow(days: number, hour: number): Date {
+  const now = new Date();
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour);
+}
+
+/** The next full ten minutes at which a clock of the schedule's zone shows its time, whatever the day. */
+function nextAt({ when, zone: timeZone }: JobSchedule): string {
+  const step = 600_000;
+  if (when.kind === 'every') return new Date(Date.now() + when.minutes * 30_000).toISOString();
+  const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone });
+  const first = Math.ceil(Date.now() / step) * step;
+  for (let time = first; time < first + 86_400_000; time += step) {
+    if (clock.format(time) === when.time) return new Date(time).toISOString();
+  }
+  return new Date(first + 86_400_000).toISOString();
+}
+
 /**
  * The scenes a page address can ask for with `?scene=`:
  * `new` (nothing configured), `practice` (filled in, host key not accepted), `quiet` (finished, nothing run yet),
  * `home` (finished, with a history).
  * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `replaced`, `dns`,
- * `authority`, `access`, `maintenance`: PowerSchool's test; `sync`, `practice`, `handover` or `keychain`), `changed-key`,
+ * `authority`, `access`, `queries`, `maintenance`: PowerSchool's test; `sync`, `practice`, `handover` or `keychain`), `changed-key`,
  * `guarded` (a file was stopped), `elsewhere` (a run started by another process), `tested` (PowerSchool was tested two
  * days ago), `waiting` (a test waits for the server, and runs after that many milliseconds), `written` (a plugin was
- * saved for Raptor alone).
+ * saved for Raptor alone), `paused` (`resumed`, `tomorrow` or `hour`: how long), `mail` (mail does not go out; with
+ * `fail=mail` the test mail fails), `schedule` (a scheduled run begins after that many milliseconds), `trouble`
+ * (an exchange failed and is tried again), `login` (the system refuses to change what starts at login), `own` (a district of one's own, not the practice district).
  */
 export function fixtureHost(query: URLSearchParams): Host {
   const scene = query.get('scene') ?? 'new';
@@ -67,7 +105,8 @@ export function fixtureHost(query: URLSearchParams): Host {
   const students = long ? 128_400 : 586;
 
   let setup: Setup = scene === 'new' ? emptySetup() : practiceSetup(long);
-  let profile = scene === 'new' ? 'default' : 'practice';
+  if (long && query.has('own')) setup.powerschool.url = LONG_URL;
+  let profile = scene === 'new' || query.has('own') ? 'default' : 'practice';
   const secrets = new Set<string>(scene === 'new' ? [] : ['powerschool.client-secret', 'hero.password']);
   let pinned: string | null = scene === 'quiet' || scene === 'home' ? FINGERPRINT : null;
   if (query.has('changed-key')) pinned = OTHER_FINGERPRINT;
@@ -84,11 +123,21 @@ export function fixtureHost(query: URLSearchParams): Host {
           name: 'imports/STUDENT.TXT',
           before: students,
           now: Math.round(students / 3),
+          reason: 'rows_lost',
+          schools: [],
+          sample: [],
           stopped_at: new Date(Date.now() - 4 * 60_000).toISOString(),
         },
       ]
     : [];
   let cancelled = false;
+  let pause: Pause = { kind: 'no' };
+  const pauseFor = query.get('paused');
+  if (pauseFor === 'resumed') pause = { kind: 'until_resumed' };
+  if (pauseFor === 'tomorrow') pause = { kind: 'until', until: dayFromNow(1, 0).toISOString() };
+  if (pauseFor === 'hour') pause = { kind: 'until', until: new Date(Date.now() + 3_600_000).toISOString() };
+  let atLogin = false;
+  let running = query.has('elsewhere') ? 'r9' : undefined;
   const written = query.has('written');
   if (written) setup.powerschool.plugin = { jobs: ['raptor-roster'], revision: 2 };
   let pluginWritten = written;
@@ -96,12 +145,12 @@ export function fixtureHost(query: URLSearchParams): Host {
   let failing = fail;
   let testCancelled = false;
   let lastTest: PowerSchoolTest | null = query.has('tested')
-    ? powerSchoolTest(exchanges(), fail, false, new Date(Date.now() - 2 * 86_400_000))
+    ? powerSchoolTest(exchanges(), fail, false, new Date(Date.now() - 2 * 86_400_000), long)
     : null;
   let waiting = query.has('waiting');
   /** Ends what waits for the waiting test. */
   const stopWaiting: (() => void)[] = [];
-  if (waiting) lastTest = powerSchoolTest(exchanges(), null, true, new Date());
+  if (waiting) lastTest = powerSchoolTest(exchanges(), null, true, new Date(), long);
 
   function exchanges(): Job[] {
     const { wanted, jobs } = setup.powerschool.plugin;
@@ -137,15 +186,24 @@ export function fixtureHost(query: URLSearchParams): Host {
       profile,
       practice: profile === 'practice',
       server: setup.powerschool.url.replace(/^https?:\/\//, ''),
-      paused: false,
-      ...(query.has('elsewhere') ? { running: 'r9' } : {}),
+      paused: pause.kind !== 'no',
+      pause,
+      ...(running === undefined ? {} : { running }),
       raptor_status: last.size > 0 ? 'synchronizing' : 'pending_initialization',
+      school_year: { schools: [], changes: [], tardy_code_faults: [] },
       today: setup.powerschool.url === '' ? null : '2026-11-20',
       jobs: JOB_ORDER.map((job) => {
-        const report = last.get(job);
+        const trouble = query.has('trouble') && job.startsWith('hero-');
+        const report = trouble ? { ...jobReport(job, 0), ...TROUBLE } : last.get(job);
+        const settings = setup.jobs.find((candidate) => candidate.job === job);
+        const { schedule } = settings ?? {};
+        const planned = settings?.enabled === true && pause.kind !== 'until_resumed';
+        const next = trouble ? new Date(Date.now() + 7 * 60_000).toISOString() : schedule && nextAt(schedule);
         return {
           job,
-          enabled: setup.jobs.some((settings) => settings.job === job && settings.enabled),
+          enabled: settings?.enabled ?? false,
+          ...(schedule === undefined ? {} : { schedule }),
+          ...(planned && next !== undefined ? { next_at: next } : {}),
           ...(report === undefined ? {} : { last: report }),
           last_at: report === undefined ? null : (lastRun?.finished_at ?? null),
         };
@@ -153,6 +211,16 @@ export function fixtureHost(query: URLSearchParams): Host {
       held: held.length,
       students: last.size > 0 ? students : 0,
       roster_pulled_at: lastRun?.finished_at ?? null,
+      ...(query.has('mail')
+        ? {
+            mail: {
+              cause: MAIL_REFUSED,
+              since: new Date(Date.now() - 47 * 60_000).toISOString(),
+              waiting: 3,
+              dropped: long ? 12_400 : 0,
+            },
+          }
+        : {}),
     };
   }
 
@@ -176,7 +244,7 @@ export function fixtureHost(query: URLSearchParams): Host {
 
   async function testPowerSchool(offline: boolean, onEvent: (event: Event) => void): Promise<PowerSchoolTest> {
     testCancelled = false;
-    const report = powerSchoolTest(exchanges(), failing, offline, new Date());
+    const report = powerSchoolTest(exchanges(), failing, offline, new Date(), long);
     for (const stage of report.stages) {
       if (stage.result.result === 'skipped' || stage.result.result === 'waiting') continue;
       onEvent({ event: 'stage', data: { ...stage, result: { result: 'running' }, detail: '', millis: 0 } });
@@ -205,7 +273,7 @@ export function fixtureHost(query: URLSearchParams): Host {
         setTimeout(() => {
           if (!waiting) return;
           waiting = false;
-          lastTest = powerSchoolTest(exchanges(), failing, false, new Date());
+          lastTest = powerSchoolTest(exchanges(), failing, false, new Date(), long);
           resolve(lastTest);
         }, after);
       }
@@ -308,8 +376,11 @@ export function fixtureHost(query: URLSearchParams): Host {
         started_at: new Date(Date.now() - 4000).toISOString(),
         finished_at: now,
         dry_run: report.dry_run,
+        undo: false,
+        scheduled: false,
         outcome: report.outcome,
         jobs: report.jobs,
+        seconds: report.seconds,
         ...(report.cause === undefined ? {} : { cause: report.cause }),
       },
       ...runs,
@@ -384,9 +455,9 @@ export function fixtureHost(query: URLSearchParams): Host {
         return setupView();
       case 'plugin': {
         const before = pluginWritten ? setup.powerschool.plugin : undefined;
-        const view = pluginView(request.jobs, before, request.write ? 'UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==' : '');
+        const view = pluginView(request.jobs, before, request.write ? 'UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==' : '', long);
         if (request.write) {
-          const repaired = failing === 'access' ? 1 : 0;
+          const repaired = failing === 'access' || failing === 'queries' ? 1 : 0;
           if (repaired === 1) failing = null;
           pluginWritten = true;
           const revision = Number(view.version.split('.')[2]) + repaired;
@@ -396,7 +467,7 @@ export function fixtureHost(query: URLSearchParams): Host {
       }
       case 'check_plugin':
         await wait();
-        return { kind: 'plugin_check', data: pluginCheck(request.file_name) };
+        return { kind: 'plugin_check', data: pluginCheck(request.file_name, long) };
       case 'write_handover':
         return { kind: 'handover', data: HANDOVER };
       case 'open_handover':
@@ -414,8 +485,21 @@ export function fixtureHost(query: URLSearchParams): Host {
         return { kind: 'handover_key', data: HANDOVER_KEY };
       case 'test_hero':
         return { kind: 'hero_test', data: await testHero(request.accept_host_key, onEvent) };
-      case 'test_raptor':
       case 'test_mail':
+        return {
+          kind: 'test',
+          data: await stages(
+            [
+              ['Settings', `To ${counted(setup.mail.to.length, 'address', 'addresses')}.`],
+              ['Connection', `${setup.mail.host}, port ${setup.mail.port}`],
+              ['Sign-in', 'Accepted.'],
+              ['Message', 'The server took it.'],
+            ],
+            fail === 'mail' ? MAIL_REFUSED : null,
+            onEvent,
+          ),
+        };
+      case 'test_raptor':
         return {
           kind: 'test',
           data: await stages([['Folder', 'It exists.'], ['Reading', '5 buildings and 6 reasons.'], ['Writing', 'Files can be written.']], null, onEvent),
@@ -433,7 +517,37 @@ export function fixtureHost(query: URLSearchParams): Host {
       case 'cancel':
         cancelled = true;
         return { kind: 'done' };
+      case 'metrics':
+        return {
+          kind: 'metrics',
+          data: {
+            since: new Date(Date.now() - 7 * 24 * 3_600_000).toISOString(),
+            runs: { succeeded: runs.length },
+            rows: { read: 0, written: 0, noop: 0, held: held.length, rejected: 0 },
+            phases: [],
+            outbox: { decided: 0, sending: 0, unknown: 0 },
+            held: held.length,
+            sizes: { ledger: 0, roster: 0, backups: 0, logs: 0 },
+            holder: { version: '0.1.0', pid: 1, uptime_seconds: 60 },
+          },
+        };
+      case 'support_bundle':
+        return { kind: 'support_bundle', data: { file: request.file, bytes: 20_480, contents: ['about.json'] } };
+      case 'pause':
+        pause = request.pause;
+        return { kind: 'status', data: status() };
+      default:
+        throw { code: 'session.not_in_sample', message: 'The sample data does not answer this.', remedy: 'Start RosterBridge.' } satisfies Fault;
     }
+  }
+
+  /** A run of the schedule, told to the window as the shell tells it. */
+  async function scheduledRun(listener: (happened: Happened) => void) {
+    running = 'r9';
+    const report = await sync(['raptor-tardies'], false, (event) => listener({ profile, event }));
+    running = undefined;
+    runs = runs.map((run, index) => (index === 0 ? { ...run, scheduled: true } : run));
+    listener({ profile, event: { event: 'run_finished', data: report } });
   }
 
   return {
@@ -465,10 +579,27 @@ export function fixtureHost(query: URLSearchParams): Host {
     },
     saveFile: (suggestedName: string, content: FileContent) => {
       saved.push({ name: suggestedName, content });
-      return Promise.resolve(`/home/office/Downloads/${suggestedName}`);
+      const folder = long ? '/home/office/Documents/Washington County Regional Cooperative/PowerSchool' : '/home/office/Downloads';
+      return Promise.resolve(`${folder}/${suggestedName}`);
     },
     notify: (title: string) => {
       notices.push(title);
+      return Promise.resolve();
+    },
+    onHappened: (listener: (happened: Happened) => void) => {
+      if (query.has('schedule')) setTimeout(() => void scheduledRun(listener), Number(query.get('schedule')));
+      return Promise.resolve();
+    },
+    startsAtLogin: () => Promise.resolve(atLogin),
+    startAtLogin: (wanted: boolean) => {
+      if (query.has('login')) {
+        return Promise.reject<void>({
+          code: 'window.start_at_login',
+          message: 'The system did not let RosterBridge change what starts at login: permission denied.',
+          remedy: 'Add RosterBridge to the programs that start at login in the system’s own settings.',
+        } satisfies Fault);
+      }
+      atLogin = wanted;
       return Promise.resolve();
     },
     environment: () =>

@@ -15,6 +15,12 @@ export interface Environment {
 /** What a file is written from. */
 export type FileContent = { text: string } | { base64: string };
 
+/** What a run does that this window did not start: the schedule, or a person beside the window. */
+export interface Happened {
+  profile: string;
+  event: Event;
+}
+
 /** Whatever carries out requests: the desktop shell, or sample data in a plain browser. */
 export interface Host {
   /** Rejects with a `Fault`. */
@@ -28,4 +34,10 @@ export interface Host {
   saveFile(suggestedName: string, content: FileContent): Promise<string | null>;
   /** Shows a notification of the operating system, where that is possible. */
   notify(title: string, body: string): Promise<void>;
+  /** Listens to runs this window did not start, as long as the page lives. */
+  onHappened(listener: (happened: Happened) => void): Promise<void>;
+  /** Whether RosterBridge starts when the person signs in to this computer. Rejects with a `Fault`. */
+  startsAtLogin(): Promise<boolean>;
+  /** Rejects with a `Fault`. */
+  startAtLogin(wanted: boolean): Promise<void>;
 }

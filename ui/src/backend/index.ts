@@ -9,6 +9,7 @@ import type { HandoverTo } from '../bindings/HandoverTo';
 import type { HeldPage } from '../bindings/HeldPage';
 import type { HeroTest } from '../bindings/HeroTest';
 import type { Job } from '../bindings/Job';
+import type { Pause } from '../bindings/Pause';
 import type { PluginCheck } from '../bindings/PluginCheck';
 import type { PluginView } from '../bindings/PluginView';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
@@ -22,12 +23,12 @@ import type { StageReport } from '../bindings/StageReport';
 import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
 import type { TestReport } from '../bindings/TestReport';
-import type { Environment, FileContent, Host } from './host';
+import type { Environment, FileContent, Happened, Host } from './host';
 
-export type { Environment, FileContent, Host } from './host';
+export type { Environment, FileContent, Happened, Host } from './host';
 
 /** The names of the secrets the interface asks for. */
-export type SecretName = 'powerschool.client-secret' | 'hero.password' | 'proxy.password';
+export type SecretName = 'powerschool.client-secret' | 'hero.password' | 'proxy.password' | 'smtp.password';
 
 type Kind = Response['kind'];
 type Answer<K extends Kind> = Extract<Response, { kind: K }> extends { data: infer Data } ? Data : undefined;
@@ -180,6 +181,36 @@ export class Backend {
   /** Shows a notification where that is possible; that it is not is no failure. */
   async notify(title: string, body: string): Promise<void> {
     await this.#host.notify(title, body).catch(() => undefined);
+  }
+
+  /** Tells of runs this window did not start; without a shell there are none. */
+  async onHappened(listener: (happened: Happened) => void): Promise<void> {
+    await this.#host.onHappened(listener).catch(() => undefined);
+  }
+
+  async startsAtLogin(): Promise<boolean> {
+    try {
+      return await this.#host.startsAtLogin();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  async startAtLogin(wanted: boolean): Promise<void> {
+    try {
+      await this.#host.startAtLogin(wanted);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  testMail(onStage: (stage: StageReport) => void): Promise<TestReport> {
+    return this.#stages('test', { op: 'test_mail' }, onStage);
+  }
+
+  /** Holds scheduled runs back, or lets them go on. */
+  pause(pause: Pause): Promise<StatusView> {
+    return this.#ask('status', { op: 'pause', pause });
   }
 
   testHero(acceptHostKey: string | null, onStage: (stage: StageReport) => void): Promise<HeroTest> {

@@ -1,8 +1,9 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
 import type { Event } from '../bindings/Event';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
-import type { Environment, FileContent, Host } from './host';
+import type { Environment, FileContent, Happened, Host } from './host';
 
 /** The desktop shell. */
 export const tauriHost: Host = {
@@ -15,4 +16,9 @@ export const tauriHost: Host = {
   saveFile: (suggestedName: string, content: FileContent) =>
     invoke<string | null>('save_file', { suggestedName, content }),
   notify: (title: string, body: string) => invoke<void>('notify', { title, body }),
+  async onHappened(listener: (happened: Happened) => void) {
+    await listen<Happened>('engine', ({ payload }) => listener(payload));
+  },
+  startsAtLogin: () => invoke<boolean>('starts_at_login'),
+  startAtLogin: (wanted: boolean) => invoke<void>('start_at_login', { wanted }),
 };

@@ -20,4 +20,12 @@ jobs: Array<Job>,
 /**
  * Whether nothing will be written.
  */
-dry_run: boolean, } } | { "event": "progress", "data": Progress } | { "event": "job_finished", "data": JobReport } | { "event": "run_finished", "data": SyncReport } | { "event": "stage", "data": StageReport };
+dry_run: boolean, } } | { "event": "progress", "data": Progress } | { "event": "job_finished", "data": JobReport } | { "event": "run_finished", "data": SyncReport } | { "event": "stage", "data": StageReport } | { "event": "notice", "data": { 
+/**
+ * What happened, in a few words.
+ */
+title: string, 
+/**
+ * Why, and what to do. Names no student.
+ */
+body: string, } };

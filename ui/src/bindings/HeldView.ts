@@ -39,4 +39,8 @@ raw: string,
 /**
  * When it was first held.
  */
-first_seen: string, };
+first_seen: string, 
+/**
+ * Whether a person asked for it to be decided again, which the next run does.
+ */
+retried: boolean, };

@@ -3,6 +3,7 @@ import type { Cause } from "./Cause";
 import type { FileReceipt } from "./FileReceipt";
 import type { Job } from "./Job";
 import type { Outcome } from "./Outcome";
+import type { PlanView } from "./PlanView";
 import type { RowCounts } from "./RowCounts";
 
 /**
@@ -36,4 +37,8 @@ cause?: Cause,
 /**
  * Things worth knowing that did not stop it, in sentences.
  */
-notes: Array<string>, };
+notes: Array<string>, 
+/**
+ * What it planned; absent in the history.
+ */
+plan?: PlanView, };

@@ -26,6 +26,6 @@ username: string,
  */
 from: string, 
 /**
- * Who gets completion reports.
+ * Who is told about failures, stops, recoveries and held rows.
  */
 to: Array<string>, };

@@ -17,6 +17,6 @@ student_tardy: boolean,
  */
 folder: string, 
 /**
- * Who is told when the integration's status changes.
+ * Who is told when the integration's status changes; empty for those of [`MailSettings::to`].
  */
 notify: Array<string>, };

@@ -2,6 +2,7 @@
 import type { Cause } from "./Cause";
 import type { JobReport } from "./JobReport";
 import type { Outcome } from "./Outcome";
+import type { PhaseSeconds } from "./PhaseSeconds";
 
 /**
  * A run in the history.
@@ -24,6 +25,14 @@ finished_at: string | null,
  */
 dry_run: boolean, 
 /**
+ * Whether it took back what another run had written.
+ */
+undo: boolean, 
+/**
+ * Whether the schedule started it, and not a person.
+ */
+scheduled: boolean, 
+/**
  * How it ended.
  */
 outcome: Outcome, 
@@ -34,4 +43,8 @@ jobs: Array<JobReport>,
 /**
  * Why it failed.
  */
-cause?: Cause, };
+cause?: Cause, 
+/**
+ * How long its pull and each of its jobs took, as far as they came to an end.
+ */
+seconds: Array<PhaseSeconds>, };

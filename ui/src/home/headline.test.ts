@@ -9,7 +9,9 @@ const quiet: StatusView = {
   practice: false,
   server: 'ps.example.org',
   paused: false,
+  pause: { kind: 'no' },
   raptor_status: 'synchronizing',
+  school_year: { schools: [], changes: [], tardy_code_faults: [] },
   today: '2026-11-20',
   jobs: [{ job: 'hero-students', enabled: true, last_at: null }],
   held: 0,
@@ -38,7 +40,7 @@ test.each([
 
 test('a failed run is said before anything older, with its reason', () => {
   const cause = { code: 'powerschool.maintenance', message: 'PowerSchool is down.', remedy: 'Run again later.' };
-  const latest = { run: 'r', started_at: '', finished_at: '', dry_run: false, outcome: 'failed' as const, jobs: [], cause };
+  const latest = { run: 'r', started_at: '', finished_at: '', dry_run: false, undo: false, scheduled: false, outcome: 'failed' as const, jobs: [], cause, seconds: [] };
   expect(headline(ran, undefined, latest)).toEqual({ title: 'The last run failed', about: 'PowerSchool is down.' });
 });
 

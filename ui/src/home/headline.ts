@@ -12,7 +12,12 @@ export function headline(
   if (run !== undefined && underWay(run)) {
     return run.dryRun
       ? { title: 'Trying it out', about: 'A dry run reads everything and writes nothing.' }
-      : { title: 'Running', about: 'Reading from PowerSchool, sending files, and taking attendance back.' };
+      : {
+          title: 'Running',
+          about: run.byItself
+            ? 'This run was not started in this window.'
+            : 'Reading from PowerSchool, sending files, and taking attendance back.',
+        };
   }
   if (status.running !== undefined) {
     return { title: 'Running', about: 'This run was started outside this window.' };

@@ -10,6 +10,8 @@ import { JOBS, OUTCOMES, PHASES } from '../text/names';
 /** A run as the window follows it, from the click to the report. */
 export interface Run {
   dryRun: boolean;
+  /** Whether this window did not start it. */
+  byItself: boolean;
   /** Its jobs in running order; those asked for until the engine has said which. */
   jobs: Job[];
   /** Rows read so far of each kind of record, in the order in which they came. */
@@ -23,8 +25,8 @@ export interface Run {
   fault?: Fault;
 }
 
-export function begin(jobs: Job[], dryRun: boolean): Run {
-  return { dryRun, jobs, pulled: [], finished: [], cancelling: false };
+export function begin(jobs: Job[], dryRun: boolean, byItself = false): Run {
+  return { dryRun, byItself, jobs, pulled: [], finished: [], cancelling: false };
 }
 
 /** Whether it has neither reported nor failed. */
@@ -51,6 +53,7 @@ export function after(run: Run, event: Event): Run {
     case 'run_finished':
       return reported(run, event.data);
     case 'stage':
+    case 'notice':
       return run;
   }
 }

@@ -154,13 +154,15 @@ export function stepFor(code: string): SetupStep | undefined {
     case 'hero':
     case 'sftp':
       return 'hero';
+    case 'mail':
+      return 'schedule';
     default:
       return undefined;
   }
 }
 
 /** The steps of the set-up, in order. */
-export const SETUP_STEPS = ['powerschool', 'buildings', 'tardies', 'hero'] as const;
+export const SETUP_STEPS = ['powerschool', 'buildings', 'tardies', 'hero', 'schedule'] as const;
 export type SetupStep = (typeof SETUP_STEPS)[number];
 
 export const STEP_NAMES: Record<SetupStep, { title: string; about: string }> = {
@@ -168,4 +170,5 @@ export const STEP_NAMES: Record<SetupStep, { title: string; about: string }> = {
   buildings: { title: 'Buildings', about: 'Which is which' },
   tardies: { title: 'Tardy codes', about: 'Reasons to codes' },
   hero: { title: 'Hero connection', about: 'SFTP server and files' },
+  schedule: { title: 'Schedule', about: 'When it runs, who is told' },
 };

@@ -26,7 +26,7 @@ enum Wrong {
 #[case::maintenance_redirect(Wrong::Server(json!({"maintenance": "redirect"})), "powerschool.maintenance", "")]
 #[case::maintenance_page(Wrong::Server(json!({"maintenance": "html"})), "powerschool.maintenance", "")]
 #[case::too_old(Wrong::Server(json!({"version": "8.3.0"})), "powerschool.too_old", "9.0")]
-#[case::revoked(Wrong::Server(json!({"revoked_credentials": true})), "powerschool.bad_credentials", "")]
+#[case::revoked(Wrong::Server(json!({"revoked_credentials": true})), "powerschool.credentials_replaced", "Enable")]
 #[case::access(Wrong::Server(json!({"missing_access": ["Terms.YearID"]})), "powerschool.no_access", "plugin")]
 fn powerschool_can_not_be_used(#[case] wrong: Wrong, #[case] code: &str, #[case] remedy_names: &str) {
     let district = District::start(&[]);
@@ -244,7 +244,7 @@ fn a_missing_secret_is_named() {
 
 #[test]
 fn an_empty_profile_says_what_to_set_up() {
-    let profile = Profile::new();
+    let profile = Profile::fresh();
     let status = profile.run(&["status"]).done();
     assert_eq!(status.data()["server"], "");
     assert_eq!(status.data()["practice"], false);

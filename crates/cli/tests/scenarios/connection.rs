@@ -167,6 +167,26 @@ fn a_test_waits_for_the_end_of_maintenance_and_then_tells_what_is_wrong() {
     assert_eq!(test.data()["waiting"], false);
 }
 
+/// Whoever waits sees why, as often as the reason changes.
+#[test]
+fn a_test_that_waits_says_why_it_still_does() {
+    let mut district = District::start(&[]);
+    let profile = Profile::of(&district);
+    district.faults(&json!({"maintenance": "redirect"}));
+    let mut child = profile.spawn(&["test", "powerschool", "--offline", "--wait"]);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut until_told = |code: &str| {
+        let line = lines.by_ref().find(|line| line.contains("[powerschool.")).unwrap();
+        assert!(line.starts_with("waiting") && line.contains(code), "{line}");
+    };
+    until_told("powerschool.maintenance");
+    district.stop();
+    until_told("powerschool.unreachable");
+    std::thread::spawn(move || lines.count());
+    district.restart();
+    all_passed(&profile.finish(child).done());
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_ends_waiting_and_the_test_still_waits() {
@@ -206,6 +226,28 @@ fn a_certificate_is_trusted_by_its_fingerprint_only() {
     profile.run(&["test", "powerschool", "--accept-certificate", &sha256.to_lowercase()]).done();
     assert_eq!(profile.setup()["powerschool"]["extra_roots"].as_array().unwrap().len(), 1);
     profile.run(&["sync", "hero-students"]).done();
+}
+
+/// The practice district's certificate is not for this address, at which Linux reaches it too.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_certificate_for_another_name_is_not_kept() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let certificates = profile.run(&["test", "powerschool"]).done().data()["certificates"].clone();
+    let port = district.ready.powerschool.url.rsplit(':').next().unwrap().to_owned();
+    profile.change_setup(|setup| {
+        setup["powerschool"]["extra_roots"] = json!([]);
+        setup["powerschool"]["url"] = format!("https://0.0.0.0:{port}").into();
+    });
+    for certificate in certificates.as_array().unwrap() {
+        let sha256 = certificate["sha256"].as_str().unwrap();
+        let refused = profile
+            .run(&["test", "powerschool", "--accept-certificate", sha256])
+            .ended(1, "powerschool.certificate");
+        assert!(refused.document["message"].as_str().unwrap().contains("name"), "{}", refused.stdout);
+    }
+    assert_eq!(profile.setup()["powerschool"]["extra_roots"], json!([]));
 }
 
 #[test]

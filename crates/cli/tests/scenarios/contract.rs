@@ -16,6 +16,8 @@ use crate::support::{District, Output, Profile, rosterbridge};
 #[case::conflict(&["setup", "import", "a.json", "--practice", "b.json"])]
 #[case::unknown_test(&["test", "internet"])]
 #[case::option_of_another_test(&["test", "hero", "--offline"])]
+#[case::no_fingerprint(&["test", "powerschool", "--accept-certificate", "AB:CD"])]
+#[case::key_of_another_test(&["test", "raptor", "--accept-host-key", "SHA256:abc"])]
 fn wrong_usage_is_one_document_and_exit_code_2(#[case] arguments: &[&str]) {
     let output = rosterbridge().args(arguments).arg("--json").output().unwrap();
     let output = Output::of(&output).ended(2, "usage");
@@ -44,6 +46,39 @@ fn help_with_json_is_one_document(#[case] arguments: &[&str], #[case] part: &str
     assert!(message.contains(part), "{message}");
 }
 
+/// A mistyped name is no new profile.
+#[test]
+fn a_profile_nobody_made_is_told_with_those_that_there_are() {
+    let profile = Profile::new();
+    let none = profile.run(&["status"]).ended(1, "profile.not_found");
+    assert!(none.document["remedy"].as_str().unwrap().contains("setup import"), "{}", none.stdout);
+    assert!(!profile.home().join("profiles").exists());
+
+    profile.run(&["handover", "key"]).done();
+    profile.run(&["status"]).done();
+    for arguments in [
+        ["status"].as_slice(),
+        &["sync", "--dry-run"],
+        &["test", "powerschool"],
+        &["runs"],
+        &["setup", "export", "setup.json"],
+        &["secrets", "check", "hero.password"],
+        &["plugin", "build", "plugin.zip", "--of-profile"],
+    ] {
+        let output = rosterbridge()
+            .arg("--home")
+            .arg(profile.home())
+            .args(["--profile", "practise", "--json"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let other = Output::of(&output).ended(1, "profile.not_found");
+        assert!(other.document["message"].as_str().unwrap().contains("practise"), "{}", other.stdout);
+        assert!(other.document["remedy"].as_str().unwrap().contains("(practice)"), "{}", other.stdout);
+    }
+    assert!(!profile.home().join("profiles/practise").exists());
+}
+
 #[rstest]
 #[case::no_file("nowhere.json", None, "file.unusable")]
 #[case::not_json("setup.json", Some("tab\tseparated"), "setup.unreadable")]
@@ -53,7 +88,7 @@ fn a_setup_file_that_can_not_be_used_changes_nothing(
     #[case] content: Option<&str>,
     #[case] code: &str,
 ) {
-    let profile = Profile::new();
+    let profile = Profile::fresh();
     let before = profile.setup();
     let file = profile.home().join(name);
     if let Some(content) = content {
@@ -136,7 +171,7 @@ fn a_profiles_files_are_encrypted_and_their_owners() {
 #[cfg(target_os = "linux")]
 #[test]
 fn without_a_keychain_the_product_says_what_to_start() {
-    let profile = Profile::new();
+    let profile = Profile::fresh();
     let output = profile
         .command(&["status"])
         .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")

@@ -112,7 +112,7 @@ fn another_districts_set_up_is_never_overwritten() {
 
 #[test]
 fn what_is_no_handover_file_is_told_so() {
-    let profile = Profile::new();
+    let profile = Profile::fresh();
     let file = profile.home().join("file.age");
     let path = file.to_str().unwrap();
     profile.run(&["handover", "write", path, "--to", "age1nobody"]).ended(1, "setup.incomplete");

@@ -38,6 +38,43 @@ fn a_write_without_an_answer_is_looked_up_before_it_is_sent_again(
     district.holds_each_once(&expected);
 }
 
+/// A write that is applied later than one answer time after it was given up is found at the second look.
+#[rstest]
+fn a_late_commit_is_not_doubled(#[values("upsert", "insert")] mode: &str) {
+    let district = District::start(&["--attendance", mode]);
+    let profile = Profile::patient_for(&district, 4);
+    district.faults(&json!({"attendance": {"apply_late": {"n": 2, "seconds": 6}}}));
+    let sync = profile.run(&["sync"]).done();
+    assert_eq!(district.faults_left()["attendance"], Value::Null, "the fault was met");
+    assert_eq!(sync.job("hero-attendance")["rows"]["written"], 30);
+    district.holds_each_once(&district.day(&profile.setup()));
+}
+
+/// Later than that, nothing helps against a server that adds a row for every write; but it does not go untold.
+#[test]
+fn a_record_that_stands_twice_is_told_with_both_its_ids() {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::patient_for(&district, 4);
+    profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
+    district.faults(&json!({"attendance": {"apply_late": {"n": 1, "seconds": 10}}}));
+    let sync = profile.run(&["sync", "hero-attendance"]).ended(1, "attendance.duplicate");
+    let doubled: Vec<i64> = {
+        let database = district.database();
+        let mut find = database
+            .prepare(
+                "SELECT DCID FROM Attendance a WHERE Att_Date = '2026-11-18' AND EXISTS (
+                    SELECT 1 FROM Attendance b WHERE b.DCID <> a.DCID AND b.StudentID = a.StudentID
+                       AND b.Att_Date = a.Att_Date AND b.Att_Mode_Code = a.Att_Mode_Code AND b.CCID = a.CCID
+                       AND b.PeriodID = a.PeriodID)",
+            )
+            .unwrap();
+        find.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert!(doubled.len() >= 2);
+    let notes = sync.job("hero-attendance")["notes"].to_string();
+    assert!(doubled.iter().all(|dcid| notes.contains(&dcid.to_string())), "{notes}, {doubled:?}");
+}
+
 #[rstest]
 fn an_http_500_is_no_answer_either(#[values("upsert", "insert")] mode: &str) {
     let district = District::start(&["--attendance", mode]);

@@ -4,14 +4,26 @@
 
 mod bad_files;
 mod bad_input;
+mod bad_network;
+mod care;
 mod connection;
 mod contract;
+mod crash_points;
+mod guard;
 mod handover;
+mod held;
 mod host_key;
 mod lost_answers;
 mod mail;
 mod main_job;
+mod observability;
+mod plans;
 mod plugin;
 mod processes;
 mod pull;
+mod school_year;
+mod soak;
+mod stage;
 mod support;
+mod undo;
+mod wire;

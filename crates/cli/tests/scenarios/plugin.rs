@@ -21,6 +21,12 @@ fn alone(arguments: &[&str], file: &Path) -> Output {
     Output::of(&output)
 }
 
+/// The last part of a version.
+fn revision(plugin: &Output) -> u32 {
+    let version = plugin.data()["version"].as_str().unwrap();
+    version.strip_prefix("1.1.").unwrap().parse().unwrap()
+}
+
 fn tables(plugin: &Value) -> Vec<String> {
     let mut tables: Vec<String> = plugin["asks"]
         .as_array()
@@ -81,7 +87,8 @@ fn a_profiles_plugin_gets_a_higher_version_when_it_asks_for_something_else() {
     let all = build(&[]);
     assert_eq!(all.data()["jobs"].as_array().unwrap().len(), 6);
     assert_ne!(version(&more), version(&all));
-    assert_eq!(profile.setup()["powerschool"]["plugin"]["revision"], 3);
+    assert_eq!(revision(&all), revision(&first) + 2);
+    assert_eq!(profile.setup()["powerschool"]["plugin"]["revision"], revision(&all));
     assert!(fs::read(&file).unwrap().starts_with(b"PK\x03\x04"));
 }
 
@@ -94,13 +101,30 @@ fn a_version_never_goes_back_however_old_the_setup_is() {
     let path = file.to_str().unwrap();
     let build = |job: &str| profile.run(&["plugin", "build", path, "--of-profile", "--job", job]).done();
     let exported = profile.setup();
-    assert_eq!(build("hero-students").data()["version"], "1.1.1");
+    let students = build("hero-students");
     profile.change_setup(|setup| *setup = exported.clone());
     let teachers = build("hero-teachers");
-    assert_eq!(teachers.data()["version"], "1.1.2");
-    assert_eq!(teachers.data()["written_before"], "1.1.1");
+    assert!(revision(&teachers) > revision(&students));
+    assert_eq!(teachers.data()["written_before"], students.data()["version"]);
     profile.change_setup(|setup| *setup = exported.clone());
-    assert_eq!(build("hero-teachers").data()["version"], "1.1.2", "it is the one written last");
+    let again = build("hero-teachers");
+    assert_eq!(again.data()["version"], teachers.data()["version"], "it is the one written last");
+}
+
+/// A profile that is lost and set up anew writes a plugin that PowerSchool takes for an update, or for the same.
+#[test]
+fn a_new_profiles_version_is_not_below_an_earlier_ones() {
+    let district = District::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("plugin.zip");
+    let alone = revision(&alone(&["plugin", "build"], &file).done());
+    let build = |profile: &Profile| {
+        revision(&profile.run(&["plugin", "build", file.to_str().unwrap(), "--of-profile"]).done())
+    };
+    let former = build(&Profile::of(&district));
+    let anew = build(&Profile::of(&district));
+    // 2026-01-01 is 2192 days from 2020-01-01.
+    assert!(alone >= 2192 && former >= alone && anew >= former, "{alone} {former} {anew}");
 }
 
 #[test]
@@ -108,13 +132,13 @@ fn a_plugin_another_installation_wrote_is_told_by_its_differences() {
     let district = District::start(&[]);
     let profile = Profile::of(&district);
     profile.change_setup(|setup| {
-        setup["powerschool"]["plugin"] = json!({"jobs": ["hero-students"], "revision": 3});
+        setup["powerschool"]["plugin"] = json!({"jobs": ["hero-students"], "revision": 90_000});
     });
     let file = profile.home().join("plugin.zip");
     let build = ["plugin", "build", file.to_str().unwrap(), "--of-profile", "--job"];
     let plugin = profile.run(&[build.as_slice(), &["hero-attendance"]].concat()).done();
-    assert_eq!(plugin.data()["written_before"], "1.1.3");
-    assert_eq!(plugin.data()["version"], "1.1.4");
+    assert_eq!(plugin.data()["written_before"], "1.1.90000");
+    assert_eq!(plugin.data()["version"], "1.1.90001");
     assert_ne!(plugin.data()["changes"], json!([]));
 }
 
@@ -188,7 +212,7 @@ fn more_exchanges_need_an_update_in_place_and_no_new_credentials() {
         .collect();
     assert!(missing.iter().any(|(table, _)| *table == "ATTENDANCE"), "{missing:?}");
     let remedy = test.document["remedy"].as_str().unwrap();
-    assert!(remedy.contains("plugin"), "{remedy}");
+    assert!(remedy.contains("rosterbridge plugin build FILE.zip --of-profile"), "{remedy}");
 
     let updated = profile.run(&["plugin", "build", path, "--of-profile"]).done();
     assert!(!updated.data()["changes"].as_array().unwrap().is_empty());
@@ -197,12 +221,14 @@ fn more_exchanges_need_an_update_in_place_and_no_new_credentials() {
     profile.run(&["test", "powerschool"]).done();
 }
 
-#[test]
-fn a_plugin_that_was_deleted_and_installed_anew_needs_its_new_credentials() {
+#[rstest]
+#[case::tested(&["test", "powerschool"])]
+#[case::only_used(&["sync", "hero-students"])]
+fn a_plugin_that_was_deleted_and_installed_anew_needs_its_new_credentials(#[case] signs_in: &[&str]) {
     let district = District::start(&[]);
     let profile = Profile::of(&district);
     let file = profile.home().join("plugin.zip");
-    profile.run(&["test", "powerschool"]).done();
+    profile.run(signs_in).done();
     profile.run(&["plugin", "build", file.to_str().unwrap(), "--of-profile"]).done();
     district.delete_plugin();
     let installed = district.install(&fs::read(&file).unwrap());

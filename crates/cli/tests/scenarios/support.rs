@@ -45,6 +45,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
 /// `practice serve` in a process of its own.
 pub struct District {
     child: Child,
+    date: String,
     options: Vec<String>,
     folder: TempDir,
     pub ready: Ready,
@@ -53,16 +54,27 @@ pub struct District {
 impl District {
     /// Starts a district on [`DATE`] with further options of `practice serve`.
     pub fn start(options: &[&str]) -> Self {
+        Self::start_on(DATE, options)
+    }
+
+    /// Starts a district on another date.
+    pub fn start_on(date: &str, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let (child, ready) = serve(folder.path(), &options);
-        Self { child, options, folder, ready }
+        let (child, ready) = serve(folder.path(), date, &options);
+        Self { child, date: date.to_owned(), options, folder, ready }
+    }
+
+    /// The same people on a later date.
+    pub fn move_to(&mut self, date: &str) {
+        date.clone_into(&mut self.date);
+        self.restart();
     }
 
     /// The same district again, from what it keeps between starts.
     pub fn restart(&mut self) {
         self.stop();
-        (self.child, self.ready) = serve(self.folder.path(), &self.options);
+        (self.child, self.ready) = serve(self.folder.path(), &self.date, &self.options);
     }
 
     /// Ends it without a farewell.
@@ -180,14 +192,14 @@ impl Drop for District {
     }
 }
 
-fn serve(folder: &Path, options: &[String]) -> (Child, Ready) {
+fn serve(folder: &Path, date: &str, options: &[String]) -> (Child, Ready) {
     let ready = folder.join("ready.json");
     if ready.exists() {
         fs::remove_file(&ready).unwrap();
     }
     let log = folder.join("serve.log");
     let mut child = rosterbridge()
-        .args(["practice", "serve", "--date", DATE, "--data"])
+        .args(["practice", "serve", "--date", date, "--data"])
         .arg(folder.join("data"))
         .arg("--ready-file")
         .arg(&ready)
@@ -291,8 +303,16 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// One that is still to be made.
     pub fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap(), secrets: Vec::new() }
+    }
+
+    /// One that has been made, with nothing in it.
+    pub fn fresh() -> Self {
+        let profile = Self::new();
+        profile.run(&["handover", "key"]).done();
+        profile
     }
 
     /// A profile that is set up for the district.
@@ -598,4 +618,30 @@ pub fn files_in(folder: &Path) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// Every file below a folder, at any depth.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}
+
+/// Copies a folder with all that is in it, but for sockets. `to` may exist.
+pub fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (kind, target) = (entry.file_type().unwrap(), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else if kind.is_file() {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

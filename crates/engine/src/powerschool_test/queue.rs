@@ -3,14 +3,14 @@
 use std::{sync::PoisonError, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use rosterbridge_powerschool::Error;
+use rosterbridge_powerschool::{Error, StageName};
 use tokio_util::sync::CancellationToken;
 
 use super::{report, value};
 use crate::{
     engine::Engine,
     error::EngineError,
-    report::{PowerSchoolTest, StageResult, TestReport},
+    report::{Cause, PowerSchoolTest, StageReport, StageResult, TestReport},
 };
 
 /// The first pause between two looks at the server: somebody may just be plugging the network in.
@@ -39,6 +39,7 @@ impl Engine {
     /// Puts a test on the waiting list or takes it off because it is done.
     pub(super) async fn set_waiting(&self, waiting: bool) -> Result<(), EngineError> {
         self.set_flag(value::WAITING, waiting).await?;
+        self.obstacle.send_replace(None);
         self.queue.send_replace(if waiting { Queue::Waiting } else { Queue::Empty });
         Ok(())
     }
@@ -84,13 +85,35 @@ impl Engine {
     }
 
     /// Waits until the test on the waiting list has been made, and returns it. One that was made just before is
-    /// returned at once.
-    pub async fn await_test(&self) -> Result<PowerSchoolTest, EngineError> {
-        let mut queue = self.queue.subscribe();
-        let ended = *queue
-            .wait_for(|queue| *queue != Queue::Waiting)
-            .await
-            .map_err(|_| EngineError::TestCancelled)?;
+    /// returned at once. Why it still waits is told as a waiting stage, as often as the reason changes.
+    pub async fn await_test(
+        &self,
+        on_stage: impl Fn(StageReport) + Send,
+    ) -> Result<PowerSchoolTest, EngineError> {
+        let (mut queue, mut obstacle) = (self.queue.subscribe(), self.obstacle.subscribe());
+        let telling = async {
+            loop {
+                let known = obstacle.borrow_and_update().clone();
+                if let Some(cause) = known {
+                    on_stage(StageReport {
+                        name: StageName::Tcp.title().to_owned(),
+                        result: StageResult::Waiting,
+                        detail: format!("{} [{}]", cause.message, cause.code),
+                        millis: 0,
+                    });
+                }
+                if obstacle.changed().await.is_err() {
+                    // The engine is gone, and with it the queue, which tells.
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        let ending = async { queue.wait_for(|queue| *queue != Queue::Waiting).await.map(|ended| *ended) };
+        let ended = tokio::select! {
+            biased;
+            ended = ending => ended.map_err(|_| EngineError::TestCancelled)?,
+            () = telling => return Err(EngineError::TestCancelled),
+        };
         match ended {
             Queue::Cancelled => Err(EngineError::TestCancelled),
             Queue::Empty | Queue::Waiting => self.last_test().await?.ok_or(EngineError::NoTestWaiting),
@@ -131,9 +154,15 @@ impl Engine {
         let mut queue = self.queue.subscribe();
         let testing = async {
             let due = match self.look().await {
-                Err(EngineError::PowerSchool(error)) => !passes(&error),
+                Err(EngineError::PowerSchool(error)) if passes(&error) => {
+                    self.waits_for(&EngineError::from(error).cause());
+                    false
+                }
                 // Locked for a while: somebody will sign in.
-                Err(error @ EngineError::Vault(_)) => return Err(error),
+                Err(error @ EngineError::Vault(_)) => {
+                    self.waits_for(&error.cause());
+                    return Err(error);
+                }
                 // What was entered has changed since: the test will tell what is wrong with it.
                 Ok(()) | Err(_) => true,
             };
@@ -141,7 +170,13 @@ impl Engine {
                 return Ok(None);
             }
             let test = self.whole_test(&mut |_| ()).await?;
-            Ok((!self.comes_back(&test.report).await).then_some(test))
+            if !self.comes_back(&test.report).await {
+                return Ok(Some(test));
+            }
+            if let Some(cause) = failure(&test.report) {
+                self.waits_for(cause);
+            }
+            Ok(None)
         };
         let test = tokio::select! {
             test = testing => test?,
@@ -161,6 +196,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Keeps why the test still waits.
+    fn waits_for(&self, cause: &Cause) {
+        self.obstacle.send_if_modified(|known| {
+            let other = known.as_ref() != Some(cause);
+            if other {
+                *known = Some(cause.clone());
+            }
+            other
+        });
+    }
+
     /// Looks whether the server can be reached.
     async fn look(&self) -> Result<(), EngineError> {
         let setup = self.setup().await?;
@@ -170,11 +216,7 @@ impl Engine {
 
     /// Whether a test failed for something that passes by itself: no way to the server, or a server that is down.
     pub(super) async fn comes_back(&self, report: &TestReport) -> bool {
-        let failed = report.stages.iter().find_map(|stage| match &stage.result {
-            StageResult::Failed(cause) => Some(cause.code.as_str()),
-            _ => None,
-        });
-        match failed {
+        match failure(report).map(|cause| cause.code.as_str()) {
             Some(
                 "powerschool.dns"
                 | "powerschool.unreachable"
@@ -183,6 +225,7 @@ impl Engine {
                 | "powerschool.maintenance"
                 | "powerschool.busy"
                 | "powerschool.proxy_unreachable"
+                | "powerschool.proxy_timeout"
                 | "powerschool.proxy_pac",
             ) => true,
             // What the proxy or the server answered tells it, so it is asked once more.
@@ -192,6 +235,14 @@ impl Engine {
             _ => false,
         }
     }
+}
+
+/// Why a test failed, if it did.
+fn failure(report: &TestReport) -> Option<&Cause> {
+    report.stages.iter().find_map(|stage| match &stage.result {
+        StageResult::Failed(cause) => Some(cause),
+        _ => None,
+    })
 }
 
 /// Whether what keeps the server from being reached passes by itself. Without a network no name is found, and a

@@ -3,16 +3,19 @@
 use crate::{engine::Engine, error::EngineError};
 
 impl Engine {
-    /// Trusts the certificate with this SHA256, if the server presents it now.
+    /// Trusts the certificate with this SHA256, if the server presents it now and can be connected to with it: one for
+    /// another name, or past its dates, is not kept.
     pub async fn trust_certificate(&self, sha256: &str) -> Result<(), EngineError> {
         let setup = self.setup().await?;
-        let connection = self.powerschool_connection(&setup).await?;
+        let mut connection = self.powerschool_connection(&setup).await?;
         let presented = rosterbridge_powerschool::presented_certificates(&connection).await?;
         let wanted = digits(sha256);
         let certificate = presented
             .into_iter()
             .find(|certificate| !wanted.is_empty() && digits(&certificate.sha256) == wanted)
             .ok_or_else(|| EngineError::CertificateNotPresented(sha256.trim().to_owned()))?;
+        connection.extra_roots.push(certificate.pem.clone());
+        rosterbridge_powerschool::trusts(&connection).await?;
         // What was saved while the server was asked stays; a certificate of another server is not what was compared.
         let asked = setup.powerschool.url;
         let mut setup = self.setup().await?;

@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rosterbridge_domain::job::Job;
 
 use self::{archive::Archive, queries::Queries, rules::PluginXml, xml::Element};
-use super::{Access, access_request, named_queries, words};
+use super::{Access, named_queries, words};
+use crate::access::Reach;
 
 /// The largest plugin file that is looked into, bytes. Real ones are a few kilobytes, with pages and pictures a few
 /// megabytes.
@@ -94,12 +95,14 @@ pub struct Remark {
 /// What one exchange would miss with a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fit {
-    /// Fields it needs and the plugin does not ask for, or only for reading: table and field in capitals, and the access
-    /// it needs.
+    /// Fields it can't do without and the plugin does not ask for, or only for reading: table and field in capitals, and
+    /// the access it needs.
     pub missing: Vec<(String, String, Access)>,
     /// Whether a query of ours that the exchange reads through is missing or lacks columns: tables are then read page by
     /// page.
     pub without_queries: bool,
+    /// Whether some of what it reads has to come from core resources (PowerSchool: `/ws/v1`), which is slower.
+    pub core_only: bool,
     /// The same in a sentence.
     pub sentence: String,
 }
@@ -117,13 +120,6 @@ impl Checked {
             .iter()
             .map(|(table, field, access)| ((table.as_str(), field.as_str()), *access))
             .collect();
-        let missing: Vec<(String, String, Access)> = access_request(&[job])
-            .into_iter()
-            .filter(|need| {
-                asks.get(&(need.table, need.field.as_str())).is_none_or(|asked| *asked < need.access)
-            })
-            .map(|need| (need.table.to_owned(), need.field, need.access))
-            .collect();
         let brought: BTreeMap<&str, BTreeSet<&str>> = self
             .queries
             .iter()
@@ -134,27 +130,52 @@ impl Checked {
                 .get(needed.name)
                 .is_none_or(|columns| needed.columns.iter().any(|column| !columns.contains(column.as_str())))
         });
+        let reach = Reach::of(
+            job,
+            |table, field| asks.get(&(table, field)).copied(),
+            |query| brought.contains_key(query),
+        );
         let sentence = if self.summary.is_empty() {
             "Can't be told: the file could not be read.".to_owned()
         } else {
-            fit_sentence(self.oauth, &missing, without_queries)
+            fit_sentence(self.oauth, &reach, without_queries)
         };
-        Fit { missing, without_queries, sentence }
+        let core_only = reach == Reach::CoreOnly;
+        let missing = match reach {
+            Reach::Full | Reach::CoreOnly => Vec::new(),
+            Reach::Missing(fields) => {
+                fields.into_iter().map(|field| (field.table.to_owned(), field.field, field.access)).collect()
+            }
+        };
+        Fit { missing, without_queries, core_only, sentence }
     }
 }
 
 /// Tables named in a sentence about what is missing.
 const NAMED_TABLES: usize = 4;
 
-fn fit_sentence(oauth: bool, missing: &[(String, String, Access)], without_queries: bool) -> String {
+fn fit_sentence(oauth: bool, reach: &Reach, without_queries: bool) -> String {
     if !oauth {
         return "Can't work with this plugin: it makes no credentials to sign in with.".to_owned();
     }
+    let missing = match reach {
+        Reach::Full if without_queries => {
+            return "Works with this plugin, but slower: without our queries the tables are read page by page."
+                .to_owned();
+        }
+        Reach::Full => return "Works with this plugin.".to_owned(),
+        Reach::CoreOnly => {
+            return "Works with this plugin, but slower: what it may not read of the tables is read page by page from \
+                    PowerSchool's core resources (/ws/v1)."
+                .to_owned();
+        }
+        Reach::Missing(fields) => fields,
+    };
     let mut lacking = Vec::new();
     for (may_not, access) in [("may not write", Access::FullAccess), ("may not read", Access::ViewOnly)] {
         let mut tables: BTreeMap<&str, usize> = BTreeMap::new();
-        for (table, ..) in missing.iter().filter(|(_, _, needed)| *needed == access) {
-            *tables.entry(table).or_default() += 1;
+        for field in missing.iter().filter(|field| field.access == access) {
+            *tables.entry(field.table).or_default() += 1;
         }
         let further = tables.len().saturating_sub(NAMED_TABLES);
         let mut named: Vec<String> = tables
@@ -169,14 +190,7 @@ fn fit_sentence(oauth: bool, missing: &[(String, String, Access)], without_queri
             lacking.push(format!("{may_not} {}", words::list(&named)));
         }
     }
-    match (lacking.is_empty(), without_queries) {
-        (true, false) => "Works with this plugin.".to_owned(),
-        (true, true) => {
-            "Works with this plugin, but slower: without our queries the tables are read page by page."
-                .to_owned()
-        }
-        (false, _) => format!("Can't work with this plugin: it {}.", lacking.join(", and it ")),
-    }
+    format!("Can't work with this plugin: it {}.", lacking.join(", and it "))
 }
 
 /// Checks a plugin file of any origin. `file_name` may have a path before it.

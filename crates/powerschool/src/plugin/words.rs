@@ -30,7 +30,7 @@ pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(super) fn list(words: &[String]) -> String {
+pub(crate) fn list(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [only] => only.clone(),

@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rosterbridge_domain::job::Job;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    access::{self, Reach},
     client::Client,
     error::{AnswerProblem, Error, Warning},
-    json,
-    plugin::{self, Access, FieldAccess},
+    plugin::{self, Access, FieldAccess, words},
     transport::Call,
 };
 
-use super::Verdict;
+use super::{Outcome, Verdict};
 
 /// Questions asked at the same time.
 const AT_ONCE: usize = 4;
@@ -57,7 +56,7 @@ pub(super) async fn grants(client: &Client, jobs: &[Job]) -> Result<Vec<FieldGra
     let tables: BTreeSet<String> = wanted.iter().map(|field| field.table.to_owned()).collect();
     let answers: BTreeMap<String, BTreeMap<String, Access>> = stream::iter(tables)
         .map(|table| async move {
-            let access = table_access(client, &table).await?;
+            let access = access::of_table(client.transport(), &table).await?;
             Ok::<_, Error>((table, access))
         })
         .buffered(AT_ONCE)
@@ -75,57 +74,51 @@ pub(super) async fn grants(client: &Client, jobs: &[Job]) -> Result<Vec<FieldGra
         .collect())
 }
 
-/// What the plugin may do with the fields of one table, by field in capitals.
-async fn table_access(client: &Client, table: &str) -> Result<BTreeMap<String, Access>, Error> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(default, deserialize_with = "json::list")]
-        columns: Vec<Column>,
-    }
-    #[derive(Deserialize)]
-    struct Column {
-        #[serde(default, deserialize_with = "json::text")]
-        name: Option<String>,
-        #[serde(default, deserialize_with = "json::text")]
-        access: Option<String>,
-    }
-
-    let path = format!("/ws/schema/table/{}/metadata", table.to_ascii_lowercase());
-    let answer: Answer = match client.transport().ask(&Call::get(path).with("expansions", "access")).await {
-        Ok(answer) => answer,
-        // A table none of whose fields may be seen need not be there for the plugin.
-        Err(
-            Error::NoAccess { .. }
-            | Error::UnexpectedAnswer {
-                problem: AnswerProblem::Status(404) | AnswerProblem::Refused(_), ..
-            },
-        ) => return Ok(BTreeMap::new()),
-        Err(error) => return Err(error),
+/// Says how much is granted and, where that is not all, how far the exchanges get with it.
+pub(super) fn judge_grants(jobs: &[Job], grants: &[FieldGrant], queries: &[QueryFact]) -> Verdict {
+    let granted = |table: &str, field: &str| {
+        grants.iter().find(|grant| grant.table == table && grant.field == field)?.granted
     };
-    let fields = answer.columns.into_iter().filter_map(|column| {
-        let access = match column.access?.as_str() {
-            "FullAccess" => Access::FullAccess,
-            "ViewOnly" => Access::ViewOnly,
-            // NoAccess, BlackListNoAccess.
-            _ => return None,
-        };
-        Some((column.name?.to_ascii_uppercase(), access))
-    });
-    Ok(fields.collect())
-}
-
-/// Says how much is granted, or names what is missing.
-pub(super) fn judge_grants(grants: &[FieldGrant]) -> Result<String, Error> {
-    let fields: Vec<String> = grants
-        .iter()
-        .filter(|grant| !grant.is_enough())
-        .map(|grant| format!("{}.{}", grant.table, grant.field))
-        .collect();
-    if !fields.is_empty() {
-        return Err(Error::NoAccess { fields });
+    let has_query = |name: &str| queries.iter().any(|query| query.name == name && query.present);
+    let (mut through_core, mut kept_back) = (Vec::new(), Vec::new());
+    let mut missing: BTreeSet<(&str, String)> = BTreeSet::new();
+    for job in jobs {
+        match Reach::of(*job, granted, has_query) {
+            Reach::Full => {}
+            Reach::CoreOnly => through_core.push(job.to_string()),
+            Reach::Missing(fields) => {
+                kept_back.push(job.to_string());
+                missing.extend(fields.into_iter().map(|field| (field.table, field.field)));
+            }
+        }
+    }
+    let core_words = format!(
+        "Without access to all of the tables, what {} cannot read of them comes from PowerSchool's core resources (/ws/v1), which works and is slower.",
+        words::list(&through_core)
+    );
+    if !kept_back.is_empty() {
+        let fields = missing.into_iter().map(|(table, field)| format!("{table}.{field}")).collect();
+        let error = Error::NoAccess { fields };
+        let mut message = format!("{error} That keeps back {}.", words::list(&kept_back));
+        if !through_core.is_empty() {
+            message = format!("{message} {core_words}");
+        }
+        let (code, remedy) = (error.code(), error.remedy().to_owned());
+        return Outcome::Failed { code, message, remedy }.into();
     }
     let tables: BTreeSet<&str> = grants.iter().map(|grant| grant.table.as_str()).collect();
-    Ok(format!("All {} fields of {} tables are granted.", grants.len(), tables.len()))
+    if through_core.is_empty() {
+        return format!("All {} fields of {} tables are granted.", grants.len(), tables.len()).into();
+    }
+    let enough = grants.iter().filter(|grant| grant.is_enough()).count();
+    Verdict {
+        outcome: Outcome::Warned {
+            code: "powerschool.core_only",
+            message: core_words,
+            remedy: "Nothing has to be done for that. For the full speed, and for attendance and the schedule, install the plugin that RosterBridge writes: over the installed one if that is ours, beside it if it is a vendor's.".to_owned(),
+        },
+        detail: format!("{enough} of {} fields of {} tables are granted.", grants.len(), tables.len()),
+    }
 }
 
 /// Looks for our queries among those the plugin may call (PowerSchool: `/ws/schema/query/api`), and counts the rows
@@ -186,8 +179,8 @@ pub(super) fn judge_queries(queries: &[QueryFact]) -> Verdict {
     match missing.next() {
         None => format!("All {} queries are there.", queries.len()).into(),
         Some(first) => Verdict {
-            warning: Some(Warning::NoQueries { query: first.name.clone(), missing: missing.count() + 1 }),
-            detail: "The tables are read page by page.".to_owned(),
+            outcome: (&Warning::NoQueries { query: first.name.clone(), missing: missing.count() + 1 }).into(),
+            detail: "What they give is read page by page.".to_owned(),
         },
     }
 }

@@ -71,7 +71,7 @@ impl Route {
         if self.server.is_encrypted() {
             match tokio::time::timeout(self.patience, proxy.open_tunnel(&mut stream, &self.server)).await {
                 Ok(opened) => opened?,
-                Err(_) => return Err(self.timeout()),
+                Err(_) => return Err(Error::ProxyTimeout { proxy: proxy.name(), after: self.patience }),
             }
         }
         Ok(stream)

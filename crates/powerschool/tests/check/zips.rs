@@ -13,7 +13,7 @@ fn plugin_xml() -> String {
     plugin::files(&Job::ALL, 0).unwrap()[0].1.clone()
 }
 
-fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     for (name, content) in files {

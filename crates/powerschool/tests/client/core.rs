@@ -38,12 +38,14 @@ fn student(n: i64, home_room: bool) -> Value {
 struct Vendor {
     home_room: bool,
     id_map: bool,
+    /// The second student is on the second page as well.
+    shifted: bool,
     /// Counted, of whom there are three.
     counted: i64,
 }
 
 impl Vendor {
-    const USUAL: Self = Self { home_room: false, id_map: true, counted: 3 };
+    const USUAL: Self = Self { home_room: false, id_map: true, shifted: false, counted: 3 };
 
     fn answer(&self, asked: &Asked) -> Option<Reply> {
         let answer = match asked.path.as_str() {
@@ -58,6 +60,9 @@ impl Vendor {
                 match asked.parameter("page")? {
                     "1" => json!({"students": {expansions: "demographics, phones", "student": [
                         student(1, self.home_room), student(2, self.home_room),
+                    ]}}),
+                    _ if self.shifted => json!({"students": {"student": [
+                        student(2, self.home_room), student(3, self.home_room),
                     ]}}),
                     _ => json!({"students": {"student": student(3, self.home_room)}}),
                 }
@@ -152,6 +157,16 @@ async fn an_id_is_never_made_up_from_a_dcid() {
 #[tokio::test]
 async fn a_count_that_does_not_agree_is_no_roster() {
     let error = Vendor { counted: 4, ..Vendor::USUAL }.pull::<Student>(Job::HeroStudents).await.unwrap_err();
+    assert_eq!(error.code(), "powerschool.changed_while_reading");
+}
+
+#[tokio::test]
+async fn a_student_who_comes_on_two_pages_is_one() {
+    let students: Vec<Student> =
+        Vendor { shifted: true, ..Vendor::USUAL }.pull(Job::HeroStudents).await.unwrap();
+    assert_eq!(students.len(), 3);
+    let shifted = Vendor { shifted: true, counted: 4, ..Vendor::USUAL };
+    let error = shifted.pull::<Student>(Job::HeroStudents).await.unwrap_err();
     assert_eq!(error.code(), "powerschool.changed_while_reading");
 }
 

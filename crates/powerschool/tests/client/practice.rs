@@ -148,7 +148,8 @@ async fn reads_every_table_and_the_same_without_queries() {
     assert!(dropped > 0 && dropped < all.enrollments.len() / 2);
     for enrollment in &all.enrollments {
         let section = sections[&enrollment.section];
-        assert_eq!((&section.course_number, section.term), (&enrollment.course_number, enrollment.term));
+        assert_eq!(section.course_number, enrollment.course_number.as_str());
+        assert_eq!(section.term, enrollment.term);
     }
     assert!(all.enrollments.iter().all(|enrollment| enrollment.term.get() / 100 == 36));
     assert!(all.codes.iter().any(|code| code.code.is_none()));
@@ -172,7 +173,7 @@ async fn reads_every_table_and_the_same_without_queries() {
     let running = with_faults(Faults { no_powerqueries: true, ..Faults::default() }).await;
     let paging = client(&running);
     let mut paged = roster(&paging).await;
-    // Dropped enrolments come behind the others: a table's filter knows no 'or'.
+    // Dropped enrolments come before the others: a table's filter knows no 'or'.
     paged.enrollments.sort_by_key(|enrollment| (enrollment.student, enrollment.id));
     assert_eq!(paged.students, all.students);
     assert_eq!(paged.enrollments, all.enrollments);
@@ -181,6 +182,66 @@ async fn reads_every_table_and_the_same_without_queries() {
     assert_eq!(paged.codes, all.codes);
     assert_eq!(paged.meetings, all.meetings);
     running.stop().await;
+}
+
+/// As a vendor could write it: credentials, and nothing of the tables.
+const VENDOR: &str = r#"<plugin xmlns="http://plugin.powerschool.pearson.com" name="Visitors" version="1.0">
+    <oauth/><publisher name="Visitors"><contact email="help@visitors.example"/></publisher></plugin>"#;
+
+/// The practice district with a vendor's plugin.
+pub async fn of_vendor() -> Running {
+    district(ServeOptions { plugin: Some(VENDOR.as_bytes().to_vec()), ..ServeOptions::default() }).await
+}
+
+#[tokio::test]
+async fn core_resources_give_what_queries_give() {
+    let ours = district(ServeOptions::default()).await;
+    let vendors = of_vendor().await;
+    for job in [Job::HeroStudents, Job::RaptorRoster] {
+        let scope = PullScope { years: vec![YearId::new(36)], jobs: vec![job] };
+        let expected: Vec<Student> = pull(&client(&ours), &scope).await.unwrap();
+        let mut students: Vec<Student> = pull(&client(&vendors), &scope).await.unwrap();
+        students.sort_by_key(|student| (student.number, student.dcid));
+        assert_eq!(students, expected, "{job}");
+        assert!(students.iter().any(|student| student.enroll_status != EnrollStatus::ACTIVE));
+        assert!(students.iter().any(|student| !student.home_room.is_empty()));
+
+        let expected: Vec<Term> = pull(&client(&ours), &scope).await.unwrap();
+        let mut terms: Vec<Term> = pull(&client(&vendors), &scope).await.unwrap();
+        terms.sort_by_key(|term| (term.school, term.id));
+        assert_eq!(terms, expected, "{job}");
+    }
+    let names = |schools: Vec<School>| schools.into_iter().map(|school| school.name).collect::<Vec<_>>();
+    assert_eq!(
+        names(client(&vendors).schools().await.unwrap()),
+        names(client(&ours).schools().await.unwrap())
+    );
+    ours.stop().await;
+    vendors.stop().await;
+}
+
+#[tokio::test]
+async fn what_no_core_resource_holds_is_refused_by_name() {
+    async fn refused<R: RosterRow + std::fmt::Debug>(running: &Running, job: Job) {
+        let scope = PullScope { years: vec![YearId::new(36)], jobs: vec![job] };
+        match pull::<R>(&client(running), &scope).await.unwrap_err() {
+            Error::CoreOnly { fields } => {
+                let table = format!("{}.", R::table().to_lowercase());
+                assert!(
+                    !fields.is_empty() && fields.iter().all(|field| field.starts_with(&table)),
+                    "{fields:?}"
+                );
+            }
+            other => panic!("{job}: {other}"),
+        }
+    }
+
+    let vendors = of_vendor().await;
+    refused::<Teacher>(&vendors, Job::HeroTeachers).await;
+    refused::<Enrollment>(&vendors, Job::HeroSchedule).await;
+    refused::<Section>(&vendors, Job::RaptorTardies).await;
+    refused::<AttendanceCode>(&vendors, Job::HeroAttendance).await;
+    vendors.stop().await;
 }
 
 /// What a person sees of attendance: a daily and a meeting record each for one student.
@@ -209,6 +270,7 @@ async fn writes_for(client: &Client, date: NaiveDate) -> Vec<AttendanceWrite> {
         comment: String::new(),
         replaces: None,
         previous_code: None,
+        previous_comment: None,
     };
     // The first class that meets on the day, whoever sits in it.
     let meeting = all

@@ -3,10 +3,11 @@
 use std::{
     process::Stdio,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use rosterbridge_powerschool::{Connection, Proxy, StageName, reach};
+use rosterbridge_powerschool::{Connection, Proxy, StageName, Timeouts, reach};
 use rosterbridge_practice::ServeOptions;
 use rstest::rstest;
 use secrecy::SecretString;
@@ -32,6 +33,8 @@ enum Rule {
     Challenge(&'static str),
     /// Nobody, with this status.
     Refuse(u16),
+    /// Nobody, and without a word.
+    Silence,
 }
 
 struct Running {
@@ -76,6 +79,11 @@ async fn pass(mut stream: TcpStream, rule: Rule, heads: Arc<Mutex<Vec<String>>>)
         }
         Rule::Challenge(challenges) => Some(format!("407 Proxy Authentication Required\r\n{challenges}")),
         Rule::Refuse(status) => Some(format!("{status} No")),
+        Rule::Silence => {
+            // Until whoever asked gives up.
+            _ = raw::head(&mut stream).await;
+            return;
+        }
     };
     if let Some(refusal) = refusal {
         let answer = format!("HTTP/1.1 {refusal}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
@@ -143,6 +151,19 @@ async fn a_proxy_that_says_no_is_named(
     let error = reach(&connection).await.unwrap_err();
     assert_eq!(error.code(), code, "{error}");
     assert!(error.to_string().contains(&proxy.address), "{error}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_never_answers_is_named() {
+    let proxy = proxy(Rule::Silence).await;
+    let target = stub::connection("https://district.powerschool.example");
+    let timeouts = Timeouts { connect: Duration::from_secs(1), ..target.timeouts };
+    let connection = through(Connection { timeouts, ..target }, &proxy.address, "", None);
+    let findings = test(plan(connection.clone())).await;
+    assert_eq!(failure(&findings), (StageName::Tcp, "powerschool.proxy_timeout"), "{findings:#?}");
+    let error = reach(&connection).await.unwrap_err();
+    assert_eq!(error.code(), "powerschool.proxy_timeout", "{error}");
+    assert!(error.to_string().contains(&proxy.address) && error.is_transient(), "{error}");
 }
 
 /// The password may be left of an earlier proxy.

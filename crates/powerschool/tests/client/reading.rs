@@ -217,16 +217,19 @@ fn paged_cc(asked: &Asked) -> Option<Reply> {
             assert_eq!(asked.parameter("pagesize"), Some("1"));
             assert_eq!(asked.parameter("sort"), Some("studentid,id"));
             assert!(asked.parameter("projection")?.starts_with("dcid,id,studentid,sectionid,"));
-            let (id, term) = wanted[page - 1];
-            let row = json!({
-                "dcid": "9", "id": id.to_string(), "studentid": "5", "sectionid": (term / 100).to_string(),
-                "termid": term.to_string(), "course_number": "A", "section_number": "1", "schoolid": "100",
-                "teacherid": "7", "expression": "1(A)", "dateenrolled": "2026-08-24", "dateleft": "2027-06-05",
-            });
-            Some(Reply::json(200, json!({"name": "CC", "record": {"id": 9, "tables": {"cc": row}}})))
+            Some(cc_page(wanted[page - 1]))
         }
         _ => None,
     }
+}
+
+fn cc_page((id, term): (i64, i64)) -> Reply {
+    let row = json!({
+        "dcid": "9", "id": id.to_string(), "studentid": "5", "sectionid": (term / 100).to_string(),
+        "termid": term.to_string(), "course_number": "A", "section_number": "1", "schoolid": "100",
+        "teacherid": "7", "expression": "1(A)", "dateenrolled": "2026-08-24", "dateleft": "2027-06-05",
+    });
+    Reply::json(200, json!({"name": "CC", "record": {"id": 9, "tables": {"cc": row}}}))
 }
 
 #[tokio::test]
@@ -244,10 +247,10 @@ async fn without_queries_tables_are_read_page_by_page() {
     let rows: Vec<(CcId, bool, i64)> =
         batches.concat().iter().map(|row| (row.id, row.dropped, row.section.get())).collect();
     let row = |id, dropped| (CcId::new(id), dropped, 36);
-    assert_eq!(rows, [row(11, false), row(12, false), row(21, true), row(22, true)]);
+    assert_eq!(rows, [row(21, true), row(22, true), row(11, false), row(12, false)]);
 }
 
-/// An enrolment that is taken up again moves from the filter that is still to be read to the one that has been.
+/// An enrolment that is dropped moves from the filter that is still to be read to the one that has been.
 #[tokio::test]
 async fn a_row_that_moves_to_a_filter_already_read_is_missed_by_nobody() {
     let counted = AtomicUsize::new(0);
@@ -255,7 +258,7 @@ async fn a_row_that_moves_to_a_filter_already_read_is_missed_by_nobody() {
         if asked.path == "/ws/v1/metadata" {
             return Some(Reply::json(200, json!({"metadata": {"schema_table_query_max_page_size": "1"}})));
         }
-        let of_the_first = asked.parameter("q").is_some_and(|filter| filter.starts_with("termid=ge=3600"));
+        let of_the_first = asked.parameter("q").is_some_and(|filter| filter.starts_with("termid=ge=-3699"));
         // Before and after it is read two, and three once the other filter has been read.
         if asked.path == "/ws/schema/table/cc/count"
             && of_the_first
@@ -269,6 +272,42 @@ async fn a_row_that_moves_to_a_filter_already_read_is_missed_by_nobody() {
     let scope = PullScope { years: vec![YearId::new(36)], jobs: Vec::new() };
     let error = pull::<Enrollment>(&stub.client(), scope).await.0.unwrap_err();
     assert!(matches!(error, Error::ChangedWhileReading { before: 2, rows: 2, after: 3, .. }), "{error}");
+}
+
+/// One that is taken up again moves the other way, and would come twice.
+#[rstest]
+#[case::before_it_is_counted(3, 3)]
+#[case::while_it_is_read(2, 3)]
+#[case::and_another_is_dropped(3, 2)]
+#[tokio::test]
+async fn a_row_that_moves_to_a_filter_still_to_be_read_never_comes_twice(
+    #[case] before: usize,
+    #[case] after: usize,
+) {
+    let counted = AtomicUsize::new(0);
+    let stub = Stub::start(move |asked| {
+        if asked.path == "/ws/v1/metadata" {
+            return Some(Reply::json(200, json!({"metadata": {"schema_table_query_max_page_size": "1"}})));
+        }
+        if asked.parameter("q") != Some("termid=ge=3600;termid=le=3699") {
+            return paged_cc(asked);
+        }
+        if asked.path.ends_with("/count") {
+            let count = if counted.fetch_add(1, Ordering::SeqCst) == 0 { before } else { after };
+            return Some(Reply::json(200, json!({"count": count})));
+        }
+        // The dropped enrolment 21 is none any more.
+        let page: usize = asked.parameter("page")?.parse().ok()?;
+        Some(cc_page([(11, 3_600), (12, 3_601), (21, 3_600)][page - 1]))
+    })
+    .await;
+    let scope = PullScope { years: vec![YearId::new(36)], jobs: Vec::new() };
+    let (pulled, batches) = pull::<Enrollment>(&stub.client(), scope).await;
+    let error = pulled.unwrap_err();
+    assert!(matches!(error, Error::ChangedWhileReading { rows: 2, .. }), "{error}");
+    let mut ids: Vec<CcId> = batches.concat().iter().map(|row| row.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [11, 12, 21, 22].map(CcId::new));
 }
 
 #[rstest]
@@ -423,10 +462,7 @@ async fn missing_access_names_every_field() {
     })
     .await;
     let error = courses(&stub.client()).await.0.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "The PowerSchool plugin has no access to courses.dcid, courses.course_name."
-    );
+    assert_eq!(error.to_string(), "The PowerSchool plugin has no access to COURSES: dcid, course_name.");
 }
 
 #[tokio::test]
@@ -478,19 +514,32 @@ async fn a_revoked_token_is_renewed_once_and_unnoticed() {
 }
 
 #[rstest]
-#[case::text(json!({"access_token": "t", "expires_in": "3600"}), 1)]
-#[case::number(json!({"access_token": "t", "expires_in": 3600}), 1)]
-#[case::absent(json!({"access_token": "t"}), 1)]
-#[case::over_at_once(json!({"access_token": "t", "expires_in": "0"}), 2)]
+#[case::text(json!({"access_token": "t", "expires_in": "3600"}))]
+#[case::number(json!({"access_token": "t", "expires_in": 3600}))]
+#[case::absent(json!({"access_token": "t"}))]
 #[tokio::test]
-async fn a_token_is_kept_as_long_as_it_lasts(#[case] token: Value, #[case] fetched: usize) {
+async fn a_token_is_kept_as_long_as_it_lasts(#[case] token: Value) {
     let stub =
         Stub::start(move |asked| (asked.path == "/oauth/access_token").then(|| Reply::json(200, &token)))
             .await;
     let client = stub.client();
     client.authenticate().await.unwrap();
     client.authenticate().await.unwrap();
-    assert_eq!(stub.tokens(), fetched);
+    assert_eq!(stub.tokens(), 1);
+}
+
+#[rstest]
+#[case::over_at_once(json!("0"))]
+#[case::over_before(json!(-30))]
+#[tokio::test]
+async fn a_token_that_does_not_last_is_an_answer_nobody_understands(#[case] lifetime: Value) {
+    let token = json!({"access_token": "t", "expires_in": lifetime});
+    let stub =
+        Stub::start(move |asked| (asked.path == "/oauth/access_token").then(|| Reply::json(200, &token)))
+            .await;
+    let error = stub.client().authenticate().await.unwrap_err();
+    assert_eq!(error.code(), "powerschool.unexpected_answer");
+    assert!(error.to_string().contains("expires_in"), "{error}");
 }
 
 #[rstest]

@@ -3,16 +3,16 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{job::Job, settings::PowerSchoolSettings};
 use rosterbridge_powerschool::{
-    Connection, Findings, KnownPlugin, Outcome, Stage, StageEvent, StageName, TestPlan, Timeouts, plugin,
-    reach, test_connection,
+    ClientId, Connection, Findings, KnownPlugin, Outcome, Stage, StageEvent, StageName, TestPlan, Timeouts,
+    plugin, reach, test_connection,
 };
 use rosterbridge_practice::{Faults, Maintenance, ServeOptions};
 use rstest::rstest;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::{
-    practice::{connection, district, secret, settings, with_faults},
+    practice::{connection, district, of_vendor, secret, settings, with_faults},
     raw::{self, After},
     stub::{self, Asked, CLIENT_ID, Reply, Stub},
 };
@@ -160,6 +160,37 @@ async fn credentials_that_used_to_work_were_replaced() {
     running.stop().await;
 }
 
+#[tokio::test]
+async fn credentials_in_each_others_place_are_told_so() {
+    let running = district(ServeOptions::default()).await;
+    let right = connection(&running);
+    let swapped = Connection {
+        client_id: ClientId::parse(right.client_secret.expose_secret()).unwrap(),
+        client_secret: SecretString::from(right.client_id.to_string()),
+        ..right
+    };
+    // Whatever worked before.
+    let before = known(&swapped.client_id.to_string(), 1);
+    let findings = test(TestPlan { known: Some(before), ..plan(swapped) }).await;
+    assert_stopped(&findings, StageName::Token, "powerschool.credentials_swapped");
+    running.stop().await;
+}
+
+#[rstest]
+#[case::uuid("c5a1a0a4-3f0b-4a3e-a6a4-4c5a0f3a2b1d", 2)]
+#[case::no_uuid("tulip under glass", 1)]
+#[tokio::test]
+async fn only_uuids_are_tried_the_other_way_round(#[case] secret: &str, #[case] tokens: usize) {
+    let stub = Stub::start(|asked| match asked.path.as_str() {
+        "/oauth/access_token" => Some(Reply::json(401, r#"{"error":"invalid_client"}"#)),
+        _ => answer(asked, "ViewOnly"),
+    })
+    .await;
+    let connection = Connection { client_secret: SecretString::from(secret), ..stub::connection(&stub.url) };
+    assert_stopped(&test(plan(connection)).await, StageName::Token, "powerschool.bad_credentials");
+    assert_eq!(stub.tokens(), tokens);
+}
+
 #[rstest]
 #[case::the_same(1, false)]
 #[case::another(7, true)]
@@ -181,10 +212,46 @@ async fn only_what_the_chosen_exchanges_need_is_missing() {
     assert!(test(teachers).await.passed());
     let findings = test(plan(connection(&running))).await;
     let Outcome::Failed { message, .. } = &findings.failure().unwrap().outcome else { panic!() };
-    assert!(message.contains("STUDENTS.DOB, STUDENTS.FIRST_NAME"), "{message}");
+    assert!(message.contains("STUDENTS: DOB, FIRST_NAME"), "{message}");
     let missing: Vec<_> = findings.access.iter().filter(|grant| !grant.is_enough()).collect();
     assert_eq!(missing.len(), 2);
     assert!(missing.iter().all(|grant| grant.granted.is_none() && grant.table == "STUDENTS"));
+    running.stop().await;
+}
+
+/// A vendor's plugin without the tables serves some exchanges through core resources. The test says which, and fails for
+/// the others only.
+#[rstest]
+#[case::one(&[Job::RaptorRoster], "powerschool.core_only")]
+#[case::both(&[Job::HeroStudents, Job::RaptorRoster], "powerschool.core_only")]
+#[case::teachers(&[Job::HeroStudents, Job::HeroTeachers], "powerschool.no_access")]
+#[case::schedule(&[Job::HeroSchedule], "powerschool.no_access")]
+#[case::all(&Job::ALL, "powerschool.no_access")]
+#[tokio::test]
+async fn a_vendors_plugin_is_told_how_far_it_serves(#[case] jobs: &[Job], #[case] code: &str) {
+    let running = of_vendor().await;
+    let findings = test(TestPlan { jobs: jobs.to_vec(), ..plan(connection(&running)) }).await;
+    let access = stage(&findings, StageName::Access);
+    assert_eq!(outcome(access), code, "{access:?}");
+    let (Outcome::Warned { message, .. } | Outcome::Failed { message, .. }) = &access.outcome else {
+        panic!("{access:?}");
+    };
+    for job in jobs {
+        assert!(message.contains(job.as_str()), "{job} in '{message}'");
+    }
+    let through_core = jobs.iter().any(|job| matches!(job, Job::HeroStudents | Job::RaptorRoster));
+    assert_eq!(message.contains("/ws/v1"), through_core, "{message}");
+    assert_eq!(findings.passed(), code == "powerschool.core_only");
+    if findings.passed() {
+        assert!(access.detail.starts_with("0 of "), "{}", access.detail);
+        assert_eq!(outcome(stage(&findings, StageName::Queries)), "powerschool.no_queries");
+        assert_eq!(outcome(stage(&findings, StageName::Sample)), "passed");
+    } else {
+        assert_eq!(outcome(stage(&findings, StageName::Queries)), "skipped");
+        // Only what nothing gives is named.
+        let named = message.to_uppercase();
+        assert!(!named.contains("STUDENTS: DCID") && !named.contains("TERMS"), "{message}");
+    }
     running.stop().await;
 }
 

@@ -9,7 +9,7 @@ use std::{
 use chrono::{Datelike, TimeDelta, Utc};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rosterbridge_powerschool::{
-    Certificate, Client, Connection, Error, Findings, StageName, presented_certificates, reach,
+    Certificate, Client, Connection, Error, Findings, StageName, presented_certificates, reach, trusts,
 };
 use rstest::rstest;
 use tokio::{
@@ -176,6 +176,23 @@ async fn an_unknown_authority_is_offered_and_trusted_once_it_is_added() {
     assert!(is_trusted(&url, &[&findings.certificates[0]]).await);
     // Somebody may look at the certificates of a trusted server too.
     assert_eq!(presented_certificates(&connection(&url, &[offer])).await.unwrap().len(), 2);
+}
+
+/// What somebody adds has to make the connection work.
+#[rstest]
+#[case::fits("localhost", None)]
+#[case::other_name("other.example.org", Some("powerschool.certificate"))]
+#[tokio::test]
+async fn a_certificate_that_was_added_is_trusted_under_its_name_only(
+    #[case] name: &str,
+    #[case] code: Option<&str>,
+) {
+    let key = KeyPair::generate().unwrap();
+    let own = named("PowerSchool", &[name], false).self_signed(&key).unwrap();
+    let (url, _shaken) = shake_hands("127.0.0.1:0", vec![own.der().clone()], &key).await;
+    let added = presented_certificates(&connection(&url, &[])).await.unwrap();
+    let trusted = trusts(&connection(&url, &[&added[0]])).await;
+    assert_eq!(trusted.err().map(|error| error.code()), code);
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ fn daily(student: i64, code: i64) -> AttendanceWrite {
         comment: String::new(),
         replaces: None,
         previous_code: None,
+        previous_comment: None,
     }
 }
 

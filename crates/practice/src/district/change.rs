@@ -206,7 +206,7 @@ fn drop_classes(to: &Transaction<'_>, plan: Plan, student: i64, on: NaiveDate) -
         "UPDATE CC SET SectionID = -SectionID, TermID = -TermID,
                 DateLeft = MIN(DateLeft, MAX(?2, DateEnrolled))
           WHERE StudentID = ?1 AND SectionID > 0 AND TermID / 100 = ?3",
-        (student, on.to_string(), super::yearid(plan.date)),
+        (student, on.to_string(), plan.yearid()),
     )
 }
 
@@ -226,7 +226,7 @@ fn enrol_like(
                 MAX(DateEnrolled, ?4), DateLeft
            FROM CC, (SELECT MAX(DCID) AS DCID, MAX(ID) AS ID FROM CC) AS M
           WHERE StudentID = ?2 AND SchoolID = ?3 AND SectionID > 0 AND TermID / 100 = ?5 AND DateLeft > ?4",
-        params![student, model, school, on.to_string(), super::yearid(plan.date)],
+        params![student, model, school, on.to_string(), plan.yearid()],
     )
 }
 

@@ -19,14 +19,14 @@ use crate::error::at;
 
 pub(crate) use change::apply;
 pub use change::{Changed, DistrictChange};
-pub(crate) use year::last_weekday;
+pub(crate) use year::{is_summer, last_weekday};
 
 /// School_Number of 'Graduated Students', which is a school only in the tables.
 pub const GRADUATED: i64 = 999_999;
 
 /// Raised whenever the generator writes something else for the same inputs, so that data of an older
 /// version is generated again.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 /// How far an Attendance row's DCID lies above its ID, for the generator and for rows written later.
 pub(crate) const ATTENDANCE_DISTANCE: i64 = 41;
@@ -40,8 +40,24 @@ pub struct Plan {
     pub schools: u32,
     /// Seed of every random choice.
     pub seed: u64,
-    /// The practice date, always in session.
+    /// The practice date. It is in session, unless it is in summer.
     pub date: NaiveDate,
+    /// Whether a date between two school years is in summer. Otherwise the nearest year is stretched
+    /// to hold it. False where the date is in no summer.
+    pub keeps_summer: bool,
+}
+
+impl Plan {
+    /// `YearID` of the current school year (PowerSchool: school year start - 1990).
+    pub(crate) fn yearid(self) -> i64 {
+        year::SchoolYear::of(self).yearid
+    }
+
+    /// Whether the other plan is for the same people and schools on an earlier day.
+    pub(crate) fn continues(self, before: Self) -> bool {
+        self.date > before.date
+            && Self { date: before.date, keeps_summer: before.keeps_summer, ..self } == before
+    }
 }
 
 /// A generated district. Each task opens its own connection, on a blocking thread.
@@ -55,7 +71,7 @@ pub struct District {
 pub struct Summary {
     /// Students with Enroll_Status 0.
     pub students: u32,
-    /// Sections of the practice date's school year.
+    /// Sections of the current school year: the practice date's, in summer the one to come.
     pub sections: u32,
     /// CC rows of that year that are not dropped.
     pub enrollments: u32,
@@ -84,11 +100,19 @@ impl District {
         // Only now: what the generator writes is no change.
         log_changes(&transaction)?;
         transaction.execute_batch(
-            "CREATE TABLE Practice_District (Layout INTEGER, Students INTEGER, Schools INTEGER, Seed TEXT, Date TEXT)",
+            "CREATE TABLE Practice_District (Layout INTEGER, Students INTEGER, Schools INTEGER, Seed TEXT, Date TEXT,
+              Keeps_Summer INTEGER)",
         )?;
         transaction.execute(
-            "INSERT INTO Practice_District VALUES (?1, ?2, ?3, ?4, ?5)",
-            (LAYOUT, plan.students, plan.schools, plan.seed.to_string(), plan.date.to_string()),
+            "INSERT INTO Practice_District VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (
+                LAYOUT,
+                plan.students,
+                plan.schools,
+                plan.seed.to_string(),
+                plan.date.to_string(),
+                plan.keeps_summer,
+            ),
         )?;
         transaction.commit()?;
         connection.close().map_err(|(_, error)| error)?;
@@ -120,19 +144,22 @@ impl District {
         }
         let plan = connection
             .query_row(
-                "SELECT Students, Schools, Seed, Date FROM Practice_District WHERE Layout = ?1",
+                "SELECT Students, Schools, Seed, Date, Keeps_Summer FROM Practice_District WHERE Layout = ?1",
                 [LAYOUT],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)),
+                |row| {
+                    let (seed, date): (String, String) = (row.get(2)?, row.get(3)?);
+                    Ok((row.get(0)?, row.get(1)?, seed, date, row.get(4)?))
+                },
             )
             .optional()?;
-        let Some((students, schools, seed, date)) = plan else { return Ok(None) };
+        let Some((students, schools, seed, date, keeps_summer)) = plan else { return Ok(None) };
         let (Ok(seed), Ok(date)) = (seed.parse(), date.parse()) else {
             return Err(PracticeError::Corrupt {
                 path: path.to_owned(),
                 reason: "its seed or date is not readable".into(),
             });
         };
-        Ok(Some((district, Plan { students, schools, seed, date })))
+        Ok(Some((district, Plan { students, schools, seed, date, keeps_summer })))
     }
 
     /// Opens a connection of its own. Blocking.
@@ -147,19 +174,15 @@ impl District {
         Ok(connection)
     }
 
-    /// Counts what the ready file states. Blocking.
-    pub fn summary(&self) -> Result<Summary, PracticeError> {
+    /// Counts what the ready file states of a district of this plan. Blocking.
+    pub fn summary(&self, plan: Plan) -> Result<Summary, PracticeError> {
         Ok(self.connect()?.query_row(
             "SELECT (SELECT COUNT(*) FROM Students WHERE Enroll_Status = 0),
-                    (SELECT COUNT(*) FROM Sections WHERE TermID / 100 = Year.ID),
-                    (SELECT COUNT(*) FROM CC WHERE SectionID > 0 AND TermID > 0 AND TermID / 100 = Year.ID),
+                    (SELECT COUNT(*) FROM Sections WHERE TermID / 100 = ?2),
+                    (SELECT COUNT(*) FROM CC WHERE SectionID > 0 AND TermID > 0 AND TermID / 100 = ?2),
                     (SELECT COUNT(*) FROM SchoolStaff),
-                    (SELECT COUNT(*) FROM Schools WHERE School_Number <> ?1)
-               FROM (SELECT CASE WHEN CAST(SUBSTR(Date, 6, 2) AS INTEGER) >= 7
-                                 THEN CAST(SUBSTR(Date, 1, 4) AS INTEGER) - 1990
-                                 ELSE CAST(SUBSTR(Date, 1, 4) AS INTEGER) - 1991 END AS ID
-                       FROM Practice_District) AS Year",
-            [GRADUATED],
+                    (SELECT COUNT(*) FROM Schools WHERE School_Number <> ?1)",
+            [GRADUATED, plan.yearid()],
             |row| {
                 Ok(Summary {
                     students: row.get(0)?,
@@ -193,7 +216,7 @@ fn log_changes(to: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// YearID of the school year that holds a date (PowerSchool: school year start - 1990).
+/// `YearID` of the school year that a school day belongs to.
 pub(crate) fn yearid(date: NaiveDate) -> i64 {
     year::SchoolYear::around(date).yearid
 }

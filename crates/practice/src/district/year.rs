@@ -1,6 +1,8 @@
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
-/// A school year around a date that has to be in session.
+use super::Plan;
+
+/// A school year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SchoolYear {
     /// School year start - 1990 (PowerSchool: Terms.YearID).
@@ -12,6 +14,25 @@ pub(super) struct SchoolYear {
 }
 
 impl SchoolYear {
+    /// The current year of a district: the one that holds its date, else the next to start. Where the
+    /// date has to be a school day, it is the nearest year, stretched.
+    pub fn of(plan: Plan) -> Self {
+        let stretched = Self::around(plan.date);
+        let usual = Self::starting(stretched.start());
+        if !plan.keeps_summer {
+            stretched
+        } else if plan.date > usual.last {
+            usual.next()
+        } else {
+            usual
+        }
+    }
+
+    /// Whether the date is one of the year's.
+    pub fn holds(self, date: NaiveDate) -> bool {
+        self.first <= date && date <= self.last
+    }
+
     /// The year that holds `date`: July starts a new one. In the summer weeks, when real schools are
     /// out, the year is stretched so that it holds the date.
     pub fn around(date: NaiveDate) -> Self {
@@ -73,6 +94,8 @@ impl SchoolYear {
             Some("Spring Break")
         } else if date == on_or_after(next, 5, 25, Weekday::Mon) {
             Some("Memorial Day")
+        } else if date < self.first {
+            Some("Summer Break")
         } else {
             None
         }
@@ -87,6 +110,12 @@ fn on_or_after(year: i32, month: u32, first: u32, weekday: Weekday) -> NaiveDate
     let from = day(year, month, first);
     let ahead = (7 + weekday.num_days_from_monday() - from.weekday().num_days_from_monday()) % 7;
     from + Days::new(u64::from(ahead))
+}
+
+/// Whether a date is in no school year.
+pub(crate) fn is_summer(date: NaiveDate) -> bool {
+    let usual = SchoolYear::starting(SchoolYear::around(date).start());
+    !usual.holds(date)
 }
 
 /// The last weekday on or before a date: what the practice date defaults to.

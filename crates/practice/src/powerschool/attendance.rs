@@ -448,7 +448,11 @@ fn record(endpoint: Endpoint, outer: &Value, fields: &Map<String, Value>) -> Res
         times: if meeting { Some((needed("start_time")?, needed("end_time")?)) } else { None },
         interval,
         minutes,
-        comment: text("att_comment")?,
+        // An empty comment empties the one that is there; none leaves it.
+        comment: match fields.get("att_comment") {
+            Some(Value::String(text)) => Some(text.trim().to_owned()),
+            _ => text("att_comment")?,
+        },
         mode,
     })
 }

@@ -60,7 +60,8 @@ const STUDENT: Resource = Resource {
     plural: "students",
     columns: "S.DCID, S.Student_Number, S.First_Name, S.Middle_Name, S.Last_Name, S.Gender, S.DOB, S.Street, S.City,
         S.State, S.Zip, S.Mailing_Street, S.Mailing_City, S.Mailing_State, S.Mailing_Zip, S.Home_Phone,
-        S.GuardianEmail, S.Enroll_Status, S.EntryDate, S.ExitDate, S.Grade_Level, S.SchoolID, H.DCID, S.Student_Web_ID",
+        S.GuardianEmail, S.Enroll_Status, S.EntryDate, S.ExitDate, S.Grade_Level, S.SchoolID, H.DCID, S.Student_Web_ID,
+        S.Home_Room",
     from: "Students S LEFT JOIN Schools H ON H.School_Number = S.SchoolID",
     in_school: "S.SchoolID = ?",
     expansions: STUDENT_EXPANSIONS,
@@ -266,6 +267,9 @@ fn student(row: &Row<'_>, expansions: &[&str]) -> rusqlite::Result<Value> {
             ("school_number", number(row, 21)?),
             ("school_id", number(row, 22)?),
         ]);
+    }
+    if wants("schedule_setup") {
+        student["schedule_setup"] = object([("home_room", text(row, 24)?)]);
     }
     Ok(student)
 }

@@ -72,7 +72,7 @@ impl PowerSchool {
 
     /// The query's SQL with PS-HTML replaced. Only `~(curyearid)` is known.
     fn sql(&self, query: &Query) -> Result<String, Failure> {
-        let year = crate::district::yearid(self.plan.date).to_string();
+        let year = self.plan.yearid().to_string();
         let sql = query.sql.trim().trim_end_matches(';').replace("~(curyearid)", &year);
         if sql.contains("~(") || sql.contains("~[") {
             return Err(Failure::Internal(format!("{} uses PS-HTML other than ~(curyearid)", query.name)));

@@ -56,6 +56,17 @@ impl Ledger {
         Ok(())
     }
 
+    /// Keeps several small facts, all or none.
+    pub fn set_values(&self, values: &[(&str, &str)]) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            for (name, value) in values {
+                transaction
+                    .execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)", [name, value])?;
+            }
+            Ok(())
+        })
+    }
+
     /// A sealed secret, as the vault sealed it.
     pub fn sealed_secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let connection = self.lock();
@@ -132,6 +143,21 @@ impl Ledger {
                 |row| row.get(0),
             )
             .optional()?)
+    }
+
+    /// Whether a file of this name and content was first decided before `cutoff`. One that never was is not.
+    pub fn file_seen_before(
+        &self,
+        source: Source,
+        name: &str,
+        sha256: &str,
+        cutoff: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT 1 FROM files_seen WHERE source = ?1 AND name = ?2 AND sha256 = ?3 AND first_seen < ?4",
+        )?;
+        Ok(statement.exists(params![source.as_str(), name, sha256, from_instant(cutoff)])?)
     }
 
     /// Remembers that every row of a file was decided. The first run that says so stays.

@@ -168,6 +168,20 @@ impl Ledger {
         Ok(held)
     }
 
+    /// The rows that wait, oldest first: open ones, and those to be decided again.
+    pub fn held_waiting(&self, limit: u32, offset: u32) -> Result<Vec<HeldRow>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM held_rows WHERE state IN ('open', 'retried') ORDER BY id LIMIT ?1 OFFSET ?2"
+        ))?;
+        let mut rows = statement.query([limit, offset])?;
+        let mut held = Vec::new();
+        while let Some(row) = rows.next()? {
+            held.push(read(row)?);
+        }
+        Ok(held)
+    }
+
     /// How many rows wait: open ones, and those to be decided again.
     pub fn held_count(&self) -> Result<u64, StoreError> {
         let count: i64 = self.lock().query_row(

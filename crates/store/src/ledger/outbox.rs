@@ -180,6 +180,39 @@ pub struct OutboxRow {
     pub decided_at: DateTime<Utc>,
     /// When its state changed last.
     pub changed_at: DateTime<Utc>,
+    /// The write it takes back, if it is part of an undo.
+    pub undoes: Option<OutboxId>,
+}
+
+/// A confirmed write of a run that may be taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The write.
+    pub row: OutboxRow,
+    /// What became of its record in this profile since.
+    pub standing: Standing,
+}
+
+/// What became of a record in this profile after a write of it. What others did is known to PowerSchool only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing: it is the last write of ours that stands.
+    Last,
+    /// Another write of it is under way.
+    UnderWay,
+    /// A later one was made.
+    WrittenAgain,
+    /// It was taken back.
+    Undone,
+}
+
+/// A write that takes another one back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Undo {
+    /// The write it takes back.
+    pub undoes: OutboxId,
+    /// What is written: the code and comment that stood before. An empty code is the blank one.
+    pub write: AttendanceWrite,
 }
 
 /// A record's key as columns.
@@ -259,11 +292,16 @@ impl Ledger {
     }
 
     /// `sending` or `unknown` → `confirmed`: PowerSchool has it. From now on it is what the source last stated and
-    /// what was last written.
+    /// what was last written. An undo states nothing, so that a row delivered again is not written again; what was
+    /// last written is then the write of ours that stood before the one taken back, or nothing.
     pub fn mark_confirmed(&self, ids: &[OutboxId], at: DateTime<Utc>) -> Result<(), StoreError> {
         self.transaction(|transaction| {
             for id in ids {
                 advance(transaction, *id, "'sending', 'unknown'", OutboxState::Confirmed, "", at)?;
+                if is_undo(transaction, *id)? {
+                    restore_written(transaction, *id)?;
+                    continue;
+                }
                 state_as_written(transaction, *id)?;
                 transaction
                     .prepare_cached(
@@ -279,10 +317,13 @@ impl Ledger {
     }
 
     /// `decided` → `already_recorded`: PowerSchool has the code, but from somebody else. It is what the source last
-    /// stated, and nothing that was written: whoever recorded it may change it.
+    /// stated, and nothing that was written: whoever recorded it may change it. An undo states nothing.
     pub fn mark_already_recorded(&self, id: OutboxId, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.transaction(|transaction| {
             advance(transaction, id, "'decided'", OutboxState::AlreadyRecorded, "", at)?;
+            if is_undo(transaction, id)? {
+                return Ok(());
+            }
             state_as_written(transaction, id)?;
             transaction
                 .prepare_cached(
@@ -302,6 +343,83 @@ impl Ledger {
     /// Back to `decided`: PowerSchool certainly does not have it, and it may be sent again.
     pub fn mark_decided_again(&self, ids: &[OutboxId], at: DateTime<Utc>) -> Result<(), StoreError> {
         self.advance_all(ids, "'sending', 'unknown'", OutboxState::Decided, "", at)
+    }
+
+    /// An undo that is not made: the record stays as it is. `reason` is the code of why.
+    pub fn mark_not_undone(&self, id: OutboxId, reason: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.advance_all(&[id], OPEN_STATES, OutboxState::Held, reason, at)
+    }
+
+    /// The writes of a run that PowerSchool confirmed, in the order of decision, each with what became of its record
+    /// since. Undos are no part of it.
+    pub fn written_by(&self, run: RunId) -> Result<Vec<Written>, StoreError> {
+        const SAME_RECORD: &str = "other.school = outbox.school AND other.student = outbox.student
+             AND other.date = outbox.date AND other.mode = outbox.mode AND other.cc = outbox.cc
+             AND other.period = outbox.period";
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS},
+                 EXISTS (SELECT 1 FROM outbox AS other
+                     WHERE {SAME_RECORD} AND other.state IN ('decided', 'sending', 'unknown')),
+                 EXISTS (SELECT 1 FROM written WHERE written.outbox = outbox.id),
+                 EXISTS (SELECT 1 FROM outbox AS other
+                     WHERE other.source = outbox.source AND {SAME_RECORD} AND other.undoes = outbox.id
+                         AND other.state = 'confirmed')
+             FROM outbox WHERE run = ?1 AND state = 'confirmed' AND undoes IS NULL ORDER BY id"
+        ))?;
+        let mut rows = statement.query([run])?;
+        let mut written = Vec::new();
+        while let Some(row) = rows.next()? {
+            let standing = match (row.get(BESIDE)?, row.get(BESIDE + 1)?, row.get(BESIDE + 2)?) {
+                (true, _, _) => Standing::UnderWay,
+                (false, true, _) => Standing::Last,
+                (false, false, true) => Standing::Undone,
+                (false, false, false) => Standing::WrittenAgain,
+            };
+            written.push(Written { row: read(row)?, standing });
+        }
+        Ok(written)
+    }
+
+    /// The writes of an undo, in the order of decision.
+    pub fn undos_of(&self, run: RunId) -> Result<Vec<OutboxRow>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM outbox WHERE run = ?1 AND undoes IS NOT NULL ORDER BY id"
+        ))?;
+        let mut rows = statement.query([run])?;
+        let mut undos = Vec::new();
+        while let Some(row) = rows.next()? {
+            undos.push(read(row)?);
+        }
+        Ok(undos)
+    }
+
+    /// Puts the writes of an undo into the outbox, all or none; refused where a record has another write under way.
+    pub fn record_undo(&self, run: RunId, undos: &[Undo], at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            for undo in undos {
+                let undone = transaction
+                    .prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE id = ?1"))?
+                    .query_row([undo.undoes.0], |row| Ok(read(row)))??;
+                insert(
+                    transaction,
+                    &NewWrite {
+                        source: undone.source,
+                        write: &undo.write,
+                        file: &undone.file,
+                        line: undone.line,
+                        row_hash: &undone.row_hash,
+                        raw: "",
+                        student_number: undone.student_number,
+                        undoes: Some(undo.undoes),
+                        run,
+                        at,
+                    },
+                )?;
+            }
+            Ok(())
+        })
     }
 
     /// Not written, and its row goes to the held rows with `reason`; whether it was not on that list before.
@@ -426,6 +544,34 @@ fn advance(
         ))?
         .execute(params![id.0, to.as_str(), reason, from_instant(at)])?;
     if changed == 0 { Err(StoreError::NotInState { id: id.0 }) } else { Ok(()) }
+}
+
+fn is_undo(connection: &Connection, id: OutboxId) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM outbox WHERE id = ?1 AND undoes IS NOT NULL")?
+        .exists([id.0])?)
+}
+
+/// After an undo, what was last written is what stood before the write that was taken back, if it was ours and is what
+/// the undo restored.
+fn restore_written(connection: &Connection, id: OutboxId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM written WHERE (school, student, date, mode, cc, period) =
+                 (SELECT school, student, date, mode, cc, period FROM outbox WHERE id = ?1)",
+        )?
+        .execute([id.0])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO written (school, student, date, mode, cc, period, source, code, written_at, outbox)
+             SELECT before.school, before.student, before.date, before.mode, before.cc, before.period,
+                 before.source, before.code, before.changed_at, before.id
+             FROM outbox AS undo JOIN outbox AS undone ON undone.id = undo.undoes
+                 JOIN outbox AS before ON before.id = undone.follows
+             WHERE undo.id = ?1 AND before.code = undo.code AND before.state = 'confirmed'",
+        )?
+        .execute([id.0])?;
+    Ok(())
 }
 
 /// Remembers the code of a write as what its source last stated.
@@ -560,66 +706,104 @@ impl Recording<'_> {
         Ok(())
     }
 
-    /// Puts a write into the outbox, as the next revision of what the source states for the record.
+    /// Puts a write into the outbox.
     fn write(&self, decision: &Decision, write: &AttendanceWrite) -> Result<(), StoreError> {
-        let k = KeyColumns::from(&write.key);
-        let unsettled = self
-            .connection
-            .prepare_cached(
-                "SELECT 1 FROM outbox WHERE school = ?1 AND student = ?2 AND date = ?3 AND mode = ?4 AND cc = ?5
-                     AND period = ?6 AND state IN ('decided', 'sending', 'unknown')",
-            )?
-            .exists(params![k.school, k.student, k.date, k.mode, k.cc, k.period])?;
-        if unsettled {
-            return Err(StoreError::UnsettledWrite { line: decision.line });
-        }
-        self.connection
-            .prepare_cached(
-                "INSERT INTO outbox (source, school, student, date, mode, cc, period, revision, state, code, code_id,
-                     year, calendar_day, starts_at, ends_at, comment, replaces, previous_code, file, line, row_hash,
-                     raw, student_number, run, decided_at, changed_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
-                     (SELECT coalesce(max(revision), 0) + 1 FROM outbox WHERE source = ?1 AND school = ?2
-                         AND student = ?3 AND date = ?4 AND mode = ?5 AND cc = ?6 AND period = ?7),
-                     'decided', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?23)",
-            )?
-            .execute(params![
-                self.source.as_str(),
-                k.school,
-                k.student,
-                k.date,
-                k.mode,
-                k.cc,
-                k.period,
-                write.code,
-                write.code_id.get(),
-                write.year.get(),
-                write.calendar_day.get(),
-                write.times.map(|times| times.start),
-                write.times.map(|times| times.end),
-                write.comment,
-                write.replaces.map(AttendanceDcid::get),
-                write.previous_code,
-                self.file,
-                signed(decision.line),
-                decision.row_hash,
-                decision.raw,
-                decision.student_number.map(StudentNumber::get),
-                self.run,
-                from_instant(self.at),
-            ])?;
-        Ok(())
+        insert(
+            self.connection,
+            &NewWrite {
+                source: self.source,
+                write,
+                file: self.file,
+                line: decision.line,
+                row_hash: &decision.row_hash,
+                raw: &decision.raw,
+                student_number: decision.student_number,
+                undoes: None,
+                run: self.run,
+                at: self.at,
+            },
+        )
     }
+}
+
+/// A write on its way into the outbox.
+struct NewWrite<'a> {
+    source: Source,
+    write: &'a AttendanceWrite,
+    file: &'a str,
+    line: u64,
+    row_hash: &'a RowHash,
+    raw: &'a str,
+    student_number: Option<StudentNumber>,
+    undoes: Option<OutboxId>,
+    run: RunId,
+    at: DateTime<Utc>,
+}
+
+/// Puts a write into the outbox, as the next revision of what the source states for the record.
+fn insert(connection: &Connection, new: &NewWrite<'_>) -> Result<(), StoreError> {
+    let (k, write) = (KeyColumns::from(&new.write.key), new.write);
+    let unsettled = connection
+        .prepare_cached(
+            "SELECT 1 FROM outbox WHERE school = ?1 AND student = ?2 AND date = ?3 AND mode = ?4 AND cc = ?5
+                 AND period = ?6 AND state IN ('decided', 'sending', 'unknown')",
+        )?
+        .exists(params![k.school, k.student, k.date, k.mode, k.cc, k.period])?;
+    if unsettled {
+        return Err(StoreError::UnsettledWrite { line: new.line });
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (source, school, student, date, mode, cc, period, revision, state, code, code_id,
+                 year, calendar_day, starts_at, ends_at, comment, replaces, previous_code, file, line, row_hash,
+                 raw, student_number, run, decided_at, changed_at, previous_comment, undoes, follows)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
+                 (SELECT coalesce(max(revision), 0) + 1 FROM outbox WHERE source = ?1 AND school = ?2
+                     AND student = ?3 AND date = ?4 AND mode = ?5 AND cc = ?6 AND period = ?7),
+                 'decided', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?23, ?24,
+                 ?25, (SELECT outbox FROM written WHERE school = ?2 AND student = ?3 AND date = ?4 AND mode = ?5
+                     AND cc = ?6 AND period = ?7))",
+        )?
+        .execute(params![
+            new.source.as_str(),
+            k.school,
+            k.student,
+            k.date,
+            k.mode,
+            k.cc,
+            k.period,
+            write.code,
+            write.code_id.get(),
+            write.year.get(),
+            write.calendar_day.get(),
+            write.times.map(|times| times.start),
+            write.times.map(|times| times.end),
+            write.comment,
+            write.replaces.map(AttendanceDcid::get),
+            write.previous_code,
+            new.file,
+            signed(new.line),
+            new.row_hash,
+            new.raw,
+            new.student_number.map(StudentNumber::get),
+            new.run,
+            from_instant(new.at),
+            write.previous_comment,
+            new.undoes.map(|id| id.0),
+        ])?;
+    Ok(())
 }
 
 /// The columns [`read`] reads.
 const COLUMNS: &str = "id, source, school, student, date, cc, period, revision, state, code, code_id, year, \
                        calendar_day, starts_at, ends_at, comment, replaces, previous_code, file, line, row_hash, \
-                       student_number, run, reason, decided_at, changed_at";
+                       student_number, run, reason, decided_at, changed_at, previous_comment, undoes";
+
+/// The first place after these.
+const BESIDE: usize = 28;
 
 fn read(row: &Row<'_>) -> Result<OutboxRow, StoreError> {
     let cc: i64 = row.get(5)?;
-    let state = row.get_ref(8)?.as_str().ok();
     let times = match (row.get(13)?, row.get(14)?) {
         (Some(start), Some(end)) => Some(MeetingTimes { start, end }),
         _ => None,
@@ -628,10 +812,7 @@ fn read(row: &Row<'_>) -> Result<OutboxRow, StoreError> {
         id: OutboxId(row.get(0)?),
         source: source(row, 1)?,
         revision: row.get(7)?,
-        state: OutboxState::ALL
-            .into_iter()
-            .find(|known| Some(known.as_str()) == state)
-            .ok_or_else(|| StoreError::unreadable("outbox.state"))?,
+        state: state(row, 8)?,
         write: AttendanceWrite {
             key: AttendanceKey {
                 school: SchoolNumber::new(row.get(2)?),
@@ -651,6 +832,7 @@ fn read(row: &Row<'_>) -> Result<OutboxRow, StoreError> {
             comment: row.get(15)?,
             replaces: row.get::<_, Option<i64>>(16)?.map(AttendanceDcid::new),
             previous_code: row.get(17)?,
+            previous_comment: row.get(26)?,
         },
         file: row.get(18)?,
         line: row.get::<_, i64>(19)?.unsigned_abs(),
@@ -660,7 +842,17 @@ fn read(row: &Row<'_>) -> Result<OutboxRow, StoreError> {
         reason: row.get(23)?,
         decided_at: to_instant(row.get(24)?)?,
         changed_at: to_instant(row.get(25)?)?,
+        undoes: row.get::<_, Option<i64>>(27)?.map(OutboxId),
     })
+}
+
+/// Reads a column that names a write's state.
+pub(super) fn state(row: &Row<'_>, index: usize) -> Result<OutboxState, StoreError> {
+    let name = row.get_ref(index)?.as_str().ok();
+    OutboxState::ALL
+        .into_iter()
+        .find(|known| Some(known.as_str()) == name)
+        .ok_or_else(|| StoreError::unreadable("outbox.state"))
 }
 
 /// Reads a column that names a source.

@@ -1,9 +1,12 @@
 //! Runs, their jobs, and what they uploaded.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use chrono::{DateTime, Utc};
-use rosterbridge_domain::job::{FileReceipt, Job, Outcome, RowCounts};
+use rosterbridge_domain::{
+    id::SchoolNumber,
+    job::{FileReceipt, Job, Outcome, RowCounts},
+};
 use rusqlite::{
     Connection, OptionalExtension, Row, ToSql, params,
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
@@ -27,6 +30,19 @@ impl RunId {
     pub fn new(at: DateTime<Utc>) -> Self {
         let seconds = u64::try_from(at.timestamp()).unwrap_or(0);
         Self(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, at.timestamp_subsec_nanos())))
+    }
+
+    /// Not above the id of any run that started at `at` or later.
+    pub(super) fn first_of(at: DateTime<Utc>) -> Self {
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+
+    /// What the ids of all runs that start at `at` or later come after.
+    pub(super) fn first_at(at: DateTime<Utc>) -> Self {
+        let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+        // The time is the first 48 bits.
+        Self(Uuid::from_u128(u128::from(millis) << 80))
     }
 
     /// The bare UUID.
@@ -71,10 +87,12 @@ pub enum Trigger {
     Schedule,
     /// A person, who only wants to see what would be done: nothing is written outside the ledger.
     DryRun,
+    /// A person, who takes back what another run wrote to PowerSchool.
+    Undo,
 }
 
 impl Trigger {
-    const ALL: [Self; 3] = [Self::Manual, Self::Schedule, Self::DryRun];
+    const ALL: [Self; 4] = [Self::Manual, Self::Schedule, Self::DryRun, Self::Undo];
 
     /// The name in the ledger and in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -82,6 +100,7 @@ impl Trigger {
             Self::Manual => "manual",
             Self::Schedule => "schedule",
             Self::DryRun => "dry_run",
+            Self::Undo => "undo",
         }
     }
 }
@@ -146,6 +165,16 @@ pub struct Run {
     pub cause: Option<Cause>,
     /// Its jobs.
     pub jobs: Vec<JobRun>,
+}
+
+/// The rows of a file that are of one school.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchoolRows {
+    /// How many.
+    pub rows: u64,
+    /// The student numbers in ascending order, each as the distance to the one before it in LEB128; empty for a file that
+    /// is not about students.
+    pub students: Vec<u8>,
 }
 
 /// A file the other side accepted.
@@ -270,9 +299,8 @@ impl Ledger {
     /// The latest runs, newest first.
     pub fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT id, trigger, started_at, finished_at, outcome, cause FROM runs ORDER BY id DESC LIMIT ?1",
-        )?;
+        let mut statement = connection
+            .prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM runs ORDER BY id DESC LIMIT ?1"))?;
         let mut rows = statement.query([limit])?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {
@@ -284,19 +312,18 @@ impl Ledger {
     /// One run.
     pub fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
         let connection = self.lock();
-        let mut statement = connection.prepare_cached(
-            "SELECT id, trigger, started_at, finished_at, outcome, cause FROM runs WHERE id = ?1",
-        )?;
+        let mut statement =
+            connection.prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM runs WHERE id = ?1"))?;
         let mut rows = statement.query([id])?;
         rows.next()?.map(|row| read_run(&connection, row)).transpose()
     }
 
-    /// How a job ended last, dry runs aside.
+    /// How a job ended last, dry runs and undos aside.
     pub fn last_job_run(&self, job: Job) -> Result<Option<JobRun>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {JOB_COLUMNS} FROM run_jobs WHERE job = ?1 AND finished_at IS NOT NULL
-                 AND run IN (SELECT id FROM runs WHERE trigger <> 'dry_run')
+                 AND run IN (SELECT id FROM runs WHERE trigger IN ('manual', 'schedule'))
              ORDER BY run DESC LIMIT 1"
         ))?;
         let mut rows = statement.query([job.as_str()])?;
@@ -311,20 +338,66 @@ impl Ledger {
         receipt: &FileReceipt,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.lock().execute(
-            "INSERT INTO uploads (job, name, row_count, bytes, sha256, uploaded_at, run)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                job.as_str(),
-                receipt.name,
-                signed(receipt.rows),
-                signed(receipt.bytes),
-                receipt.sha256,
-                from_instant(at),
-                run
-            ],
+        insert_upload(&self.lock(), run, job, receipt, at)
+    }
+
+    /// Records a file the other side accepted, and its rows school by school, which are kept of the last file of its name
+    /// only.
+    pub fn record_upload_by_school(
+        &self,
+        run: RunId,
+        job: Job,
+        receipt: &FileReceipt,
+        schools: &BTreeMap<SchoolNumber, SchoolRows>,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            insert_upload(transaction, run, job, receipt, at)?;
+            let upload = transaction.last_insert_rowid();
+            transaction.execute(
+                "DELETE FROM upload_schools WHERE upload IN (SELECT id FROM uploads WHERE job = ?1 AND name = ?2)",
+                [job.as_str(), &receipt.name],
+            )?;
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO upload_schools (upload, school, row_count, students) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for (school, of_school) in schools {
+                insert.execute(params![upload, school.get(), signed(of_school.rows), of_school.students])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The rows of the last file of this name that was accepted, school by school; empty where they were not recorded.
+    pub fn last_upload_by_school(
+        &self,
+        job: Job,
+        name: &str,
+    ) -> Result<BTreeMap<SchoolNumber, SchoolRows>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT school, row_count, students FROM upload_schools WHERE upload =
+                 (SELECT max(id) FROM uploads WHERE job = ?1 AND name = ?2)",
         )?;
-        Ok(())
+        let schools = statement.query_map([job.as_str(), name], |row| {
+            let rows = row.get::<_, i64>(1)?.unsigned_abs();
+            Ok((SchoolNumber::new(row.get(0)?), SchoolRows { rows, students: row.get(2)? }))
+        })?;
+        Ok(schools.collect::<Result<_, _>>()?)
+    }
+
+    /// How many rows the latest imports of a job read, latest first: `at_most` of them, without those that had none.
+    pub fn latest_imports(&self, job: Job, at_most: u32) -> Result<Vec<u64>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT rows_read FROM run_jobs WHERE job = ?1 AND rows_read > 0
+                 AND outcome IN ('succeeded', 'succeeded_with_held_rows')
+                 AND run IN (SELECT id FROM runs WHERE trigger IN ('manual', 'schedule'))
+             ORDER BY run DESC LIMIT ?2",
+        )?;
+        let rows = statement
+            .query_map(params![job.as_str(), at_most], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The last file of this name that was accepted: what the next one is compared with.
@@ -352,11 +425,37 @@ impl Ledger {
     }
 }
 
+fn insert_upload(
+    connection: &Connection,
+    run: RunId,
+    job: Job,
+    receipt: &FileReceipt,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT INTO uploads (job, name, row_count, bytes, sha256, uploaded_at, run)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![
+            job.as_str(),
+            receipt.name,
+            signed(receipt.rows),
+            signed(receipt.bytes),
+            receipt.sha256,
+            from_instant(at),
+            run
+        ],
+    )?;
+    Ok(())
+}
+
+/// The columns [`read_run`] reads.
+pub(super) const RUN_COLUMNS: &str = "id, trigger, started_at, finished_at, outcome, cause";
+
 /// The columns [`read_job`] reads.
 const JOB_COLUMNS: &str = "run, job, started_at, finished_at, outcome, rows_read, rows_written, rows_noop, rows_held, \
                            rows_rejected, newly_held, files, notes, cause";
 
-fn read_run(connection: &Connection, row: &Row<'_>) -> Result<Run, StoreError> {
+pub(super) fn read_run(connection: &Connection, row: &Row<'_>) -> Result<Run, StoreError> {
     let id: RunId = row.get(0)?;
     let mut statement = connection
         .prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM run_jobs WHERE run = ?1 ORDER BY position"))?;
@@ -405,7 +504,7 @@ fn read_job(row: &Row<'_>) -> Result<JobRun, StoreError> {
     })
 }
 
-fn outcome(row: &Row<'_>, index: usize) -> Result<Outcome, StoreError> {
+pub(super) fn outcome(row: &Row<'_>, index: usize) -> Result<Outcome, StoreError> {
     const ALL: [Outcome; 7] = [
         Outcome::Running,
         Outcome::Succeeded,

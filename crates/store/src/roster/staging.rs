@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rusqlite::{Connection, ErrorCode};
 
 use super::{
-    LAYOUT, PullState, Roster, RosterCounts, RosterMeta, StoredMeta, stored_meta,
+    LAYOUT, PullState, Roster, RosterCounts, RosterMeta, StoredMeta, damage_mark, note_damage, stored_meta,
     tables::{FollowedTable, RosterTable, TableName},
 };
 use crate::{
@@ -47,6 +48,7 @@ impl RosterStaging {
         database::owner_only(&path)?;
         let connection = open_for_filling(&path, key)?;
         connection.execute_batch(include_str!("../../migrations/roster.sql"))?;
+        pass(CrashPoint::StagingCreated);
         Ok(Self {
             connection: Some(connection),
             path,
@@ -94,7 +96,8 @@ impl RosterStaging {
 
     /// Removes every row of a table.
     pub fn discard<T: RosterTable>(&mut self) -> Result<(), StoreError> {
-        self.open()?.execute(&format!("DELETE FROM {}", T::TABLE), [])?;
+        let discarded = self.open()?.execute(&format!("DELETE FROM {}", T::TABLE), []);
+        note_damage(&self.place(), discarded.map_err(StoreError::from))?;
         *T::NAME.count(&mut self.counts) = 0;
         if matches!(T::NAME, TableName::Student) {
             self.counts.active_students = 0;
@@ -105,6 +108,12 @@ impl RosterStaging {
     /// Puts changed rows in the place of what was known of them, new ones beside the others. Scans the table once,
     /// so all the changes of a table belong together.
     pub fn replace<T: FollowedTable>(&mut self, rows: &[T]) -> Result<(), StoreError> {
+        // The copy is no better than the roster it was made of.
+        let replaced = self.replace_rows(rows);
+        note_damage(&self.place(), replaced)
+    }
+
+    fn replace_rows<T: FollowedTable>(&mut self, rows: &[T]) -> Result<(), StoreError> {
         let connection = self.open()?;
         connection.execute_batch(
             "CREATE TEMP TABLE IF NOT EXISTS changed (identity INTEGER PRIMARY KEY);
@@ -150,6 +159,7 @@ impl RosterStaging {
     /// Adds rows of one table. Fastest in the order of the table's primary key; right in any.
     pub fn insert<T: RosterTable>(&mut self, mut rows: &[T]) -> Result<(), StoreError> {
         let connection = self.connection.as_ref().ok_or(StoreError::NotFound("roster being filled"))?;
+        pass(CrashPoint::StagingFilled);
         self.counts.active_students += rows.iter().filter(|row| row.is_active_student()).count() as u64;
         *T::NAME.count(&mut self.counts) += rows.len() as u64;
         for at_once in [ROWS_AT_ONCE, 1] {
@@ -188,9 +198,17 @@ impl RosterStaging {
         connection.execute("INSERT INTO meta (id, json) VALUES (1, ?1)", [json])?;
         connection.execute_batch(&format!("PRAGMA user_version = {LAYOUT}; COMMIT;"))?;
         connection.close().map_err(|(_, error)| StoreError::from(error))?;
-        let place = self.path.with_file_name("roster.db");
+        pass(CrashPoint::StagingCommitted);
+        let place = self.place();
         database::replace(&self.path, &place)?;
+        // It was about the one that was replaced.
+        database::remove_file(&damage_mark(&place))?;
         Roster::open(&place, &self.key)?.ok_or(StoreError::NotFound("roster that was just written"))
+    }
+
+    /// Where the roster in use is.
+    fn place(&self) -> PathBuf {
+        self.path.with_file_name("roster.db")
     }
 
     fn open(&self) -> Result<&Connection, StoreError> {

@@ -1,6 +1,7 @@
 //! How the rows of PowerSchool's tables are laid out in the roster.
 
 use chrono::{Datelike, NaiveDate};
+use compact_str::CompactString;
 use rosterbridge_domain::{
     id::{
         AttendanceCodeId, BellScheduleId, CalendarDayId, CcId, CycleDayId, Dcid, PeriodId, SchoolDcid,
@@ -136,6 +137,15 @@ macro_rules! plain_columns {
 }
 
 plain_columns!(i64, u32, bool, String);
+
+impl Column for CompactString {
+    fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()> {
+        statement.raw_bind_parameter(index, self.as_str())
+    }
+    fn read(row: &Row<'_>, index: usize) -> Result<Self> {
+        Ok(row.get_ref(index)?.as_str()?.into())
+    }
+}
 
 impl Column for EnrollStatus {
     fn bind(&self, statement: &mut Statement<'_>, index: usize) -> Result<()> {

@@ -28,7 +28,7 @@ pub struct Fixture {
 impl Fixture {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(&folder.path().join("ledger.db"), &KEY).unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), &KEY, at(0)).unwrap();
         let run = start_run(&ledger, 0);
         Self { folder, ledger, run }
     }
@@ -95,6 +95,7 @@ pub fn attendance(key: AttendanceKey, code: &str) -> AttendanceWrite {
         comment: String::new(),
         replaces: None,
         previous_code: None,
+        previous_comment: None,
     }
 }
 
@@ -137,4 +138,16 @@ pub fn files_in(folder: &Path) -> Vec<PathBuf> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
+}
+
+/// Opens a ledger the way SQLCipher's own shell would, to reach what the crate does not offer.
+pub fn raw(path: &Path) -> rusqlite::Connection {
+    use std::fmt::Write as _;
+    let mut digits = String::new();
+    for byte in KEY {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.execute_batch(&format!("PRAGMA key = \"x'{digits}'\";")).unwrap();
+    connection
 }

@@ -10,6 +10,7 @@ export function nextStep(code: string): NextStep | undefined {
       return 'plugin';
     case 'powerschool.bad_credentials':
     case 'powerschool.credentials_replaced':
+    case 'powerschool.credentials_swapped':
     case 'powerschool.bad_client_id':
     case 'powerschool.bad_client_secret':
       return 'credentials';
@@ -29,6 +30,7 @@ export function nextStep(code: string): NextStep | undefined {
     case 'powerschool.proxy_ntlm':
     case 'powerschool.proxy_credentials':
     case 'powerschool.proxy_unreachable':
+    case 'powerschool.proxy_timeout':
     case 'powerschool.proxy_refused':
     case 'powerschool.bad_proxy':
       return 'proxy';

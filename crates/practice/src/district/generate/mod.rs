@@ -91,7 +91,7 @@ struct Seat {
 
 /// Writes every table of a district.
 pub(super) fn fill(to: &Transaction<'_>, plan: Plan) -> Result<(), PracticeError> {
-    let year = SchoolYear::around(plan.date);
+    let year = SchoolYear::of(plan);
     let mut schools = schools::schools(to, plan, year)?;
     let seats = seats(plan, &schools);
     sections::sections(to, plan, year, &mut schools, &seats)?;

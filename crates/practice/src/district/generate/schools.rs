@@ -39,9 +39,10 @@ pub(super) fn schools(
     let mut turns: HashMap<&'static str, usize> = HashMap::new();
     let mut schools = Vec::new();
 
+    let summer = !year.holds(plan.date);
     let mut years = vec![year.previous(), year];
-    // In the summer weeks PowerSchool holds the coming year already.
-    if (6..=8).contains(&plan.date.month()) {
+    // Around the summer PowerSchool holds the coming year already; in summer that is the current one.
+    if !summer && (6..=8).contains(&plan.date.month()) {
         years.push(year.next());
     }
 
@@ -186,10 +187,11 @@ pub(super) fn schools(
         let mut school_days = 0;
         let mut today = None;
         let mut yesterday = None;
-        let mut date = year.first;
+        // The calendar of a year can begin with the summer before it.
+        let mut date = if summer { year.previous().end() } else { year.first };
         while date <= year.last {
             let weekend = matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
-            let practice = date == plan.date;
+            let practice = date == plan.date && !summer;
             let note = if practice { None } else { year.holiday(date) };
             let in_session = practice || (!weekend && note.is_none());
             let (dcid, id) = day_keys.take();

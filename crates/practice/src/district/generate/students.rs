@@ -70,7 +70,8 @@ pub(super) fn students(
                 )?;
             }
             53 => {
-                let next = year.next();
+                // In summer the year to come is the current one.
+                let next = if year.holds(plan.date) { year.next() } else { year };
                 rows.student(
                     &mut random,
                     &Person { unusual: None, grade: seat.grade, school: school.number, status: -1 },

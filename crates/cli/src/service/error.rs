@@ -1,0 +1,117 @@
+//! What a person can meet when a service is installed, removed or asked about.
+
+use std::{io, path::PathBuf};
+
+use rosterbridge_api::Fault;
+
+use super::ServiceManager;
+
+/// Why a service could not be installed, removed or asked about.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// A path that a service manager's file can't hold.
+    #[error("{path} can't be the path of a service: {why}.")]
+    UnusablePath {
+        /// The path, as far as it can be shown.
+        path: String,
+        /// The rule it breaks.
+        why: &'static str,
+    },
+    /// An account, or a way to log it on, that never opens the profile's keychain.
+    #[error("{what} can't open the keychain that holds this profile's secrets.")]
+    KeychainClosed {
+        /// The account or the way.
+        what: String,
+    },
+    /// The account has no home, so there is no place for the service's file.
+    #[error("This account has no home folder.")]
+    NoAccountHome,
+    /// The account's service manager does not answer.
+    #[error("The service manager of this account can't be reached: {reason}")]
+    NoManager {
+        /// Whose answer is missing.
+        manager: ServiceManager,
+        /// Its own words.
+        reason: String,
+    },
+    /// The place of the service's file is taken by another.
+    #[error("{} belongs to a profile of the same name under another --home, or was changed by hand.", .0.display())]
+    NameTaken(PathBuf),
+    /// Windows asks for the account's password, and nobody can type it.
+    #[error("Windows has to ask for the account's password, and there is no console to ask at.")]
+    NoConsole,
+    /// A command of the service manager failed.
+    #[error("The command '{command}' failed: {reason}")]
+    CommandFailed {
+        /// The command line.
+        command: String,
+        /// Its own words, or its exit code.
+        reason: String,
+    },
+    /// A file can't be written or removed.
+    #[error("Could not {action} {}: {source}.", .path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl ServiceError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnusablePath { .. } => "service.unusable_path",
+            Self::KeychainClosed { .. } => "service.keychain_closed",
+            Self::NoAccountHome => "service.no_account_home",
+            Self::NoManager { .. } => "service.no_manager",
+            Self::NameTaken(_) => "service.name_taken",
+            Self::NoConsole => "service.no_console",
+            Self::CommandFailed { .. } => "service.command_failed",
+            Self::File { .. } => "file.unusable",
+        }
+    }
+
+    /// What the person can do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::UnusablePath { .. } => {
+                "Move it to a folder with a plain name, then install the service again."
+            }
+            Self::KeychainClosed { .. } => {
+                "Install it for the account that set the profile up, with --logon password or --logon interactive."
+            }
+            Self::NoAccountHome => "Log in as the account that set the profile up, and try again there.",
+            Self::NoManager { manager: ServiceManager::Systemd, .. } => {
+                "Log in as this account itself, not through sudo or su, and try again. On a server without logins use \
+                 the unit in the administrator guide, 'Running without a window'."
+            }
+            Self::NoManager { manager: ServiceManager::Launchd, .. } => {
+                "Log in at the Mac's screen as this account, and try again there."
+            }
+            Self::NoManager { manager: ServiceManager::Windows, .. } => {
+                "Start the Windows service 'Task Scheduler', and try again."
+            }
+            Self::NameTaken(_) => {
+                "Uninstall it with the --home it was installed with, or remove the file if nobody needs it."
+            }
+            Self::NoConsole => {
+                "Run the command in a Command Prompt or PowerShell window, or use --logon interactive."
+            }
+            Self::CommandFailed { .. } => {
+                "Correct what it says, then repeat this command. On Windows, --logon password needs an administrator's \
+                 Command Prompt."
+            }
+            Self::File { .. } => "Check the path, and that you may read and write there.",
+        }
+    }
+}
+
+impl From<ServiceError> for Fault {
+    fn from(error: ServiceError) -> Self {
+        Self { code: error.code().to_owned(), message: error.to_string(), remedy: error.remedy().to_owned() }
+    }
+}

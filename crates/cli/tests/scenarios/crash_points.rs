@@ -1,0 +1,120 @@
+//! A run that ends at a named place, as in a power cut, is finished by the next one as if nothing had happened.
+//!
+//! Each job is first run undisturbed, to see what it leaves behind and which places it comes to. Then it is run again
+//! from the same beginning for every one of these places, ends there the first time it comes to it and, if there is
+//! more than one, the last; the next run has to end in the same state. Where that next run comes to places of its own
+//! (it looks up what the ended one left open), it is ended there too.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use rosterbridge_crash_points::CrashPoint;
+use rstest::rstest;
+use serde_json::json;
+
+use crate::stage::{Left, Stage, report};
+
+/// Where a run ends: a place, and the how-manieth time it comes there.
+type End = (String, usize);
+
+impl Stage {
+    /// Runs the job to its end; the places it came to, in order.
+    #[track_caller]
+    fn run(&self, after: &[End]) -> Vec<String> {
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let output = self.sync().env("ROSTERBRIDGE_CRASH_TRACE", trace.path()).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{:?} after {after:?}: {text}", self.jobs);
+        fs::read_to_string(trace.path()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Runs the job until it ends at a place.
+    #[track_caller]
+    fn end_at(&self, (place, time): &End) {
+        let output = self.sync().env("ROSTERBRIDGE_CRASH_AT", format!("{place}@{time}")).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), None, "{:?} did not end at {place}@{time}: {text}", self.jobs);
+    }
+
+    /// Ends the job at each of `ends` in turn, then runs it to its end, and checks what is left. The places that only
+    /// this last run comes to, of those not in `known`.
+    #[track_caller]
+    fn survives(&mut self, ends: &[End], expected: &Left, known: &BTreeSet<String>) -> BTreeSet<String> {
+        self.rewind();
+        for end in ends {
+            self.end_at(end);
+        }
+        let finished = ends.iter().filter(|(place, _)| place == CrashPoint::RunFinished.as_str()).count();
+        let passed = self.run(ends);
+        assert_eq!(&self.left(), expected, "{:?} after {ends:?}", self.jobs);
+        let runs = self.profile.run(&["runs"]).done();
+        let outcomes: Vec<&str> = runs.data()["runs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .take(ends.len() + 1)
+            .map(|run| run["outcome"].as_str().unwrap())
+            .collect();
+        let interrupted = outcomes.iter().filter(|outcome| **outcome == "interrupted").count();
+        assert_eq!(interrupted, ends.len() - finished, "{:?} after {ends:?}: {outcomes:?}", self.jobs);
+        assert_eq!(outcomes[0], "succeeded", "{:?} after {ends:?}", self.jobs);
+        // Nothing comes after, either.
+        self.run(ends);
+        assert_eq!(&self.left(), expected, "{:?} once more after {ends:?}", self.jobs);
+        passed.into_iter().filter(|place| !known.contains(place)).collect()
+    }
+}
+
+/// The first time a job comes to each place, and the last.
+fn ends_of(passed: &[String]) -> Vec<End> {
+    let mut times: BTreeMap<&String, usize> = BTreeMap::new();
+    for place in passed {
+        *times.entry(place).or_default() += 1;
+    }
+    times
+        .into_iter()
+        .flat_map(|(place, times)| {
+            BTreeSet::from([1, times]).into_iter().map(move |time| (place.clone(), time))
+        })
+        .collect()
+}
+
+#[rstest]
+#[case(&["hero-students"], "upsert")]
+#[case(&["hero-schedule"], "upsert")]
+#[case(&["hero-teachers"], "upsert")]
+#[case(&["hero-attendance"], "upsert")]
+#[case(&["hero-attendance"], "insert")]
+#[case(&["raptor-roster"], "upsert")]
+#[case(&["raptor-tardies"], "upsert")]
+#[case(&["raptor-tardies"], "insert")]
+fn the_end_of_a_run_anywhere_is_made_good_by_the_next(
+    #[case] jobs: &'static [&'static str],
+    #[case] mode: &str,
+) {
+    let mut stage = Stage::new(jobs, mode);
+    let before = stage.left();
+    let passed = stage.run(&[]);
+    let expected = stage.left();
+    assert_ne!(before, expected, "the job does something");
+    let known: BTreeSet<String> = passed.iter().cloned().collect();
+
+    let mut tried = 0;
+    let mut looked_at = BTreeSet::new();
+    for end in ends_of(&passed) {
+        let further = stage.survives(std::slice::from_ref(&end), &expected, &known);
+        tried += 1;
+        for place in further {
+            if looked_at.insert((end.0.clone(), place.clone())) {
+                stage.survives(&[end.clone(), (place, 1)], &expected, &known);
+                tried += 1;
+            }
+        }
+    }
+    let places: BTreeSet<&String> = known.iter().chain(looked_at.iter().map(|(_, place)| place)).collect();
+    println!("{jobs:?} ({mode}): {tried} ends at {} places, all survived, 0 lost, 0 doubled", places.len());
+    let name = format!("crash-{}-{mode}", jobs.join("+"));
+    report(&name, &json!({"tried": tried, "places": places, "lost": 0, "doubled": 0}));
+}

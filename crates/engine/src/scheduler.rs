@@ -1,0 +1,393 @@
+//! What the engine does by itself: it runs each job when it is due, tries again what may pass, and leaves a system
+//! alone that can't be reached.
+//!
+//! [`Engine::run_due`] decides for one moment and is given that moment; [`Engine::follow_schedule`] asks again and again.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use rosterbridge_domain::{
+    job::{Job, Outcome},
+    notice::Happening,
+    retry::{Backoff, Circuit, Remote},
+    schedule::{Due, DueRun, JobSchedule, Pause, Timing},
+    settings::Setup,
+};
+use rosterbridge_store::{Roster, StoreError, ledger::Trigger};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    engine::Engine,
+    error::EngineError,
+    run::{Failure, OnEvent, Ran},
+    school_year::Summers,
+};
+
+/// The ledger's value that holds how far each job's schedule is dealt with.
+const SCHEDULES: &str = "schedules";
+
+/// How often it is looked whether a job is due. A computer that wakes up continues here.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// A run that begins later than this after its time is one that was missed.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
+
+/// How often a run is begun for one occurrence if the program ends in the middle of it each time.
+const BEGINNINGS: u32 = 3;
+
+/// How far a job's schedule is dealt with.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Dealt {
+    /// The schedule this is about: another one starts anew.
+    schedule: JobSchedule,
+    /// The moment up to which everything is dealt with.
+    handled: DateTime<Utc>,
+    /// The occurrence that a run was begun for and that is not dealt with yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begun: Option<Begun>,
+}
+
+/// An occurrence that is being tried.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Begun {
+    occurrence: DateTime<Utc>,
+    /// Runs begun for it.
+    times: u32,
+    /// Those of them that came to their end and failed.
+    failures: u32,
+    /// When the next one may begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<DateTime<Utc>>,
+}
+
+type Schedules = BTreeMap<Job, Dealt>;
+
+/// The circuits of all remote systems.
+pub(crate) type Circuits = HashMap<Remote, Circuit>;
+
+/// The systems a job can't do without.
+const fn remotes(job: Job) -> &'static [Remote] {
+    match job {
+        Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers | Job::HeroAttendance => {
+            &[Remote::PowerSchool, Remote::Hero]
+        }
+        Job::RaptorRoster | Job::RaptorTardies => &[Remote::PowerSchool, Remote::Raptor],
+    }
+}
+
+/// Whether any school is in session on a date, by the calendars of the last pull.
+struct Calendars {
+    roster: Option<Arc<Roster>>,
+    known: Mutex<HashMap<NaiveDate, Option<bool>>>,
+}
+
+impl Calendars {
+    fn of(roster: Option<Arc<Roster>>) -> Self {
+        Self { roster, known: Mutex::default() }
+    }
+
+    fn in_session(&self, date: NaiveDate) -> Option<bool> {
+        let roster = self.roster.as_ref()?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // A calendar that can't be read is one that is not known: the job runs.
+        *known.entry(date).or_insert_with(|| any_in_session(roster, date).ok().flatten())
+    }
+}
+
+fn any_in_session(roster: &Roster, date: NaiveDate) -> Result<Option<bool>, StoreError> {
+    let mut known = None;
+    for school in roster.schools()? {
+        if let Some(day) = roster.calendar_day(school.number, date)? {
+            if day.in_session {
+                return Ok(Some(true));
+            }
+            known = Some(false);
+        }
+    }
+    Ok(known)
+}
+
+impl Engine {
+    /// Runs what is due until `stop` is cancelled. A run under way then is cancelled and comes to a clean end.
+    pub async fn follow_schedule(self: &Arc<Self>, stop: &CancellationToken, on_event: OnEvent) {
+        loop {
+            if let Err(error) = self.keep_house(Utc::now()).await {
+                tracing::error!(code = error.code(), "the house could not be kept");
+            }
+            // On the heap, so that whoever follows stays small.
+            let mut running = Box::pin(self.run_due(Utc::now(), Arc::clone(&on_event)));
+            let ran = tokio::select! {
+                ran = &mut running => ran,
+                () = stop.cancelled() => {
+                    self.cancel();
+                    running.await
+                }
+            };
+            if let Err(error) = ran {
+                tracing::error!(code = error.code(), "the schedule could not be followed");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Runs what is due at `now`, as one run; the jobs that were in it.
+    pub async fn run_due(
+        self: &Arc<Self>,
+        now: DateTime<Utc>,
+        on_event: OnEvent,
+    ) -> Result<Vec<Job>, EngineError> {
+        // What comes due meanwhile waits for the pause to end: it is late then, and its schedule says what follows.
+        if self.pause().await?.is_paused(now) || self.running().is_some() {
+            return Ok(Vec::new());
+        }
+        let setup = self.setup().await?;
+        let before = self.schedules().await?;
+        let mut schedules = current(&setup, before.clone(), now);
+        // Asked every few seconds, all year: what needs the roster is looked up only where anything has come due.
+        let asked = schedules.values().any(|dealt| {
+            !matches!(dealt.schedule.due(Some(dealt.handled), now, TOLERANCE), Due::NotYet { .. })
+        });
+        let roster = if asked { self.roster().await.unwrap_or_default() } else { None };
+        let summers = self.summers(&setup, roster.as_ref()).await?;
+        let calendars = self.calendars(roster).await?;
+        let (due, in_summer) = self.due_jobs(&mut schedules, &calendars, &summers, now).await?;
+        if due.is_empty() {
+            if changed(&before, &schedules) {
+                self.save_schedules(&schedules).await?;
+            }
+            if in_summer && summers.look_is_due(now) {
+                self.look_in_summer(&setup, now, &on_event).await?;
+            }
+            return Ok(due);
+        }
+        // Known before anything is done: a run that takes the program with it must not do so for ever.
+        for job in &due {
+            if let Some(begun) = schedules.get_mut(job).and_then(|dealt| dealt.begun.as_mut()) {
+                begun.times += 1;
+                begun.next = None;
+            }
+        }
+        self.save_schedules(&schedules).await?;
+        let ran = match self.run_jobs(due.clone(), Trigger::Schedule, on_event).await {
+            Ok(ran) => ran,
+            // A person was faster: their run first, then this one.
+            Err(EngineError::Busy) => {
+                self.save_schedules(&before).await?;
+                return Ok(Vec::new());
+            }
+            Err(error) => {
+                tracing::error!(code = error.code(), "a scheduled run could not be made");
+                self.settle_schedules(&due, now, |_| Some(Failure::UNKNOWN)).await?;
+                return Err(error);
+            }
+        };
+        self.follow_circuits(&ran, now);
+        self.settle_schedules(&due, now, |job| ran.failures.get(&job).copied()).await?;
+        Ok(due)
+    }
+
+    /// The jobs to run at `now`, and whether any would run if it were not summer. What is dealt with without a run is
+    /// noted in `schedules`.
+    async fn due_jobs(
+        &self,
+        schedules: &mut Schedules,
+        calendars: &Calendars,
+        summers: &Summers,
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<Job>, bool), EngineError> {
+        let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (mut due, mut told, mut in_summer) = (Vec::new(), Vec::new(), false);
+        for (&job, dealt) in schedules {
+            let asked = dealt.schedule.due(Some(dealt.handled), now, TOLERANCE);
+            if summers.on(summers.today(now, dealt.schedule.zone)).is_some() {
+                in_summer |= matches!(asked, Due::Run(_));
+                // Nothing is missed by it, and nothing is made up for later.
+                (dealt.handled, dealt.begun) = (asked.handled(), None);
+                continue;
+            }
+            let Due::Run(run) = asked else {
+                if let Due::Skipped { missed, occurrence } = asked {
+                    tracing::warn!(%job, missed, "missed runs are left out, as its schedule says");
+                    told.push(Happening::RunsMissed { job, times: missed.into(), latest: occurrence });
+                }
+                dealt.handled = asked.handled();
+                continue;
+            };
+            if !dealt.schedule.gate_run(&run, |date| calendars.in_session(date)).runs() {
+                tracing::info!(%job, "no run: school is not in session");
+                (dealt.handled, dealt.begun) = (run.occurrence, None);
+                continue;
+            }
+            if dealt.begun.is_none_or(|begun| begun.occurrence != run.occurrence) {
+                told.extend(missed_runs(job, &run));
+            }
+            // A new occurrence takes over from one that is still being tried.
+            let begun = dealt.begun.filter(|begun| begun.occurrence == run.occurrence).unwrap_or(Begun {
+                occurrence: run.occurrence,
+                times: 0,
+                failures: 0,
+                next: None,
+            });
+            dealt.begun = Some(begun);
+            if begun.times >= BEGINNINGS + begun.failures {
+                tracing::error!(%job, "the program ended in its run again and again: left to its next time");
+                (dealt.handled, dealt.begun) = (run.occurrence, None);
+                continue;
+            }
+            let left_alone =
+                remotes(job).iter().any(|remote| circuits.get(remote).is_some_and(|open| !open.allows(now)));
+            if !left_alone && begun.next.is_none_or(|next| now >= next) {
+                due.push(job);
+            }
+        }
+        if !told.is_empty() {
+            self.note(told, now, None).await?;
+            self.wake_sending();
+        }
+        Ok((due, in_summer))
+    }
+
+    /// Notes how the jobs of a scheduled run ended: dealt with, or to be tried again.
+    async fn settle_schedules(
+        &self,
+        jobs: &[Job],
+        now: DateTime<Utc>,
+        failure: impl Fn(Job) -> Option<Failure>,
+    ) -> Result<(), EngineError> {
+        let mut schedules = self.schedules().await?;
+        for job in jobs {
+            let Some(dealt) = schedules.get_mut(job) else { continue };
+            let Some(mut begun) = dealt.begun else { continue };
+            let again = failure(*job).filter(|failure| failure.may_pass).and_then(|failure| {
+                begun.failures += 1;
+                let pause = Backoff::RUN.pause(begun.failures, failure.asked, chance())?;
+                let next = now + TimeDelta::from_std(pause).ok()?;
+                // Its next time comes anyway.
+                dealt.schedule.next_after(now).is_none_or(|time| next < time).then_some(next)
+            });
+            if let Some(next) = again {
+                begun.next = Some(next);
+                dealt.begun = Some(begun);
+            } else {
+                (dealt.handled, dealt.begun) = (dealt.handled.max(begun.occurrence), None);
+            }
+        }
+        self.save_schedules(&schedules).await
+    }
+
+    /// When a job runs next by itself; `None` if it does not.
+    pub(crate) async fn next_runs(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<BTreeMap<Job, DateTime<Utc>>, EngineError> {
+        let setup = self.setup().await?;
+        let schedules = current(&setup, self.schedules().await?, now);
+        // It is a cache: where there is none, no calendar is known and nothing pauses.
+        let roster = self.roster().await.unwrap_or_default();
+        let summers = self.summers(&setup, roster.as_ref()).await?;
+        let calendars = self.calendars(roster).await?;
+        let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let from = match self.pause().await? {
+            Pause::No => now,
+            Pause::Until(end) => now.max(end),
+            Pause::UntilResumed => return Ok(BTreeMap::new()),
+        };
+        Ok(schedules
+            .into_iter()
+            .filter_map(|(job, dealt)| {
+                let from = summers.free_from(from, dealt.schedule.zone)?;
+                let waiting = dealt.begun.map(|begun| begun.next.unwrap_or(from));
+                let free = remotes(job)
+                    .iter()
+                    .filter_map(|remote| circuits.get(remote)?.open_until(now))
+                    .max()
+                    .unwrap_or(from);
+                let regular =
+                    || dealt.schedule.next_run(from.max(dealt.handled), |date| calendars.in_session(date));
+                Some((job, waiting.or_else(regular)?.max(free).max(from)))
+            })
+            .collect())
+    }
+
+    /// Lets a run's end close or open the circuits of the systems it went to. Any run counts, whoever asked for it.
+    pub(crate) fn follow_circuits(&self, ran: &Ran, now: DateTime<Utc>) {
+        let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
+        let missed: BTreeMap<Remote, Option<Duration>> =
+            ran.failures.values().filter_map(|failure| Some((failure.remote?, failure.asked))).collect();
+        for (remote, asked) in &missed {
+            let circuit = circuits.entry(*remote).or_default();
+            *circuit = circuit.missed(now, *asked, chance());
+        }
+        for report in &ran.report.jobs {
+            if matches!(report.outcome, Outcome::Succeeded | Outcome::SucceededWithHeldRows) {
+                for remote in remotes(report.job).iter().filter(|remote| !missed.contains_key(remote)) {
+                    circuits.insert(*remote, Circuit::default());
+                }
+            }
+        }
+    }
+
+    async fn calendars(&self, roster: Option<Arc<Roster>>) -> Result<Calendars, EngineError> {
+        // A practice district has a date of its own, which the clock here says nothing about.
+        Ok(Calendars::of(if self.is_practice().await? { None } else { roster }))
+    }
+
+    async fn schedules(&self) -> Result<Schedules, EngineError> {
+        let text = self.ledger(|ledger| ledger.value(SCHEDULES)).await?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    async fn save_schedules(&self, schedules: &Schedules) -> Result<(), EngineError> {
+        let text = serde_json::to_string(schedules).unwrap_or_default();
+        self.ledger(move |ledger| ledger.set_value(SCHEDULES, &text)).await
+    }
+}
+
+/// How the jobs that are switched on stand. One that is new, or has a new schedule, starts now.
+fn current(setup: &Setup, mut before: Schedules, now: DateTime<Utc>) -> Schedules {
+    setup
+        .jobs
+        .iter()
+        .filter(|settings| settings.enabled)
+        .filter_map(|settings| {
+            let schedule = settings.schedule?;
+            let dealt = before
+                .remove(&settings.job)
+                .filter(|dealt| dealt.schedule == schedule)
+                .unwrap_or(Dealt { schedule, handled: now, begun: None });
+            Some((settings.job, dealt))
+        })
+        .collect()
+}
+
+/// The occurrences a run makes up for, if it does.
+fn missed_runs(job: Job, run: &DueRun) -> Option<Happening> {
+    let times = u64::from(run.missed) + u64::from(run.timing == Timing::CatchUp);
+    (times > 0).then_some(Happening::RunsMissed { job, times, latest: run.occurrence })
+}
+
+/// Whether there is anything to save.
+fn changed(before: &Schedules, after: &Schedules) -> bool {
+    before.len() != after.len()
+        || after.iter().any(|(job, dealt)| {
+            before.get(job).is_none_or(|known| {
+                known.schedule != dealt.schedule
+                    || known.handled != dealt.handled
+                    || known.begun.is_some() != dealt.begun.is_some()
+            })
+        })
+}
+
+/// A number that is not foreseen, for jitter.
+fn chance() -> u32 {
+    // Without a source of chance there is no jitter, and nothing else is lost.
+    getrandom::u32().unwrap_or(u32::MAX)
+}

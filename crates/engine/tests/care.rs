@@ -1,0 +1,251 @@
+//! Care of a profile's data, with the time passed in: against a practice district, with a real keychain.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rosterbridge_domain::{
+    job::{Job, Outcome},
+    settings::Setup,
+};
+use rosterbridge_engine::{
+    Engine, care,
+    profile::{ProfileFolder, ProfileLock},
+};
+use rosterbridge_practice::{Running, ServeOptions};
+use rosterbridge_vault::{SecretName, Vault};
+use rstest::rstest;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// A profile of its own.
+struct Home {
+    folder: ProfileFolder,
+    home: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        Self { folder: ProfileFolder::new(home.path(), "practice").unwrap(), home }
+    }
+
+    fn lock(&self) -> ProfileLock {
+        ProfileLock::take(&self.folder).unwrap().unwrap()
+    }
+
+    async fn open(&self) -> Arc<Engine> {
+        Arc::new(Engine::open(self.folder.clone(), self.lock()).await.unwrap())
+    }
+
+    async fn code_of_opening(&self) -> &'static str {
+        Engine::open(self.folder.clone(), self.lock()).await.unwrap_err().code()
+    }
+
+    fn backups(&self) -> Vec<PathBuf> {
+        care::backups(&self.folder).unwrap().into_iter().map(|backup| backup.file.into()).collect()
+    }
+
+    fn identity(&self) -> Uuid {
+        let text = fs::read_to_string(self.folder.path().join("profile.json")).unwrap();
+        text.split('"').find_map(|part| part.parse().ok()).unwrap()
+    }
+
+    async fn vault(&self) -> Vault {
+        Vault::open(self.identity()).await.unwrap()
+    }
+}
+
+/// Noon of a day, far from every midnight wherever the tests run.
+fn noon(day: u32) -> DateTime<Utc> {
+    "2026-11-01T12:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(day.into())
+}
+
+async fn change(engine: &Engine, change: impl FnOnce(&mut Setup)) {
+    let mut setup = engine.setup().await.unwrap();
+    change(&mut setup);
+    engine.save_setup(setup).await.unwrap();
+}
+
+async fn practice(engine: &Arc<Engine>) -> Running {
+    let options = ServeOptions {
+        students: 40,
+        schools: 2,
+        date: "2026-11-18".parse().ok(),
+        plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
+        ..ServeOptions::default()
+    };
+    let district = rosterbridge_practice::start(options).await.unwrap();
+    let ready = serde_json::to_string(district.ready()).unwrap();
+    engine.import_practice(&ready, true).await.unwrap();
+    district
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_backup_is_made_a_day_and_a_week_of_them_stays() {
+    let home = Home::new();
+    let engine = home.open().await;
+    assert!(engine.keep_house(noon(0)).await.unwrap(), "at the first chance");
+    assert!(!engine.keep_house(noon(0) + TimeDelta::hours(3)).await.unwrap(), "once a day");
+    assert_eq!(home.backups().len(), 1);
+    for day in 1..10 {
+        assert!(engine.keep_house(noon(day)).await.unwrap());
+    }
+    let backups = home.backups();
+    assert_eq!(backups.len(), 7);
+    assert!(backups[0].ends_with("ledger-20261110T120000Z.db"), "{backups:?}");
+    // The clock was put back: a backup too many harms nobody, but there is only one.
+    assert!(engine.keep_house(noon(2)).await.unwrap());
+    assert!(!engine.keep_house(noon(2)).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_fails_is_tried_again_an_hour_later() {
+    let home = Home::new();
+    let engine = home.open().await;
+    let backups = home.folder.path().join("backups");
+    fs::write(&backups, "no folder").unwrap();
+    assert!(engine.keep_house(noon(0)).await.unwrap());
+    fs::remove_file(&backups).unwrap();
+    assert!(!engine.keep_house(noon(0) + TimeDelta::minutes(1)).await.unwrap(), "left alone for a while");
+    assert!(engine.keep_house(noon(0) + TimeDelta::minutes(61)).await.unwrap());
+    assert_eq!(home.backups().len(), 1);
+    assert!(!engine.keep_house(noon(0) + TimeDelta::minutes(122)).await.unwrap());
+}
+
+/// Makes a file look as old as it is to be.
+fn age(path: &Path, at: DateTime<Utc>) {
+    fs::File::options().write(true).open(path).unwrap().set_modified(at.into()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_older_than_the_retention_goes_and_only_what_is_ours() {
+    let home = Home::new();
+    let engine = home.open().await;
+    let district = practice(&engine).await;
+    let jobs = vec![Job::RaptorRoster, Job::RaptorTardies];
+    let report = engine.sync(jobs, false, Arc::new(|_| ())).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Succeeded);
+    let processed = district.ready().raptor.folder.join("processed");
+    let ours: Vec<PathBuf> = fs::read_dir(&processed).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(ours.len(), 1);
+    let stranger = processed.join("kept by hand.csv");
+    fs::write(&stranger, "a,b\n1,2\n").unwrap();
+    let now = Utc::now();
+    for file in [&ours[0], &stranger] {
+        age(file, now - TimeDelta::days(1));
+    }
+    // Less than the least counts as the least.
+    change(&engine, |setup| setup.retention_days = 1).await;
+    assert!(engine.keep_house(now + TimeDelta::days(59)).await.unwrap());
+    assert!(ours[0].exists());
+    assert!(engine.keep_house(now + TimeDelta::days(61)).await.unwrap());
+    assert!(!ours[0].exists());
+    assert!(stranger.exists());
+    assert_eq!(engine.runs(9).await.unwrap().len(), 1, "the last run of every job stays");
+    district.stop().await;
+}
+
+#[rstest]
+#[case::cut_off(|ledger: &Path| fs::File::options().write(true).open(ledger).unwrap().set_len(5000).unwrap())]
+#[case::flipped(|ledger: &Path| {
+    let mut bytes = fs::read(ledger).unwrap();
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[middle..middle + 16] {
+        *byte ^= 0x5a;
+    }
+    fs::write(ledger, bytes).unwrap();
+})]
+#[case::gone(|ledger: &Path| fs::remove_file(ledger).unwrap())]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_backup_takes_a_damaged_ledgers_place(#[case] damage: fn(&Path)) {
+    let home = Home::new();
+    let engine = home.open().await;
+    change(&engine, |setup| setup.hero.username = "before".to_owned()).await;
+    engine.back_up(Utc::now()).await.unwrap();
+    change(&engine, |setup| setup.hero.username = "after".to_owned()).await;
+    drop(engine);
+    damage(&home.folder.ledger());
+    let engine = home.open().await;
+    assert_eq!(engine.setup().await.unwrap().hero.username, "before");
+    // It stays so, and is as good as any other.
+    change(&engine, |setup| setup.hero.username = "again".to_owned()).await;
+    drop(engine);
+    assert_eq!(home.open().await.setup().await.unwrap().hero.username, "again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_backup_only_a_person_begins_anew() {
+    let home = Home::new();
+    drop(home.open().await);
+    // Nothing shows whether the file or the key is the wrong one, so nothing is done about it.
+    fs::write(home.folder.ledger(), vec![0x5a; 40_960]).unwrap();
+    assert_eq!(home.code_of_opening().await, "store.wrong_key");
+    fs::File::options().write(true).open(home.folder.ledger()).unwrap().set_len(100).unwrap();
+    assert_eq!(home.code_of_opening().await, "store.no_backup");
+    let restored = care::restore(home.folder.clone(), home.lock(), false, Utc::now()).await;
+    assert_eq!(restored.unwrap_err().code(), "store.no_backup");
+    let begun = care::restore(home.folder.clone(), home.lock(), true, Utc::now()).await.unwrap();
+    assert!(Path::new(&begun.set_aside.unwrap()).exists());
+    assert_eq!(home.open().await.setup().await.unwrap(), Setup::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_comes_back_from_the_recovery_file_and_no_other() {
+    let (home, other) = (Home::new(), Home::new());
+    let engine = home.open().await;
+    change(&engine, |setup| setup.hero.username = "kept".to_owned()).await;
+    let recovery = engine.recovery_key();
+    drop(engine);
+    let others = other.open().await.recovery_key();
+    home.vault().await.erase().await.unwrap();
+    assert_eq!(home.code_of_opening().await, "vault.key_missing");
+
+    let refused = care::recover_key(home.folder.clone(), home.lock(), others.clone(), Utc::now()).await;
+    assert_eq!(refused.unwrap_err().code(), "vault.other_profile");
+    let forged = care::RecoveryKey { profile: recovery.profile, ..others };
+    let refused = care::recover_key(home.folder.clone(), home.lock(), forged, Utc::now()).await;
+    assert_eq!(refused.unwrap_err().code(), "store.wrong_key");
+    assert_eq!(home.code_of_opening().await, "vault.key_missing", "nothing was put into the keychain");
+
+    // The identity may be lost along with the keychain.
+    fs::remove_file(home.folder.path().join("profile.json")).unwrap();
+    care::recover_key(home.folder.clone(), home.lock(), recovery, Utc::now()).await.unwrap();
+    assert_eq!(home.open().await.setup().await.unwrap().hero.username, "kept");
+    home.vault().await.erase().await.unwrap();
+    other.vault().await.erase().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_an_erased_district_is_left() {
+    let home = Home::new();
+    let engine = home.open().await;
+    engine.set_secret("hero.password", "tulip-9 under glass".into()).await.unwrap();
+    engine.back_up(Utc::now()).await.unwrap();
+    drop(engine);
+    let vault = home.vault().await;
+    fs::create_dir_all(home.folder.logs()).unwrap();
+    fs::write(home.folder.logs().join("rosterbridge.log"), "x").unwrap();
+    fs::write(home.folder.path().join("mine.txt"), "x").unwrap();
+
+    let erased = care::erase(home.folder.clone(), home.lock(), Vec::new()).await.unwrap();
+    let left: Vec<&str> = erased.left.iter().map(|left| left.what.as_str()).collect();
+    assert_eq!(left, [home.folder.path().join("mine.txt").to_str().unwrap()], "what is not ours stays");
+    let there: Vec<_> =
+        fs::read_dir(home.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(there, ["mine.txt"]);
+    assert_eq!(vault.profile_key(false).await.map(drop).unwrap_err().code(), "vault.key_missing");
+    for name in SecretName::ALL {
+        assert!(!vault.holds(name).await.unwrap(), "{name}");
+    }
+
+    fs::remove_file(home.folder.path().join("mine.txt")).unwrap();
+    let erased = care::erase(home.folder.clone(), home.lock(), Vec::new()).await.unwrap();
+    assert_eq!(erased.left, []);
+    assert!(!home.folder.path().exists());
+    assert_eq!(fs::read_dir(home.home.path().join("profiles")).unwrap().count(), 0);
+}

@@ -1,0 +1,108 @@
+//! Notices that wait for a mail server, with the clock in the test's hands.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{fs, net::TcpListener, path::Path};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rosterbridge_domain::settings::{MailSecurity, MailSettings, Setup};
+use rosterbridge_engine::{
+    Engine,
+    profile::{ProfileFolder, ProfileLock},
+};
+use rosterbridge_practice::mail;
+
+async fn engine(home: &Path) -> Engine {
+    let folder = ProfileFolder::new(home, "oak-hill").unwrap();
+    let lock = ProfileLock::take(&folder).unwrap().unwrap();
+    Engine::open(folder, lock).await.unwrap()
+}
+
+/// A port nobody listens on, until a server is started there.
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+fn set_up(port: u16, raptor: bool) -> Setup {
+    let mut setup = Setup::default();
+    setup.raptor.enabled = raptor;
+    setup.mail = MailSettings {
+        host: "127.0.0.1".to_owned(),
+        port,
+        security: MailSecurity::None,
+        username: String::new(),
+        from: "rosterbridge@example.org".to_owned(),
+        to: vec!["it@example.org".to_owned()],
+    };
+    setup
+}
+
+fn subjects(folder: &Path) -> Vec<String> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let subject = |path: &_| {
+        let text = fs::read_to_string(path).unwrap().replace("\r\n ", " ");
+        text.lines().find_map(|line| line.strip_prefix("Subject: ").map(str::to_owned)).unwrap()
+    };
+    paths.iter().map(subject).collect()
+}
+
+async fn waiting(engine: &Engine) -> Option<(String, u64)> {
+    let problem = engine.status().await.unwrap().mail?;
+    Some((problem.cause.code, problem.waiting))
+}
+
+async fn minutes_later(engine: &Engine, now: DateTime<Utc>, minutes: i64) {
+    engine.send_due_notices(now + TimeDelta::minutes(minutes)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_mailed_waits_across_a_restart_and_goes_out_later() {
+    let (home, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let closed = listener().local_addr().unwrap().port();
+    let now = Utc::now();
+    let before = engine(home.path()).await;
+    before.save_setup(set_up(closed, true)).await.unwrap();
+    before.save_setup(set_up(closed, false)).await.unwrap();
+    assert_eq!(waiting(&before).await, None, "nobody has tried yet");
+    minutes_later(&before, now, 0).await;
+    assert_eq!(waiting(&before).await, Some(("mail.refused".to_owned(), 2)));
+    drop(before);
+
+    let engine = engine(home.path()).await;
+    assert_eq!(waiting(&engine).await, Some(("mail.refused".to_owned(), 2)));
+    let open = listener();
+    let port = open.local_addr().unwrap().port();
+    let server = mail::start(open, sink.path().to_owned()).unwrap();
+    engine.save_setup(set_up(port, false)).await.unwrap();
+    minutes_later(&engine, now, 1).await;
+    assert_eq!(subjects(sink.path()), [""; 0], "the server is left alone for a while");
+    minutes_later(&engine, now, 2).await;
+    assert_eq!(
+        subjects(sink.path()),
+        [
+            "RosterBridge (oak-hill): Raptor integration is now Pending Initialization",
+            "RosterBridge (oak-hill): Raptor integration is now Disabled",
+        ]
+    );
+    assert_eq!(waiting(&engine).await, None);
+    minutes_later(&engine, now, 60).await;
+    assert_eq!(subjects(sink.path()).len(), 2, "each was sent once");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_mail_server_nothing_waits() {
+    let (home, sink) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let open = listener();
+    let port = open.local_addr().unwrap().port();
+    let server = mail::start(open, sink.path().to_owned()).unwrap();
+    let engine = engine(home.path()).await;
+    let mut silent = set_up(port, true);
+    silent.mail.host = String::new();
+    engine.save_setup(silent).await.unwrap();
+    engine.save_setup(set_up(port, true)).await.unwrap();
+    minutes_later(&engine, Utc::now(), 0).await;
+    assert_eq!(subjects(sink.path()), [""; 0]);
+    assert_eq!(waiting(&engine).await, None);
+    server.stop().await;
+}

@@ -1,0 +1,187 @@
+//! What the engine does by itself, with the time passed in: against a practice district, with a real keychain.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rosterbridge_domain::{
+    job::{Job, Outcome},
+    schedule::{JobSchedule, Missed, Pause, When},
+    settings::Setup,
+};
+use rosterbridge_engine::{
+    Engine,
+    profile::{ProfileFolder, ProfileLock},
+};
+use rosterbridge_practice::{Running, ServeOptions};
+use rstest::rstest;
+use tempfile::TempDir;
+
+/// A profile set up for a practice district, where nothing is scheduled yet.
+struct Stage {
+    engine: Arc<Engine>,
+    district: Running,
+    _home: TempDir,
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// Every day at this time, in UTC.
+fn daily(time: &str, missed: Missed) -> JobSchedule {
+    let when = When::At { days: "MTWHFSU".parse().unwrap(), time: time.parse().unwrap() };
+    JobSchedule { when, zone: chrono_tz::UTC, only_in_session: false, missed }
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let folder = ProfileFolder::new(home.path(), "practice").unwrap();
+        let lock = ProfileLock::take(&folder).unwrap().unwrap();
+        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
+        let options = ServeOptions {
+            students: 40,
+            schools: 2,
+            date: "2026-11-18".parse().ok(),
+            plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
+            ..ServeOptions::default()
+        };
+        let district = rosterbridge_practice::start(options).await.unwrap();
+        let ready = serde_json::to_string(district.ready()).unwrap();
+        engine.import_practice(&ready, true).await.unwrap();
+        engine.set_pause(Pause::No).await.unwrap();
+        Self { engine, district, _home: home }
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut Setup)) {
+        let mut setup = self.engine.setup().await.unwrap();
+        change(&mut setup);
+        self.engine.save_setup(setup).await.unwrap();
+    }
+
+    async fn schedule(&self, job: Job, schedule: JobSchedule) {
+        self.change(|setup| {
+            setup.jobs.iter_mut().find(|settings| settings.job == job).unwrap().schedule = Some(schedule);
+        })
+        .await;
+    }
+
+    /// What runs at a moment.
+    async fn at(&self, time: &str) -> Vec<Job> {
+        self.engine.run_due(at(time), Arc::new(|_| ())).await.unwrap()
+    }
+
+    async fn next(&self, job: Job) -> Option<DateTime<Utc>> {
+        self.engine.status().await.unwrap().jobs.iter().find(|view| view.job == job).unwrap().next_at
+    }
+
+    async fn outcomes(&self) -> Vec<Outcome> {
+        self.engine.runs(20).await.unwrap().iter().map(|run| run.outcome).collect()
+    }
+}
+
+const NONE: &[Job] = &[];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_runs_once_at_its_time_and_again_the_next_day() {
+    let stage = Stage::new().await;
+    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    stage.schedule(Job::HeroTeachers, daily("03:10", Missed::CatchUp)).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    assert_eq!(stage.at("2026-11-18T03:09:59Z").await, NONE);
+    let both = [Job::HeroStudents, Job::HeroTeachers];
+    assert_eq!(stage.at("2026-11-18T03:10:05Z").await, both);
+    assert_eq!(stage.at("2026-11-18T03:10:25Z").await, NONE);
+    // The clock is put back: not again.
+    assert_eq!(stage.at("2026-11-18T03:00:00Z").await, NONE);
+    assert_eq!(stage.at("2026-11-18T03:10:30Z").await, NONE);
+    assert_eq!(stage.at("2026-11-19T03:10:00Z").await, both);
+    assert_eq!(stage.outcomes().await, [Outcome::Succeeded, Outcome::Succeeded]);
+}
+
+#[rstest]
+#[case::caught_up(Missed::CatchUp, &[Job::HeroStudents])]
+#[case::left_out(Missed::Skip, &[])]
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_sleep_cost_one_run_at_most(#[case] missed: Missed, #[case] on_waking: &[Job]) {
+    let stage = Stage::new().await;
+    stage.schedule(Job::HeroStudents, daily("03:10", missed)).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    assert_eq!(stage.at("2026-11-21T09:00:00Z").await, on_waking);
+    assert_eq!(stage.at("2026-11-21T09:00:20Z").await, NONE);
+    assert_eq!(stage.at("2026-11-22T03:10:00Z").await, [Job::HeroStudents]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_runs_in_a_pause_and_one_run_makes_up_for_it() {
+    let stage = Stage::new().await;
+    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    stage.engine.set_pause(Pause::Until(at("2026-11-20T12:00:00Z"))).await.unwrap();
+    assert_eq!(stage.at("2026-11-18T03:10:00Z").await, NONE);
+    assert_eq!(stage.at("2026-11-19T03:10:00Z").await, NONE);
+    assert_eq!(stage.at("2026-11-20T12:00:00Z").await, [Job::HeroStudents]);
+    stage.engine.set_pause(Pause::UntilResumed).await.unwrap();
+    assert_eq!(stage.at("2026-12-20T12:00:00Z").await, NONE);
+    assert_eq!(stage.next(Job::HeroStudents).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_switched_on_or_gets_another_time_does_not_run_for_times_gone_by() {
+    let stage = Stage::new().await;
+    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    assert_eq!(stage.at("2026-11-18T12:00:00Z").await, NONE);
+    stage.schedule(Job::HeroStudents, daily("11:00", Missed::CatchUp)).await;
+    assert_eq!(stage.at("2026-11-18T12:00:20Z").await, NONE);
+    assert_eq!(stage.at("2026-11-19T11:00:00Z").await, [Job::HeroStudents]);
+    stage.change(|setup| setup.jobs.iter_mut().for_each(|settings| settings.enabled = false)).await;
+    assert_eq!(stage.at("2026-11-20T11:00:00Z").await, NONE);
+    stage.change(|setup| setup.jobs.iter_mut().for_each(|settings| settings.enabled = true)).await;
+    assert_eq!(stage.at("2026-11-20T11:05:00Z").await, NONE);
+}
+
+/// PowerSchool is gone: the run is tried again with growing pauses, and then left to its next time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_pass_is_tried_again_a_few_times() {
+    let stage = Stage::new().await;
+    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    let Stage { engine, district, _home } = stage;
+    district.stop().await;
+    let mut tried = 0;
+    let mut now = at("2026-11-18T03:10:00Z");
+    while now < at("2026-11-18T09:00:00Z") {
+        tried += engine.run_due(now, Arc::new(|_| ())).await.unwrap().len();
+        now += TimeDelta::minutes(1);
+    }
+    assert_eq!(tried, 4, "once, and three repetitions");
+    assert!(engine.runs(20).await.unwrap().iter().all(|run| run.outcome == Outcome::Failed));
+    let again = engine.run_due(at("2026-11-19T03:10:00Z"), Arc::new(|_| ())).await.unwrap();
+    assert_eq!(again, [Job::HeroStudents], "its next time comes as ever");
+}
+
+/// Hero can't be reached, again and again: it is left alone, and Raptor's jobs go on at their times.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_hero_does_not_delay_raptor() {
+    let stage = Stage::new().await;
+    let every = |minutes: u16| JobSchedule {
+        when: When::Every { minutes: minutes.try_into().unwrap() },
+        ..daily("00:00", Missed::CatchUp)
+    };
+    stage.schedule(Job::HeroStudents, every(5)).await;
+    stage.schedule(Job::RaptorRoster, every(5)).await;
+    // Nobody listens there any more.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    stage.change(|setup| setup.hero.port = closed).await;
+    assert_eq!(stage.at("2026-11-18T02:01:00Z").await, NONE);
+    let (mut hero, mut raptor) = (0, 0);
+    for minutes in 0..60 {
+        let now = at("2026-11-18T02:05:00Z") + TimeDelta::minutes(minutes);
+        let jobs = stage.engine.run_due(now, Arc::new(|_| ())).await.unwrap();
+        hero += usize::from(jobs.contains(&Job::HeroStudents));
+        raptor += usize::from(jobs.contains(&Job::RaptorRoster));
+    }
+    assert_eq!(raptor, 12, "each of its times");
+    assert!((3..10).contains(&hero), "tried, and then left alone: {hero}");
+}

@@ -1,0 +1,141 @@
+//! Summer and the days around it, as the schedule meets them: against a practice district, with a real keychain.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use rosterbridge_domain::{
+    id::{TermId, YearId},
+    job::{Job, Outcome},
+    schedule::{JobSchedule, Missed, Pause, When},
+    school_year::{Season, Summer, YearChange},
+};
+use rosterbridge_engine::{
+    Engine,
+    profile::{ProfileFolder, ProfileLock},
+    report::{Event, SummerPause},
+};
+use rosterbridge_practice::{Running, ServeOptions};
+use tempfile::TempDir;
+
+/// A profile whose students go to Hero every day at 03:10, and its practice district.
+struct Stage {
+    engine: Arc<Engine>,
+    district: Running,
+    options: ServeOptions,
+    told: Arc<Mutex<Vec<String>>>,
+    folder: TempDir,
+}
+
+impl Stage {
+    async fn on(date: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let options = ServeOptions {
+            students: 40,
+            schools: 2,
+            date: date.parse().ok(),
+            data: Some(home.path().join("district")),
+            plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
+            ..ServeOptions::default()
+        };
+        let district = rosterbridge_practice::start(options.clone()).await.unwrap();
+        let folder = ProfileFolder::new(home.path(), "practice").unwrap();
+        let lock = ProfileLock::take(&folder).unwrap().unwrap();
+        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
+        let ready = serde_json::to_string(district.ready()).unwrap();
+        engine.import_practice(&ready, true).await.unwrap();
+        engine.set_pause(Pause::No).await.unwrap();
+        let mut setup = engine.setup().await.unwrap();
+        let when = When::At { days: "MTWHFSU".parse().unwrap(), time: "03:10".parse().unwrap() };
+        let schedule =
+            JobSchedule { when, zone: chrono_tz::UTC, only_in_session: false, missed: Missed::CatchUp };
+        let students = setup.jobs.iter_mut().find(|settings| settings.job == Job::HeroStudents);
+        students.unwrap().schedule = Some(schedule);
+        engine.save_setup(setup).await.unwrap();
+        Self { engine, district, options, told: Arc::default(), folder: home }
+    }
+
+    /// The same people on a later date.
+    async fn move_to(self, date: &str) -> Self {
+        let Self { engine, district, options, told, folder } = self;
+        district.stop().await;
+        let options = ServeOptions { date: date.parse().ok(), ..options };
+        let district = rosterbridge_practice::start(options.clone()).await.unwrap();
+        Self { engine, district, options, told, folder }
+    }
+
+    /// What runs at a moment.
+    async fn at(&self, time: &str) -> Vec<Job> {
+        let told = Arc::clone(&self.told);
+        let on_event = Arc::new(move |event| {
+            if let Event::Notice { title, .. } = event {
+                told.lock().unwrap().push(title);
+            }
+        });
+        self.engine.run_due(time.parse::<DateTime<Utc>>().unwrap(), on_event).await.unwrap()
+    }
+
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock().unwrap())
+    }
+
+    async fn pause(&self) -> Option<SummerPause> {
+        self.engine.status().await.unwrap().school_year.summer_pause
+    }
+
+    async fn runs(&self) -> usize {
+        self.engine.runs(20).await.unwrap().len()
+    }
+}
+
+const NONE: &[Job] = &[];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_summer_nothing_runs_by_itself_until_the_new_year_has_begun() {
+    let stage = Stage::on("2026-07-15").await;
+    let first_day = "2026-08-17".parse().ok();
+    assert_eq!(stage.pause().await, Some(SummerPause { until: first_day }));
+    assert_eq!(stage.at("2026-07-15T02:00:00Z").await, NONE);
+    assert_eq!(stage.at("2026-07-15T03:10:05Z").await, NONE);
+    assert_eq!(stage.at("2026-07-16T03:10:05Z").await, NONE);
+    assert_eq!((stage.runs().await, stage.told()), (0, Vec::new()));
+    let status = stage.engine.status().await.unwrap();
+    let students = status.jobs.iter().find(|view| view.job == Job::HeroStudents).unwrap();
+    assert_eq!(students.next_at, None, "a practice date stands still");
+    for school in &status.school_year.schools {
+        assert_eq!(school.season, Season::Summer { year: YearId::new(36), starts: first_day });
+    }
+
+    // A person may.
+    let report = stage.engine.sync(vec![Job::HeroStudents], false, Arc::new(|_| ())).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Succeeded);
+    assert_eq!(report.jobs[0].rows.written, 40);
+
+    // The first day of school is found by looking, and from the next time on it runs again: once, not for each time
+    // of the summer.
+    let stage = stage.move_to("2026-08-17").await;
+    assert_eq!(stage.at("2026-08-17T03:10:05Z").await, NONE);
+    assert_eq!(stage.told(), ["A new term"]);
+    assert_eq!(stage.pause().await, None);
+    let changes = stage.engine.status().await.unwrap().school_year.changes;
+    assert_eq!(changes.len(), 2);
+    for noticed in changes {
+        let YearChange::NewTerm { from: None, to, .. } = noticed.change else { panic!("{noticed:?}") };
+        assert_eq!(to, TermId::new(3601));
+    }
+    assert_eq!(stage.at("2026-08-18T03:10:05Z").await, [Job::HeroStudents]);
+    assert_eq!((stage.runs().await, stage.told()), (2, Vec::new()));
+    stage.district.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_person_chose_so_summer_is_no_pause() {
+    let stage = Stage::on("2026-07-15").await;
+    let mut setup = stage.engine.setup().await.unwrap();
+    setup.summer = Summer::SendPreRegistered;
+    stage.engine.save_setup(setup).await.unwrap();
+    assert_eq!(stage.pause().await, None);
+    assert_eq!(stage.at("2026-07-15T02:00:00Z").await, NONE);
+    assert_eq!(stage.at("2026-07-15T03:10:05Z").await, [Job::HeroStudents]);
+    stage.district.stop().await;
+}

@@ -1,0 +1,172 @@
+//! What becomes of the app when its window is closed, and what stops when it is quit.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use chrono::{DateTime, Local};
+use rosterbridge_api::{
+    Request, Response,
+    report::{Event, StatusView},
+};
+use tauri::{AppHandle, CloseRequestApi, Manager, Window};
+use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
+use tokio::{sync::oneshot, time};
+
+use crate::{desk::Desk, notices, tray, window};
+
+/// How long the engine may take to say what it is doing.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Whether it was told in this start that the app stays when its window is closed.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// Whether a person is being asked whether to quit.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+/// What quitting would stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stops {
+    /// Whether anything does.
+    anything: bool,
+    /// What, and what goes on, in sentences.
+    words: String,
+}
+
+impl Stops {
+    /// Of a profile by its state, in this process or another one.
+    fn of_profile(status: &StatusView, is_host: bool, now: DateTime<Local>) -> Self {
+        let scheduled = status.jobs.iter().any(|job| job.enabled && job.schedule.is_some());
+        let next = status.jobs.iter().filter_map(|job| job.next_at).min();
+        let next = next.map(|next| tray::moment(next.with_timezone(&Local), now));
+        Self::of(is_host, status.running.is_some(), scheduled, next.as_deref())
+    }
+
+    fn of(is_host: bool, is_running: bool, scheduled: bool, next: Option<&str>) -> Self {
+        if !is_host {
+            return Self {
+                anything: false,
+                words: "Scheduled exchanges go on: another RosterBridge process runs them.".to_owned(),
+            };
+        }
+        let mut words = Vec::new();
+        if is_running {
+            words.push("A run is under way. It is cancelled; the next run takes up what is left.".to_owned());
+        }
+        if scheduled {
+            words.push("Nothing is exchanged on schedule until RosterBridge is started again.".to_owned());
+        }
+        if let Some(next) = next {
+            words.push(format!("The next run is due {next}."));
+        }
+        let anything = !words.is_empty();
+        if !anything {
+            words.push("Nothing is scheduled, so nothing stops.".to_owned());
+        }
+        Self { anything, words: words.join(" ") }
+    }
+
+    fn unknown() -> Self {
+        Self {
+            anything: true,
+            words: "RosterBridge is at work. Nothing is exchanged until it is started again.".to_owned(),
+        }
+    }
+}
+
+async fn what_stops(app: &AppHandle) -> Stops {
+    let nothing = || Stops { anything: false, words: "Nothing is scheduled, so nothing stops.".to_owned() };
+    let asking = async {
+        let Some(session) = app.state::<Desk>().own_session().await else { return Some(nothing()) };
+        let is_host = session.is_host().await;
+        match session.call(Request::Status, |_: Event| {}).await {
+            Ok(Response::Status(status)) => Some(Stops::of_profile(&status, is_host, Local::now())),
+            Ok(_) => None,
+            // A profile that can't be opened exchanges nothing.
+            Err(_) => Some(nothing()),
+        }
+    };
+    time::timeout(ANSWER, asking).await.ok().flatten().unwrap_or_else(Stops::unknown)
+}
+
+/// The window shall be closed: the app goes on beside the clock. Where there is no such place it ends, once a person
+/// has read what stops.
+pub fn requested(window: &Window, api: &CloseRequestApi) {
+    let app = window.app_handle().clone();
+    if app.state::<Desk>().quits_on_close() {
+        return;
+    }
+    api.prevent_close();
+    tauri::async_runtime::spawn(async move {
+        if tray::available(&app).await {
+            window::hide(&app);
+            if !TOLD.swap(true, Ordering::Relaxed) {
+                notices::show(
+                    &app,
+                    "RosterBridge is still running",
+                    "Scheduled exchanges go on. Open or quit it with its icon beside the clock.",
+                );
+            }
+            return;
+        }
+        let stops = what_stops(&app).await;
+        if !stops.anything {
+            app.exit(0);
+        } else if asked(&app, &stops, "Keep it running").await == Some(false) {
+            window::minimize(&app);
+        }
+    });
+}
+
+/// Quits, once a person has read what stops if anything does.
+pub async fn ask_to_quit(app: &AppHandle) {
+    let stops = what_stops(app).await;
+    if stops.anything {
+        asked(app, &stops, "Cancel").await;
+    } else {
+        app.exit(0);
+    }
+}
+
+/// Asks, and quits on yes. `None` when the question is open already.
+async fn asked(app: &AppHandle, stops: &Stops, otherwise: &str) -> Option<bool> {
+    if ASKING.swap(true, Ordering::SeqCst) {
+        return None;
+    }
+    let (send, answer) = oneshot::channel();
+    app.dialog()
+        .message(&stops.words)
+        .title("Quit RosterBridge?")
+        .buttons(MessageDialogButtons::OkCancelCustom("Quit".to_owned(), otherwise.to_owned()))
+        .show(move |quit| {
+            // The app may be ending for another reason.
+            let _ = send.send(quit);
+        });
+    let quit = answer.await.unwrap_or(false);
+    ASKING.store(false, Ordering::SeqCst);
+    if quit {
+        app.exit(0);
+    }
+    Some(quit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quitting_says_what_stops() {
+        for (is_host, running, scheduled, next, anything, words) in [
+            (true, false, false, None, false, "nothing stops"),
+            (true, false, true, None, true, "on schedule until"),
+            (true, false, true, Some("today 4:00 PM"), true, "due today 4:00 PM."),
+            (true, true, false, None, true, "under way"),
+            (false, true, true, Some("today 4:00 PM"), false, "another RosterBridge process"),
+        ] {
+            let stops = Stops::of(is_host, running, scheduled, next);
+            assert_eq!(stops.anything, anything, "{stops:?}");
+            assert!(stops.words.contains(words), "{stops:?}");
+        }
+    }
+}

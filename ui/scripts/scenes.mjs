@@ -1,0 +1,343 @@
+// Every screen worth a look, on the sample data, and the browser in which it is looked at.
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { build, preview } from 'vite';
+
+const here = fileURLToPath(new URL('..', import.meta.url));
+const dist = 'node_modules/.fixture-dist';
+
+const NORMAL = { width: 1180, height: 780 };
+const NARROW = { width: 900, height: 700 };
+const TINY = { width: 640, height: 800 };
+const WIDE = { width: 1680, height: 950 };
+
+const click = (id) => (page) => page.getByTestId(id).click();
+/** Also where there is no room for it and it is left out. */
+const press = (id) => (page) => page.getByTestId(id).evaluate((button) => button.click());
+const until = (id) => (page) => page.getByTestId(id).waitFor();
+const step = (name) => (page) => page.getByTestId(`step-${name}`).click();
+
+/** A vendor's plugin is opened: a file of that name and, where the size matters, so many bytes. */
+const vendorFile = (name, bytes) => [
+  click('section-plugin'),
+  click('vendor-open'),
+  (page) =>
+    page.getByTestId('field-plugin-file').setInputFiles({
+      name,
+      mimeType: 'text/xml',
+      buffer: bytes === undefined ? Buffer.from('<plugin/>') : Buffer.alloc(bytes),
+    }),
+];
+
+/** The PowerSchool step with names, hosts and paths as long as they come. */
+const LONG_SCENES = [
+  { name: 'long-plugin', actions: [click('section-exchanges'), click('section-plugin'), click('plugin-save')] },
+  {
+    name: 'long-changes',
+    query: '&written',
+    actions: [click('section-exchanges'), click('exchange-raptor-tardies'), click('exchanges-continue'), until('plugin-changes')],
+  },
+  ...['install', 'enable', 'plugin'].map((page) => ({
+    name: `long-walk-${page}`,
+    actions: [click('section-plugin'), press(`walk-${page}`)],
+  })),
+  { name: 'long-vendor', actions: [...vendorFile(`${'washington-county-regional-cooperative-'.repeat(2)}plugin.xml`), until('plugin-check')] },
+  { name: 'long-vendor-broken', actions: [...vendorFile(`broken-${'washington-county-regional-cooperative-'.repeat(2)}plugin.zip`), until('plugin-check')] },
+  { name: 'long-last', query: '&tested', actions: [until('access-toggle'), click('access-toggle'), click('save-report')] },
+  ...['dns', 'access'].map((fail) => ({
+    name: `long-${fail}`,
+    query: `&fail=${fail}`,
+    actions: [click('test-powerschool'), until('error-code'), until('tested-at'), ...(fail === 'access' ? [click('repair-plugin'), until('repair-saved')] : [])],
+  })),
+  {
+    name: 'long-certificate',
+    query: '&fail=authority',
+    actions: [click('test-powerschool'), click('view-certificate'), until('certificate-sha256'), (page) => page.getByText('The rest of the chain').click()],
+  },
+  {
+    name: 'long-proxy',
+    actions: [
+      click('proxy'),
+      click('proxy-explicit'),
+      (page) => page.getByTestId('field-proxy-url').fill('http://web-proxy-for-all-schools.washington-county-regional-cooperative.k12.example.org:8080'),
+    ],
+  },
+  {
+    name: 'long-handover',
+    actions: [
+      click('handover-write'),
+      (page) => page.getByTestId('field-handover-new-passphrase').fill('correct horse battery'),
+      (page) => page.getByTestId('field-handover-again').fill('correct horse battery'),
+      click('handover-save'),
+      until('handover-mail'),
+    ],
+  },
+];
+
+/** Name, address, what is done there, and how it is looked at. */
+export const SCENES = [
+  { name: 'welcome', query: 'scene=new' },
+  { name: 'welcome-starting', query: 'scene=new&pace=600000', actions: [click('welcome-practice')] },
+  { name: 'welcome-failed', query: 'scene=new&fail=practice', actions: [click('welcome-practice'), until('error-code')] },
+  { name: 'welcome-import', query: 'scene=new', actions: [click('welcome-import')] },
+  { name: 'powerschool-empty', query: 'scene=new', actions: [click('welcome-district'), until('plugin-asks')] },
+  { name: 'powerschool-fields', query: 'scene=practice', actions: [click('section-exchanges'), click('plugin-fields')] },
+  { name: 'powerschool-plugin', query: 'scene=practice', actions: [click('section-plugin'), click('plugin-save')] },
+  ...['system', 'settings', 'dashboard', 'install', 'enable', 'plugin', 'credentials'].map((page) => ({
+    name: `walk-${page}`,
+    query: 'scene=practice',
+    actions: [click('section-plugin'), press(`walk-${page}`)],
+  })),
+  { name: 'walk-older-system', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), press('walk-system')] },
+  { name: 'walk-older-plugin', query: 'scene=practice', actions: [click('section-plugin'), click('menus-older'), press('walk-plugin')] },
+  {
+    name: 'powerschool-changes',
+    query: 'scene=practice&written',
+    actions: [click('section-exchanges'), click('exchange-raptor-tardies'), click('exchanges-continue'), until('plugin-changes')],
+  },
+  ...['raptor-Plugin.xml', 'broken.zip', 'hostile.xml'].map((file) => ({
+    name: `vendor-${file.split('.')[0]}`,
+    query: 'scene=practice',
+    actions: [...vendorFile(file), until('plugin-check')],
+  })),
+  { name: 'vendor-large', query: 'scene=practice', actions: [...vendorFile('plugin.zip', 9_000_000), until('error-code')] },
+  { name: 'walk-update', query: 'scene=practice&written', actions: [click('section-plugin'), press('walk-dashboard')] },
+  { name: 'proxy', query: 'scene=practice', actions: [click('proxy'), click('proxy-explicit'), (page) => page.getByTestId('field-proxy-username').fill('office')] },
+  {
+    name: 'powerschool-hints',
+    query: 'scene=new',
+    actions: [
+      click('welcome-district'),
+      click('section-exchanges'),
+      (page) => page.getByTestId('field-url').fill('http://ps.northfield.k12.us'),
+      (page) => page.getByTestId('field-client-id').fill('"3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10"'),
+      (page) => page.getByTestId('field-client-secret').fill('a1b2c3d4-0000-4000-8000-12345678'),
+      (page) => page.getByTestId('field-url').focus(),
+    ],
+  },
+  {
+    name: 'powerschool-swapped',
+    query: 'scene=new',
+    actions: [
+      click('welcome-district'),
+      click('section-exchanges'),
+      (page) => page.getByTestId('field-url').fill('3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10'),
+      (page) => page.getByTestId('field-client-id').fill('https://ps.northfield.k12.us'),
+    ],
+  },
+  { name: 'handover-open', query: 'scene=new', actions: [click('welcome-district'), click('handover-open'), click('handover-key'), until('handover-key-text')] },
+  {
+    name: 'handover-wrong',
+    query: 'scene=new&fail=handover',
+    actions: [
+      click('welcome-district'),
+      click('handover-open'),
+      (page) => page.getByTestId('field-handover-file').setInputFiles({ name: 'rosterbridge-handover.age', mimeType: 'text/plain', buffer: Buffer.from('-----BEGIN AGE') }),
+      (page) => page.getByTestId('field-handover-passphrase').fill('correct horse'),
+      click('handover-take'),
+      until('error-code'),
+    ],
+  },
+  { name: 'handover-write', query: 'scene=practice', actions: [click('handover-write')] },
+  {
+    name: 'handover-written',
+    query: 'scene=practice',
+    actions: [
+      click('handover-write'),
+      (page) => page.getByTestId('field-handover-new-passphrase').fill('correct horse battery'),
+      (page) => page.getByTestId('field-handover-again').fill('correct horse battery'),
+      click('handover-save'),
+      until('handover-mail'),
+    ],
+  },
+  {
+    name: 'powerschool-pasted',
+    query: 'scene=new',
+    actions: [
+      click('welcome-district'),
+      click('section-exchanges'),
+      (page) =>
+        page.getByTestId('field-url').evaluate((input) => {
+          const data = new DataTransfer();
+          data.setData(
+            'text',
+            'Client ID: 3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10\nClient Secret: a1b2c3d4-0000-4000-8000-1234567890ab\nhttps://ps.northfield.k12.us',
+          );
+          input.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+        }),
+    ],
+  },
+  { name: 'powerschool-testing', query: 'scene=practice&pace=400', actions: [click('test-powerschool'), (page) => page.waitForTimeout(1400)] },
+  { name: 'powerschool-tested', query: 'scene=practice', actions: [click('test-powerschool'), (page) => page.getByText('PowerSchool is connected.').last().waitFor()] },
+  { name: 'powerschool-failed', query: 'scene=practice&fail=test', actions: [click('test-powerschool'), until('error-code')] },
+  ...['dns', 'authority', 'access', 'queries', 'replaced', 'maintenance'].map((fail) => ({
+    name: `powerschool-${fail}`,
+    query: `scene=practice&fail=${fail}`,
+    actions: [click('test-powerschool'), until('error-code'), until('tested-at')],
+  })),
+  {
+    name: 'certificate',
+    query: 'scene=practice&fail=authority',
+    actions: [click('test-powerschool'), click('view-certificate'), until('certificate-sha256')],
+  },
+  { name: 'powerschool-waiting', query: 'scene=practice&waiting', actions: [until('test-waiting')] },
+  { name: 'powerschool-last', query: 'scene=practice&tested', actions: [until('access-toggle'), click('access-toggle'), click('access-ATTENDANCE')] },
+  ...LONG_SCENES.map(({ name, query = '', actions }) => ({
+    name,
+    query: `scene=practice&own&long${query}`,
+    // A district of one's own begins at the first step that is not complete.
+    actions: [step('powerschool'), ...actions],
+  })),
+  { name: 'buildings', query: 'scene=practice', actions: [step('buildings'), until('building-row-5')] },
+  { name: 'buildings-fresh', query: 'scene=new', actions: [click('welcome-district'), step('buildings'), until('building-row-5')] },
+  {
+    name: 'buildings-open',
+    query: 'scene=practice',
+    actions: [step('buildings'), until('building-row-5'), click('building-school-5')],
+  },
+  { name: 'buildings-long', query: 'scene=practice&long', actions: [step('buildings'), until('building-row-5')] },
+  { name: 'tardies', query: 'scene=practice', actions: [step('tardies'), until('tardy-row-0')] },
+  { name: 'tardies-off', query: 'scene=new', actions: [click('welcome-district'), step('tardies')] },
+  { name: 'tardies-new', query: 'scene=practice', actions: [step('tardies'), click('tardy-new'), click('tardy-code')] },
+  { name: 'tardies-long', query: 'scene=practice&long', actions: [step('tardies'), until('tardy-row-0')] },
+  { name: 'hero', query: 'scene=practice', actions: [step('hero')] },
+  { name: 'hero-empty', query: 'scene=new', actions: [click('welcome-district'), step('hero')] },
+  { name: 'hero-question', query: 'scene=practice', actions: [step('hero'), click('test-hero'), until('accept-host-key')] },
+  {
+    name: 'hero-tested',
+    query: 'scene=practice',
+    actions: [step('hero'), click('test-hero'), click('accept-host-key'), (page) => page.getByText('Hero is connected.').last().waitFor()],
+  },
+  { name: 'hero-changed', query: 'scene=practice&changed-key', actions: [click('open-setup'), step('hero'), click('test-hero'), until('host-key-changed')] },
+  { name: 'schedule-new', query: 'scene=new', actions: [click('welcome-district'), step('schedule'), until('field-zone')] },
+  { name: 'schedule', query: 'scene=home&own', actions: [click('open-setup'), step('schedule'), until('start-at-login')] },
+  {
+    name: 'schedule-open',
+    query: 'scene=home&own',
+    actions: [
+      click('open-setup'),
+      step('schedule'),
+      click('schedule-hero-students-change'),
+      click('schedule-raptor-roster-change'),
+      click('schedule-raptor-tardies-change'),
+      click('schedule-hero-teachers-on'),
+    ],
+  },
+  {
+    name: 'schedule-wrong',
+    query: 'scene=home&own',
+    actions: [
+      click('open-setup'),
+      step('schedule'),
+      click('schedule-hero-students-change'),
+      (page) => page.getByTestId('schedule-hero-students-time').fill('late'),
+      ...[...'MTWHF'].map((day) => click(`schedule-hero-students-day-${day}`)),
+      click('schedule-raptor-tardies-change'),
+      (page) => page.getByTestId('schedule-raptor-tardies-minutes').fill('0'),
+      (page) => page.getByTestId('field-mail-host').fill('smtp.northfield.org'),
+      (page) => page.getByTestId('field-mail-to').fill('office'),
+      click('step-hero'),
+    ],
+  },
+  ...['mail-sent', 'mail-refused'].map((name) => ({
+    name: `schedule-${name}`,
+    query: `scene=home&own${name === 'mail-refused' ? '&fail=mail' : ''}`,
+    actions: [
+      click('open-setup'),
+      step('schedule'),
+      (page) => page.getByTestId('field-mail-host').fill('smtp.northfield.org'),
+      (page) => page.getByTestId('field-mail-username').fill('office'),
+      (page) => page.getByTestId('field-mail-password').fill('a password'),
+      (page) => page.getByTestId('field-mail-from').fill('rosterbridge@northfield.org'),
+      (page) => page.getByTestId('field-mail-to').fill('office@northfield.org, help@northfield.org'),
+      click('test-mail'),
+      name === 'mail-sent' ? (page) => page.getByText('The test mail was sent.').last().waitFor() : until('error-code'),
+    ],
+  })),
+  {
+    name: 'schedule-long',
+    query: 'scene=home&own&long&login',
+    actions: [
+      click('open-setup'),
+      step('schedule'),
+      click('schedule-raptor-roster-change'),
+      (page) => page.getByTestId('field-mail-host').fill('smtp-relay-for-all-schools.washington-county-regional-cooperative.k12.example.org'),
+      (page) => page.getByTestId('field-mail-from').fill('rosterbridge@washington-county-regional-cooperative.k12.example.org'),
+      (page) =>
+        page
+          .getByTestId('field-mail-to')
+          .fill(Array.from({ length: 6 }, (_, number) => `office-${number}@washington-county-regional-cooperative.k12.example.org`).join(', ')),
+      click('start-at-login'),
+      until('error-code'),
+    ],
+  },
+  { name: 'schedule-practice', query: 'scene=practice', actions: [step('schedule'), until('start-at-login')] },
+  { name: 'home-own', query: 'scene=home&own' },
+  { name: 'home-own-quiet', query: 'scene=quiet&own' },
+  { name: 'home-paused', query: 'scene=home&own&paused=tomorrow' },
+  { name: 'home-paused-resumed', query: 'scene=home&own&paused=resumed&mail' },
+  { name: 'home-trouble', query: 'scene=home&own&trouble&mail&long' },
+  { name: 'home-scheduled-run', query: 'scene=home&own&schedule=100&pace=200', actions: [(page) => page.waitForTimeout(2500)] },
+  { name: 'home-pause', query: 'scene=home&own', actions: [click('pause-open'), click('pause-date'), click('pause-confirm')] },
+  { name: 'home-own-run-open', query: 'scene=home&own', actions: [(page) => page.getByTestId('recent-runs').getByRole('button').nth(1).click()] },
+  { name: 'home-quiet', query: 'scene=quiet' },
+  { name: 'home', query: 'scene=home' },
+  { name: 'home-long', query: 'scene=home&long' },
+  { name: 'home-running', query: 'scene=home&pace=110', actions: [click('run-now'), (page) => page.waitForTimeout(5600)] },
+  { name: 'home-pulling', query: 'scene=quiet&pace=300', actions: [click('run-now'), (page) => page.waitForTimeout(2600)] },
+  { name: 'home-result', query: 'scene=quiet&pace=5', actions: [click('run-now'), until('run-outcome')] },
+  { name: 'home-dry', query: 'scene=quiet&pace=5', actions: [click('dry-run'), until('run-outcome')] },
+  { name: 'home-failed', query: 'scene=home&pace=5&fail=sync', actions: [click('run-now'), until('run-outcome')] },
+  { name: 'home-cancelled', query: 'scene=quiet&pace=60', actions: [click('run-now'), (page) => page.waitForTimeout(1800), click('cancel-run'), until('run-outcome')] },
+  { name: 'home-elsewhere', query: 'scene=home&elsewhere' },
+  { name: 'home-run-open', query: 'scene=home', actions: [(page) => page.getByTestId('recent-runs').getByRole('button').first().click()] },
+  { name: 'home-guarded', query: 'scene=home&guarded', actions: [until('guard-accept')] },
+  { name: 'held', query: 'scene=home', actions: [click('show-held'), until('held-rows')] },
+];
+
+export const LOOKS = [
+  { suffix: 'light', colorScheme: 'light', viewport: NORMAL },
+  { suffix: 'dark', colorScheme: 'dark', viewport: NORMAL },
+  { suffix: 'narrow', colorScheme: 'light', viewport: NARROW },
+  { suffix: 'tiny', colorScheme: 'light', viewport: TINY },
+  { suffix: 'wide', colorScheme: 'dark', viewport: WIDE },
+];
+
+/**
+ * Builds the interface with the sample data, serves it under the window's own content security policy, and hands
+ * `look` a browser and the address. Ends both afterwards.
+ */
+export async function withBrowser(port, look) {
+  await build({ root: here, mode: 'fixture', logLevel: 'error', build: { outDir: dist, emptyOutDir: true } });
+  const server = await preview({
+    root: here,
+    mode: 'fixture',
+    logLevel: 'error',
+    preview: { port, strictPort: true },
+    build: { outDir: dist },
+  });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  });
+  try {
+    await look(browser, `http://localhost:${port}/`);
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+/** Opens a scene in a new page, tells `problem` what the page complains about, and does what the scene asks for. */
+export async function openScene(context, address, scene, problem) {
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') problem(message.text());
+  });
+  page.on('pageerror', (error) => problem(error.message));
+  page.setDefaultTimeout(6000);
+  await page.goto(`${address}?${scene.query}`);
+  await page.locator('h1').first().waitFor();
+  for (const action of scene.actions ?? []) await action(page);
+  return page;
+}

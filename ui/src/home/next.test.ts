@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import type { JobView } from '../bindings/JobView';
+import type { StatusView } from '../bindings/StatusView';
+import { ownZone, usualSchedule } from '../text/schedule';
+import { nextRun, ownTimes } from './next';
+
+const now = new Date(2026, 10, 20, 15, 0);
+const at = (hour: number) => new Date(2026, 10, 20, hour, 0).toISOString();
+const tardies: JobView = { job: 'raptor-tardies', enabled: true, last_at: null, schedule: usualSchedule('raptor-tardies', ownZone()) };
+const roster: JobView = {
+  job: 'raptor-roster',
+  enabled: true,
+  last_at: null,
+  schedule: { ...usualSchedule('raptor-roster', ownZone()), zone: ownZone() },
+};
+const status: StatusView = {
+  profile: 'default',
+  practice: false,
+  server: '',
+  paused: false,
+  pause: { kind: 'no' },
+  raptor_status: 'synchronizing',
+  school_year: { schools: [], changes: [], tardy_code_faults: [] },
+  today: null,
+  jobs: [],
+  held: 0,
+  students: 0,
+  roster_pulled_at: null,
+};
+const paused: StatusView = { ...status, paused: true, pause: { kind: 'until_resumed' } };
+
+test.each([
+  ['the earliest counts', [{ ...roster, next_at: at(17) }, { ...tardies, next_at: at(16) }], status, 'Next run today, 4:00 PM'],
+  ['one that is off does not', [{ ...roster, next_at: at(16), enabled: false }, { ...tardies, next_at: at(17) }], status, 'Next run today, 5:00 PM'],
+  ['paused', [roster], paused, 'Paused'],
+  ['a pause that ends has a next run', [{ ...roster, next_at: at(18) }], paused, 'Next run today, 6:00 PM'],
+  ['no days', [roster], status, 'No run is planned'],
+  ['no schedule', [{ job: 'raptor-roster' as const, enabled: true, last_at: null }], status, 'Runs when you ask'],
+  ['practice', [{ ...roster, next_at: at(16) }], { ...status, profile: 'practice', practice: true }, 'Runs when you ask'],
+  ['nothing is on', [{ ...roster, enabled: false }], status, ''],
+])('%s', (_, jobs, state, words) => {
+  expect(nextRun(jobs, state, now)).toBe(words);
+});
+
+test('an exchange says when it runs, and on whose clock when that is another one', () => {
+  expect(ownTimes({ ...roster, next_at: at(16) }, now)).toBe('Every day at 4:00 PM');
+  const other = ownZone() === 'America/New_York' ? 'Asia/Tokyo' : 'America/New_York';
+  expect(ownTimes({ ...roster, schedule: usualSchedule('hero-students', other) }, now)).toMatch(/^Monday to Friday at 3:10 AM, \w+ time$/);
+  expect(ownTimes({ job: 'raptor-roster', enabled: true, last_at: null }, now)).toBe('Only when you run it');
+});
