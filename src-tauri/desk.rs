@@ -23,8 +23,8 @@ use crate::{
 /// How long the app's end may wait for what other processes have asked it to do.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// How long it takes until a profile that could not be taken over is tried again.
-const AGAIN: Duration = Duration::from_secs(30);
+/// How long it takes until a profile that could not be opened or taken over is tried again.
+pub const AGAIN: Duration = Duration::from_secs(30);
 
 /// The window's name for what runs that it did not start do.
 const HAPPENED: &str = "engine";
@@ -114,6 +114,12 @@ impl Desk {
         let mut shown = self.shown.lock().await;
         let profile = shown.profile.clone();
         self.open(&mut shown, &profile).await
+    }
+
+    /// Opens the district's own profile, whatever the window shows, unless it is open already.
+    pub async fn open_own(&self) -> Result<(), Fault> {
+        let mut shown = self.shown.lock().await;
+        self.open(&mut shown, self.own_profile()).await.map(|_| ())
     }
 
     async fn open(&self, shown: &mut Shown, profile: &str) -> Result<Session, Fault> {
@@ -209,7 +215,8 @@ impl Desk {
         }
     }
 
-    /// Ends the sessions when the app ends: what other processes asked it to do is finished first, if that is soon.
+    /// Ends the sessions when the app ends. A run under way is cancelled; whatever else other processes have asked for is
+    /// finished first, if that is soon.
     pub async fn close(&self) {
         let closing = async {
             let sessions = std::mem::take(&mut self.shown.lock().await.sessions);
@@ -219,7 +226,7 @@ impl Desk {
                     if let Some(attending) = attending {
                         attending.end().await;
                     }
-                    session.close().await;
+                    session.stop().await;
                 });
             }
             closing.join_all().await;

@@ -65,6 +65,9 @@ pub fn run() -> ExitCode {
             window::open(app, !in_tray)?;
             tauri::async_runtime::spawn(settle_beside_the_clock(app.clone(), in_tray));
             tauri::async_runtime::spawn(tray::follow(app.clone()));
+            if in_tray {
+                tauri::async_runtime::spawn(open_unseen(app.clone()));
+            }
             Ok(())
         })
         .build(tauri::generate_context!());
@@ -109,6 +112,21 @@ fn alone(builder: Builder<Wry>, start: &Start) -> Builder<Wry> {
         None => plugin,
     };
     builder.plugin(plugin.build())
+}
+
+/// Opens the district's profile after a start nobody watches. What it needs, the keychain above all, may not be ready
+/// that soon: it is tried again until it opens, and the first failure is told.
+async fn open_unseen(app: AppHandle) {
+    let desk = app.state::<Desk>();
+    let mut told = false;
+    while let Err(fault) = desk.open_own().await {
+        tracing::warn!(code = fault.code, "the profile does not open");
+        if !told {
+            notices::show(&app, &fault.message, &fault.remedy);
+            told = true;
+        }
+        time::sleep(desk::AGAIN).await;
+    }
 }
 
 /// Puts the icon beside the clock. After a start without a window this may take until the desktop has a place for it;

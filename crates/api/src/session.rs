@@ -26,6 +26,12 @@ use crate::{
 /// How long a process tries to reach, or to become, the holder of a profile.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a process that ends waits for the run it has cancelled.
+const STOPPING: Duration = Duration::from_secs(4);
+
+/// How often it looks meanwhile, since a guest may ask for another run.
+const STOPPED: Duration = Duration::from_millis(50);
+
 /// How often a process that follows the schedule looks whether the holder has ended.
 const SUCCESSION: Duration = Duration::from_secs(2);
 
@@ -115,7 +121,8 @@ impl Session {
     }
 
     async fn open_folder(folder: ProfileFolder) -> Result<Self, Fault> {
-        let seat = take_seat(&folder, None).await?;
+        let lock = ProfileLock::take(&folder).map_err(Fault::from)?;
+        let seat = take_seat(&folder, lock, None).await?;
         Ok(Self { folder, seat: Arc::new(RwLock::new(seat)), follower: None })
     }
 
@@ -136,7 +143,7 @@ impl Session {
             {
                 let mut seat = self.seat.write().await;
                 if matches!(*seat, Seat::Guest) {
-                    *seat = take_seat(&self.folder, self.follower.as_ref()).await?;
+                    *seat = take_over(&self.folder, self.follower.as_ref()).await?;
                 }
             }
             tokio::select! {
@@ -182,7 +189,7 @@ impl Session {
                         // Another call of this session may have become the host meanwhile: its lock would look like
                         // another process's.
                         if matches!(*seat, Seat::Guest) {
-                            *seat = take_seat(&self.folder, self.follower.as_ref()).await?;
+                            *seat = take_over(&self.folder, self.follower.as_ref()).await?;
                         }
                     }
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -212,6 +219,31 @@ impl Session {
         host.engine.finish_sending().await;
         host.sending.abort();
         let _ = (&mut host.sending).await;
+    }
+
+    /// Ends it as [`Session::close`] does, and cancels whatever run is under way rather than waiting for its end.
+    pub async fn stop(self) {
+        let engine = match &*self.seat.read().await {
+            Seat::Host(host) => {
+                if let Some(following) = &host.following {
+                    following.stop.cancel();
+                }
+                Some(Arc::clone(&host.engine))
+            }
+            Seat::Guest => None,
+        };
+        if let Some(engine) = engine {
+            let cancelling = async {
+                while engine.is_running() {
+                    engine.cancel();
+                    tokio::time::sleep(STOPPED).await;
+                }
+            };
+            if tokio::time::timeout(STOPPING, cancelling).await.is_err() {
+                tracing::warn!("the run under way does not come to its end");
+            }
+        }
+        self.close().await;
     }
 
     /// Ends it, and puts the newest usable backup in the ledger's place, or an empty ledger with `begin_anew`. Refused
@@ -246,9 +278,20 @@ impl Session {
     }
 }
 
-/// Becomes the host if nobody is, else a guest.
-async fn take_seat(folder: &ProfileFolder, follower: Option<&Follower>) -> Result<Seat, Fault> {
-    let Some(lock) = ProfileLock::take(folder).map_err(Fault::from)? else { return Ok(Seat::Guest) };
+/// Becomes the host of a profile another process held if nobody is, else stays a guest. A profile that was erased
+/// meanwhile stays so.
+async fn take_over(folder: &ProfileFolder, follower: Option<&Follower>) -> Result<Seat, Fault> {
+    let lock = ProfileLock::take_over(folder).map_err(Fault::from)?;
+    take_seat(folder, lock, follower).await
+}
+
+/// Becomes the host with the lock, else a guest.
+async fn take_seat(
+    folder: &ProfileFolder,
+    lock: Option<ProfileLock>,
+    follower: Option<&Follower>,
+) -> Result<Seat, Fault> {
+    let Some(lock) = lock else { return Ok(Seat::Guest) };
     let log = ProfileLog::open(folder.name(), &folder.logs())
         .inspect_err(|error| tracing::warn!(%error, "the log can't be written"))
         .ok();
@@ -298,7 +341,8 @@ async fn receive(engine: Arc<Engine>, guests: TaskTracker, leaving: Cancellation
 /// One request of another process. Events are passed on as they happen; a guest that went away doesn't stop the
 /// work it asked for.
 async fn serve(mut line: Line, engine: &Arc<Engine>, leaving: &CancellationToken) -> io::Result<()> {
-    let Some(request) = line.welcome().await? else { return Ok(()) };
+    // Whoever waits for this process's end waits for its guests, too: one that says nothing must not keep them.
+    let Some(request) = tokio::time::timeout(PATIENCE, line.welcome()).await?? else { return Ok(()) };
     if matches!(request, Request::AwaitTest) {
         return wait(line, engine, leaving).await;
     }
@@ -311,8 +355,10 @@ async fn serve(mut line: Line, engine: &Arc<Engine>, leaving: &CancellationToken
         let engine = Arc::clone(engine);
         tokio::spawn(async move { desk::carry_out(&engine, request, on_event).await })
     };
+    let mut listens = true;
     while let Some(event) = happened.recv().await {
-        line.tell(&Reply::Event(event)).await?;
+        // The work goes on, and is waited for, when the guest is gone.
+        listens = listens && line.tell(&Reply::Event(event)).await.is_ok();
     }
     let answer = match work.await {
         Ok(Ok(response)) => Reply::Answer(Box::new(response)),
@@ -347,8 +393,12 @@ async fn wait(mut line: Line, engine: &Engine, leaving: &CancellationToken) -> i
 
 /// Reaches the holder. An error means that there is none (any more) and that nothing was asked yet.
 pub(crate) async fn introduce(folder: &ProfileFolder) -> io::Result<Result<Line, Fault>> {
-    let mut line = Line::connect(folder).await?;
-    Ok(line.greet().await?.map(|()| line))
+    let reaching = async {
+        let mut line = Line::connect(folder).await?;
+        Ok(line.greet().await?.map(|()| line))
+    };
+    // One that is frozen takes the connection and says nothing.
+    tokio::time::timeout(PATIENCE, reaching).await.unwrap_or_else(|_| Ok(Err(holder_silent())))
 }
 
 /// Asks the holder.

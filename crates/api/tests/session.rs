@@ -14,6 +14,7 @@ use rosterbridge_api::{
 use rosterbridge_practice::{Faults, Maintenance, Running, ServeOptions};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 const PROFILE: &str = "practice";
 
@@ -147,6 +148,67 @@ async fn a_host_that_closes_finishes_its_guests_requests() {
     status(&guest).await;
     assert!(guest.is_host().await, "the guest takes its place");
     district.stop().await;
+}
+
+/// Nobody waits for its answer any more, but it is not cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_closes_finishes_what_a_guest_that_is_gone_has_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let guest = open(home.path()).await;
+    let district = district(&host).await;
+    district.set_faults(Faults { latency_ms: 50, ..Faults::default() });
+    let (on_event, mut seen) = events();
+    let asking = guest.clone();
+    let running = tokio::spawn(async move { sync(&asking, vec![Job::HeroStudents], on_event).await });
+    seen.recv().await.unwrap();
+    running.abort();
+    host.close().await;
+    district.set_faults(Faults::default());
+    let status = status(&guest).await;
+    assert_eq!(status.running, None);
+    let last = status.jobs.iter().find(|job| job.job == Job::HeroStudents).unwrap().last.as_ref();
+    assert_eq!(last.unwrap().outcome, Outcome::Succeeded);
+    district.stop().await;
+}
+
+/// A process that is asked to stop cancels what others have asked it for, and what it runs itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_stops_cancels_the_run_under_way() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let guest = open(home.path()).await;
+    let district = district(&host).await;
+    for asking in [guest.clone(), host.clone()] {
+        // So slow that it would not end by itself while this test has patience.
+        district.set_faults(Faults { latency_ms: 3_600_000, ..Faults::default() });
+        let (on_event, mut seen) = events();
+        let running = tokio::spawn(async move { sync(&asking, vec![Job::HeroStudents], on_event).await });
+        seen.recv().await.unwrap();
+        host.clone().stop().await;
+        assert_eq!(running.await.unwrap().unwrap().outcome, Outcome::Cancelled);
+        district.set_faults(Faults::default());
+        status(&host).await;
+        assert!(host.is_host().await, "it could take the profile again");
+    }
+    district.stop().await;
+}
+
+/// A process that waits for its turn must not make a profile anew that a person has erased.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_was_erased_does_not_come_back() {
+    let home = tempfile::tempdir().unwrap();
+    let host = open(home.path()).await;
+    let guest = open(home.path()).await;
+    status(&guest).await;
+    let erased = host.erase(PROFILE).await.unwrap();
+    assert_eq!(erased.left, []);
+    let fault = guest.call(Request::Status, |_| ()).await.unwrap_err();
+    assert_eq!(fault.code, "profile.not_found");
+    assert_eq!(guest.attend(&CancellationToken::new()).await.unwrap_err().code, "profile.not_found");
+    assert!(!home.path().join("profiles").join(PROFILE).exists());
+    // A person may make it anew.
+    assert!(open(home.path()).await.is_host().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,9 +407,11 @@ mod socket {
         lines.next_line().await.unwrap().map(|line| serde_json::from_str(&line).unwrap())
     }
 
-    /// Holds the profile's lock as another program would.
+    /// Holds the profile's lock as another program would that works on it.
     fn lock(home: &TempDir) -> File {
         fs::create_dir_all(folder(home)).unwrap();
+        let identity = json!({"id": "5b1f6d0a-6f0c-4c53-9a55-0d1c4a6f2f11"});
+        fs::write(folder(home).join("profile.json"), identity.to_string()).unwrap();
         let file = File::create(folder(home).join("engine.lock")).unwrap();
         file.try_lock().unwrap();
         file
@@ -451,6 +515,28 @@ mod socket {
         assert_eq!(fault.code, "session.holder_ended");
         status(&guest).await;
         assert!(guest.is_host().await);
+    }
+
+    /// A stopped process takes connections still: the system does so for it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_holder_that_is_frozen_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let _lock = lock(&home);
+        let _listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
+        let guest = open(home.path()).await;
+        let fault = guest.call(Request::Status, |_| ()).await.unwrap_err();
+        assert_eq!(fault.code, "session.holder_silent");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_guest_that_says_nothing_does_not_keep_its_host() {
+        let home = tempfile::tempdir().unwrap();
+        let host = open(home.path()).await;
+        let _silent = UnixStream::connect(folder(&home).join("engine.sock")).await.unwrap();
+        // Somebody who came later was served: so the silent one was received, too.
+        status(&open(home.path()).await).await;
+        host.close().await;
+        assert!(open(home.path()).await.is_host().await);
     }
 
     #[tokio::test(flavor = "multi_thread")]

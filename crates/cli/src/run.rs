@@ -18,7 +18,7 @@ pub async fn run(home: &Path, profile: &str) -> Result<Document, Fault> {
         tell("Another RosterBridge runs this profile's exchanges. This one takes over when it ends.");
     }
     let attended = session.attend(&stop).await;
-    session.close().await;
+    session.stop().await;
     attended.map(|()| Document::done("Stopped.", Value::Null))
 }
 

@@ -4,7 +4,7 @@
 //! the same one again only after [`REPEAT_AFTER`]; the first success after a failure that was told is told once. Held
 //! rows and runs that were missed are counted and told together, at most every [`DIGEST_EVERY`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -72,10 +72,15 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Whether a person would take both for the same: same exchange, same code, same files.
+    /// Whether a person would take both for the same: same exchange, same code, same files. What is in a stopped file
+    /// may change from run to run.
     fn is_same(&self, other: &Self) -> bool {
-        let ids = |failure: &Self| failure.stopped.iter().map(|file| file.id.clone()).collect::<Vec<_>>();
-        self.job == other.job && self.reason.code == other.reason.code && ids(self) == ids(other)
+        self.job == other.job && self.reason.code == other.reason.code && self.names() == other.names()
+    }
+
+    /// The stopped files' names.
+    fn names(&self) -> BTreeSet<&str> {
+        self.stopped.iter().map(|file| file.name.as_str()).collect()
     }
 }
 

@@ -223,6 +223,24 @@ fn any_job() -> impl Strategy<Value = Option<Job>> {
     prop_oneof![Just(None), Just(HERO), Just(Some(Job::RaptorTardies))]
 }
 
+/// What is in a stopped file, and with it its id, may be another each run: to a person it is the same stop.
+#[test]
+fn a_stop_whose_content_changes_is_told_once() {
+    let mut told = Told::default();
+    let stop = |id: &str| {
+        let mut failure = failure(HERO, "guard.large_change", &["students"]);
+        id.clone_into(&mut failure.stopped[0].id);
+        vec![Happening::Failed(failure)]
+    };
+    assert_eq!(told.tell(stop("first"), at(0)).len(), 1);
+    assert_eq!(told.tell(stop("second"), at(60)), []);
+    let again = told.tell(stop("third"), at(240));
+    let [Notice::Failed { failure, again: Some(Again { times: 2, .. }), .. }] = &again[..] else {
+        panic!("{again:?}")
+    };
+    assert_eq!(failure.stopped[0].id, "third", "the one that can be accepted now");
+}
+
 fn any_happening() -> impl Strategy<Value = Happening> {
     let status = prop::sample::select(IntegrationStatus::ALL.to_vec());
     prop_oneof![

@@ -343,7 +343,8 @@ impl Engine {
     ) -> Result<Vec<OutboxRow>, EngineError> {
         let source = writing.source;
         let keys: Vec<AttendanceKey> = open.iter().map(|row| row.write.key).collect();
-        let held = read_back(writing.client, writing.roster, keys.iter()).await?;
+        let reading = read_back(writing.client, writing.roster, keys.iter());
+        let held = writing.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)??;
         pass(CrashPoint::WritesLookedUp);
         let histories = self.ledger(move |ledger| ledger.history(source, &keys)).await?;
         let nothing = rosterbridge_store::ledger::KeyHistory::default();
@@ -524,7 +525,8 @@ async fn doubled(
         () = tokio::time::sleep(writing.answer_time) => {}
         () = writing.cancel.cancelled() => return Err(EngineError::Cancelled),
     }
-    let held = read_back(writing.client, writing.roster, sent_again.iter().map(|write| &write.key)).await?;
+    let reading = read_back(writing.client, writing.roster, sent_again.iter().map(|write| &write.key));
+    let held = writing.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)??;
     Ok(sent_again
         .iter()
         .filter_map(|write| {

@@ -29,6 +29,7 @@ use crate::{
     notices::{RESTORED, reason},
     profile::{ProfileFolder, ProfileLock},
     raptor,
+    run::OnEvent,
 };
 
 pub use erase::{Erased, LeftBehind, erase};
@@ -252,8 +253,15 @@ impl Engine {
 
     /// Does once a day, after two o'clock at night or as soon as it can, what keeps the data safe and small: a backup of
     /// the ledger, and forgetting what is older than the retention. What fails is logged and tried again an hour later; a
-    /// backup that fails is told once a day. Whether there was anything to do.
-    pub async fn keep_house(&self, now: DateTime<Utc>) -> Result<bool, EngineError> {
+    /// backup that fails is told once a day. `on_event` is told what the desktop is to show. Whether there was anything to
+    /// do.
+    pub async fn keep_house(&self, now: DateTime<Utc>, on_event: &OnEvent) -> Result<bool, EngineError> {
+        let kept = self.tidy_up(now).await;
+        self.announce_unseen(on_event);
+        kept
+    }
+
+    async fn tidy_up(&self, now: DateTime<Utc>) -> Result<bool, EngineError> {
         let day = (now.with_timezone(&Local).naive_local() - NIGHT).date();
         let pausing = self.house.again().is_some_and(|again| (now..=now + PAUSE).contains(&again));
         if pausing || self.running().is_some() {
@@ -287,7 +295,7 @@ impl Engine {
         }
         let done = house.backed_up == Some(day) && house.tidied == Some(day);
         let text = serde_json::to_string(&house).unwrap_or_default();
-        self.note(told, now, Some((HOUSE, text))).await?;
+        self.note_beside(told, now, Some((HOUSE, text))).await?;
         self.wake_sending();
         if done {
             *self.house.again() = None;
@@ -353,8 +361,7 @@ impl Engine {
         if self.ledger(|ledger| ledger.value(TOLD)).await?.as_deref() == Some(which.as_str()) {
             return Ok(());
         }
-        self.note(vec![Happening::LedgerRestored { backup_made_at }], now, Some((TOLD, which))).await?;
-        Ok(())
+        self.note_beside(vec![Happening::LedgerRestored { backup_made_at }], now, Some((TOLD, which))).await
     }
 
     /// Records the ends of runs that the ledger did not take before.

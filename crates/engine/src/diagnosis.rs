@@ -101,7 +101,7 @@ impl Engine {
     pub async fn test_mail(&self) -> Result<TestReport, EngineError> {
         let setup = self.setup().await?;
         let started = Instant::now();
-        let sent = self.send_mail(&setup.mail, self.test_letter(&setup)).await;
+        let sent = self.send_test_letters(&setup).await;
         Ok(report(vec![stage("Test mail", &sent, "the mail server took the mail", started)]))
     }
 }

@@ -1,7 +1,7 @@
 //! A profile's engine: its databases, its secrets, and the one run that may be under way.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -66,6 +66,8 @@ pub struct Engine {
     pub(crate) pulling: Arc<tokio::sync::Mutex<()>>,
     /// Who is being told what.
     pub(crate) notices: NoticeDesk,
+    /// Set once the program is to stop: what is cancelled from then on is not dealt with.
+    pub(crate) stopping: AtomicBool,
     /// Which remote systems the schedule leaves alone for now.
     pub(crate) circuits: Mutex<Circuits>,
     /// Held while the Raptor integration's status moves.
@@ -113,6 +115,7 @@ impl Engine {
             concluding: tokio::sync::Mutex::default(),
             pulling: Arc::default(),
             notices: NoticeDesk::default(),
+            stopping: AtomicBool::new(false),
             circuits: Mutex::default(),
             moving_status: tokio::sync::Mutex::default(),
             house: Household::default(),
@@ -172,7 +175,9 @@ impl Engine {
     }
 
     async fn adopt_setup(&self, setup: Setup) -> Result<(), EngineError> {
-        for address in setup.raptor.notify.iter().chain(&setup.mail.to) {
+        // Nobody is asked for a sender before there is a mail server.
+        let from = (!setup.mail.host.trim().is_empty()).then_some(&setup.mail.from);
+        for address in setup.raptor.notify.iter().chain(&setup.mail.to).chain(from) {
             crate::mail::mailbox(address)?;
         }
         let event = if setup.raptor.enabled { IntegrationEvent::Enabled } else { IntegrationEvent::Disabled };
@@ -387,6 +392,11 @@ impl Engine {
         if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
             running.cancel.cancel();
         }
+    }
+
+    /// Whether a run is under way.
+    pub fn is_running(&self) -> bool {
+        self.running().is_some()
     }
 
     /// The run under way.

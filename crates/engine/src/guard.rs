@@ -6,10 +6,12 @@ use std::{fmt, io, iter};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
+    attendance::{NoOpReason, Source},
     job::{FileReceipt, Job},
     school_year::YearChange,
     settings::GuardSettings,
 };
+use rosterbridge_store::ledger::{Decision, DecisionOutcome};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -101,7 +103,7 @@ impl PlanView {
     pub(crate) fn of_attendance(job: Job, plan: &AttendancePlan) -> Self {
         let writes = plan.inputs.iter().flat_map(|input| &input.decisions).filter_map(|decision| {
             match &decision.outcome {
-                rosterbridge_store::ledger::DecisionOutcome::Write(write) => Some(PlannedRecord {
+                DecisionOutcome::Write(write) => Some(PlannedRecord {
                     student_number: decision.student_number.map(rosterbridge_domain::id::StudentNumber::get),
                     school: write.key.school.get(),
                     date: write.key.date,
@@ -194,7 +196,18 @@ impl Engine {
         plan: &AttendancePlan,
         plan_id: &str,
     ) -> Result<(), EngineError> {
-        let now = plan.inputs.iter().map(|input| input.rows).sum();
+        let repeats = |decision: &Decision| match decision.outcome {
+            DecisionOutcome::NoOp { reason, .. } => reason == NoOpReason::AlreadyDelivered,
+            _ => false,
+        };
+        let now = match plan.source {
+            Source::Hero => plan.inputs.iter().map(|input| input.rows).sum(),
+            // A file stays as long as one of its rows is held: what was delivered before counts no second time.
+            Source::Raptor => {
+                let decisions = plan.inputs.iter().flat_map(|input| &input.decisions);
+                decisions.filter(|decision| !repeats(decision)).count() as u64
+            }
+        };
         let latest = self.ledger(move |ledger| ledger.latest_imports(job, IMPORTS_BACK)).await?;
         let Some(usual) = unusual(&latest, now) else { return Ok(()) };
         let decided = self.stopped().await?;

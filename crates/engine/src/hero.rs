@@ -174,9 +174,9 @@ impl Engine {
         receipt: FileReceipt,
         schools: Schools,
     ) -> Result<(), EngineError> {
-        self.forget_stop(job, &receipt.name).await?;
-        let now = chrono::Utc::now();
-        self.ledger(move |ledger| ledger.record_upload_by_school(run, job, &receipt, &schools, now)).await
+        let (name, now) = (receipt.name.clone(), chrono::Utc::now());
+        self.ledger(move |ledger| ledger.record_upload_by_school(run, job, &receipt, &schools, now)).await?;
+        self.forget_stop(job, &name).await
     }
 }
 

@@ -29,8 +29,8 @@ pub(crate) fn mailbox(address: &str) -> Result<Mailbox, EngineError> {
 pub(crate) struct Mail {
     /// Tells it from every other one: a mail server that is given the same one twice can see that.
     pub(crate) id: Option<String>,
-    /// Whom it goes to.
-    pub(crate) to: Vec<String>,
+    /// Whom it goes to. One mail has one addressee: a mailbox that is refused keeps it from nobody else.
+    pub(crate) to: String,
     /// Its subject.
     pub(crate) subject: String,
     /// Its content as text.
@@ -39,21 +39,44 @@ pub(crate) struct Mail {
     pub(crate) html: String,
 }
 
+/// Why a mail was not taken.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The mail server refuses it for good: trying again is of no use.
+    ForGood(EngineError),
+    /// The mail server answers, and refuses this one for now.
+    ForNow(EngineError),
+    /// No mail can be sent now.
+    Altogether(EngineError),
+}
+
+impl Refusal {
+    /// Why, wherever that makes no difference.
+    pub(crate) fn into_error(self) -> EngineError {
+        match self {
+            Self::ForGood(error) | Self::ForNow(error) | Self::Altogether(error) => error,
+        }
+    }
+}
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        Self::Altogether(error)
+    }
+}
+
 impl Engine {
     /// Hands a mail to the mail server.
-    pub(crate) async fn send_mail(&self, settings: &MailSettings, mail: Mail) -> Result<(), EngineError> {
-        if settings.host.trim().is_empty() || mail.to.is_empty() {
-            return Err(EngineError::NotSetUp("the mail server is not set up yet"));
+    pub(crate) async fn send_mail(&self, settings: &MailSettings, mail: Mail) -> Result<(), Refusal> {
+        if settings.host.trim().is_empty() {
+            return Err(EngineError::NotSetUp("the mail server is not set up yet").into());
         }
         let refused = |why: String| EngineError::Mail { host: settings.host.clone(), why };
-        let mut message = Message::builder()
+        let message = Message::builder()
             .from(mailbox(&settings.from)?)
+            .to(mailbox(&mail.to).map_err(Refusal::ForGood)?)
             .subject(mail.subject)
-            .message_id(mail.id.map(|id| format!("<{id}@rosterbridge.invalid>")));
-        for address in &mail.to {
-            message = message.to(mailbox(address)?);
-        }
-        let message = message
+            .message_id(mail.id.map(|id| format!("<{id}@rosterbridge.invalid>")))
             .multipart(MultiPart::alternative_plain_html(mail.text, mail.html))
             .map_err(|error| refused(error.to_string()))?;
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(settings.host.trim())
@@ -69,8 +92,18 @@ impl Engine {
         }
         let transport = transport.build();
         match tokio::time::timeout(WHOLE, transport.send(message)).await {
-            Ok(sent) => sent.map(|_| ()).map_err(|error| refused(error.to_string())),
-            Err(_) => Err(refused("it took too long".to_owned())),
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => {
+                let why = refused(error.to_string());
+                Err(if error.is_permanent() {
+                    Refusal::ForGood(why)
+                } else if error.is_transient() {
+                    Refusal::ForNow(why)
+                } else {
+                    Refusal::Altogether(why)
+                })
+            }
+            Err(_) => Err(refused("it took too long".to_owned()).into()),
         }
     }
 }

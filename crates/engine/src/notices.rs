@@ -1,7 +1,8 @@
 //! Telling people what happened: which mails wait, how they get to the mail server, and what the desktop shows.
 //!
 //! What is to be told is kept in the ledger before anything is sent, so that neither a crash nor a mail server that is
-//! away loses it. A mail may go out twice when the program ends while the server takes it; both have the same id.
+//! away loses it. Everybody gets a mail of their own. One may go out twice when the program ends while the server takes
+//! it; both have the same id.
 
 mod html;
 mod letter;
@@ -9,7 +10,11 @@ mod text;
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicBool, Ordering},
+    mem,
+    sync::{
+        Mutex as StdMutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,7 +32,7 @@ use tokio::sync::{Mutex, Notify};
 use crate::{
     engine::Engine,
     error::EngineError,
-    mail::Mail,
+    mail::{Mail, Refusal},
     notices::letter::{Letter, Place},
     report::{Cause, Event, JobReport, MailProblem, SyncReport},
     run::OnEvent,
@@ -57,6 +62,17 @@ pub(crate) struct NoticeDesk {
     fresh: AtomicBool,
     /// Wakes whoever sends.
     wake: Notify,
+    /// What became known beside a run and the desktop is still to show: at most [`MOST_WAITING`].
+    unseen: StdMutex<Vec<Notice>>,
+}
+
+impl NoticeDesk {
+    /// Keeps notices for the desktop until somebody shows what happens beside a run.
+    fn keep_unseen(&self, notices: Vec<Notice>) {
+        let mut unseen = self.unseen.lock().unwrap_or_else(PoisonError::into_inner);
+        unseen.extend(notices);
+        unseen.truncate(MOST_WAITING);
+    }
 }
 
 /// What was told, and what waits for the mail server.
@@ -79,6 +95,9 @@ struct Waiting {
     /// When it came to be told.
     at: DateTime<Utc>,
     notice: Notice,
+    /// Whom the mail server has taken it for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sent_to: Vec<String>,
 }
 
 /// Why mail does not go out.
@@ -115,7 +134,12 @@ impl Post {
         };
         for notice in notices.iter().filter(addressed) {
             self.last_id += 1;
-            self.waiting.push_back(Waiting { id: self.last_id, at: now, notice: notice.clone() });
+            self.waiting.push_back(Waiting {
+                id: self.last_id,
+                at: now,
+                notice: notice.clone(),
+                sent_to: Vec::new(),
+            });
         }
         while self.waiting.len() > MOST_WAITING {
             let oldest = self.waiting.iter().position(|waiting| !waiting.notice.is_status_change());
@@ -124,9 +148,12 @@ impl Post {
         }
     }
 
-    /// What the next mail tells: one change of the integration's status, or everything else at once.
-    fn next(&self, status_changes: bool) -> Vec<Waiting> {
-        let wanted = |waiting: &&Waiting| waiting.notice.is_status_change() == status_changes;
+    /// What the next mail tells: one change of the integration's status, or everything else at once; nothing of what
+    /// was tried already.
+    fn next(&self, status_changes: bool, tried: &[u64]) -> Vec<Waiting> {
+        let wanted = |waiting: &&Waiting| {
+            waiting.notice.is_status_change() == status_changes && !tried.contains(&waiting.id)
+        };
         let most = if status_changes { 1 } else { MOST_WAITING };
         self.waiting.iter().filter(wanted).take(most).cloned().collect()
     }
@@ -231,6 +258,23 @@ impl Engine {
             .collect())
     }
 
+    /// As [`Engine::note`], for what happens beside a run: the desktop shows it when it is next asked to.
+    pub(crate) async fn note_beside(
+        &self,
+        happenings: Vec<Happening>,
+        now: DateTime<Utc>,
+        with: Option<(&'static str, String)>,
+    ) -> Result<(), EngineError> {
+        self.notices.keep_unseen(self.note(happenings, now, with).await?);
+        Ok(())
+    }
+
+    /// Hands on what happened beside a run and was not shown yet.
+    pub(crate) fn announce_unseen(&self, on_event: &OnEvent) {
+        let unseen = mem::take(&mut *self.notices.unseen.lock().unwrap_or_else(PoisonError::into_inner));
+        announce(&unseen, on_event);
+    }
+
     /// Has what was noted sent soon.
     pub(crate) fn wake_sending(&self) {
         if self.notices.fresh.load(Ordering::Acquire) {
@@ -273,8 +317,10 @@ impl Engine {
     /// of the profile shows why.
     pub async fn send_due_notices(&self, now: DateTime<Utc>) -> Result<(), EngineError> {
         let notices = self.note(Vec::new(), now, None).await?;
+        let nothing_new = notices.is_empty();
+        self.notices.keep_unseen(notices);
         let post = self.ledger(Post::read).await?;
-        if notices.is_empty() && post.trouble.is_some_and(|trouble| trouble.is_fresh(now)) {
+        if nothing_new && post.trouble.is_some_and(|trouble| trouble.is_fresh(now)) {
             return Ok(());
         }
         self.send_waiting(now).await
@@ -287,10 +333,11 @@ impl Engine {
         let mut sent = false;
         let mut problem = None;
         for status_changes in [true, false] {
+            let mut tried = Vec::new();
             loop {
                 let setup = self.setup().await?;
                 let post = self.ledger(Post::read).await?;
-                let waiting = post.next(status_changes);
+                let waiting = post.next(status_changes, &tried);
                 if waiting.is_empty() {
                     break;
                 }
@@ -302,20 +349,24 @@ impl Engine {
                     continue;
                 }
                 let dropped = if status_changes { 0 } else { post.dropped };
-                let mail = self.mail(&setup, to, &waiting, dropped);
-                match self.send_mail(&setup.mail, mail).await {
+                match self.send_to_all(&setup, &to, &waiting, dropped).await? {
                     Ok(()) => {
                         self.forget_waiting(ids, dropped).await?;
                         sent = true;
                     }
-                    Err(error) => {
+                    Err(refusal) => {
+                        let goes_on = !matches!(refusal, Refusal::Altogether(_));
+                        let error = refusal.into_error();
                         tracing::warn!(
                             code = error.code(),
                             waiting = post.waiting.len(),
                             "a mail was not sent"
                         );
                         problem.get_or_insert(error.cause());
-                        break;
+                        if !goes_on {
+                            break;
+                        }
+                        tried.extend(ids);
                     }
                 }
             }
@@ -327,29 +378,84 @@ impl Engine {
         }
     }
 
+    /// Sends what waits to everybody who has not got it yet. It is sent when the mail server has taken it for somebody
+    /// and refuses the others for good; else the inner result is why it goes on waiting.
+    async fn send_to_all(
+        &self,
+        setup: &Setup,
+        to: &[String],
+        waiting: &[Waiting],
+        dropped: u64,
+    ) -> Result<Result<(), Refusal>, EngineError> {
+        let (mut taken, mut refused, mut problem) = (false, None, None);
+        for address in to {
+            let news: Vec<Waiting> =
+                waiting.iter().filter(|waiting| !waiting.sent_to.contains(address)).cloned().collect();
+            if news.is_empty() {
+                taken = true;
+                continue;
+            }
+            match self.send_mail(&setup.mail, self.mail(setup, address.clone(), &news, dropped)).await {
+                Ok(()) => {
+                    taken = true;
+                    // With nobody else to go to it is about to be forgotten.
+                    if to.len() > 1 {
+                        self.mark_sent(news.iter().map(|waiting| waiting.id).collect(), address).await?;
+                    }
+                }
+                Err(Refusal::ForGood(error)) => {
+                    tracing::warn!(code = error.code(), "the mail server refuses an addressee");
+                    refused.get_or_insert(Refusal::ForGood(error));
+                }
+                Err(Refusal::ForNow(error)) => {
+                    problem.get_or_insert(Refusal::ForNow(error));
+                }
+                Err(Refusal::Altogether(error)) => return Ok(Err(Refusal::Altogether(error))),
+            }
+        }
+        Ok(match (problem, refused) {
+            (Some(refusal), _) => Err(refusal),
+            (None, Some(refusal)) if !taken => Err(refusal),
+            (None, _) => Ok(()),
+        })
+    }
+
     /// With nothing left to send nothing is wrong.
     async fn end_trouble_of_nothing(&self, now: DateTime<Utc>) -> Result<(), EngineError> {
         let post = self.ledger(Post::read).await?;
         if post.trouble.is_some() { self.keep_trouble(None, now).await } else { Ok(()) }
     }
 
-    fn mail(&self, setup: &Setup, to: Vec<String>, waiting: &[Waiting], dropped: u64) -> Mail {
+    fn mail(&self, setup: &Setup, to: String, waiting: &[Waiting], dropped: u64) -> Mail {
         let letter = Letter::new(&self.place(setup), waiting, dropped, &Local);
         let id =
             waiting.last().map(|last| format!("{}.{}.{}", self.identity(), last.id, last.at.timestamp()));
         Mail { id, to, text: text::write(&letter), html: html::write(&letter), subject: letter.subject }
     }
 
-    /// A mail that only shows that mail arrives.
-    pub(crate) fn test_letter(&self, setup: &Setup) -> Mail {
-        let letter = Letter::test(&self.place(setup));
-        Mail {
-            id: None,
-            to: setup.mail.to.clone(),
-            text: text::write(&letter),
-            html: html::write(&letter),
-            subject: letter.subject,
+    /// Sends everybody who gets reports a mail that only shows that mail arrives. An error is the first addressee's
+    /// whom the mail server refuses; the others have got it all the same.
+    pub(crate) async fn send_test_letters(&self, setup: &Setup) -> Result<(), EngineError> {
+        if setup.mail.to.is_empty() {
+            return Err(EngineError::NotSetUp("nobody is named who gets mail"));
         }
+        let mut refused = Ok(());
+        for address in &setup.mail.to {
+            let letter = Letter::test(&self.place(setup));
+            let mail = Mail {
+                id: None,
+                to: address.clone(),
+                text: text::write(&letter),
+                html: html::write(&letter),
+                subject: letter.subject,
+            };
+            match self.send_mail(&setup.mail, mail).await {
+                Ok(()) => {}
+                Err(Refusal::Altogether(error)) => return Err(error),
+                Err(refusal) => refused = refused.and(Err(refusal.into_error())),
+            }
+        }
+        refused
     }
 
     fn place(&self, setup: &Setup) -> Place {
@@ -364,6 +470,16 @@ impl Engine {
         self.change_post(move |post| {
             post.waiting.retain(|waiting| !ids.contains(&waiting.id));
             post.dropped = post.dropped.saturating_sub(dropped);
+        })
+        .await
+    }
+
+    async fn mark_sent(&self, ids: Vec<u64>, address: &str) -> Result<(), EngineError> {
+        let address = address.to_owned();
+        self.change_post(move |post| {
+            for waiting in post.waiting.iter_mut().filter(|waiting| ids.contains(&waiting.id)) {
+                waiting.sent_to.push(address.clone());
+            }
         })
         .await
     }
@@ -467,8 +583,8 @@ mod tests {
             post.take(&[recovered()], &setup, now());
         }
         assert_eq!((post.waiting.len(), post.dropped), (MOST_WAITING, 5));
-        assert_eq!(post.next(true).len(), 1, "the status change is still there");
-        let ids: Vec<u64> = post.next(false).iter().map(|waiting| waiting.id).collect();
+        assert_eq!(post.next(true, &[]).len(), 1, "the status change is still there");
+        let ids: Vec<u64> = post.next(false, &[]).iter().map(|waiting| waiting.id).collect();
         assert_eq!((ids.first(), ids.last()), (Some(&7), Some(&205)));
     }
 
@@ -477,7 +593,8 @@ mod tests {
         let setup = setup("mail.example.org", &[], &["it@example.org"]);
         let mut post = Post::default();
         post.take(&[status_change(), recovered(), status_change(), recovered()], &setup, now());
-        assert_eq!((post.next(true).len(), post.next(false).len()), (1, 2));
+        assert_eq!((post.next(true, &[]).len(), post.next(false, &[]).len()), (1, 2));
+        assert_eq!(post.next(true, &[1])[0].id, 3, "one that was tried keeps no other from being sent");
     }
 
     #[rstest]

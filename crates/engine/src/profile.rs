@@ -35,9 +35,13 @@ impl ProfileFolder {
     /// Names the folder of a profile that has been made before.
     pub fn existing(home: &Path, name: &str) -> Result<Self, EngineError> {
         let folder = Self::new(home, name)?;
-        if folder.is_made() {
-            return Ok(folder);
-        }
+        if folder.is_made() { Ok(folder) } else { Err(folder.not_found()) }
+    }
+
+    /// That the profile is not there, and which ones are.
+    fn not_found(&self) -> EngineError {
+        // The folder is `HOME/profiles/NAME`.
+        let home = self.path.ancestors().nth(2).unwrap_or(&self.path);
         let mut others: Vec<String> = fs::read_dir(home.join("profiles"))
             .into_iter()
             .flatten()
@@ -46,7 +50,7 @@ impl ProfileFolder {
             .map(|folder| folder.name)
             .collect();
         others.sort();
-        Err(EngineError::ProfileNotFound { name: folder.name, others })
+        EngineError::ProfileNotFound { name: self.name.clone(), others }
     }
 
     /// Whether an engine has worked on it.
@@ -139,12 +143,30 @@ impl ProfileLock {
     /// Takes the lock, or returns `None` when another process has it.
     pub fn take(folder: &ProfileFolder) -> Result<Option<Self>, EngineError> {
         folder.create()?;
+        Self::open(folder, true)
+    }
+
+    /// Takes the lock of a profile another process has worked on, or returns `None` when one has it still. Refused when
+    /// the profile has been erased since: it must not come back.
+    pub fn take_over(folder: &ProfileFolder) -> Result<Option<Self>, EngineError> {
+        let lock = Self::open(folder, false)?;
+        // An erasure removes the identity before it lets go of the lock.
+        if lock.is_some() && !folder.is_made() { Err(folder.not_found()) } else { Ok(lock) }
+    }
+
+    fn open(folder: &ProfileFolder, create: bool) -> Result<Option<Self>, EngineError> {
         let path = folder.lock_file();
         let mut options = OpenOptions::new();
-        options.create(true).truncate(false).read(true).write(true);
+        options.create(create).truncate(false).read(true).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(|source| EngineError::io("open", &path, source))?;
+        let mut file = match options.open(&path) {
+            Ok(file) => file,
+            Err(error) if !create && error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(folder.not_found());
+            }
+            Err(source) => return Err(EngineError::io("open", &path, source)),
+        };
         // The mode above is a new file's; one that is there keeps its own.
         #[cfg(unix)]
         file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))

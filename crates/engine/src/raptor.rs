@@ -400,6 +400,11 @@ pub(crate) fn set_aside(path: &Path, sha256: &str) -> Result<(), EngineError> {
 /// What is in `processed/` of the exchange folder, with the time each file was changed last, oldest first; nothing if
 /// there is no such folder.
 pub(crate) fn processed_files(folder: &Path) -> Result<Vec<(PathBuf, DateTime<Utc>)>, EngineError> {
+    // A folder that is away for now says nothing about what is in it.
+    if !folder.as_os_str().is_empty() && !folder.is_dir() {
+        let why = "it is not there".to_owned();
+        return Err(EngineError::Folder { path: folder.to_owned(), why });
+    }
     let folder = folder.join(PROCESSED);
     let unreadable = |source| EngineError::io("read", &folder, source);
     if !folder.is_dir() {

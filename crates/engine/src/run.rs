@@ -9,7 +9,7 @@ use std::{
 use chrono::Utc;
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
-    attendance::{OverwriteRules, Source},
+    attendance::{NoOpReason, OverwriteRules, Source},
     integration::{IntegrationEvent, IntegrationStatus},
     job::{FileReceipt, Job, Outcome, RowCounts},
     notice::Reason,
@@ -84,14 +84,21 @@ pub(crate) struct Failure {
     pub(crate) may_pass: bool,
     /// When the system asked to be tried again.
     pub(crate) asked: Option<Duration>,
+    /// Whether it was stopped, rather than failed.
+    pub(crate) stopped: bool,
 }
 
 impl Failure {
     /// One that nothing is known of: trying again may help.
-    pub(crate) const UNKNOWN: Self = Self { remote: None, may_pass: true, asked: None };
+    pub(crate) const UNKNOWN: Self = Self { remote: None, may_pass: true, asked: None, stopped: false };
 
     fn of(error: &EngineError) -> Self {
-        Self { remote: error.remote(), may_pass: error.may_pass(), asked: error.retry_after() }
+        Self {
+            remote: error.remote(),
+            may_pass: error.may_pass(),
+            asked: error.retry_after(),
+            stopped: matches!(error, EngineError::Cancelled),
+        }
     }
 }
 
@@ -104,6 +111,8 @@ struct Done {
     notes: Vec<String>,
     /// What kept it from doing all, though it went on.
     cause: Option<Cause>,
+    /// What that means for trying again.
+    failure: Option<Failure>,
     /// What was planned.
     plan: Option<PlanView>,
     /// Of an undo: what stays as it is.
@@ -255,6 +264,9 @@ impl Engine {
                 ended
             };
             ran.left.append(&mut done.left);
+            if let Some(failure) = done.failure {
+                ran.failures.insert(job, failure);
+            }
             ran.report.seconds.push(seconds(job.as_str(), started));
             let finished = job_report(job, done, ended.as_ref().err());
             if let Err(error) = ended {
@@ -725,12 +737,20 @@ impl Run<'_> {
         let mut decided = Vec::new();
         let mut to_write = 0;
         let open = if settled_unclear > 0 { self.engine.open_keys().await? } else { HashSet::new() };
+        let mut put_off = HashSet::new();
         for mut input in plan.inputs {
             let rows = input.rows;
             let planned = input.decisions.len();
-            // A record whose last write is unclear takes no other: its rows wait in their file.
+            // A record whose last write is unclear takes no other: its rows wait in their file, and so does a row that
+            // only repeats one of them.
             input.decisions.retain(|decision| match &decision.outcome {
-                DecisionOutcome::Write(write) => !open.contains(&write.key),
+                DecisionOutcome::Write(write) if open.contains(&write.key) => {
+                    put_off.insert(decision.row_hash);
+                    false
+                }
+                DecisionOutcome::NoOp { reason: NoOpReason::AlreadyDelivered, .. } => {
+                    !put_off.contains(&decision.row_hash)
+                }
                 _ => true,
             });
             let waiting = planned > input.decisions.len();
@@ -781,7 +801,7 @@ impl Run<'_> {
         let unclear =
             if settled_unclear > 0 { self.engine.open_keys().await?.len() } else { delivered.unclear };
         if unclear > 0 {
-            done.cause = Some(EngineError::AnswersUnclear(unclear).cause());
+            done.fail(&EngineError::AnswersUnclear(unclear));
         }
         self.engine.forget_stop(job, guard::IMPORT).await?;
         Ok(decided)
@@ -799,6 +819,7 @@ impl Run<'_> {
         let source = if job == Job::HeroAttendance { hero::SOURCE } else { raptor::SOURCE };
         // What is under way is brought to its end first; its rows are not this run's.
         let mut earlier = Done::default();
+        self.read_again(job, done).await?;
         self.settle(job, &mut earlier).await?;
         done.newly_held = earlier.newly_held;
         let client = &self.server.client;
@@ -815,12 +836,20 @@ impl Run<'_> {
             let delivered = self.deliver(job, source, Some(self.id), Some(total), done).await?;
             done.left.extend(self.engine.left_by_undo(self.id, source).await?);
             if delivered.unclear > 0 {
-                done.cause = Some(EngineError::AnswersUnclear(delivered.unclear).cause());
+                done.fail(&EngineError::AnswersUnclear(delivered.unclear));
             }
         }
         done.rows.noop = done.left.len() as u64;
         done.notes.push(format!("This takes back what run {undone} wrote."));
         Ok(())
+    }
+}
+
+impl Done {
+    /// Notes what keeps it from doing all, though it goes on.
+    fn fail(&mut self, error: &EngineError) {
+        self.cause = Some(error.cause());
+        self.failure = Some(Failure::of(error));
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
@@ -34,6 +34,9 @@ const SCHEDULES: &str = "schedules";
 /// How often it is looked whether a job is due. A computer that wakes up continues here.
 const LOOK: Duration = Duration::from_secs(20);
 
+/// How often a run that is to stop is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// A run that begins later than this after its time is one that was missed.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 
@@ -53,7 +56,7 @@ struct Dealt {
 }
 
 /// An occurrence that is being tried.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Begun {
     occurrence: DateTime<Utc>,
     /// Runs begun for it.
@@ -63,6 +66,9 @@ struct Begun {
     /// When the next one may begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<DateTime<Utc>>,
+    /// Missed occurrences that a person has been told of.
+    #[serde(default)]
+    missed: u64,
 }
 
 type Schedules = BTreeMap<Job, Dealt>;
@@ -116,16 +122,26 @@ impl Engine {
     /// Runs what is due until `stop` is cancelled. A run under way then is cancelled and comes to a clean end.
     pub async fn follow_schedule(self: &Arc<Self>, stop: &CancellationToken, on_event: OnEvent) {
         loop {
-            if let Err(error) = self.keep_house(Utc::now()).await {
+            if let Err(error) = self.keep_house(Utc::now(), &on_event).await {
                 tracing::error!(code = error.code(), "the house could not be kept");
+            }
+            if stop.is_cancelled() {
+                return;
             }
             // On the heap, so that whoever follows stays small.
             let mut running = Box::pin(self.run_due(Utc::now(), Arc::clone(&on_event)));
             let ran = tokio::select! {
                 ran = &mut running => ran,
                 () = stop.cancelled() => {
-                    self.cancel();
-                    running.await
+                    self.stopping.store(true, Ordering::SeqCst);
+                    // Its run may not have begun yet: what can't be cancelled now can be in a moment.
+                    loop {
+                        self.cancel();
+                        tokio::select! {
+                            ran = &mut running => break ran,
+                            () = tokio::time::sleep(AGAIN) => {}
+                        }
+                    }
                 }
             };
             if let Err(error) = ran {
@@ -206,7 +222,14 @@ impl Engine {
         let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (mut due, mut told, mut in_summer) = (Vec::new(), Vec::new(), false);
         for (&job, dealt) in schedules {
-            let asked = dealt.schedule.due(Some(dealt.handled), now, TOLERANCE);
+            let mut asked = dealt.schedule.due(Some(dealt.handled), now, TOLERANCE);
+            if let Due::Skipped { occurrence, .. } = asked
+                && dealt.begun.is_some_and(|begun| begun.occurrence == occurrence)
+            {
+                // It was not missed: it began in time, and is to be tried again.
+                asked =
+                    Due::Run(DueRun { occurrence, timing: Timing::OnTime, missed: 0, earliest: occurrence });
+            }
             if summers.on(summers.today(now, dealt.schedule.zone)).is_some() {
                 in_summer |= matches!(asked, Due::Run(_));
                 // Nothing is missed by it, and nothing is made up for later.
@@ -217,6 +240,7 @@ impl Engine {
                 if let Due::Skipped { missed, occurrence } = asked {
                     tracing::warn!(%job, missed, "missed runs are left out, as its schedule says");
                     told.push(Happening::RunsMissed { job, times: missed.into(), latest: occurrence });
+                    dealt.begun = None;
                 }
                 dealt.handled = asked.handled();
                 continue;
@@ -226,16 +250,22 @@ impl Engine {
                 (dealt.handled, dealt.begun) = (run.occurrence, None);
                 continue;
             }
-            if dealt.begun.is_none_or(|begun| begun.occurrence != run.occurrence) {
-                told.extend(missed_runs(job, &run));
-            }
             // A new occurrence takes over from one that is still being tried.
-            let begun = dealt.begun.filter(|begun| begun.occurrence == run.occurrence).unwrap_or(Begun {
+            let known = dealt.begun.map_or(0, |begun| begun.missed);
+            let mut begun = dealt.begun.filter(|begun| begun.occurrence == run.occurrence).unwrap_or(Begun {
                 occurrence: run.occurrence,
                 times: 0,
                 failures: 0,
                 next: None,
+                missed: known,
             });
+            // One that has begun in time is not missed when it is tried again later.
+            let late = run.timing == Timing::CatchUp && begun.times == 0;
+            let missed = u64::from(run.missed) + u64::from(late);
+            if missed > known {
+                told.push(Happening::RunsMissed { job, times: missed - known, latest: run.occurrence });
+                begun.missed = missed;
+            }
             dealt.begun = Some(begun);
             if begun.times >= BEGINNINGS + begun.failures {
                 tracing::error!(%job, "the program ended in its run again and again: left to its next time");
@@ -266,6 +296,12 @@ impl Engine {
         for job in jobs {
             let Some(dealt) = schedules.get_mut(job) else { continue };
             let Some(mut begun) = dealt.begun else { continue };
+            if self.stopping.load(Ordering::SeqCst) && failure(*job).is_some_and(|failure| failure.stopped) {
+                // Whoever runs the profile next makes it good.
+                begun.times = begun.times.saturating_sub(1);
+                dealt.begun = Some(begun);
+                continue;
+            }
             let again = failure(*job).filter(|failure| failure.may_pass).and_then(|failure| {
                 begun.failures += 1;
                 let pause = Backoff::RUN.pause(begun.failures, failure.asked, chance())?;
@@ -368,12 +404,6 @@ fn current(setup: &Setup, mut before: Schedules, now: DateTime<Utc>) -> Schedule
         .collect()
 }
 
-/// The occurrences a run makes up for, if it does.
-fn missed_runs(job: Job, run: &DueRun) -> Option<Happening> {
-    let times = u64::from(run.missed) + u64::from(run.timing == Timing::CatchUp);
-    (times > 0).then_some(Happening::RunsMissed { job, times, latest: run.occurrence })
-}
-
 /// Whether there is anything to save.
 fn changed(before: &Schedules, after: &Schedules) -> bool {
     before.len() != after.len()
@@ -381,7 +411,7 @@ fn changed(before: &Schedules, after: &Schedules) -> bool {
             before.get(job).is_none_or(|known| {
                 known.schedule != dealt.schedule
                     || known.handled != dealt.handled
-                    || known.begun.is_some() != dealt.begun.is_some()
+                    || known.begun != dealt.begun
             })
         })
 }

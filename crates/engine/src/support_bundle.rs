@@ -35,7 +35,8 @@ const README: &str = "\
 RosterBridge support bundle
 
 about.json              versions of RosterBridge, the system and the databases
-setup.json              everything configured; no secret, and of addresses of people only what follows the @
+setup.json              everything configured; no secret, no user's name, and of addresses of people only what
+                        follows the @
 secrets.json            which secrets are stored, not their values
 runs.json               the latest runs: what each exchange did, in counts, and why it failed
 held-rows.json          how many rows wait for a person, by reason
@@ -171,10 +172,24 @@ fn reason(error: &EngineError) -> Value {
 fn without_secrets(setup: &Setup) -> Setup {
     let mut setup = setup.clone();
     setup.powerschool.extra_roots.iter_mut().for_each(|pem| *pem = fingerprint(pem));
-    let addresses = [&mut setup.powerschool.url, &mut setup.powerschool.proxy.url, &mut setup.hero.host];
+    let users = [&mut setup.powerschool.proxy.username, &mut setup.hero.username, &mut setup.mail.username];
+    for user in users {
+        *user = masked(user);
+    }
+    let addresses = [
+        &mut setup.powerschool.url,
+        &mut setup.powerschool.proxy.url,
+        &mut setup.hero.host,
+        &mut setup.mail.host,
+    ];
     let people = setup.raptor.notify.iter_mut().chain(&mut setup.mail.to).chain([&mut setup.mail.from]);
     people.chain(addresses).for_each(|address| *address = without_user(address));
     setup
+}
+
+/// A user's name, of which nothing is told but its domain, if it has one. Whether there is one is told.
+fn masked(user: &str) -> String {
+    if user.is_empty() || user.contains('@') { without_user(user) } else { "…".to_owned() }
 }
 
 /// An address without what stands before its last `@`: a user's name, and perhaps a password.
@@ -294,5 +309,19 @@ mod tests {
     #[case("sftp.example.org", "sftp.example.org")]
     fn nothing_before_an_at_sign_is_told(#[case] address: &str, #[case] told: &str) {
         assert_eq!(without_user(address), told);
+    }
+
+    #[test]
+    fn users_of_every_server_are_masked() {
+        let mut setup = Setup::default();
+        setup.powerschool.proxy.username = "proxy-user".to_owned();
+        setup.hero.username = "hero-user".to_owned();
+        setup.mail.username = "mail-user@example.org".to_owned();
+        setup.mail.host = "mail-user:word@mail.example.org".to_owned();
+        let told = without_secrets(&setup);
+        assert_eq!((told.powerschool.proxy.username.as_str(), told.hero.username.as_str()), ("…", "…"));
+        assert_eq!(told.mail.username, "…@example.org");
+        assert_eq!(told.mail.host, "…@mail.example.org");
+        assert_eq!(without_secrets(&Setup::default()).hero.username, "", "that there is none is told");
     }
 }

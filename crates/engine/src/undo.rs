@@ -94,6 +94,10 @@ fn undo_of(
         Recorded::Code(code) if code == write.code => {}
         Recorded::Nothing | Recorded::Blank | Recorded::Code(_) => return Ok(Err(NotUndone::Changed)),
     }
+    // A write that was taken over after a restoration from a backup: what stood before it was not known any more.
+    if write.replaces.is_some() && write.previous_code.is_none() && write.previous_comment.is_none() {
+        return Ok(Err(NotUndone::Changed));
+    }
     let Some(code_id) = code_before(roster, write)? else { return Ok(Err(NotUndone::NoSuchCode)) };
     Ok(Ok(Undo {
         undoes: row.id,

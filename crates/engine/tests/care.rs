@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,8 +13,9 @@ use rosterbridge_domain::{
     settings::Setup,
 };
 use rosterbridge_engine::{
-    Engine, care,
+    Engine, OnEvent, care,
     profile::{ProfileFolder, ProfileLock},
+    report::Event,
 };
 use rosterbridge_practice::{Running, ServeOptions};
 use rosterbridge_vault::{SecretName, Vault};
@@ -60,6 +61,10 @@ impl Home {
     }
 }
 
+fn silent() -> OnEvent {
+    Arc::new(|_| ())
+}
+
 /// Noon of a day, far from every midnight wherever the tests run.
 fn noon(day: u32) -> DateTime<Utc> {
     "2026-11-01T12:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(day.into())
@@ -89,18 +94,18 @@ async fn practice(engine: &Arc<Engine>) -> Running {
 async fn one_backup_is_made_a_day_and_a_week_of_them_stays() {
     let home = Home::new();
     let engine = home.open().await;
-    assert!(engine.keep_house(noon(0)).await.unwrap(), "at the first chance");
-    assert!(!engine.keep_house(noon(0) + TimeDelta::hours(3)).await.unwrap(), "once a day");
+    assert!(engine.keep_house(noon(0), &silent()).await.unwrap(), "at the first chance");
+    assert!(!engine.keep_house(noon(0) + TimeDelta::hours(3), &silent()).await.unwrap(), "once a day");
     assert_eq!(home.backups().len(), 1);
     for day in 1..10 {
-        assert!(engine.keep_house(noon(day)).await.unwrap());
+        assert!(engine.keep_house(noon(day), &silent()).await.unwrap());
     }
     let backups = home.backups();
     assert_eq!(backups.len(), 7);
     assert!(backups[0].ends_with("ledger-20261110T120000Z.db"), "{backups:?}");
     // The clock was put back: a backup too many harms nobody, but there is only one.
-    assert!(engine.keep_house(noon(2)).await.unwrap());
-    assert!(!engine.keep_house(noon(2)).await.unwrap());
+    assert!(engine.keep_house(noon(2), &silent()).await.unwrap());
+    assert!(!engine.keep_house(noon(2), &silent()).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,12 +114,24 @@ async fn a_backup_that_fails_is_tried_again_an_hour_later() {
     let engine = home.open().await;
     let backups = home.folder.path().join("backups");
     fs::write(&backups, "no folder").unwrap();
-    assert!(engine.keep_house(noon(0)).await.unwrap());
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let showing = Arc::clone(&shown);
+    let on_event: OnEvent = Arc::new(move |event| {
+        if let Event::Notice { title, .. } = event {
+            showing.lock().unwrap().push(title);
+        }
+    });
+    assert!(engine.keep_house(noon(0), &on_event).await.unwrap());
+    assert!(!engine.keep_house(noon(0), &on_event).await.unwrap());
+    assert_eq!(*shown.lock().unwrap(), ["The nightly backup failed"], "the desktop shows it once");
     fs::remove_file(&backups).unwrap();
-    assert!(!engine.keep_house(noon(0) + TimeDelta::minutes(1)).await.unwrap(), "left alone for a while");
-    assert!(engine.keep_house(noon(0) + TimeDelta::minutes(61)).await.unwrap());
+    assert!(
+        !engine.keep_house(noon(0) + TimeDelta::minutes(1), &silent()).await.unwrap(),
+        "left alone for a while"
+    );
+    assert!(engine.keep_house(noon(0) + TimeDelta::minutes(61), &silent()).await.unwrap());
     assert_eq!(home.backups().len(), 1);
-    assert!(!engine.keep_house(noon(0) + TimeDelta::minutes(122)).await.unwrap());
+    assert!(!engine.keep_house(noon(0) + TimeDelta::minutes(122), &silent()).await.unwrap());
 }
 
 /// Makes a file look as old as it is to be.
@@ -141,9 +158,9 @@ async fn what_is_older_than_the_retention_goes_and_only_what_is_ours() {
     }
     // Less than the least counts as the least.
     change(&engine, |setup| setup.retention_days = 1).await;
-    assert!(engine.keep_house(now + TimeDelta::days(59)).await.unwrap());
+    assert!(engine.keep_house(now + TimeDelta::days(59), &silent()).await.unwrap());
     assert!(ours[0].exists());
-    assert!(engine.keep_house(now + TimeDelta::days(61)).await.unwrap());
+    assert!(engine.keep_house(now + TimeDelta::days(61), &silent()).await.unwrap());
     assert!(!ours[0].exists());
     assert!(stranger.exists());
     assert_eq!(engine.runs(9).await.unwrap().len(), 1, "the last run of every job stays");

@@ -1,7 +1,14 @@
 //! Notices that wait for a mail server, with the clock in the test's hands.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::{fs, net::TcpListener, path::Path};
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::{Arc, Mutex},
+    thread,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::settings::{MailSecurity, MailSettings, Setup};
@@ -10,6 +17,7 @@ use rosterbridge_engine::{
     profile::{ProfileFolder, ProfileLock},
 };
 use rosterbridge_practice::mail;
+use rstest::rstest;
 
 async fn engine(home: &Path) -> Engine {
     let folder = ProfileFolder::new(home, "oak-hill").unwrap();
@@ -88,6 +96,87 @@ async fn what_could_not_be_mailed_waits_across_a_restart_and_goes_out_later() {
     minutes_later(&engine, now, 60).await;
     assert_eq!(subjects(sink.path()).len(), 2, "each was sent once");
     server.stop().await;
+}
+
+/// A mail server that answers `answer` to every mail to `refused@example.org`, and takes all others. Gives the addresses
+/// it took mail for.
+fn choosy(answer: &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = listener();
+    let port = listener.local_addr().unwrap().port();
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let noting = Arc::clone(&taken);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            // A client that goes away ends its conversation only.
+            let _ = converse(stream.unwrap(), answer, &noting);
+        }
+    });
+    (port, taken)
+}
+
+fn converse(mut stream: TcpStream, answer: &str, taken: &Mutex<Vec<String>>) -> io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    stream.write_all(b"220 here\r\n")?;
+    let mut to = String::new();
+    while let Some(line) = lines.next() {
+        let line = line?;
+        let reply = match &line[..4] {
+            "RCPT" if line.contains("<refused@example.org>") => answer,
+            "RCPT" => {
+                to = line;
+                "250 taken"
+            }
+            "DATA" => {
+                stream.write_all(b"354 go on\r\n")?;
+                while lines.next().transpose()?.is_some_and(|line| line != ".") {}
+                taken.lock().unwrap().push(to.replace("RCPT TO:", ""));
+                "250 kept"
+            }
+            "QUIT" => return stream.write_all(b"221 bye\r\n"),
+            _ => "250 well",
+        };
+        stream.write_all(format!("{reply}\r\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+#[rstest]
+#[case::for_good("550 5.1.1 no such mailbox", None)]
+#[case::for_now("452 4.2.2 the mailbox is full", Some(("mail.refused".to_owned(), 2)))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_is_refused_keeps_mail_from_nobody_else(
+    #[case] answer: &'static str,
+    #[case] left: Option<(String, u64)>,
+) {
+    let home = tempfile::tempdir().unwrap();
+    let (port, taken) = choosy(answer);
+    let engine = engine(home.path()).await;
+    let set_up = |raptor| {
+        let mut setup = set_up(port, raptor);
+        setup.mail.to = ["first", "refused", "last"].map(|name| format!("{name}@example.org")).to_vec();
+        setup
+    };
+    let now = Utc::now();
+    engine.save_setup(set_up(true)).await.unwrap();
+    engine.save_setup(set_up(false)).await.unwrap();
+    let everybody_else =
+        ["<first@example.org>", "<last@example.org>", "<first@example.org>", "<last@example.org>"];
+    for minutes in [0, 60, 120] {
+        minutes_later(&engine, now, minutes).await;
+        assert_eq!(*taken.lock().unwrap(), everybody_else, "two notices, each once");
+        assert_eq!(waiting(&engine).await, left);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_is_no_address_is_refused_where_there_is_a_mail_server() {
+    let home = tempfile::tempdir().unwrap();
+    let engine = engine(home.path()).await;
+    let mut setup = set_up(25, false);
+    setup.mail.from = "the office".to_owned();
+    assert_eq!(engine.save_setup(setup.clone()).await.unwrap_err().code(), "mail.bad_address");
+    setup.mail.host = String::new();
+    engine.save_setup(setup).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,12 +23,6 @@ pub fn erase_databases(folder: &Path) -> Vec<(PathBuf, StoreError)> {
             left.push((file, error));
         }
     };
-    for name in ["ledger.db", "ledger.db.new", "ledger.db.restoring", "roster.db", "roster-staging.db"] {
-        for suffix in SUFFIXES {
-            remove(beside(&folder.join(name), suffix));
-        }
-    }
-    remove(damage_mark(&folder.join("roster.db")));
     let backups = Ledger::backups_beside(&folder.join("ledger.db"));
     let is_ours = |file: &Path| is_set_aside(file) || backup::is_ours(file);
     let mut unlisted = Vec::new();
@@ -45,6 +39,19 @@ pub fn erase_databases(folder: &Path) -> Vec<(PathBuf, StoreError)> {
         && source.kind() != std::io::ErrorKind::NotFound
     {
         left.push((backups.clone(), StoreError::io("remove", &backups, source)));
+    }
+    // The ledger goes after its backups: cut short, this must not leave anything that it is restored from.
+    for name in ["ledger.db.new", "ledger.db.restoring", "roster.db", "roster-staging.db", "ledger.db"] {
+        for suffix in SUFFIXES {
+            let file = beside(&folder.join(name), suffix);
+            if let Err(error) = remove_file(&file) {
+                left.push((file, error));
+            }
+        }
+    }
+    let mark = damage_mark(&folder.join("roster.db"));
+    if let Err(error) = remove_file(&mark) {
+        left.push((mark, error));
     }
     left
 }

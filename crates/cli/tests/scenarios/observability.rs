@@ -223,6 +223,7 @@ fn a_support_bundle_tells_what_happened_and_neither_secrets_nor_names() {
     let setup = parsed(&files, "setup.json");
     assert_eq!(setup["powerschool"]["client_id"], district.ready.powerschool.client_id.as_str());
     assert_eq!(setup["mail"]["to"], json!(["…@district.example"]));
+    assert_eq!(setup["hero"]["username"], "…");
     assert!(parsed(&files, "metrics.json")["rows"]["written"].as_u64().unwrap() > 0);
 
     // Set-up and files name schools.

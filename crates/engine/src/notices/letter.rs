@@ -329,8 +329,10 @@ mod tests {
 
     fn letter(dropped: u64, notices: Vec<Notice>) -> Letter {
         let place = Place { profile: "oak-hill".to_owned(), server: "ps.example.org".to_owned() };
-        let waiting: Vec<Waiting> =
-            (1..).zip(notices).map(|(id, notice)| Waiting { id, at: at(0), notice }).collect();
+        let waiting: Vec<Waiting> = (1..)
+            .zip(notices)
+            .map(|(id, notice)| Waiting { id, at: at(0), notice, sent_to: Vec::new() })
+            .collect();
         Letter::new(&place, &waiting, dropped, &Chicago)
     }
 
