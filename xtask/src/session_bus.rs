@@ -7,7 +7,11 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -34,7 +38,7 @@ const BUS_CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//D
 #[derive(Debug)]
 pub struct PrivateSession {
     // Dropped in this order: the keyring before its bus, both before their folder.
-    keyring: Running,
+    keyring: Keyring,
     _bus: Running,
     address: String,
     runtime: tempfile::TempDir,
@@ -50,8 +54,15 @@ impl PrivateSession {
         let log = runtime.path().join("log");
         let (bus, address) = start_bus(runtime.path(), &log)?;
         let keyring = start_keyring(keyring_home, runtime.path(), &address, &log)?;
+        let keyring = Keyring { daemon: Arc::new(Mutex::new(keyring)), watch: None };
         let mut session = Self { keyring, _bus: bus, address, runtime };
         session.wait_for_keyring(&log)?;
+        let again = {
+            let (home, runtime) = (keyring_home.to_owned(), session.runtime.path().to_owned());
+            let (address, log) = (session.address.clone(), log);
+            move || start_keyring(&home, &runtime, &address, &log)
+        };
+        session.keyring.watch(again);
         Ok(session)
     }
 
@@ -73,7 +84,7 @@ impl PrivateSession {
             if process::probe(self.apply(&mut ask)).is_some_and(|reply| is_unlocked(&reply)) {
                 return Ok(());
             }
-            let ended = self.keyring.child.try_wait().ok().flatten().is_some();
+            let ended = self.keyring.has_ended();
             if ended || Instant::now() > deadline {
                 let said = fs::read_to_string(log).unwrap_or_default();
                 return Err(StepError::Unmet(format!(
@@ -83,6 +94,53 @@ impl PrivateSession {
             thread::sleep(Duration::from_millis(100));
         }
     }
+}
+
+/// gnome-keyring, started again whenever it ends. Asked for an item that another program removes at that moment it
+/// ends itself (`GLib-ERROR: g_variant_new: expected GVariant of type 'v'`, seen with 42.1), and every later test would
+/// find no keychain.
+#[derive(Debug)]
+struct Keyring {
+    daemon: Arc<Mutex<Running>>,
+    watch: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+}
+
+impl Keyring {
+    fn has_ended(&self) -> bool {
+        has_ended(&self.daemon)
+    }
+
+    fn watch(&mut self, start: impl Fn() -> Result<Running, StepError> + Send + 'static) {
+        let (stop, daemon) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.daemon));
+        let stopped = Arc::clone(&stop);
+        let watching = thread::spawn(move || {
+            while !stopped.load(Ordering::SeqCst) {
+                if has_ended(&daemon) {
+                    eprintln!("    gnome-keyring has ended by itself and is started again.");
+                    if let Ok(new) = start() {
+                        *daemon.lock().unwrap_or_else(PoisonError::into_inner) = new;
+                    }
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        });
+        self.watch = Some((stop, watching));
+    }
+}
+
+impl Drop for Keyring {
+    fn drop(&mut self) {
+        if let Some((stop, watching)) = self.watch.take() {
+            stop.store(true, Ordering::SeqCst);
+            // It ends by itself within moments; if it panicked, there is nothing left to stop.
+            let _ = watching.join();
+        }
+    }
+}
+
+fn has_ended(daemon: &Mutex<Running>) -> bool {
+    let mut daemon = daemon.lock().unwrap_or_else(PoisonError::into_inner);
+    daemon.child.try_wait().ok().flatten().is_some()
 }
 
 /// Whether the person's own session has a Secret Service: unlocked, or able to ask them to unlock it.
@@ -171,6 +229,22 @@ fn log_file(path: &Path) -> Result<Stdio, StepError> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_keyring_that_ends_by_itself_is_started_again() {
+        let home = tempfile::tempdir().unwrap();
+        let session = PrivateSession::start(home.path()).unwrap();
+        let before = session.keyring.daemon.lock().unwrap().child.id();
+        session.keyring.daemon.lock().unwrap().child.kill().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let asks = || process::probe(session.apply(&mut default_collection_locked()));
+        while session.keyring.daemon.lock().unwrap().child.id() == before
+            || !asks().is_some_and(|reply| is_unlocked(&reply))
+        {
+            assert!(Instant::now() < deadline, "it did not come back");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
 
     #[test]
     fn a_session_is_unlocked_ends_with_its_owner_and_opens_the_same_keyring_again() {

@@ -12,10 +12,12 @@ use rosterbridge_domain::{
 use rosterbridge_engine::{
     Engine,
     profile::{ProfileFolder, ProfileLock},
+    report::Event,
 };
-use rosterbridge_practice::{Running, ServeOptions};
+use rosterbridge_practice::{Faults, Running, ServeOptions};
 use rstest::rstest;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 /// A profile set up for a practice district, where nothing is scheduled yet.
 struct Stage {
@@ -184,4 +186,30 @@ async fn a_dead_hero_does_not_delay_raptor() {
     }
     assert_eq!(raptor, 12, "each of its times");
     assert!((3..10).contains(&hero), "tried, and then left alone: {hero}");
+}
+
+/// The computer shuts down in the middle of a run: what was cancelled by that is made good when it is up again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_a_stop_cancels_is_made_good() {
+    let stage = Stage::new().await;
+    let every_minute =
+        JobSchedule { when: When::Every { minutes: 1.try_into().unwrap() }, ..daily("00:00", Missed::Skip) };
+    stage.schedule(Job::HeroStudents, every_minute).await;
+    // From here on its times count; the latest of them is due at once.
+    let started = Utc::now();
+    stage.engine.run_due(started - TimeDelta::minutes(5), Arc::new(|_| ())).await.unwrap();
+    stage.district.set_faults(Faults { latency_ms: 300, ..Faults::default() });
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let on_event = move |event| {
+        if matches!(event, Event::Progress(_)) {
+            stopping.cancel();
+        }
+    };
+    stage.engine.follow_schedule(&stop, Arc::new(on_event)).await;
+    assert_eq!(stage.outcomes().await, [Outcome::Cancelled]);
+    stage.district.set_faults(Faults::default());
+    let again = stage.engine.run_due(started + TimeDelta::seconds(1), Arc::new(|_| ())).await.unwrap();
+    assert_eq!(again, [Job::HeroStudents]);
+    assert_eq!(stage.outcomes().await, [Outcome::Succeeded, Outcome::Cancelled]);
 }

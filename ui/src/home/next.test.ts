@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { JobView } from '../bindings/JobView';
 import type { StatusView } from '../bindings/StatusView';
 import { ownZone, usualSchedule } from '../text/schedule';
-import { nextRun, ownTimes } from './next';
+import { anythingScheduled, nextRun, ownTimes } from './next';
 
 const now = new Date(2026, 10, 20, 15, 0);
 const at = (hour: number) => new Date(2026, 10, 20, hour, 0).toISOString();
@@ -40,6 +40,15 @@ test.each([
   ['nothing is on', [{ ...roster, enabled: false }], status, ''],
 ])('%s', (_, jobs, state, words) => {
   expect(nextRun(jobs, state, now)).toBe(words);
+});
+
+test.each([
+  ['a schedule', [roster], status, true],
+  ['a schedule of one that is off', [{ ...roster, enabled: false }], status, false],
+  ['no schedule', [{ job: 'raptor-roster' as const, enabled: true, last_at: null }], status, false],
+  ['practice', [roster], { ...status, profile: 'practice', practice: true }, false],
+])('what can be paused: %s', (_, jobs, state, expected) => {
+  expect(anythingScheduled({ ...state, jobs })).toBe(expected);
 });
 
 test('an exchange says when it runs, and on whose clock when that is another one', () => {

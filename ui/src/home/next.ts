@@ -7,6 +7,11 @@ export function runsByItself(status: StatusView): boolean {
   return status.profile !== 'practice';
 }
 
+/** Whether anything runs by itself: where nothing does, nothing can be paused or resumed. */
+export function anythingScheduled(status: StatusView): boolean {
+  return runsByItself(status) && status.jobs.some((view) => view.enabled && view.schedule !== undefined);
+}
+
 /** When an integration runs next: "Next run today, 4:00 PM (5:00 PM Eastern time)". */
 export function nextRun(jobs: JobView[], status: StatusView, now: Date): string {
   if (!runsByItself(status)) return 'Runs when you ask';
