@@ -10,7 +10,7 @@ use rosterbridge_api::{
     Request, Response,
     report::{Event, StatusView},
 };
-use tauri::{AppHandle, CloseRequestApi, Manager, Window};
+use tauri::{AppHandle, CloseRequestApi, ExitRequestApi, Manager, Window};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
 use tokio::{sync::oneshot, time};
 
@@ -119,6 +119,22 @@ pub fn requested(window: &Window, api: &CloseRequestApi) {
     });
 }
 
+/// The app shall end. It does so without a question when it ends itself, for then it was asked or had nothing to ask, and
+/// when closing its window ends it.
+pub fn exit_requested(app: &AppHandle, code: Option<i32>, api: &ExitRequestApi) {
+    if ends_unasked(code, app.state::<Desk>().quits_on_close()) {
+        return;
+    }
+    api.prevent_exit();
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move { ask_to_quit(&app).await });
+}
+
+/// Only an end that the app itself asked for has a code.
+const fn ends_unasked(code: Option<i32>, quits_on_close: bool) -> bool {
+    code.is_some() || quits_on_close
+}
+
 /// Quits, once a person has read what stops if anything does.
 pub async fn ask_to_quit(app: &AppHandle) {
     let stops = what_stops(app).await;
@@ -154,6 +170,15 @@ async fn asked(app: &AppHandle, stops: &Stops, otherwise: &str) -> Option<bool> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_end_from_outside_is_asked_about() {
+        for (code, quits_on_close, unasked) in
+            [(None, false, false), (None, true, true), (Some(0), false, true), (Some(0), true, true)]
+        {
+            assert_eq!(ends_unasked(code, quits_on_close), unasked);
+        }
+    }
 
     #[test]
     fn quitting_says_what_stops() {

@@ -5,6 +5,7 @@
 //! orderly end.
 #![forbid(unsafe_code)]
 
+mod app_menu;
 mod closing;
 mod commands;
 mod desk;
@@ -39,7 +40,11 @@ pub fn run() -> ExitCode {
     rosterbridge_api::logging::start(io::stderr().is_terminal());
     let start = Start::new(env::args_os().skip(1), env::var_os("ROSTERBRIDGE_HOME"));
     let in_tray = start.in_tray;
-    let app = alone(Builder::default(), &start)
+    let mut builder = alone(Builder::default(), &start);
+    if cfg!(target_os = "macos") {
+        builder = builder.menu(app_menu::asking).on_menu_event(app_menu::chosen);
+    }
+    let app = builder
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_notification::init())
         .plugin(login::plugin(&start))
@@ -74,6 +79,7 @@ pub fn run() -> ExitCode {
     match app {
         Ok(app) => {
             app.run(|handle, event| match event {
+                RunEvent::ExitRequested { code, api, .. } => closing::exit_requested(handle, code, &api),
                 RunEvent::Exit => {
                     let desk = handle.state::<Desk>();
                     tauri::async_runtime::block_on(desk.close());

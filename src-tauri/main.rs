@@ -6,5 +6,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    rosterbridge_allocator::share_heaps();
     rosterbridge_desktop::run()
 }

@@ -425,6 +425,29 @@ describe('home', () => {
     expect(screen.queryByTestId('job-hero-students-written')).toBeNull();
   });
 
+  test('a dry run shows the first rows of what it would write', async () => {
+    const user = open('scene=quiet');
+    await user.click(await byId('dry-run'));
+    await byId('run-outcome');
+    const shown = await screen.findAllByTestId('planned-rows');
+    expect(shown.map((rows) => rows.querySelector('summary')?.textContent)).toEqual([
+      'imports/STUDENT.TXT: the first 5 rows',
+      'Attendance: the first 1 row',
+    ]);
+    const texts = (table: Element | undefined, cells: string) =>
+      [...(table?.querySelectorAll(cells) ?? [])].map((cell) => cell.textContent);
+    expect(texts(shown[0], 'th')).toEqual(['Student_Number', 'First_Name', 'Last_Name', 'Grade_Level']);
+    expect(texts(shown[0], 'tr:first-child td')).toEqual(['10401', 'First 1', 'Last 1', '4']);
+    expect(texts(shown[1], 'td')).toEqual(['10422', '100', '2026-11-20', 'T', '']);
+  });
+
+  test('a real run shows no rows', async () => {
+    const user = open('scene=quiet');
+    await user.click(await byId('run-now'));
+    await byId('run-outcome');
+    expect(screen.queryByTestId('planned-rows')).toBeNull();
+  });
+
   test('a run that stops says why, what to do, and where', async () => {
     const user = open('scene=quiet&fail=sync');
     await user.click(await byId('run-now'));

@@ -14,6 +14,7 @@ mod run;
 mod session_bus;
 mod steps;
 mod test;
+mod test_runner;
 mod ui;
 
 use bench::Bench;
@@ -31,7 +32,8 @@ const USAGE: &str = "Usage: cargo xtask NAME
   test                  formatting, lints, all tests
   bench NAME [--json]   measure one part of the product beside a named peer, in a
                         release build; ends well when it has measured, whether
-                        or not a target was met (NAME: main-job, powerschool)
+                        or not a target was met
+                        (NAME: main-job, powerschool, engine)
   soak [--kills N] [--seed N]
                         kill whole runs at moments spread over all of their
                         time (200 of each kind, seed 1, unless said otherwise)
@@ -51,6 +53,16 @@ enum Chore {
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // Not for a person: nextest calls it for each test.
+    if let ["run-test", program, arguments @ ..] = arguments.as_slice() {
+        return test_runner::run(program, arguments).map_or_else(
+            |error| {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            },
+            ExitCode::from,
+        );
+    }
     match parse(&arguments) {
         Ok(chore) => match carry_out(chore) {
             Ok(()) => ExitCode::SUCCESS,
@@ -147,6 +159,8 @@ mod tests {
         assert_eq!(parse(&["soak", "--seed", "7", "--kills", "3"]), Ok(Chore::Soak { kills: 3, seed: 7 }));
         let powerschool = Chore::Bench { bench: Bench::PowerSchool, json: false };
         assert_eq!(parse(&["bench", "powerschool"]), Ok(powerschool));
+        let engine = Chore::Bench { bench: Bench::Engine, json: true };
+        assert_eq!(parse(&["bench", "engine", "--json"]), Ok(engine));
         assert!(
             matches!(parse(&["run", "--home", "x"]), Ok(Chore::Run { home: Some(home) }) if home.is_absolute())
         );

@@ -7,16 +7,15 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
 /// How long the keyring may take to appear on the bus.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is asked for meanwhile: it is there within a few hundredths of a second.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The bus's rules. No service folders: the stock session bus would start portals and a locked keyring
 /// whenever a program asks for them.
@@ -38,9 +37,10 @@ const BUS_CONFIGURATION: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//D
 #[derive(Debug)]
 pub struct PrivateSession {
     // Dropped in this order: the keyring before its bus, both before their folder.
-    keyring: Keyring,
+    keyring: Running,
     _bus: Running,
     address: String,
+    log: PathBuf,
     runtime: tempfile::TempDir,
 }
 
@@ -54,15 +54,8 @@ impl PrivateSession {
         let log = runtime.path().join("log");
         let (bus, address) = start_bus(runtime.path(), &log)?;
         let keyring = start_keyring(keyring_home, runtime.path(), &address, &log)?;
-        let keyring = Keyring { daemon: Arc::new(Mutex::new(keyring)), watch: None };
-        let mut session = Self { keyring, _bus: bus, address, runtime };
-        session.wait_for_keyring(&log)?;
-        let again = {
-            let (home, runtime) = (keyring_home.to_owned(), session.runtime.path().to_owned());
-            let (address, log) = (session.address.clone(), log);
-            move || start_keyring(&home, &runtime, &address, &log)
-        };
-        session.keyring.watch(again);
+        let mut session = Self { keyring, _bus: bus, address, log, runtime };
+        session.wait_for_keyring()?;
         Ok(session)
     }
 
@@ -77,70 +70,28 @@ impl PrivateSession {
         command
     }
 
-    fn wait_for_keyring(&mut self, log: &Path) -> Result<(), StepError> {
+    /// What the keyring said, if it has ended by itself.
+    pub fn last_words(&mut self) -> Option<String> {
+        let ended = self.keyring.child.try_wait().ok().flatten().is_some();
+        ended.then(|| fs::read_to_string(&self.log).unwrap_or_default())
+    }
+
+    fn wait_for_keyring(&mut self) -> Result<(), StepError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut ask = default_collection_locked();
             if process::probe(self.apply(&mut ask)).is_some_and(|reply| is_unlocked(&reply)) {
                 return Ok(());
             }
-            let ended = self.keyring.has_ended();
-            if ended || Instant::now() > deadline {
-                let said = fs::read_to_string(log).unwrap_or_default();
+            if self.last_words().is_some() || Instant::now() > deadline {
+                let said = fs::read_to_string(&self.log).unwrap_or_default();
                 return Err(StepError::Unmet(format!(
                     "gnome-keyring did not come up unlocked. It said:\n{said}"
                 )));
             }
-            thread::sleep(Duration::from_millis(100));
+            thread::sleep(PAUSE);
         }
     }
-}
-
-/// gnome-keyring, started again whenever it ends. Asked for an item that another program removes at that moment it
-/// ends itself (`GLib-ERROR: g_variant_new: expected GVariant of type 'v'`, seen with 42.1), and every later test would
-/// find no keychain.
-#[derive(Debug)]
-struct Keyring {
-    daemon: Arc<Mutex<Running>>,
-    watch: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
-}
-
-impl Keyring {
-    fn has_ended(&self) -> bool {
-        has_ended(&self.daemon)
-    }
-
-    fn watch(&mut self, start: impl Fn() -> Result<Running, StepError> + Send + 'static) {
-        let (stop, daemon) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.daemon));
-        let stopped = Arc::clone(&stop);
-        let watching = thread::spawn(move || {
-            while !stopped.load(Ordering::SeqCst) {
-                if has_ended(&daemon) {
-                    eprintln!("    gnome-keyring has ended by itself and is started again.");
-                    if let Ok(new) = start() {
-                        *daemon.lock().unwrap_or_else(PoisonError::into_inner) = new;
-                    }
-                }
-                thread::sleep(Duration::from_millis(50));
-            }
-        });
-        self.watch = Some((stop, watching));
-    }
-}
-
-impl Drop for Keyring {
-    fn drop(&mut self) {
-        if let Some((stop, watching)) = self.watch.take() {
-            stop.store(true, Ordering::SeqCst);
-            // It ends by itself within moments; if it panicked, there is nothing left to stop.
-            let _ = watching.join();
-        }
-    }
-}
-
-fn has_ended(daemon: &Mutex<Running>) -> bool {
-    let mut daemon = daemon.lock().unwrap_or_else(PoisonError::into_inner);
-    daemon.child.try_wait().ok().flatten().is_some()
 }
 
 /// Whether the person's own session has a Secret Service: unlocked, or able to ask them to unlock it.
@@ -231,19 +182,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_keyring_that_ends_by_itself_is_started_again() {
+    fn a_keyring_that_has_ended_is_noticed() {
         let home = tempfile::tempdir().unwrap();
-        let session = PrivateSession::start(home.path()).unwrap();
-        let before = session.keyring.daemon.lock().unwrap().child.id();
-        session.keyring.daemon.lock().unwrap().child.kill().unwrap();
-        let deadline = Instant::now() + PATIENCE;
-        let asks = || process::probe(session.apply(&mut default_collection_locked()));
-        while session.keyring.daemon.lock().unwrap().child.id() == before
-            || !asks().is_some_and(|reply| is_unlocked(&reply))
-        {
-            assert!(Instant::now() < deadline, "it did not come back");
-            thread::sleep(Duration::from_millis(50));
-        }
+        let mut session = PrivateSession::start(home.path()).unwrap();
+        assert_eq!(session.last_words(), None);
+        session.keyring.child.kill().unwrap();
+        session.keyring.child.wait().unwrap();
+        assert!(session.last_words().is_some());
     }
 
     #[test]

@@ -4,15 +4,10 @@ use crate::{
     cargo, faults, packages,
     process::{self, StepError},
     reports::{Report, Totals},
-    session_bus::PrivateSession,
     steps::{Failed, Steps},
     ui::Ui,
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 /// Kills whole runs of the product at moments spread over all of their time, much more often than the tests do.
 pub fn soak(root: &Path, target: &Path, kills: u32, seed: u32) -> Result<(), Failed> {
@@ -21,26 +16,21 @@ pub fn soak(root: &Path, target: &Path, kills: u32, seed: u32) -> Result<(), Fai
     steps.take("System packages", || packages::ensure(&[packages::BUILD, packages::KEYRING]))?;
     steps.take("cargo-nextest", || ensure_nextest(root))?;
     let command_line = || {
-        let mut command = cargo::cargo(root);
-        command.args(["nextest", "run", "--locked", "--package", "rosterbridge-cli", "--test", "scenarios"]);
-        command
+        let mut command = nextest(root)?;
+        command.args(["--package", "rosterbridge-cli", "--test", "scenarios"]);
+        Ok(command)
     };
-    steps.take("Build", || process::run(command_line().arg("--no-run")))?;
-    let session = if cfg!(target_os = "linux") {
-        Some(steps.take("Private keyring", || PrivateSession::start(&keyring_home(&scratch)?))?)
-    } else {
-        None
-    };
+    steps.take("Build", || process::run(command_line()?.arg("--no-run")))?;
     let faults = faults::folder(&scratch)
         .map_err(|source| Failed { step: "Folder for the fault-injection reports", source })?;
     steps.take("Soak", || {
-        let mut command = command_line();
-        command
-            .args(["--profile", "soak", "a_run_killed_at_any_moment"])
-            .env("ROSTERBRIDGE_SOAK_KILLS", kills.to_string())
-            .env("ROSTERBRIDGE_SOAK_SEED", seed.to_string())
-            .env("ROSTERBRIDGE_FAULT_REPORTS", &faults);
-        process::run(&mut in_session(session.as_ref(), command)?)
+        process::run(
+            command_line()?
+                .args(["--profile", "soak", "a_run_killed_at_any_moment"])
+                .env("ROSTERBRIDGE_SOAK_KILLS", kills.to_string())
+                .env("ROSTERBRIDGE_SOAK_SEED", seed.to_string())
+                .env("ROSTERBRIDGE_FAULT_REPORTS", &faults),
+        )
     })?;
     let summary =
         faults::summary(&faults).map_err(|source| Failed { step: "Fault-injection reports", source })?;
@@ -127,70 +117,58 @@ fn check(root: &Path, scratch: &Path, reports: &Reports, steps: &mut Steps) -> R
         ]))
     })?;
     // This builds the two binaries as well: packages with integration tests get theirs.
-    steps.take("Build the tests", || process::run(nextest(root).arg("--no-run")))?;
+    steps.take("Build the tests", || process::run(nextest(root)?.args(["--workspace", "--no-run"])))?;
 
-    let session = if cfg!(target_os = "linux") {
-        Some(steps.take("Private keyring", || PrivateSession::start(&keyring_home(scratch)?))?)
-    } else {
+    if !cfg!(target_os = "linux") {
         println!("    The vault's tests use this account's own keychain, under names of their own.");
-        None
-    };
-    let session = session.as_ref();
+    }
     let faults = faults::folder(scratch)
         .map_err(|source| Failed { step: "Folder for the fault-injection reports", source })?;
     steps.take("Rust tests", || {
-        let mut command = nextest(root);
-        command.env("ROSTERBRIDGE_FAULT_REPORTS", &faults);
-        process::run(&mut in_session(session, command)?)
+        process::run(nextest(root)?.arg("--workspace").env("ROSTERBRIDGE_FAULT_REPORTS", &faults))
     })?;
     steps.take("Fault injection", || {
         println!("    {}", faults::summary(&faults)?);
         Ok(())
     })?;
     steps.take("Documentation examples", || {
-        let mut command = cargo::cargo(root);
-        command.args(["test", "--doc", "--workspace", "--locked", "--quiet"]);
-        process::run(&mut in_session(session, command)?)
+        process::run(cargo::cargo(root).args(["test", "--doc", "--workspace", "--locked", "--quiet"]))
     })?;
     if !cfg!(target_os = "linux") {
         println!("    The window test runs on Linux only: nothing drives the window here.");
         return Ok(());
     }
     steps.take("Window test", || {
+        let nextest = nextest(root)?;
         let mut command = Command::new("xvfb-run");
         command
             .args(["--auto-servernum", "--server-args=-screen 0 1280x900x24"])
-            .arg(cargo::cargo(root).get_program())
-            .args(["nextest", "run", "--workspace", "--locked", "--profile", "window"])
+            .arg(nextest.get_program())
+            .args(nextest.get_args())
+            .args(["--workspace", "--profile", "window"])
             .current_dir(root);
-        process::run(&mut in_session(session, command)?)
+        for (name, value) in nextest.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        process::run(&mut command)
     })
 }
 
-fn nextest(root: &Path) -> Command {
+/// The tests find the binaries just built, and on Linux never meet the person's own keyring.
+fn nextest(root: &Path) -> Result<Command, StepError> {
     let mut command = cargo::cargo(root);
-    command.args(["nextest", "run", "--workspace", "--locked"]);
     command
-}
-
-/// The tests never meet the person's own keyring, and find the binaries just built.
-fn in_session(session: Option<&PrivateSession>, mut command: Command) -> Result<Command, StepError> {
-    if let Some(session) = session {
-        session.apply(&mut command).env("ROSTERBRIDGE_TEST_KEYRING", "1");
-    }
-    command
+        .args(["nextest", "run", "--locked"])
         .env("ROSTERBRIDGE_BIN", cargo::binary("rosterbridge")?)
         .env("ROSTERBRIDGE_DESKTOP_BIN", cargo::binary("rosterbridge-desktop")?);
-    Ok(command)
-}
-
-/// A keyring without anything from an earlier run.
-fn keyring_home(scratch: &Path) -> Result<PathBuf, StepError> {
-    let home = scratch.join("keyring");
-    if home.exists() {
-        fs::remove_dir_all(&home).map_err(|source| StepError::file(home.display(), source))?;
+    if cfg!(target_os = "linux") {
+        let runner = serde_json::json!([cargo::binary("xtask")?, "run-test"]);
+        command.arg("--config").arg(format!("target.'cfg(target_os = \"linux\")'.runner = {runner}"));
     }
-    Ok(home)
+    Ok(command)
 }
 
 /// Packages that would bring a second way to speak TLS (docs/decisions/001-rustls-with-ring.md).

@@ -79,6 +79,8 @@ pub(crate) async fn carry_out(
         Request::AwaitTest => Response::PowerSchoolTest(Box::new(
             engine.await_test(|stage| on_event(Event::Stage(stage))).await?,
         )),
+        // Whoever holds the profile is told as it is.
+        Request::Listen => Response::Done,
         Request::LastTest => Response::LastTest(engine.last_test().await?.map(Box::new)),
         Request::TrustCertificate { sha256 } => {
             engine.trust_certificate(&sha256).await?;
@@ -120,8 +122,11 @@ pub(crate) async fn carry_out(
         }
         Request::Guarded => Response::Guarded(engine.guarded().await?),
         Request::DecideGuarded { id, accept } => Response::Guarded(engine.decide_guarded(&id, accept).await?),
-        Request::Cancel => {
-            engine.cancel();
+        Request::Cancel { run } => {
+            match run {
+                Some(run) => engine.cancel_run(&run),
+                None => engine.cancel(),
+            }
             Response::Done
         }
         Request::Pause { pause } => {

@@ -51,8 +51,9 @@ const OURS: &str = "rosterbridge";
 
 /// The fields whose text goes to the files: names of parts of the program, of tables and files, codes and ids. A text
 /// in any other field may be about a person, and is left out. Numbers and yes-or-no always go there.
-pub const TEXT_FIELDS: [&str; 24] = [
+pub const TEXT_FIELDS: [&str; 26] = [
     "address",
+    "backup",
     "code",
     "error",
     "event",
@@ -62,6 +63,7 @@ pub const TEXT_FIELDS: [&str; 24] = [
     "job",
     "kind",
     "next",
+    "occurrence",
     "op",
     "outcome",
     "path",

@@ -121,6 +121,9 @@ pub enum Request {
     AwaitTest,
     /// The latest test of PowerSchool. Answer: [`Response::LastTest`].
     LastTest,
+    /// Hears what the process that holds the profile has to tell by itself: [`Event::Notice`], until that process ends.
+    /// Answer: the fault that it has ended; [`Response::Done`] at once where this process holds the profile.
+    Listen,
     /// Trusts a certificate the server presents: the one with this SHA256 and no other.
     /// Answer: [`Response::Setup`].
     TrustCertificate {
@@ -185,7 +188,12 @@ pub enum Request {
         accept: bool,
     },
     /// Stops the run under way. Answer: [`Response::Done`].
-    Cancel,
+    Cancel {
+        /// This one only, if it is the one under way; whichever it is where none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        run: Option<String>,
+    },
     /// Holds scheduled runs back, or lets them go on. Answer: [`Response::Status`].
     Pause {
         /// How long.

@@ -10,7 +10,7 @@ use rosterbridge_engine::{
     report::Event,
 };
 use tokio::{
-    sync::{RwLock, mpsc},
+    sync::{RwLock, broadcast, mpsc},
     task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -34,6 +34,9 @@ const STOPPED: Duration = Duration::from_millis(50);
 
 /// How often a process that follows the schedule looks whether the holder has ended.
 const SUCCESSION: Duration = Duration::from_secs(2);
+
+/// Notices that a process that listens may be behind. It loses the oldest beyond; its mail has them.
+const NOTICES_BEHIND: usize = 64;
 
 /// A profile, opened. The first process to open it holds its lock, hosts its engine and listens for the others;
 /// every other process sends the same requests there. When the holder ends, the next request takes its place.
@@ -79,6 +82,8 @@ struct Host {
     sending: JoinHandle<()>,
     /// Runs jobs when they are due.
     following: Option<Following>,
+    /// The notices of runs nobody asked for, for other processes.
+    notices: broadcast::Sender<Event>,
     /// The requests of other processes under way.
     guests: TaskTracker,
     /// Tells guests that only wait to wait elsewhere.
@@ -88,8 +93,16 @@ struct Host {
 }
 
 impl Following {
-    fn start(engine: &Arc<Engine>, Follower(on_event): &Follower) -> Self {
-        let (engine, on_event, stop) = (Arc::clone(engine), Arc::clone(on_event), CancellationToken::new());
+    fn start(engine: &Arc<Engine>, Follower(told): &Follower, notices: &broadcast::Sender<Event>) -> Self {
+        let (engine, stop) = (Arc::clone(engine), CancellationToken::new());
+        let (told, notices) = (Arc::clone(told), notices.clone());
+        let on_event: desk::OnEvent = Arc::new(move |event| {
+            if matches!(event, Event::Notice { .. }) {
+                // Nobody may be listening.
+                let _ = notices.send(event.clone());
+            }
+            told(event);
+        });
         let until = stop.clone();
         let span = tracing::info_span!("schedule", profile = engine.profile_name());
         let task =
@@ -127,12 +140,12 @@ impl Session {
     }
 
     /// From now on, while this process holds the profile, its jobs run when they are due. `on_event` is told what
-    /// these runs do.
+    /// these runs do; while another process holds it and this one attends it, the notices of that one's.
     #[must_use]
     pub async fn follow(mut self, on_event: impl Fn(Event) + Send + Sync + 'static) -> Self {
         let follower = self.follower.insert(Follower(Arc::new(on_event)));
         if let Seat::Host(host) = &mut *self.seat.write().await {
-            host.following = Some(Following::start(&host.engine, follower));
+            host.following = Some(Following::start(&host.engine, follower, &host.notices));
         }
         self
     }
@@ -148,9 +161,21 @@ impl Session {
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                () = tokio::time::sleep(SUCCESSION) => {}
+                () = self.listen() => {}
             }
         }
+    }
+
+    /// As a guest passes on what the holder tells until it ends, then waits a moment.
+    async fn listen(&self) {
+        if let Some(Follower(on_event)) = &self.follower
+            && !self.is_host().await
+            && let Ok(Ok(line)) = introduce(&self.folder).await
+        {
+            // However it ends: the holder has, or is about to.
+            let _ = ask(line, &Request::Listen, on_event).await;
+        }
+        tokio::time::sleep(SUCCESSION).await;
     }
 
     /// Carries out a request and returns its answer. `on_event` is told what happens on the way.
@@ -296,7 +321,8 @@ async fn take_seat(
         .inspect_err(|error| tracing::warn!(%error, "the log can't be written"))
         .ok();
     let span = tracing::info_span!("profile", profile = folder.name());
-    let engine = Arc::new(Engine::open(folder.clone(), lock).await.map_err(Fault::from)?);
+    let opening = Engine::open(folder.clone(), lock).instrument(span.clone());
+    let engine = Arc::new(opening.await.map_err(Fault::from)?);
     let listener = socket::listen(folder).map_err(|error| Fault {
         code: "session.no_socket".to_owned(),
         message: format!("RosterBridge can't listen for its other windows and commands: {error}."),
@@ -304,7 +330,9 @@ async fn take_seat(
     })?;
     let guests = TaskTracker::new();
     let leaving = CancellationToken::new();
-    let listening = tokio::spawn(receive(Arc::clone(&engine), guests.clone(), leaving.clone(), listener));
+    let notices = broadcast::Sender::new(NOTICES_BEHIND);
+    let house = House { engine: Arc::clone(&engine), notices: notices.clone(), leaving: leaving.clone() };
+    let listening = tokio::spawn(receive(house, guests.clone(), listener));
     let testing = {
         let engine = Arc::clone(&engine);
         tokio::spawn(async move { engine.make_waiting_tests().await }.instrument(span.clone()))
@@ -313,19 +341,38 @@ async fn take_seat(
         let engine = Arc::clone(&engine);
         tokio::spawn(async move { engine.send_notices().await }.instrument(span))
     };
-    let following = follower.map(|follower| Following::start(&engine, follower));
-    Ok(Seat::Host(Host { engine, listening, testing, sending, following, guests, leaving, _log: log }))
+    let following = follower.map(|follower| Following::start(&engine, follower, &notices));
+    Ok(Seat::Host(Host {
+        engine,
+        listening,
+        testing,
+        sending,
+        following,
+        notices,
+        guests,
+        leaving,
+        _log: log,
+    }))
+}
+
+/// What a guest finds.
+#[derive(Clone)]
+struct House {
+    engine: Arc<Engine>,
+    notices: broadcast::Sender<Event>,
+    /// Cancelled when the host leaves.
+    leaving: CancellationToken,
 }
 
 /// Serves every process that connects until the host ends. The listener comes last because it has to go first: it
 /// takes the socket's name along, which belongs to the next host as soon as the engine lets go of the profile.
-async fn receive(engine: Arc<Engine>, guests: TaskTracker, leaving: CancellationToken, listener: Listener) {
+async fn receive(house: House, guests: TaskTracker, listener: Listener) {
     loop {
         match socket::accept(&listener).await {
             Ok(line) => {
-                let (engine, leaving) = (Arc::clone(&engine), leaving.clone());
+                let house = house.clone();
                 guests.spawn(async move {
-                    if let Err(error) = serve(line, &engine, &leaving).await {
+                    if let Err(error) = serve(line, &house).await {
                         tracing::debug!(%error, "another process went away");
                     }
                 });
@@ -340,11 +387,14 @@ async fn receive(engine: Arc<Engine>, guests: TaskTracker, leaving: Cancellation
 
 /// One request of another process. Events are passed on as they happen; a guest that went away doesn't stop the
 /// work it asked for.
-async fn serve(mut line: Line, engine: &Arc<Engine>, leaving: &CancellationToken) -> io::Result<()> {
+async fn serve(mut line: Line, House { engine, notices, leaving }: &House) -> io::Result<()> {
     // Whoever waits for this process's end waits for its guests, too: one that says nothing must not keep them.
     let Some(request) = tokio::time::timeout(PATIENCE, line.welcome()).await?? else { return Ok(()) };
     if matches!(request, Request::AwaitTest) {
         return wait(line, engine, leaving).await;
+    }
+    if matches!(request, Request::Listen) {
+        return tell_notices(line, notices.subscribe(), leaving).await;
     }
     let (events, mut happened) = mpsc::unbounded_channel();
     let on_event: desk::OnEvent = Arc::new(move |event| {
@@ -389,6 +439,26 @@ async fn wait(mut line: Line, engine: &Engine, leaving: &CancellationToken) -> i
         }
     };
     line.tell(&answer).await
+}
+
+/// A guest that listens. A host that leaves does not wait for it.
+async fn tell_notices(
+    mut line: Line,
+    mut notices: broadcast::Receiver<Event>,
+    leaving: &CancellationToken,
+) -> io::Result<()> {
+    loop {
+        tokio::select! {
+            notice = notices.recv() => match notice {
+                Ok(notice) => line.tell(&Reply::Event(notice)).await?,
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => break,
+            },
+            () = leaving.cancelled() => break,
+            () = line.gone() => return Ok(()),
+        }
+    }
+    line.tell(&Reply::Fault(holder_ended())).await
 }
 
 /// Reaches the holder. An error means that there is none (any more) and that nothing was asked yet.

@@ -18,7 +18,7 @@ use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 use crate::request::{Fault, Reply, Request};
 
 /// Raised whenever a request or an answer changes its shape.
-const PROTOCOL: u32 = 3;
+const PROTOCOL: u32 = 4;
 
 /// Longest line taken. A setup file and a page of held rows fit many times.
 const LONGEST_LINE: usize = 16 << 20;

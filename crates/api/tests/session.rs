@@ -6,12 +6,21 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use chrono::{TimeDelta, Utc};
 use rosterbridge_api::{
     Fault, Request, Response, SecretText, Session,
-    domain::job::{Job, Outcome},
+    domain::{
+        job::{Job, Outcome},
+        schedule::Pause,
+    },
     report::{Event, PowerSchoolTest, StageResult, StatusView, SyncReport},
 };
+use rosterbridge_engine::{
+    Engine,
+    profile::{ProfileFolder, ProfileLock},
+};
 use rosterbridge_practice::{Faults, Maintenance, Running, ServeOptions};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -42,14 +51,8 @@ async fn sync(
 
 /// A small district, and a profile that `session` has set up for it.
 async fn district(session: &Session) -> Running {
-    let options = ServeOptions {
-        students: 60,
-        schools: 2,
-        date: "2026-11-18".parse().ok(),
-        plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
-        ..ServeOptions::default()
-    };
-    let district = rosterbridge_practice::start(options).await.unwrap();
+    let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
+    let district = rosterbridge_practice::start(ServeOptions::small(plugin)).await.unwrap();
     let ready = serde_json::to_string(district.ready()).unwrap();
     session.call(Request::ImportPractice { ready: SecretText::new(ready), pin: true }, |_| ()).await.unwrap();
     district
@@ -123,7 +126,11 @@ async fn a_guest_cancels_what_another_has_started() {
     let ready = SecretText::new(serde_json::to_string(district.ready()).unwrap());
     let import = other.call(Request::ImportPractice { ready, pin: true }, |_| ()).await;
     assert_eq!(import.unwrap_err().code, "run.busy");
-    other.call(Request::Cancel, |_| ()).await.unwrap();
+    let ended = Request::Cancel { run: Some("20200101T000000000Z-ended".to_owned()) };
+    other.call(ended, |_| ()).await.unwrap();
+    let Response::Status(status) = other.call(Request::Status, |_| ()).await.unwrap() else { panic!() };
+    assert!(status.running.is_some(), "another run is none of its business");
+    other.call(Request::Cancel { run: status.running }, |_| ()).await.unwrap();
     let report = running.await.unwrap().unwrap();
     assert_eq!(report.outcome, Outcome::Cancelled);
     assert_eq!(report.cause.unwrap().code, "run.cancelled");
@@ -352,6 +359,59 @@ async fn a_test_under_way_can_be_stopped() {
     district.stop().await;
 }
 
+/// The window of a profile that a service holds: the person at it hears of what fails in the service's runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_hears_what_the_hosts_runs_have_to_tell() {
+    let home = tempfile::tempdir().unwrap();
+    let first = open(home.path()).await;
+    let district = district(&first).await;
+    first.call(Request::Pause { pause: Pause::No }, |_| ()).await.unwrap();
+    let Response::Setup(view) = first.call(Request::Setup, |_| ()).await.unwrap() else { panic!() };
+    let mut setup = view.setup;
+    // Nobody listens there any more.
+    setup.hero.port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let students = setup.jobs.iter_mut().find(|settings| settings.job == Job::HeroStudents).unwrap();
+    let schedule = json!({"when": {"kind": "every", "minutes": 1}, "zone": "UTC"});
+    students.schedule = Some(serde_json::from_value(schedule).unwrap());
+    first.call(Request::SaveSetup { setup: Box::new(setup) }, |_| ()).await.unwrap();
+    first.close().await;
+    {
+        // From here on its times count; the latest of them is due at once.
+        let folder = ProfileFolder::existing(home.path(), PROFILE).unwrap();
+        let lock = ProfileLock::take(&folder).unwrap().unwrap();
+        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
+        engine.run_due(Utc::now() - TimeDelta::minutes(5), Arc::new(|_| ())).await.unwrap();
+    }
+    // The guest is there long before such a run fails.
+    district.set_faults(Faults { latency_ms: 300, ..Faults::default() });
+    let host = open(home.path()).await;
+    let (on_event, mut heard) = events();
+    let guest = open(home.path()).await.follow(on_event).await;
+    let stop = CancellationToken::new();
+    let attending = tokio::spawn({
+        let (guest, stop) = (guest.clone(), stop.clone());
+        async move { guest.attend(&stop).await }
+    });
+    let (on_event, mut seen) = events();
+    let host = host.follow(on_event).await;
+    let failed =
+        |event: &Event| matches!(event, Event::Notice { title, .. } if title == "hero-students failed");
+    while !failed(&seen.recv().await.unwrap()) {}
+    loop {
+        let event = heard.recv().await.unwrap();
+        assert!(matches!(event, Event::Notice { .. }), "only notices: {event:?}");
+        if failed(&event) {
+            break;
+        }
+    }
+    assert!(!guest.is_host().await);
+    // A host that leaves does not wait for it.
+    host.close().await;
+    stop.cancel();
+    attending.await.unwrap().unwrap();
+    district.stop().await;
+}
+
 /// However many come at once, one hosts and all get their answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_hosts() {
@@ -464,14 +524,14 @@ mod socket {
     async fn a_guest_of_another_protocol_is_told_and_not_served() {
         let home = tempfile::tempdir().unwrap();
         let _host = open(home.path()).await;
-        for (protocol, served) in [(99, false), (3, true)] {
+        for (protocol, served) in [(99, false), (4, true)] {
             let stream = UnixStream::connect(folder(&home).join("engine.sock")).await.unwrap();
             let (mut lines, mut write) = halves(stream);
             let hello = json!({"protocol": protocol, "app": "99.0.0"});
             let request = json!({"op": "status"});
             write.write_all(format!("{hello}\n{request}\n").as_bytes()).await.unwrap();
             let theirs = line(&mut lines).await.unwrap();
-            assert_eq!(theirs, json!({"protocol": 3, "app": env!("CARGO_PKG_VERSION")}));
+            assert_eq!(theirs, json!({"protocol": 4, "app": env!("CARGO_PKG_VERSION")}));
             // Unread input makes the end of the connection a reset.
             let answer = lines.next_line().await.ok().flatten();
             assert_eq!(answer.is_some(), served, "{answer:?}");
@@ -485,7 +545,7 @@ mod socket {
         let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
         tokio::spawn(async move {
             let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
-            assert_eq!(line(&mut lines).await.unwrap()["protocol"], 3);
+            assert_eq!(line(&mut lines).await.unwrap()["protocol"], 4);
             write.write_all(b"{\"protocol\":99,\"app\":\"99.4.1\"}\n").await.unwrap();
             assert_eq!(line(&mut lines).await, None, "nothing is asked of it");
         });
@@ -504,7 +564,7 @@ mod socket {
         let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
         tokio::spawn(async move {
             let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
-            let hello = json!({"protocol": 3, "app": env!("CARGO_PKG_VERSION")});
+            let hello = json!({"protocol": 4, "app": env!("CARGO_PKG_VERSION")});
             write.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
             assert!(line(&mut lines).await.is_some());
             assert_eq!(line(&mut lines).await.unwrap(), json!({"op": "status"}));
@@ -517,8 +577,9 @@ mod socket {
         assert!(guest.is_host().await);
     }
 
-    /// A stopped process takes connections still: the system does so for it.
-    #[tokio::test(flavor = "multi_thread")]
+    /// A stopped process takes connections still: the system does so for it. Whoever waits for it waits on a clock that
+    /// goes on by itself while nothing else happens.
+    #[tokio::test(start_paused = true)]
     async fn a_holder_that_is_frozen_is_named() {
         let home = tempfile::tempdir().unwrap();
         let _lock = lock(&home);
@@ -528,18 +589,20 @@ mod socket {
         assert_eq!(fault.code, "session.holder_silent");
     }
 
-    #[tokio::test(flavor = "multi_thread")]
+    #[tokio::test]
     async fn a_guest_that_says_nothing_does_not_keep_its_host() {
         let home = tempfile::tempdir().unwrap();
         let host = open(home.path()).await;
         let _silent = UnixStream::connect(folder(&home).join("engine.sock")).await.unwrap();
         // Somebody who came later was served: so the silent one was received, too.
         status(&open(home.path()).await).await;
+        tokio::time::pause();
         host.close().await;
+        tokio::time::resume();
         assert!(open(home.path()).await.is_host().await);
     }
 
-    #[tokio::test(flavor = "multi_thread")]
+    #[tokio::test(start_paused = true)]
     async fn a_holder_that_does_not_listen_is_named() {
         let home = tempfile::tempdir().unwrap();
         let _lock = lock(&home);

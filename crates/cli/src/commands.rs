@@ -3,6 +3,8 @@
 use std::{
     io::{IsTerminal, Read},
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -195,17 +197,37 @@ async fn status(session: &Session) -> Result<Document, Fault> {
     };
     let mut data = to_value(&status)?;
     data["metrics"] = to_value(&metrics)?;
-    Ok(Document::done("Status", data).with_text(text::status(&status)))
+    let text = text::status(&status) + &text::circuits(&metrics.circuits);
+    Ok(Document::done("Status", data).with_text(text))
 }
+
+/// Time between two looks whether there is a run to cancel.
+const CANCEL_AGAIN: Duration = Duration::from_millis(200);
 
 /// Starts a run; Ctrl-C cancels it and waits for its clean end.
 async fn run_to_its_end(session: &Session, request: Request) -> Result<Response, Fault> {
-    let run = session.call(request, |event| show(&event));
+    let interrupted = stop::token();
+    let begun = Arc::new(OnceLock::new());
+    let ours = Arc::clone(&begun);
+    let run = session.call(request, move |event| {
+        if let Event::RunStarted { run, .. } = &event {
+            ours.get_or_init(|| run.clone());
+        }
+        show(&event);
+    });
     tokio::pin!(run);
+    tokio::select! {
+        answer = &mut run => return answer,
+        () = interrupted.cancelled() => {}
+    }
     loop {
+        // Ours and no other: one that the schedule begins right after it goes on.
+        if let Some(run) = begun.get() {
+            session.call(Request::Cancel { run: Some(run.clone()) }, |_| ()).await?;
+        }
         tokio::select! {
             answer = &mut run => return answer,
-            _ = tokio::signal::ctrl_c() => { session.call(Request::Cancel, |_| ()).await?; }
+            () = tokio::time::sleep(CANCEL_AGAIN) => {}
         }
     }
 }

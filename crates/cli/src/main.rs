@@ -16,14 +16,32 @@ mod text;
 use std::{
     io::{self, IsTerminal, Write},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::error::ErrorKind;
 
 use crate::document::Document;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long the program waits at its end for what it started aside and nobody needs any more: a host name being looked
+/// up, a folder of another computer that does not answer.
+const AT_THE_END: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    rosterbridge_allocator::share_heaps();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("RosterBridge cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let exit = runtime.block_on(carry_out());
+    runtime.shutdown_timeout(AT_THE_END);
+    exit
+}
+
+async fn carry_out() -> ExitCode {
     rosterbridge_api::logging::start(io::stderr().is_terminal());
     let cli = match args::Cli::read(std::env::args_os()) {
         Ok(cli) => cli,

@@ -9,9 +9,9 @@ use rosterbridge_api::{
         school_year::YearChange,
     },
     report::{
-        Event, FieldAccess, FieldView, GuardedView, Handover, HeldPage, JobReport, Phase, PluginCheck,
-        PluginView, RunView, SchoolYearView, StageReport, StageResult, StatusView, SummerPause, SyncReport,
-        UndoReport,
+        CircuitView, Event, FieldAccess, FieldView, FileSample, GuardedView, Handover, HeldPage, JobReport,
+        Phase, PluginCheck, PluginView, RunView, SchoolYearView, StageReport, StageResult, StatusView,
+        SummerPause, SyncReport, UndoReport,
     },
 };
 
@@ -81,8 +81,28 @@ fn job(job: &JobReport) -> String {
             );
         }
     }
+    for file in job.plan.iter().flat_map(|plan| &plan.files) {
+        text.push_str(&sample(file));
+    }
     if let Some(cause) = &job.cause {
         let _ = writeln!(text, "    {} [{}]\n    {}", cause.message, cause.code, cause.remedy);
+    }
+    text
+}
+
+/// The first rows of a planned file, below the names of their columns.
+fn sample(file: &FileSample) -> String {
+    let mut text = format!("    the first rows of {}:\n", file.name);
+    let widths: Vec<usize> = (0..file.columns.len())
+        .map(|column| {
+            let values = file.rows.iter().chain([&file.columns]).filter_map(|row| row.get(column));
+            values.map(|value| value.chars().count()).max().unwrap_or_default()
+        })
+        .collect();
+    for row in std::iter::once(&file.columns).chain(&file.rows) {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(value, width)| format!("{value:<width$}")).collect();
+        let _ = writeln!(text, "      {}", cells.join("  ").trim_end());
     }
     text
 }
@@ -233,6 +253,22 @@ pub fn status(status: &StatusView) -> String {
             problem.cause.code,
             problem.cause.remedy
         );
+    }
+    text
+}
+
+/// The remote systems that scheduled runs leave alone.
+pub fn circuits(circuits: &[CircuitView]) -> String {
+    let mut text = String::new();
+    for circuit in circuits {
+        let (system, misses) = (circuit.remote.title(), circuit.misses);
+        if let Some(until) = circuit.until {
+            let until = until.format("%Y-%m-%d %H:%M");
+            let _ = writeln!(
+                text,
+                "{system} could not be reached {misses} times in a row: scheduled runs leave it alone until {until} UTC."
+            );
+        }
     }
     text
 }
@@ -405,5 +441,31 @@ pub fn progress(event: &Event) -> Option<String> {
         }
         Event::Stage(report) => Some(stage(report)),
         Event::JobFinished(_) | Event::RunFinished(_) | Event::Notice { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rosterbridge_api::domain::retry::{CircuitState, Remote};
+
+    use super::*;
+
+    #[test]
+    fn only_a_system_that_is_left_alone_is_named() {
+        let circuit = |remote, state, until: Option<&str>| CircuitView {
+            remote,
+            state,
+            until: until.and_then(|until| until.parse().ok()),
+            misses: 3,
+        };
+        let circuits = [
+            circuit(Remote::PowerSchool, CircuitState::Closed, None),
+            circuit(Remote::Hero, CircuitState::Open, Some("2026-11-18T03:10:00Z")),
+            circuit(Remote::Raptor, CircuitState::HalfOpen, None),
+        ];
+        assert_eq!(
+            super::circuits(&circuits),
+            "Hero could not be reached 3 times in a row: scheduled runs leave it alone until 2026-11-18 03:10 UTC.\n"
+        );
     }
 }

@@ -146,6 +146,23 @@ fn installing_again_changes_nothing() {
     assert_eq!(fs::read_to_string(account.unit()).unwrap(), unit);
 }
 
+/// What an AppImage holds is mounted while it runs only, each time elsewhere. A program that an AppImage of another
+/// application has started, a terminal say, has that one's variables.
+#[rstest]
+#[case::of_ours(true)]
+#[case::of_another(false)]
+fn a_service_starts_the_appimage_it_was_installed_from(#[case] ours: bool) {
+    let account = Account::new();
+    let own = fs::canonicalize(env!("CARGO_BIN_EXE_rosterbridge")).unwrap();
+    let (image, elsewhere) = (Path::new("/opt/RosterBridge.AppImage"), account.root.path());
+    let mut install = account.command(&account.home());
+    install.env("APPIMAGE", image).env("APPDIR", if ours { own.parent().unwrap() } else { elsewhere });
+    assert!(install.arg("install").output().unwrap().status.success());
+    let unit = fs::read_to_string(account.unit()).unwrap();
+    let started = if ours { image } else { &own };
+    assert!(unit.contains(&format!("ExecStart=\"{}\" \"--home\"", started.display())), "{unit}");
+}
+
 #[test]
 fn a_unit_of_another_version_is_replaced_and_the_service_restarted() {
     let account = Account::new();

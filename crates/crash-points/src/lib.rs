@@ -85,6 +85,8 @@ crash_points! {
     WritesLookedUp = "writes-looked-up";
     /// What the look-up showed is in the ledger.
     WritesSettled = "writes-settled";
+    /// It is known what an undo has to write, and nothing of it is in the ledger.
+    UndoPlanned = "undo-planned";
     /// The writes of an undo are in the ledger, and none has left.
     UndoRecorded = "undo-recorded";
     /// A building's roster is in a temporary file.
@@ -107,6 +109,52 @@ crash_points! {
     RunDone = "run-done";
     /// The run is finished in the ledger, and nobody has been told.
     RunFinished = "run-finished";
+    /// The ledger is copied, and nobody has looked at the copy.
+    BackupCopied = "backup-copied";
+    /// The copy is whole, and has not its name yet.
+    BackupChecked = "backup-checked";
+    /// The backup has its name, and older ones are still there.
+    BackupNamed = "backup-named";
+    /// A backup that is too old is gone.
+    BackupPruned = "backup-pruned";
+    /// It is noted that the ledger is damaged, and nobody has been told.
+    DamageMarked = "damage-marked";
+    /// What a backup makes is ready beside the damaged ledger.
+    RestorationPrepared = "restoration-prepared";
+    /// A file of the damaged ledger has been moved.
+    LedgerFileMoved = "ledger-file-moved";
+    /// The damaged ledger is out of the way, and nothing has taken its place.
+    LedgerSetAside = "ledger-set-aside";
+    /// It is no longer noted that the ledger is damaged, and nothing has taken its place.
+    DamageUnmarked = "damage-unmarked";
+    /// A backup has taken the ledger's place.
+    LedgerRestored = "ledger-restored";
+    /// What a source's file states is in the restored ledger again.
+    FileReadAgain = "file-read-again";
+    /// Everything a source states was read again, and that is not in the ledger.
+    SourceReadAgain = "source-read-again";
+    /// That a source was read again is in the ledger.
+    SourceNoted = "source-noted";
+    /// The restored ledger knows all that happened.
+    RestorationCompleted = "restoration-completed";
+    /// A newer layout is made, and not committed.
+    LayoutMade = "layout-made";
+    /// A newer layout is committed.
+    LayoutCommitted = "layout-committed";
+    /// The key of a recovery file fits, and is not in the keychain.
+    KeyChecked = "key-checked";
+    /// The key of a recovery file is in the keychain.
+    KeyRecovered = "key-recovered";
+    /// A backup or a ledger that was set aside is erased.
+    BackupErased = "backup-erased";
+    /// A file of a database is erased, or was not there.
+    DatabaseFileErased = "database-file-erased";
+    /// Databases and logs are erased, and the keychain has its entries.
+    FilesErased = "files-erased";
+    /// The keychain's entries are erased, and the profile has its identity.
+    KeychainErased = "keychain-erased";
+    /// The profile's identity is erased.
+    IdentityErased = "identity-erased";
 }
 
 /// Comes to a place. Ends the process there if the environment asks for it; nothing otherwise.

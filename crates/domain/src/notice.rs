@@ -2,7 +2,8 @@
 //!
 //! A change of the integration's status is told each time, as Raptor's procedure has it. A failure is told at once and
 //! the same one again only after [`REPEAT_AFTER`]; the first success after a failure that was told is told once. Held
-//! rows and runs that were missed are counted and told together, at most every [`DIGEST_EVERY`].
+//! rows and runs that were missed are counted and told together, at most every [`DIGEST_EVERY`]; runs that were cut off are
+//! named, each once, and no more often than that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ pub const REPEAT_AFTER: TimeDelta = TimeDelta::hours(4);
 pub const DIGEST_EVERY: TimeDelta = TimeDelta::hours(1);
 /// The most failures that are remembered. Beyond, those told longest ago are forgotten.
 pub const MOST_REMEMBERED: usize = 200;
-/// The most stopped files that are named one by one.
+/// The most stopped files, or runs that were cut off, that are named one by one.
 pub const MOST_NAMED: usize = 20;
 
 /// Why something went wrong: the stable code, and what a person can do. Names no student.
@@ -107,6 +108,17 @@ impl SchoolYearNews {
     }
 }
 
+/// A run that the program, or the computer, ended in the middle of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterruptedRun {
+    /// Its id.
+    pub run: String,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// Whether it was taking back what another run had written.
+    pub undo: bool,
+}
+
 /// Something that happened and that somebody may have to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
@@ -134,6 +146,8 @@ pub enum Happening {
         /// When the latest of them was due.
         latest: DateTime<Utc>,
     },
+    /// A run was found cut off.
+    RunInterrupted(InterruptedRun),
     /// The ledger was damaged, and a backup has taken its place.
     LedgerRestored {
         /// When that backup was made.
@@ -194,6 +208,13 @@ pub enum Notice {
         /// Runs that did not take place when they were due, by exchange.
         missed: BTreeMap<Job, MissedRuns>,
     },
+    /// Runs were cut off.
+    RunsInterrupted {
+        /// Which, oldest first: at most [`MOST_NAMED`].
+        runs: Vec<InterruptedRun>,
+        /// Further ones.
+        more: u64,
+    },
     /// The ledger was damaged, and a backup has taken its place.
     LedgerRestored {
         /// When that backup was made.
@@ -210,6 +231,20 @@ impl Notice {
     /// Whether it tells a change of the integration's status: those have addressees of their own.
     pub fn is_status_change(&self) -> bool {
         matches!(self, Self::StatusChanged(_))
+    }
+
+    /// What it tells, for the log: as it is called where it is kept.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::StatusChanged(_) => "status_changed",
+            Self::Failed { .. } => "failed",
+            Self::Recovered { .. } => "recovered",
+            Self::SchoolYear(_) => "school_year",
+            Self::Digest { .. } => "digest",
+            Self::RunsInterrupted { .. } => "runs_interrupted",
+            Self::LedgerRestored { .. } => "ledger_restored",
+            Self::BackupFailed { .. } => "backup_failed",
+        }
     }
 }
 
@@ -238,6 +273,9 @@ pub struct Told {
     held: BTreeMap<Job, u64>,
     missed: BTreeMap<Job, MissedRuns>,
     digest_at: Option<DateTime<Utc>>,
+    interrupted: Vec<InterruptedRun>,
+    more_interrupted: u64,
+    interrupted_at: Option<DateTime<Utc>>,
 }
 
 impl Told {
@@ -261,6 +299,12 @@ impl Told {
                     missed.times = missed.times.saturating_add(times);
                     missed.latest = missed.latest.max(latest);
                 }
+                Happening::RunInterrupted(run) if self.interrupted.len() < MOST_NAMED => {
+                    self.interrupted.push(run);
+                }
+                Happening::RunInterrupted(_) => {
+                    self.more_interrupted = self.more_interrupted.saturating_add(1);
+                }
                 Happening::LedgerRestored { backup_made_at } => {
                     notices.push(Notice::LedgerRestored { backup_made_at });
                 }
@@ -269,6 +313,7 @@ impl Told {
         }
         notices.extend(self.repeated(now));
         notices.extend(self.digest(now));
+        notices.extend(self.cut_off(now));
         self.forget(now);
         notices
     }
@@ -279,6 +324,7 @@ impl Told {
             told.told_at = told.told_at.min(now);
         }
         self.digest_at = self.digest_at.map(|at| at.min(now));
+        self.interrupted_at = self.interrupted_at.map(|at| at.min(now));
     }
 
     fn failed(&mut self, mut failure: Failure, now: DateTime<Utc>) -> Option<Notice> {
@@ -353,6 +399,18 @@ impl Told {
         Some(Notice::Digest {
             held: std::mem::take(&mut self.held),
             missed: std::mem::take(&mut self.missed),
+        })
+    }
+
+    /// Runs that were cut off: the first is told at once, those after it are gathered.
+    fn cut_off(&mut self, now: DateTime<Utc>) -> Option<Notice> {
+        if self.interrupted.is_empty() || self.interrupted_at.is_some_and(|at| now - at < DIGEST_EVERY) {
+            return None;
+        }
+        self.interrupted_at = Some(now);
+        Some(Notice::RunsInterrupted {
+            runs: std::mem::take(&mut self.interrupted),
+            more: std::mem::take(&mut self.more_interrupted),
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// How an operation is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ fn share(chance: u32) -> f64 {
 }
 
 /// A system at the other end of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
 pub enum Remote {
     /// PowerSchool's API.
     PowerSchool,
@@ -56,6 +57,32 @@ pub enum Remote {
     Hero,
     /// Raptor's exchange folder.
     Raptor,
+}
+
+impl Remote {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::PowerSchool, Self::Hero, Self::Raptor];
+
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::PowerSchool => "PowerSchool",
+            Self::Hero => "Hero",
+            Self::Raptor => "Raptor",
+        }
+    }
+}
+
+/// How the schedule treats a remote system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "kebab-case")]
+pub enum CircuitState {
+    /// It goes there whenever a job is due.
+    Closed,
+    /// It leaves it alone.
+    Open,
+    /// It has left it alone for long enough: the next try decides.
+    HalfOpen,
 }
 
 /// Whether the schedule goes to a remote system, or leaves it alone for a while because it could not be reached again
@@ -86,6 +113,20 @@ impl Circuit {
     /// Until when it is left alone.
     pub fn open_until(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.open_until.filter(|until| now < *until)
+    }
+
+    /// How the schedule treats the system.
+    pub fn state(self, now: DateTime<Utc>) -> CircuitState {
+        match self.open_until {
+            None => CircuitState::Closed,
+            Some(until) if now < until => CircuitState::Open,
+            Some(_) => CircuitState::HalfOpen,
+        }
+    }
+
+    /// How often in a row the system could not be reached.
+    pub const fn misses(self) -> u32 {
+        self.failures
     }
 
     /// It answered.
@@ -148,12 +189,16 @@ mod tests {
     fn a_circuit_opens_after_three_failures_tries_once_and_closes_when_reached() {
         let twice = Circuit::default().missed(at(0), None, 0).missed(at(1), None, 0);
         assert!(twice.allows(at(1)));
+        assert_eq!((twice.state(at(1)), twice.misses()), (CircuitState::Closed, 2));
         let open = twice.missed(at(2), None, u32::MAX);
         assert_eq!(open.open_until(at(2)), Some(at(7)));
         assert!(!open.allows(at(6)));
+        assert_eq!((open.state(at(6)), open.misses()), (CircuitState::Open, 3));
         assert!(open.allows(at(7)), "it is tried again");
+        assert_eq!(open.state(at(7)), CircuitState::HalfOpen);
         let again = open.missed(at(7), None, u32::MAX);
         assert_eq!(again.open_until(at(7)), Some(at(17)), "and left alone for longer");
+        assert_eq!(again.reached().state(at(8)), CircuitState::Closed);
         assert!(again.reached().missed(at(20), None, u32::MAX).allows(at(20)));
     }
 

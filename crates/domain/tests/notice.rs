@@ -8,8 +8,8 @@ use rosterbridge_domain::{
     integration::{IntegrationEvent, IntegrationStatus},
     job::Job,
     notice::{
-        Again, DIGEST_EVERY, Failure, Happening, MOST_NAMED, MOST_REMEMBERED, MissedRuns, Notice,
-        REPEAT_AFTER, Reason, SchoolYearNews, StatusChange, StoppedFile, Told,
+        Again, DIGEST_EVERY, Failure, Happening, InterruptedRun, MOST_NAMED, MOST_REMEMBERED, MissedRuns,
+        Notice, REPEAT_AFTER, Reason, SchoolYearNews, StatusChange, StoppedFile, Told,
     },
 };
 use rstest::rstest;
@@ -48,6 +48,10 @@ fn change(to: IntegrationStatus) -> StatusChange {
     }
 }
 
+fn cut_off(run: &str) -> Happening {
+    Happening::RunInterrupted(InterruptedRun { run: run.to_owned(), started_at: at(-5), undo: false })
+}
+
 /// A notice in a word or two, for tables.
 fn brief(notice: &Notice) -> String {
     let job = |job: &Option<Job>| job.map_or("run", Job::as_str);
@@ -62,6 +66,10 @@ fn brief(notice: &Notice) -> String {
         Notice::Recovered { job: of, failures, .. } => format!("{} works after {failures}", job(of)),
         Notice::Digest { held, missed } => {
             format!("digest of {} held, {} missed", held.values().sum::<u64>(), missed.len())
+        }
+        Notice::RunsInterrupted { runs, more } => {
+            let runs: Vec<&str> = runs.iter().map(|run| run.run.as_str()).collect();
+            format!("{} cut off, {more} more", runs.join(" "))
         }
         Notice::SchoolYear(_) => "school year".to_owned(),
         Notice::LedgerRestored { .. } => "restored".to_owned(),
@@ -158,6 +166,17 @@ fn brief(notice: &Notice) -> String {
     vec![(0, vec![Happening::RunsMissed { job: Job::HeroAttendance, times: 1, latest: at(-60) }])],
     &["0 digest of 0 held, 1 missed"]
 )]
+#[case::a_run_cut_off_is_told_at_once_and_the_next_ones_together(
+    vec![
+        (0, vec![cut_off("a")]),
+        (1, vec![cut_off("b")]),
+        (20, vec![cut_off("c")]),
+        (60, vec![]),
+        (200, vec![]),
+        (300, vec![cut_off("d")]),
+    ],
+    &["0 a cut off, 0 more", "60 b c cut off, 0 more", "300 d cut off, 0 more"]
+)]
 #[case::every_status_change(
     vec![(0, vec![
         Happening::StatusChanged(change(IntegrationStatus::Reinitializing)),
@@ -209,6 +228,14 @@ fn a_notice_names_a_limited_number_of_files_and_counts_the_rest() {
         panic!("{notices:?}")
     };
     assert_eq!(failure.stopped.len(), MOST_NAMED);
+}
+
+#[test]
+fn a_limited_number_of_runs_that_were_cut_off_is_named() {
+    let runs: Vec<String> = (0..MOST_NAMED + 3).map(|number| number.to_string()).collect();
+    let notices = Told::default().tell(runs.iter().map(|run| cut_off(run)).collect(), at(0));
+    let [Notice::RunsInterrupted { runs, more: 3 }] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!(runs.len(), MOST_NAMED);
 }
 
 #[test]

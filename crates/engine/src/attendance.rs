@@ -428,9 +428,13 @@ impl Engine {
             self.ledger(move |ledger| ledger.mark_sending(&sending, Utc::now())).await?;
             pass(CrashPoint::WritesMarked);
             let writes: Vec<AttendanceWrite> = chunk.iter().map(|row| row.write.clone()).collect();
-            // Writes on their way when a person cancels stay marked as being sent: the next run looks them up.
             let sent = writing.cancel.run_until_cancelled(writing.client.write_attendance(&writes)).await;
-            let Some(answers) = sent else { return Err(EngineError::Cancelled) };
+            let Some(answers) = sent else {
+                // From now on none of them is on its way out, but any may arrive yet: the next run looks them up.
+                let code = EngineError::Cancelled.code();
+                self.ledger(move |ledger| ledger.mark_unknown(&ids, code, Utc::now())).await?;
+                return Err(EngineError::Cancelled);
+            };
             pass(CrashPoint::WritesAnswered);
 
             let (mut confirmed, mut unsent, mut unclear, mut refused) = (vec![], vec![], vec![], vec![]);

@@ -11,6 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, Local, NaiveDate, TimeDelta, Utc};
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{attendance::Source, job::Outcome, notice::Happening};
 use rosterbridge_store::{
     Ledger, StoreError,
@@ -87,6 +88,8 @@ pub struct RecoveryKey {
 pub(crate) struct Household {
     /// When what failed is tried again.
     again: Mutex<Option<DateTime<Utc>>>,
+    /// On which day a failed backup was told, also when the ledger took nothing.
+    told: Mutex<Option<NaiveDate>>,
     /// Runs whose end could not be recorded, because the ledger took nothing: on a full disk.
     unrecorded: Mutex<Vec<EndedRun>>,
 }
@@ -103,6 +106,10 @@ pub(crate) struct EndedRun {
 impl Household {
     fn again(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
         self.again.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, Option<NaiveDate>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unrecorded(&self) -> MutexGuard<'_, Vec<EndedRun>> {
@@ -224,7 +231,9 @@ pub async fn recover_key(
         }
     })
     .await?;
+    pass(CrashPoint::KeyChecked);
     Vault::open(recovery.profile).await?.restore_profile_key(&key).await?;
+    pass(CrashPoint::KeyRecovered);
     drop(lock);
     Ok(())
 }
@@ -280,7 +289,8 @@ impl Engine {
                 Ok(_) => house.backed_up = Some(day),
                 Err(error) => {
                     tracing::error!(code = error.code(), "the ledger could not be backed up");
-                    if house.told != Some(day) {
+                    let told_without_ledger = self.house.told().replace(day) == Some(day);
+                    if house.told != Some(day) && !told_without_ledger {
                         house.told = Some(day);
                         told.push(Happening::BackupFailed(reason(&error)));
                     }
@@ -295,9 +305,14 @@ impl Engine {
         }
         let done = house.backed_up == Some(day) && house.tidied == Some(day);
         let text = serde_json::to_string(&house).unwrap_or_default();
-        self.note_beside(told, now, Some((HOUSE, text))).await?;
+        let noted = self.note_beside(told.clone(), now, Some((HOUSE, text))).await;
+        if let Err(error) = &noted {
+            // On a full disk, where the backup failed as well: somebody has to hear of it.
+            tracing::warn!(code = error.code(), "what was done for the data can't be noted");
+            self.note_beside_all_the_same(told, now).await;
+        }
         self.wake_sending();
-        if done {
+        if done && noted.is_ok() {
             *self.house.again() = None;
         }
         Ok(true)
@@ -305,12 +320,13 @@ impl Engine {
 
     /// Forgets what is older than the retention, and removes the files we moved to Raptor's `processed/` before that.
     async fn tidy(&self, now: DateTime<Utc>) -> Result<(), EngineError> {
-        // What happened since the backup is still to be read from these files.
-        if self.ledger(Ledger::restoration).await?.is_some() {
-            return Ok(());
-        }
         let setup = self.setup().await?;
         let cutoff = now - setup.retention();
+        // What happened since the backup is still to be read from these files. Where a source stays switched off, they
+        // are kept no longer than anything else.
+        if self.ledger(Ledger::restoration).await?.is_some_and(|restoration| restoration.at >= cutoff) {
+            return Ok(());
+        }
         let removed = self.forget_processed(PathBuf::from(&setup.raptor.folder), cutoff).await?;
         let forgotten = self.ledger(move |ledger| ledger.forget_before(cutoff)).await?;
         tracing::info!(

@@ -92,9 +92,9 @@ fn codes(roster: &Roster) -> Result<Vec<CodeChoice>, StoreError> {
 /// How each school takes attendance, by its sections: a preset that a person confirms.
 pub(crate) fn school_methods(roster: &Roster) -> Result<HashMap<SchoolNumber, AttendanceMethod>, StoreError> {
     let mut methods = HashMap::new();
-    for section in roster.sections()?.into_values() {
-        let method = methods.entry(section.school).or_insert(AttendanceMethod::Daily);
-        if section.att_mode_code == AttendanceMode::Meeting.code() {
+    for (school, mode) in roster.attendance_modes()? {
+        let method = methods.entry(school).or_insert(AttendanceMethod::Daily);
+        if mode == AttendanceMode::Meeting.code() {
             *method = AttendanceMethod::Meeting;
         }
     }

@@ -121,7 +121,9 @@ impl Engine {
             house: Household::default(),
             _lock: lock,
         };
+        engine.recall_what_was_told().await?;
         engine.tell_restoration(Utc::now()).await?;
+        engine.tell_runs_cut_off(Utc::now()).await?;
         engine.restore_queue().await?;
         Ok(engine)
     }
@@ -141,8 +143,8 @@ impl Engine {
         &self,
         work: impl FnOnce(&Ledger) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, EngineError> {
-        let ledger = Arc::clone(&self.ledger);
-        Ok(tokio::task::spawn_blocking(move || work(&ledger)).await??)
+        let (ledger, span) = (Arc::clone(&self.ledger), tracing::Span::current());
+        Ok(tokio::task::spawn_blocking(move || span.in_scope(|| work(&ledger))).await??)
     }
 
     /// Where the last complete pull is.
@@ -158,7 +160,7 @@ impl Engine {
     /// The last complete pull, if there was one.
     pub(crate) async fn roster(&self) -> Result<Option<Arc<Roster>>, EngineError> {
         let (path, key) = (self.folder.path().join("roster.db"), self.key.clone());
-        let roster = tokio::task::spawn_blocking(move || Roster::open(&path, key.expose())).await??;
+        let roster = blocking(move || Ok(Roster::open(&path, key.expose())?)).await?;
         Ok(roster.map(Arc::new))
     }
 
@@ -183,7 +185,7 @@ impl Engine {
         let event = if setup.raptor.enabled { IntegrationEvent::Enabled } else { IntegrationEvent::Disabled };
         self.ledger(move |ledger| ledger.save_setup(&setup)).await?;
         // Whoever saves it looks at the status already: it is told by mail alone.
-        self.raptor_event(event, None).await?;
+        self.raptor_event(event, None, None).await?;
         Ok(())
     }
 
@@ -305,12 +307,13 @@ impl Engine {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(IntegrationStatus::Disabled))
     }
 
-    /// Lets something happen to the Raptor integration, and gives what is to be told of it. An event its status has
-    /// no rule for changes nothing.
+    /// Lets something happen to the Raptor integration, in the run `run` if it is in one, and gives what is to be told of
+    /// it. An event its status has no rule for changes nothing.
     pub(crate) async fn raptor_event(
         &self,
         event: IntegrationEvent,
         reason: Option<Reason>,
+        run: Option<&str>,
     ) -> Result<Vec<Notice>, EngineError> {
         // A run and a person may move it at the same time: switching it off must not get lost.
         let _moving = self.moving_status.lock().await;
@@ -319,7 +322,7 @@ impl Engine {
         let text = serde_json::to_string(&to).unwrap_or_default();
         // The status and the mails about it are kept at once: no change goes untold.
         let change = Happening::StatusChanged(StatusChange { from, to, event, reason });
-        self.note(vec![change], Utc::now(), Some((value::RAPTOR_STATUS, text))).await
+        self.note(vec![change], Utc::now(), Some((value::RAPTOR_STATUS, text)), run).await
     }
 
     /// Stores a secret under its name.
@@ -390,6 +393,14 @@ impl Engine {
     /// Stops the run under way, if there is one.
     pub fn cancel(&self) {
         if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+            running.cancel.cancel();
+        }
+    }
+
+    /// Stops this run, if it is the one under way.
+    pub fn cancel_run(&self, id: &str) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = running.as_ref().filter(|running| running.id == id) {
             running.cancel.cancel();
         }
     }

@@ -325,7 +325,10 @@ impl EngineError {
             Self::Doubled(_) => "PowerSchool applied a write long after it had stopped answering. Delete one of the two \
                  records in PowerSchool, and allow a longer time for an answer in the set-up."
                 .to_owned(),
-            Self::UnknownRun(_) => "See the runs and their ids with: rosterbridge runs".to_owned(),
+            Self::UnknownRun(_) => "See the runs and their ids with: rosterbridge runs. Those between a backup and its \
+                                    being restored are not known any more: change what they wrote in PowerSchool by \
+                                    hand."
+                .to_owned(),
             Self::NothingToUndo(_) => {
                 "Nothing was changed. See what each run did with: rosterbridge runs".to_owned()
             }

@@ -20,7 +20,7 @@ use crate::{
     engine::Engine,
     error::EngineError,
     exports::Measured,
-    report::{GuardReason, GuardedSchool, GuardedView, PlanView, PlannedRecord},
+    report::{FileSample, GuardReason, GuardedSchool, GuardedView, PlanView, PlannedRecord},
     school_year::YearsInSight,
     tally::{self, Schools},
 };
@@ -95,8 +95,8 @@ fn content_id(job: Job, value: &impl Serialize) -> String {
 
 impl PlanView {
     /// The plan to send files.
-    pub(crate) fn of_files(job: Job, files: &[FileReceipt]) -> Self {
-        Self { id: content_id(job, &files), sample: Vec::new() }
+    pub(crate) fn of_files(job: Job, files: &[FileReceipt], samples: Vec<FileSample>) -> Self {
+        Self { id: content_id(job, &files), sample: Vec::new(), files: samples }
     }
 
     /// The plan to write attendance.
@@ -113,7 +113,7 @@ impl PlanView {
                 _ => None,
             }
         });
-        Self { id: content_id(job, plan), sample: writes.take(SAMPLE).collect() }
+        Self { id: content_id(job, plan), sample: writes.take(SAMPLE).collect(), files: Vec::new() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::Source,
@@ -13,16 +14,19 @@ use rosterbridge_sftp::{RemoteFile, RemoteFolder, Session};
 use rosterbridge_store::{Roster, ledger::RunId};
 use serde::Serialize;
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     attendance::{PlannedInput, SourceRow},
     decide::{District, Stop},
     engine::{Engine, blocking},
     error::EngineError,
-    exports::{self, EXPORT, IMPORTS, Kept, Measured},
+    exports::{self, EXPORT, Export, ExportError, IMPORTS, Kept, Measured},
     guard::OutgoingFile,
+    report::FileSample,
     school_year::YearsInSight,
     tally::{Schools, Tally},
+    unchanged::{self, MadeBefore, Sending},
 };
 
 /// A file to be sent to Hero. Not `Debug`: it may hold the file, and that is the students'.
@@ -36,32 +40,44 @@ pub(crate) struct ExportPlan {
     schools: Schools,
     /// The file itself, where it is small enough to keep.
     #[serde(skip)]
-    content: Option<Arc<Vec<u8>>>,
+    content: Option<Arc<Vec<Vec<u8>>>>,
+    /// Its first rows.
+    #[serde(skip)]
+    pub(crate) sample: FileSample,
 }
 
-/// One of the three files being put together aside, without writing it anywhere.
+/// One of the three files being put together aside, without writing it anywhere. Dropped, it ends.
 pub(crate) struct Composing {
     pub(crate) job: Job,
     plan: JoinHandle<Result<ExportPlan, EngineError>>,
+    cancel: CancellationToken,
+    _end: DropGuard,
 }
 
 impl Composing {
     /// Starts putting the file of an export job together.
-    pub(crate) fn start(job: Job, setup: &Setup, roster: &Arc<Roster>) -> Self {
+    pub(crate) fn start(job: Job, setup: &Setup, roster: &Arc<Roster>, cancel: &CancellationToken) -> Self {
         let (roster, hero, summer) = (Arc::clone(roster), setup.hero.clone(), setup.summer);
+        let cancel = cancel.child_token();
+        let stop = cancel.clone();
         let plan = tokio::task::spawn_blocking(move || {
             let mut out = Measured::new(Kept::new());
             let mut tally = Tally::default();
             let layout = ExportLayout::default();
-            let written = exports::write(job, &roster, &hero, summer, layout, &mut tally, &mut out)
-                .map_err(|error| EngineError::Export { job, source: error.into() })?;
+            let export = Export { job, roster: &roster, settings: &hero, summer, layout, cancel: &stop };
+            let written = export.write(&mut tally, &mut out).map_err(|error| match error {
+                ExportError::Cancelled => EngineError::Cancelled,
+                error => EngineError::Export { job, source: error.into() },
+            })?;
             let (bytes, sha256, kept) = out.into_parts();
             let name = format!("{IMPORTS}/{}", exports::file_name(job).unwrap_or_default());
             let receipt = FileReceipt { name, rows: written.rows, bytes, sha256 };
-            let content = kept.into_content().map(Arc::new);
-            Ok(ExportPlan { job, receipt, notes: notes(&written), schools: tally.finish(), content })
+            let content = kept.into_pieces().map(Arc::new);
+            let notes = notes(&written);
+            let sample = FileSample::new(&receipt.name, exports::columns(job), written.first);
+            Ok(ExportPlan { job, receipt, notes, schools: tally.finish(), content, sample })
         });
-        Self { job, plan }
+        Self { job, plan, _end: cancel.clone().drop_guard(), cancel }
     }
 }
 
@@ -69,39 +85,68 @@ impl Engine {
     /// Works out one of the three files: what it would hold.
     pub(crate) async fn plan_export(
         &self,
-        composing: Composing,
+        mut composing: Composing,
         years: &YearsInSight,
     ) -> Result<ExportPlan, EngineError> {
-        let plan = composing.plan.await??;
+        // It only reads: where it is, it may come to its own end.
+        let planned = composing.cancel.run_until_cancelled(&mut composing.plan).await;
+        let plan = planned.ok_or(EngineError::Cancelled)???;
         let file = OutgoingFile { receipt: &plan.receipt, schools: &plan.schools };
         self.refuse_large_changes(plan.job, &[file], years).await?;
         pass(CrashPoint::ExportPlanned);
         Ok(plan)
     }
 
-    /// Sends the planned file: what the plan kept of it, or streamed from the roster.
+    /// Plans a file that is made from the same as the last one.
+    pub(crate) async fn plan_made_export(
+        &self,
+        job: Job,
+        (made, schools): MadeBefore,
+        years: &YearsInSight,
+    ) -> Result<ExportPlan, EngineError> {
+        let (receipt, schools) = made.files.into_iter().zip(schools).next().ok_or_else(|| {
+            EngineError::NotAsPlanned(exports::file_name(job).unwrap_or_default().to_owned())
+        })?;
+        let file = OutgoingFile { receipt: &receipt, schools: &schools };
+        self.refuse_large_changes(job, &[file], years).await?;
+        pass(CrashPoint::ExportPlanned);
+        let sample = FileSample::new(&receipt.name, exports::columns(job), Vec::new());
+        Ok(ExportPlan { job, receipt, notes: made.notes, schools, content: None, sample })
+    }
+
+    /// Sends the planned file: what the plan kept of it, or streamed from the roster. Where the server still has it as it
+    /// was sent earlier in the day, it is not sent; the answer is when it was.
     pub(crate) async fn apply_export(
         &self,
         plan: &ExportPlan,
-        setup: &Setup,
-        roster: &Arc<Roster>,
+        sending: Sending<'_>,
         session: &Session,
-        run: RunId,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<DateTime<Utc>>, EngineError> {
+        let Sending { setup, roster, run, now, zone, cancel } = sending;
+        let made_from = unchanged::made_from(plan.job, roster, setup);
         let (roster, hero, job) = (Arc::clone(roster), setup.hero.clone(), plan.job);
-        let summer = setup.summer;
+        let (summer, cancel) = (setup.summer, cancel.clone());
         let content = plan.content.clone();
         let file = RemoteFile::parse(&plan.receipt.name)?;
         session.require_folder(&RemoteFolder::parse(IMPORTS)?).await?;
+        let sent_today = self.sent_today(job, &plan.receipt, now, zone).await?;
+        if let Some(sent_at) = sent_today
+            && self.still_at_hero(&plan.receipt, &hero, session).await?
+        {
+            // What was stopped in between is not what is there, nor what is planned.
+            self.forget_stop(job, &plan.receipt.name).await?;
+            self.remember_made(job, made_from, vec![plan.receipt.clone()], plan.notes.clone()).await?;
+            return Ok(Some(sent_at));
+        }
         let uploaded = session
             .upload(&file, move |out| {
                 if let Some(content) = content {
-                    return out.write_all(&content);
+                    return content.iter().try_for_each(|piece| out.write_all(piece));
                 }
-                let (layout, mut tally) = (ExportLayout::default(), Tally::default());
-                exports::write(job, &roster, &hero, summer, layout, &mut tally, out)
-                    .map(|_| ())
-                    .map_err(io::Error::from)
+                let layout = ExportLayout::default();
+                let export =
+                    Export { job, roster: &roster, settings: &hero, summer, layout, cancel: &cancel };
+                export.write(&mut Tally::default(), out).map(|_| ()).map_err(io::Error::from)
             })
             .await?;
         if uploaded.sha256 != plan.receipt.sha256 {
@@ -110,7 +155,9 @@ impl Engine {
         pass(CrashPoint::UploadUnrecorded);
         self.record_upload(run, job, plan.receipt.clone(), plan.schools.clone()).await?;
         pass(CrashPoint::UploadRecorded);
-        Ok(())
+        self.remember_at_hero(&plan.receipt, &setup.hero, session).await?;
+        self.remember_made(job, made_from, vec![plan.receipt.clone()], plan.notes.clone()).await?;
+        Ok(None)
     }
 
     /// Fetches Hero's attendance export and looks every row up. `None` when there is none yet.
@@ -152,6 +199,10 @@ impl Engine {
             session.download(&file, writer).await.map(|(downloaded, _writer)| downloaded)
         };
         let (downloaded, rows) = tokio::join!(downloading, looking_up);
+        // Half a file may look like a bad one.
+        if let Err(rosterbridge_sftp::Error::Cancelled) = downloaded {
+            return Err(EngineError::Cancelled);
+        }
         // A file that is refused breaks off its download: the refusal is the cause.
         let rows = rows?;
         let downloaded = downloaded?;
@@ -174,7 +225,7 @@ impl Engine {
         receipt: FileReceipt,
         schools: Schools,
     ) -> Result<(), EngineError> {
-        let (name, now) = (receipt.name.clone(), chrono::Utc::now());
+        let (name, now) = (receipt.name.clone(), Utc::now());
         self.ledger(move |ledger| ledger.record_upload_by_school(run, job, &receipt, &schools, now)).await?;
         self.forget_stop(job, &name).await
     }

@@ -16,6 +16,7 @@ mod exports;
 mod guard;
 mod handover;
 mod hero;
+mod known_import;
 mod mail;
 mod metrics;
 mod notices;
@@ -32,6 +33,7 @@ mod school_year;
 mod status;
 mod support_bundle;
 mod tally;
+mod unchanged;
 mod undo;
 
 pub use engine::Engine;

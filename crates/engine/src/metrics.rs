@@ -27,6 +27,7 @@ impl Engine {
             pid: std::process::id(),
             uptime_seconds: self.opened.elapsed().as_secs(),
         };
+        let circuits = self.circuit_views(now);
         let (folder, logs, ledger) =
             (self.folder.path().to_owned(), self.folder.logs(), self.folder.ledger());
         self.ledger(move |database| {
@@ -45,6 +46,7 @@ impl Engine {
                 phases,
                 outbox: owned(database.open_writes()?),
                 held: database.held_count()?,
+                circuits,
                 sizes: Sizes {
                     ledger: size(&ledger) + size(&beside(&ledger, "-wal")),
                     roster: size(&folder.join("roster.db")),

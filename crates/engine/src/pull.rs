@@ -1,15 +1,17 @@
 //! Reading the roster from PowerSchool into a new database file that takes the old one's place when it is complete.
 //!
-//! The first pull of a day reads every table whole. Later ones begin with a copy of the roster in place and read of the
-//! large tables only what changed, where PowerSchool has data versions; any doubt about that ends in a whole table.
+//! The first pull of a day reads every table whole. Later ones go on from the roster in place and read of the large tables
+//! only what changed, where PowerSchool has data versions; any doubt about that ends in a whole table. A table whose one
+//! answer is byte for byte the one before is not read again. Where nothing has changed at all, the roster stays as it is.
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use chrono::{NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rosterbridge_domain::{
     calendar,
@@ -22,12 +24,14 @@ use rosterbridge_domain::{
     settings::Setup,
 };
 use rosterbridge_powerschool::{
-    Batch, Client, DataVersion, Metadata, PullScope, RosterRow, ServerUrl, Version, plugin,
+    Batch, Client, DataVersion, Fingerprint, Metadata, PullScope, RosterRow, ServerUrl, Version, plugin,
 };
 use rosterbridge_store::{
     Roster, RosterStaging, StoreError,
-    roster::{FollowedTable, PullState, RosterMeta, RosterTable},
+    roster::{FollowedTable, PullState, RosterCounts, RosterMeta, RosterTable},
 };
+use rosterbridge_vault::ProfileKey;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +48,7 @@ pub(crate) type OnRows<'a> = &'a (dyn Fn(&'static str, u64) + Send + Sync);
 const BATCHES_IN_FLIGHT: usize = 4;
 
 /// Tables read at the same time: enough to hide the round trips, and few enough not to burden PowerSchool.
-const TABLES_AT_ONCE: usize = 3;
+const TABLES_AT_ONCE: usize = 4;
 
 /// How long changes are laid over a roster before it is read whole: PowerSchool's data versions don't tell of rows that
 /// were deleted.
@@ -140,29 +144,17 @@ impl Engine {
         let began = Utc::now();
         let basis = server.basis(jobs).await?;
         let turn = Arc::clone(&self.pulling).lock_owned().await;
-        let (folder, key) = (self.roster_folder().to_owned(), self.key().clone());
-        let (today, expected) = (server.today, basis.clone());
-        let (filling, before) = blocking(move || {
-            let recent = |pulled: &RosterMeta, state: &PullState| {
-                let age = began.signed_duration_since(state.whole_at);
-                state.basis == expected
-                    && pulled.today == today
-                    && (TimeDelta::zero()..WHOLE_EVERY).contains(&age)
-            };
-            let resumed = RosterStaging::resume(&folder, key.expose(), recent).unwrap_or_else(|error| {
-                // It is a cache: what is wrong with it ends with the next whole one.
-                tracing::warn!(code = error.code(), "the roster in place cannot be gone on from");
-                None
-            });
-            let (staging, before) = match resumed {
-                Some((staging, pulled, state)) => (staging, Some((state, pulled.years))),
-                None => (RosterStaging::create(&folder, key.expose())?, None),
-            };
-            Ok((Filling { staging, turn }, before))
-        })
-        .await?;
+        let before = self.roster_to_go_on_from(&basis, server.today, began).await?;
         let (inserts, waiting) = mpsc::channel(BATCHES_IN_FLIGHT);
-        let inserting = tokio::task::spawn_blocking(move || insert_all(filling, waiting));
+        let filling = Filling {
+            staging: None,
+            copied: before.as_ref().map(|before| before.roster.counts()),
+            folder: self.roster_folder().to_owned(),
+            key: self.key().clone(),
+            turn,
+        };
+        let span = tracing::Span::current();
+        let inserting = tokio::task::spawn_blocking(move || span.in_scope(|| insert_all(filling, waiting)));
         let reading = Reading { client: &server.client, on_rows, inserts, before, outcome: Mutex::default() };
         let read = reading.read(server.today, jobs).await;
         let Reading { outcome, before, inserts, .. } = reading;
@@ -171,22 +163,86 @@ impl Engine {
         // that error is the one to report.
         let filling = inserting.await??;
         let years = read?;
-        let ReadOutcome { versions, laid_over, refused } =
+        let ReadOutcome { versions, answers, laid_over, refused } =
             outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let whole_at = before.filter(|_| laid_over).map_or(began, |(state, _)| state.whole_at);
+        let whole_at = before.as_ref().filter(|_| laid_over).map_or(began, |before| before.state.whole_at);
+        if let (Some(before), true) = (before, filling.staging.is_none()) {
+            tracing::info!("nothing has changed in PowerSchool");
+            self.confirm_roster(&before.roster, Utc::now()).await?;
+            return Ok(Pull { roster: before.roster, refused });
+        }
         // Where something could not be read, the next pull may find that it can be.
-        let state = refused.is_empty().then_some(PullState { basis, whole_at, versions });
+        let state = refused.is_empty().then_some(PullState { basis, whole_at, versions, answers });
         let meta = RosterMeta { pulled_at: Utc::now(), today: server.today, years };
         let roster = blocking(move || {
-            let Filling { mut staging, turn: _turn } = filling;
+            let mut filling = filling;
             if let Some(state) = state {
-                staging.keep(state);
+                filling.staging()?.keep(state);
             }
-            Ok(staging.finish(meta)?)
+            Ok(filling.finish(meta)?)
         })
         .await?;
         Ok(Pull { roster: Arc::new(roster), refused })
     }
+
+    /// The roster in place, if a pull on `basis` may go on from it.
+    async fn roster_to_go_on_from(
+        &self,
+        basis: &str,
+        today: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Before>, EngineError> {
+        let roster = match self.roster().await {
+            Ok(roster) => roster,
+            // It is a cache: what is wrong with it ends with the next whole one.
+            Err(error) => {
+                tracing::warn!(code = error.code(), "the roster in place cannot be gone on from");
+                None
+            }
+        };
+        Ok(roster.and_then(|roster| {
+            let state = roster.state()?.clone();
+            let age = now.signed_duration_since(state.whole_at);
+            let recent = state.basis == basis
+                && roster.meta().today == today
+                && (TimeDelta::zero()..WHOLE_EVERY).contains(&age);
+            recent.then_some(Before { roster, state })
+        }))
+    }
+
+    /// Notes that the roster was found to be as PowerSchool has it.
+    async fn confirm_roster(&self, roster: &Roster, at: DateTime<Utc>) -> Result<(), EngineError> {
+        let Some(content) = roster.content() else { return Ok(()) };
+        let confirmed = Confirmed { content: content.to_owned(), at };
+        let text = serde_json::to_string(&confirmed).unwrap_or_default();
+        self.ledger(move |ledger| ledger.set_value(CONFIRMED, &text)).await
+    }
+
+    /// When a roster was last found to be as PowerSchool has it.
+    pub(crate) async fn roster_as_of(&self, roster: &Roster) -> Result<DateTime<Utc>, EngineError> {
+        let text = self.ledger(|ledger| ledger.value(CONFIRMED)).await?.unwrap_or_default();
+        let pulled_at = roster.meta().pulled_at;
+        Ok(serde_json::from_str::<Confirmed>(&text)
+            .ok()
+            .filter(|confirmed| roster.content() == Some(&confirmed.content))
+            .map_or(pulled_at, |confirmed| confirmed.at))
+    }
+}
+
+/// The ledger's value that holds when the roster was last found unchanged.
+const CONFIRMED: &str = "roster_confirmed";
+
+/// A roster that was found unchanged.
+#[derive(Serialize, Deserialize)]
+struct Confirmed {
+    content: String,
+    at: DateTime<Utc>,
+}
+
+/// The roster that a pull goes on from.
+struct Before {
+    roster: Arc<Roster>,
+    state: PullState,
 }
 
 impl Server {
@@ -209,17 +265,50 @@ impl Server {
 /// The new file, and the turn to fill it, since there is one such file. A pull that is cancelled lets go of both only
 /// when its last batch is in, of the file first.
 struct Filling {
-    staging: RosterStaging,
+    /// Made when there is something to write: `None` as long as nothing differs from the roster in place.
+    staging: Option<RosterStaging>,
+    /// What is in the roster it begins as a copy of; `None` where it begins empty.
+    copied: Option<RosterCounts>,
+    folder: PathBuf,
+    key: ProfileKey,
     turn: OwnedMutexGuard<()>,
 }
 
+impl Filling {
+    fn staging(&mut self) -> Result<&mut RosterStaging, StoreError> {
+        let staging = match self.staging.take() {
+            Some(staging) => staging,
+            None if self.copied.is_some() => RosterStaging::copy(&self.folder, self.key.expose())?,
+            None => RosterStaging::create(&self.folder, self.key.expose())?,
+        };
+        Ok(self.staging.insert(staging))
+    }
+
+    /// Rows of a table so far.
+    fn stored<R: RosterTable>(&self) -> u64 {
+        match (&self.staging, &self.copied) {
+            (Some(staging), _) => staging.counts().of::<R>(),
+            (None, Some(copied)) => copied.of::<R>(),
+            (None, None) => 0,
+        }
+    }
+
+    fn finish(mut self, meta: RosterMeta) -> Result<Roster, StoreError> {
+        self.staging()?;
+        let Self { staging, turn, .. } = self;
+        let roster = staging.ok_or(StoreError::NotFound("roster being filled"))?.finish(meta);
+        drop(turn);
+        roster
+    }
+}
+
 /// Something to do with the new file, mostly a batch on its way there. Boxed, because all tables take the same way.
-type Insert = Box<dyn FnOnce(&mut RosterStaging) -> Result<(), StoreError> + Send>;
+type Insert = Box<dyn FnOnce(&mut Filling) -> Result<(), StoreError> + Send>;
 
 /// Inserts what comes until nothing more can, in the order it comes.
 fn insert_all(mut filling: Filling, mut waiting: mpsc::Receiver<Insert>) -> Result<Filling, EngineError> {
     while let Some(insert) = waiting.blocking_recv() {
-        insert(&mut filling.staging)?;
+        insert(&mut filling)?;
     }
     Ok(filling)
 }
@@ -229,8 +318,8 @@ struct Reading<'a> {
     client: &'a Client,
     on_rows: OnRows<'a>,
     inserts: mpsc::Sender<Insert>,
-    /// How the roster that changes are laid over was left, and its school years.
-    before: Option<(PullState, Vec<YearId>)>,
+    /// The roster that changes are laid over.
+    before: Option<Before>,
     outcome: Mutex<ReadOutcome>,
 }
 
@@ -239,6 +328,8 @@ struct Reading<'a> {
 struct ReadOutcome {
     /// The data versions of what has been read.
     versions: BTreeMap<String, u64>,
+    /// What the whole answers are recognised by, where there are no versions.
+    answers: BTreeMap<String, serde_json::Value>,
     /// Whether any table was not read whole.
     laid_over: bool,
     /// The jobs that lack something.
@@ -251,17 +342,14 @@ impl Reading<'_> {
     /// cost their round trips while a large one streams.
     async fn read(&self, today: NaiveDate, jobs: &[Job]) -> Result<Vec<YearId>, EngineError> {
         let every_year = PullScope { years: Vec::new(), jobs: jobs.to_vec() };
-        let mut terms: Vec<Term> = Vec::new();
         let listing = async { Ok::<Vec<School>, EngineError>(self.client.schools().await?) };
-        let reading_terms = self.table::<Term>(&every_year, "terms", |batch| match batch {
-            Batch::Rows(rows) => terms.extend_from_slice(rows),
-            Batch::StartOver => terms.clear(),
-        });
-        let (schools, ()) = tokio::try_join!(listing, reading_terms)?;
+        let (schools, terms) = tokio::try_join!(listing, self.terms(&every_year))?;
         (self.on_rows)("schools", schools.len() as u64);
         let years = years_of(&schools, &terms, today);
-        self.stage(RosterStaging::discard::<School>).await?;
-        self.insert(schools).await?;
+        if self.of_before(Roster::schools).await?.as_ref() != Some(&schools) {
+            self.stage(RosterStaging::discard::<School>).await?;
+            self.insert(schools).await?;
+        }
 
         let scope = PullScope { years, ..every_year };
         let tables: [TableReading<'_>; 11] = [
@@ -279,6 +367,51 @@ impl Reading<'_> {
         ];
         stream::iter(tables).buffer_unordered(TABLES_AT_ONCE).try_collect::<()>().await?;
         Ok(scope.years)
+    }
+
+    /// Every term.
+    async fn terms(&self, every_year: &PullScope) -> Result<Vec<Term>, EngineError> {
+        if self.repeats::<Term>(every_year, "terms").await
+            && let Some(terms) = self.of_before(Roster::terms).await?
+        {
+            return Ok(terms);
+        }
+        let mut terms = Vec::new();
+        self.table::<Term>(every_year, "terms", |batch| match batch {
+            Batch::Rows(rows) => terms.extend_from_slice(rows),
+            Batch::StartOver => terms.clear(),
+        })
+        .await?;
+        Ok(terms)
+    }
+
+    /// Reads something of the roster in place.
+    async fn of_before<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Roster) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Option<T>, EngineError> {
+        let Some(before) = &self.before else { return Ok(None) };
+        let roster = Arc::clone(&before.roster);
+        blocking(move || Ok(Some(read(&roster)?))).await
+    }
+
+    /// Whether all rows of a table came in one answer, which is the one that the roster in place has them from.
+    async fn repeats<R: RosterRow + RosterTable>(&self, scope: &PullScope, subject: &'static str) -> bool {
+        let Some(before) = &self.before else { return false };
+        let same_years = scope.years.is_empty() || scope.years == before.roster.meta().years;
+        let kept = before.state.answers.get(R::table()).filter(|_| same_years && scope.needs::<R>());
+        let Some(known) = kept.and_then(|kept| Fingerprint::deserialize(kept).ok()) else { return false };
+        let rows = before.roster.counts().of::<R>();
+        let repeats = self.client.repeats::<R>(scope, &known, rows).await.unwrap_or_else(|error| {
+            // Whatever keeps the server from answering will show again, or not matter to the next way of reading.
+            tracing::info!(table = R::table(), code = error.code(), "no answer: reading the table");
+            false
+        });
+        if let (true, Some(kept)) = (repeats, kept) {
+            self.outcome().answers.insert(R::table().to_owned(), kept.clone());
+            (self.on_rows)(subject, rows);
+        }
+        repeats
     }
 
     /// Reads one table into the new file, in batches, in the place of whatever the file has of it.
@@ -313,8 +446,12 @@ impl Reading<'_> {
             Ok::<(), EngineError>(())
         };
         let (pulled, ()) = tokio::try_join!(pulling, passing)?;
+        let mut outcome = self.outcome();
         if let Some(version) = pulled.version {
-            self.outcome().versions.insert(R::table().to_owned(), version.get());
+            outcome.versions.insert(R::table().to_owned(), version.get());
+        }
+        if let Some(kept) = pulled.fingerprint.and_then(|taken| serde_json::to_value(taken).ok()) {
+            outcome.answers.insert(R::table().to_owned(), kept);
         }
         Ok(())
     }
@@ -326,6 +463,9 @@ impl Reading<'_> {
         scope: &PullScope,
         subject: &'static str,
     ) -> Result<(), EngineError> {
+        if self.repeats::<R>(scope, subject).await {
+            return Ok(());
+        }
         let mut scope = scope.clone();
         // Without any job the scope would mean all of them.
         while !scope.jobs.is_empty() {
@@ -356,8 +496,8 @@ impl Reading<'_> {
         let since = self
             .before
             .as_ref()
-            .filter(|(_, years)| scope.needs::<R>() && *years == scope.years)
-            .and_then(|(state, _)| state.versions.get(R::table()));
+            .filter(|before| scope.needs::<R>() && before.roster.meta().years == scope.years)
+            .and_then(|before| before.state.versions.get(R::table()));
         if let Some(since) = since
             && self.changes::<R>(scope, DataVersion::new(*since), subject).await?
         {
@@ -403,12 +543,12 @@ impl Reading<'_> {
         };
         let rows = changed.len() as u64;
         let (told, stored) = oneshot::channel();
-        self.stage(move |staging| {
+        self.fill(move |filling| {
             if !changed.is_empty() {
-                staging.replace(&changed)?;
+                filling.staging()?.replace(&changed)?;
             }
             // Nobody to tell when the pull was cancelled.
-            let _ = told.send(staging.stored::<R>());
+            let _ = told.send(filling.stored::<R>());
             Ok(())
         })
         .await?;
@@ -434,6 +574,13 @@ impl Reading<'_> {
     async fn stage(
         &self,
         work: impl FnOnce(&mut RosterStaging) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), EngineError> {
+        self.fill(move |filling| work(filling.staging()?)).await
+    }
+
+    async fn fill(
+        &self,
+        work: impl FnOnce(&mut Filling) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), EngineError> {
         let work: Insert = Box::new(work);
         self.inserts.send(work).await.map_err(|_| rosterbridge_powerschool::Error::Stopped.into())

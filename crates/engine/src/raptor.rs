@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,11 +18,12 @@ use rosterbridge_domain::{
     school_year::Summer,
     settings::Setup,
 };
-use rosterbridge_raptor::{RosterFile, RosterStatus, TardyFile, building_file_name};
-use rosterbridge_store::{Roster, StoreError, ledger::RunId};
+use rosterbridge_raptor::{ROSTER_COLUMNS, RosterFile, RosterStatus, TardyFile, building_file_name};
+use rosterbridge_store::{Roster, StoreError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     attendance::{PlannedInput, SourceRow},
@@ -33,9 +34,10 @@ use crate::{
     error::EngineError,
     exports::Measured,
     guard::OutgoingFile,
-    report::Cause,
+    report::FileSample,
     school_year::{Sent, YearsInSight},
     tally::{Schools, Tally},
+    unchanged::{self, MadeBefore, Sending},
 };
 
 /// Rosters go to this folder in the exchange folder.
@@ -47,9 +49,12 @@ const PROCESSED: &str = "processed";
 pub(crate) const SOURCE: Source = Source::Raptor;
 
 /// The roster files of a run.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct RosterPlan {
     pub(crate) files: Vec<FileReceipt>,
+    /// Of each file its first rows.
+    #[serde(skip)]
+    pub(crate) samples: Vec<FileSample>,
     /// Of each file its rows, school by school.
     #[serde(skip)]
     schools: Vec<Schools>,
@@ -61,7 +66,7 @@ pub(crate) struct Dropped {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) rows: Vec<SourceRow>,
     /// Files that can't be read as a whole. They stay where they are.
-    pub(crate) refused: Vec<(String, Cause)>,
+    pub(crate) refused: Vec<(String, EngineError)>,
 }
 
 /// A building's file: whose students go in, and under which name.
@@ -99,12 +104,15 @@ enum RosterError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Write(#[from] rosterbridge_raptor::WriteError),
+    #[error("the run was cancelled")]
+    Cancelled,
 }
 
 impl From<RosterError> for EngineError {
     fn from(error: RosterError) -> Self {
         match error {
             RosterError::Store(error) => error.into(),
+            RosterError::Cancelled => Self::Cancelled,
             RosterError::Write(error) => {
                 Self::Export { job: Job::RaptorRoster, source: io::Error::other(error) }
             }
@@ -112,36 +120,55 @@ impl From<RosterError> for EngineError {
     }
 }
 
-/// Writes every building's roster in one pass over the students; gives the targets back with their row counts.
-fn write_rosters<W: Write>(
-    roster: &Roster,
-    files: &[BuildingFile],
+/// What the roster files are written from.
+struct Rosters<'a> {
+    roster: &'a Roster,
+    files: &'a [BuildingFile],
     summer: Summer,
-    targets: Vec<W>,
-) -> Result<Vec<(W, u64, Schools)>, RosterError> {
-    let sent = Sent::of(roster, summer)?;
-    let mut open = targets.into_iter().map(RosterFile::new).collect::<Result<Vec<_>, _>>()?;
-    let mut tallies: Vec<Tally> = files.iter().map(|_| Tally::default()).collect();
-    let mut of_school: HashMap<SchoolNumber, Vec<usize>> = HashMap::new();
-    for (place, file) in files.iter().enumerate() {
-        of_school.entry(file.school).or_default().push(place);
-    }
-    roster.for_each_student(|student| -> Result<_, RosterError> {
-        if sent.counts(student) {
-            for place in of_school.get(&student.school).into_iter().flatten() {
-                open[*place].write(&files[*place].building, student, RosterStatus::Active)?;
-                tallies[*place].row(student.school, Some(student.number));
-            }
+    /// Ends the writing at the next student.
+    cancel: &'a CancellationToken,
+}
+
+/// A roster file that was written.
+struct WrittenRoster<W> {
+    target: W,
+    rows: u64,
+    schools: Schools,
+    first: Vec<Vec<String>>,
+}
+
+impl Rosters<'_> {
+    /// Writes every building's roster in one pass over the students.
+    fn write<W: Write>(&self, targets: Vec<W>) -> Result<Vec<WrittenRoster<W>>, RosterError> {
+        let Self { roster, files, summer, cancel } = *self;
+        let sent = Sent::of(roster, summer)?;
+        let mut open = targets.into_iter().map(RosterFile::new).collect::<Result<Vec<_>, _>>()?;
+        let mut tallies: Vec<Tally> = files.iter().map(|_| Tally::default()).collect();
+        let mut of_school: HashMap<SchoolNumber, Vec<usize>> = HashMap::new();
+        for (place, file) in files.iter().enumerate() {
+            of_school.entry(file.school).or_default().push(place);
         }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    open.into_iter()
-        .zip(tallies)
-        .map(|(file, tally)| {
-            let (target, rows) = file.finish()?;
-            Ok((target, rows, tally.finish()))
-        })
-        .collect()
+        roster.for_each_student(|student| -> Result<_, RosterError> {
+            if cancel.is_cancelled() {
+                return Err(RosterError::Cancelled);
+            }
+            if sent.counts(student) {
+                for place in of_school.get(&student.school).into_iter().flatten() {
+                    open[*place].write(&files[*place].building, student, RosterStatus::Active)?;
+                    tallies[*place].row(student.school, Some(student.number));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        open.into_iter()
+            .zip(tallies)
+            .map(|(file, tally)| {
+                let first = file.first().to_vec();
+                let (target, rows) = file.finish()?;
+                Ok(WrittenRoster { target, rows, schools: tally.finish(), first })
+            })
+            .collect()
+    }
 }
 
 impl Engine {
@@ -151,25 +178,48 @@ impl Engine {
         setup: &Setup,
         roster: &Arc<Roster>,
         years: &YearsInSight,
+        cancel: &CancellationToken,
     ) -> Result<RosterPlan, EngineError> {
         let files = building_files(setup);
         if files.is_empty() {
             return Err(EngineError::NotSetUp("no Raptor building is mapped to a school yet"));
         }
         let (roster, folder, summer) = (Arc::clone(roster), setup.raptor.folder.clone(), setup.summer);
-        let plan = blocking(move || {
+        let stop = cancel.clone();
+        let planning = blocking(move || {
             existing_folder(&folder)?;
             let targets = files.iter().map(|_| Measured::new(io::sink())).collect();
-            let written = write_rosters(&roster, &files, summer, targets)?;
-            let mut plan = RosterPlan { files: Vec::new(), schools: Vec::new() };
-            for (file, (measured, rows, schools)) in files.iter().zip(written) {
-                let (bytes, sha256) = measured.finish();
-                plan.files.push(FileReceipt { name: file.name.clone(), rows, bytes, sha256 });
-                plan.schools.push(schools);
+            let rosters = Rosters { roster: &roster, files: &files, summer, cancel: &stop };
+            let mut plan = RosterPlan { files: Vec::new(), samples: Vec::new(), schools: Vec::new() };
+            for (file, written) in files.iter().zip(rosters.write(targets)?) {
+                let (bytes, sha256) = written.target.finish();
+                plan.files.push(FileReceipt { name: file.name.clone(), rows: written.rows, bytes, sha256 });
+                plan.samples.push(FileSample::new(&file.name, &ROSTER_COLUMNS, written.first));
+                plan.schools.push(written.schools);
             }
             Ok(plan)
-        })
-        .await?;
+        });
+        // It only reads: where it is, it may come to its own end.
+        let plan = cancel.run_until_cancelled(planning).await.ok_or(EngineError::Cancelled)??;
+        self.pass_rosters(plan, years).await
+    }
+
+    /// Plans rosters that are made from the same as the last ones.
+    pub(crate) async fn plan_made_rosters(
+        &self,
+        setup: &Setup,
+        (made, schools): MadeBefore,
+        years: &YearsInSight,
+        cancel: &CancellationToken,
+    ) -> Result<RosterPlan, EngineError> {
+        let folder = setup.raptor.folder.clone();
+        let looking = blocking(move || existing_folder(&folder).map(|_| ()));
+        // It only reads, and a folder of another computer may keep it waiting.
+        cancel.run_until_cancelled(looking).await.ok_or(EngineError::Cancelled)??;
+        self.pass_rosters(RosterPlan { files: made.files, samples: Vec::new(), schools }, years).await
+    }
+
+    async fn pass_rosters(&self, plan: RosterPlan, years: &YearsInSight) -> Result<RosterPlan, EngineError> {
         let outgoing: Vec<OutgoingFile<'_>> = plan
             .files
             .iter()
@@ -180,40 +230,65 @@ impl Engine {
         Ok(plan)
     }
 
-    /// Writes the planned rosters: each to a temporary file first, which then takes the name.
+    /// Writes the planned rosters: all to temporary files first, which then take the names. Cancelled, it leaves the
+    /// former ones. Where all are there as they were written earlier in the day, none is written; the answer is when they
+    /// were.
     pub(crate) async fn apply_rosters(
         &self,
         plan: &RosterPlan,
-        setup: &Setup,
-        roster: &Arc<Roster>,
-        run: RunId,
-    ) -> Result<(), EngineError> {
+        sending: Sending<'_>,
+    ) -> Result<Option<DateTime<Utc>>, EngineError> {
+        let Sending { setup, roster, run, now, zone, cancel } = sending;
         let files = building_files(setup);
+        let made_from = unchanged::made_from(Job::RaptorRoster, roster, setup);
         let (roster, folder) = (Arc::clone(roster), PathBuf::from(&setup.raptor.folder));
-        let summer = setup.summer;
+        let (summer, stop) = (setup.summer, cancel.clone());
+        let target = folder.join(ROSTER);
+        let clearing = blocking(move || {
+            fs::create_dir_all(&target).map_err(|source| EngineError::io("create", &target, source))?;
+            remove_parts(&target)
+        });
+        // Where it is, it may come to its own end: the next run would do the same first.
+        cancel.run_until_cancelled(clearing).await.ok_or(EngineError::Cancelled)??;
+        if let Some(sent_at) = self.all_sent_today(Job::RaptorRoster, &plan.files, now, zone).await? {
+            let looking = self.still_in_folder(&plan.files, &folder, cancel);
+            if cancel.run_until_cancelled(looking).await.ok_or(EngineError::Cancelled)?? {
+                for file in &plan.files {
+                    // What was stopped in between is not what is there, nor what is planned.
+                    self.forget_stop(Job::RaptorRoster, &file.name).await?;
+                }
+                self.remember_made(Job::RaptorRoster, made_from, plan.files.clone(), Vec::new()).await?;
+                return Ok(Some(sent_at));
+            }
+        }
         let planned: Vec<String> = plan.files.iter().map(|file| file.sha256.clone()).collect();
         blocking(move || {
-            let target = folder.join(ROSTER);
-            fs::create_dir_all(&target).map_err(|source| EngineError::io("create", &target, source))?;
-            remove_parts(&target)?;
             let mut parts = Vec::new();
             let mut targets = Vec::new();
             for file in &files {
                 let part = Part::create(&folder.join(&file.name))?;
                 let out = part.file.try_clone();
                 let out = out.map_err(|source| EngineError::io("write", part.path.as_ref(), source))?;
-                targets.push(Measured::new(BufWriter::new(out)));
+                targets.push(Measured::new(out));
                 parts.push(part);
             }
-            let written = write_rosters(&roster, &files, summer, targets)?;
-            for (((file, part), (measured, ..)), planned) in files.iter().zip(parts).zip(written).zip(planned)
-            {
-                if measured.finish().1 != planned {
+            let rosters = Rosters { roster: &roster, files: &files, summer, cancel: &stop };
+            let written = rosters.write(targets)?;
+            for (((file, part), written), planned) in files.iter().zip(&parts).zip(written).zip(planned) {
+                if stop.is_cancelled() {
+                    return Err(EngineError::Cancelled);
+                }
+                if written.target.finish().1 != planned {
                     return Err(EngineError::NotAsPlanned(file.name.clone()));
                 }
-                let path = folder.join(&file.name);
-                part.file.sync_all().map_err(|source| EngineError::io("write", &path, source))?;
+                part.file.sync_all().map_err(|source| EngineError::io("write", &part.path, source))?;
                 pass(CrashPoint::RosterFileWritten);
+            }
+            if stop.is_cancelled() {
+                return Err(EngineError::Cancelled);
+            }
+            for (file, part) in files.iter().zip(parts) {
+                let path = folder.join(&file.name);
                 part.path.persist(&path).map_err(|error| EngineError::io("write", &path, error.error))?;
                 pass(CrashPoint::RosterFileNamed);
             }
@@ -224,7 +299,8 @@ impl Engine {
         for (receipt, schools) in plan.files.iter().zip(&plan.schools) {
             self.record_upload(run, Job::RaptorRoster, receipt.clone(), schools.clone()).await?;
         }
-        Ok(())
+        self.remember_made(Job::RaptorRoster, made_from, plan.files.clone(), Vec::new()).await?;
+        Ok(None)
     }
 
     /// Reads every dropped tardy file and looks every row up. The files stay where they are.
@@ -233,16 +309,17 @@ impl Engine {
         setup: &Setup,
         roster: &Arc<Roster>,
         zone: chrono_tz::Tz,
+        cancel: &CancellationToken,
     ) -> Result<Dropped, EngineError> {
-        let (roster, setup) = (Arc::clone(roster), setup.clone());
-        blocking(move || {
+        let (roster, setup, stop) = (Arc::clone(roster), setup.clone(), cancel.clone());
+        let reading = blocking(move || {
             let folder = existing_folder(&setup.raptor.folder)?;
             let mut district = District::new(&roster, &setup, zone)?;
             let mut dropped =
                 Dropped { inputs: Vec::new(), paths: Vec::new(), rows: Vec::new(), refused: Vec::new() };
             for path in dropped_files(folder)? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                match read_file(&path, dropped.inputs.len(), &mut district) {
+                match read_file(&path, dropped.inputs.len(), &mut district, &stop) {
                     Ok((bytes, sha256, rows)) => {
                         dropped.inputs.push(PlannedInput {
                             name,
@@ -260,15 +337,16 @@ impl Engine {
                         | EngineError::Io { .. }
                         | EngineError::FileChanging(_)),
                     ) => {
-                        dropped.refused.push((name, error.cause()));
+                        dropped.refused.push((name, error));
                     }
                     Err(error) => return Err(error),
                 }
             }
             pass(CrashPoint::TardiesRead);
             Ok(dropped)
-        })
-        .await
+        });
+        // It only reads, and a folder of another computer may keep it waiting.
+        cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)?
     }
 }
 
@@ -337,11 +415,15 @@ pub(crate) fn read_file(
     path: &Path,
     input: usize,
     district: &mut District<'_>,
+    cancel: &CancellationToken,
 ) -> Result<(u64, String, Vec<SourceRow>), EngineError> {
     let file = File::open(path).map_err(|source| EngineError::io("read", path, source))?;
     let mut hashed = Hashed { file, hash: Sha256::new(), bytes: 0 };
     let mut rows = Vec::new();
     for row in TardyFile::open(&mut hashed)? {
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
         let row = row?;
         rows.push(SourceRow {
             input,

@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rosterbridge_domain::{
     job::{Job, Outcome},
-    notice::Happening,
+    notice::{self, Happening},
     retry::{Backoff, Circuit, Remote},
     schedule::{Due, DueRun, JobSchedule, Pause, Timing},
     settings::Setup,
@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     engine::Engine,
     error::EngineError,
+    notices::{announce, reason},
+    report::CircuitView,
     run::{Failure, OnEvent, Ran},
     school_year::Summers,
 };
@@ -72,6 +74,17 @@ struct Begun {
 }
 
 type Schedules = BTreeMap<Job, Dealt>;
+
+/// What there is to do at a moment.
+#[derive(Debug, Default)]
+struct ToDo {
+    /// The jobs to run.
+    due: Vec<Job>,
+    /// What somebody may have to know of.
+    told: Vec<Happening>,
+    /// Whether any job would run if it were not summer.
+    in_summer: bool,
+}
 
 /// The circuits of all remote systems.
 pub(crate) type Circuits = HashMap<Remote, Circuit>;
@@ -154,11 +167,33 @@ impl Engine {
         }
     }
 
-    /// Runs what is due at `now`, as one run; the jobs that were in it.
+    /// Runs what is due at `now`, as one run; the jobs that were in it. That this can't be done at all, because the ledger
+    /// takes nothing, is told like a failure.
     pub async fn run_due(
         self: &Arc<Self>,
         now: DateTime<Utc>,
         on_event: OnEvent,
+    ) -> Result<Vec<Job>, EngineError> {
+        // On the heap, so that whoever asks stays small.
+        let made = Box::pin(self.make_due_run(now, &on_event)).await;
+        if let Err(error) = &made {
+            self.tell_of_failure(error, now, &on_event).await;
+        }
+        made
+    }
+
+    /// Tells that nothing at all could be done; what goes on failing is told again after hours only.
+    async fn tell_of_failure(&self, error: &EngineError, now: DateTime<Utc>, on_event: &OnEvent) {
+        let failure = notice::Failure { job: None, reason: reason(error), stopped: Vec::new() };
+        let notices = self.note_all_the_same(vec![Happening::Failed(failure)], now, None).await;
+        announce(&notices, on_event);
+        self.wake_sending();
+    }
+
+    async fn make_due_run(
+        self: &Arc<Self>,
+        now: DateTime<Utc>,
+        on_event: &OnEvent,
     ) -> Result<Vec<Job>, EngineError> {
         // What comes due meanwhile waits for the pause to end: it is late then, and its schedule says what follows.
         if self.pause().await?.is_paused(now) || self.running().is_some() {
@@ -173,17 +208,28 @@ impl Engine {
         });
         let roster = if asked { self.roster().await.unwrap_or_default() } else { None };
         let summers = self.summers(&setup, roster.as_ref()).await?;
-        let calendars = self.calendars(roster).await?;
-        let (due, in_summer) = self.due_jobs(&mut schedules, &calendars, &summers, now).await?;
+        let ToDo { due, told, in_summer } = {
+            // Windows replaces no file that is open: the roster is let go of before any run or look.
+            let calendars = self.calendars(roster).await?;
+            self.to_do(&mut schedules, &calendars, &summers, now)
+        };
         if due.is_empty() {
             if changed(&before, &schedules) {
-                self.save_schedules(&schedules).await?;
+                self.keep_schedules(&schedules, told, now, on_event).await?;
             }
-            if in_summer && summers.look_is_due(now) {
-                self.look_in_summer(&setup, now, &on_event).await?;
+            if in_summer
+                && summers.look_is_due(now)
+                && let Err(error) = self.look_in_summer(&setup, now, on_event).await
+            {
+                tracing::warn!(code = error.code(), "the end of the summer could not be looked for");
+                // What came due is dealt with all the same: after the summer nothing would run, and nobody would know.
+                if !matches!(error, EngineError::Cancelled) {
+                    self.tell_of_failure(&error, now, on_event).await;
+                }
             }
             return Ok(due);
         }
+        let waiting = schedules.clone();
         // Known before anything is done: a run that takes the program with it must not do so for ever.
         for job in &due {
             if let Some(begun) = schedules.get_mut(job).and_then(|dealt| dealt.begun.as_mut()) {
@@ -191,17 +237,23 @@ impl Engine {
                 begun.next = None;
             }
         }
-        self.save_schedules(&schedules).await?;
-        let ran = match self.run_jobs(due.clone(), Trigger::Schedule, on_event).await {
+        self.keep_schedules(&schedules, told, now, on_event).await?;
+        let ran = match self.run_jobs(due.clone(), Trigger::Schedule, Arc::clone(on_event)).await {
             Ok(ran) => ran,
             // A person was faster: their run first, then this one.
             Err(EngineError::Busy) => {
-                self.save_schedules(&before).await?;
+                self.save_schedules(&waiting).await?;
                 return Ok(Vec::new());
             }
             Err(error) => {
-                tracing::error!(code = error.code(), "a scheduled run could not be made");
-                self.settle_schedules(&due, now, |_| Some(Failure::UNKNOWN)).await?;
+                for job in &due {
+                    let begun = schedules.get(job).and_then(|dealt| dealt.begun);
+                    let occurrence = begun.map(|begun| begun.occurrence.to_rfc3339());
+                    tracing::error!(%job, occurrence, code = error.code(), "a scheduled run could not be made");
+                }
+                if let Err(error) = self.settle_schedules(&due, now, |_| Some(Failure::UNKNOWN)).await {
+                    tracing::error!(code = error.code(), "how far the schedule is dealt with can't be kept");
+                }
                 return Err(error);
             }
         };
@@ -210,17 +262,16 @@ impl Engine {
         Ok(due)
     }
 
-    /// The jobs to run at `now`, and whether any would run if it were not summer. What is dealt with without a run is
-    /// noted in `schedules`.
-    async fn due_jobs(
+    /// What there is to do at `now`. What is dealt with without a run is noted in `schedules`.
+    fn to_do(
         &self,
         schedules: &mut Schedules,
         calendars: &Calendars,
         summers: &Summers,
         now: DateTime<Utc>,
-    ) -> Result<(Vec<Job>, bool), EngineError> {
+    ) -> ToDo {
         let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (mut due, mut told, mut in_summer) = (Vec::new(), Vec::new(), false);
+        let ToDo { mut due, mut told, mut in_summer } = ToDo::default();
         for (&job, dealt) in schedules {
             let mut asked = dealt.schedule.due(Some(dealt.handled), now, TOLERANCE);
             if let Due::Skipped { occurrence, .. } = asked
@@ -238,7 +289,8 @@ impl Engine {
             }
             let Due::Run(run) = asked else {
                 if let Due::Skipped { missed, occurrence } = asked {
-                    tracing::warn!(%job, missed, "missed runs are left out, as its schedule says");
+                    let latest = occurrence.to_rfc3339();
+                    tracing::warn!(%job, missed, occurrence = latest, "missed runs are left out, as its schedule says");
                     told.push(Happening::RunsMissed { job, times: missed.into(), latest: occurrence });
                     dealt.begun = None;
                 }
@@ -246,7 +298,7 @@ impl Engine {
                 continue;
             };
             if !dealt.schedule.gate_run(&run, |date| calendars.in_session(date)).runs() {
-                tracing::info!(%job, "no run: school is not in session");
+                tracing::info!(%job, occurrence = run.occurrence.to_rfc3339(), "no run: school is not in session");
                 (dealt.handled, dealt.begun) = (run.occurrence, None);
                 continue;
             }
@@ -268,7 +320,8 @@ impl Engine {
             }
             dealt.begun = Some(begun);
             if begun.times >= BEGINNINGS + begun.failures {
-                tracing::error!(%job, "the program ended in its run again and again: left to its next time");
+                let occurrence = run.occurrence.to_rfc3339();
+                tracing::error!(%job, occurrence, "the program ended in its run again and again: left to its next time");
                 (dealt.handled, dealt.begun) = (run.occurrence, None);
                 continue;
             }
@@ -278,11 +331,7 @@ impl Engine {
                 due.push(job);
             }
         }
-        if !told.is_empty() {
-            self.note(told, now, None).await?;
-            self.wake_sending();
-        }
-        Ok((due, in_summer))
+        ToDo { due, told, in_summer }
     }
 
     /// Notes how the jobs of a scheduled run ended: dealt with, or to be tried again.
@@ -371,6 +420,23 @@ impl Engine {
         }
     }
 
+    /// How the schedule treats each remote system at `now`.
+    pub(crate) fn circuit_views(&self, now: DateTime<Utc>) -> Vec<CircuitView> {
+        let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
+        Remote::ALL
+            .into_iter()
+            .map(|remote| {
+                let circuit = circuits.get(&remote).copied().unwrap_or_default();
+                CircuitView {
+                    remote,
+                    state: circuit.state(now),
+                    until: circuit.open_until(now),
+                    misses: circuit.misses(),
+                }
+            })
+            .collect()
+    }
+
     async fn calendars(&self, roster: Option<Arc<Roster>>) -> Result<Calendars, EngineError> {
         // A practice district has a date of its own, which the clock here says nothing about.
         Ok(Calendars::of(if self.is_practice().await? { None } else { roster }))
@@ -379,6 +445,24 @@ impl Engine {
     async fn schedules(&self) -> Result<Schedules, EngineError> {
         let text = self.ledger(|ledger| ledger.value(SCHEDULES)).await?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    /// Keeps how far the schedules are dealt with, and at once what is told of it: neither without the other.
+    async fn keep_schedules(
+        &self,
+        schedules: &Schedules,
+        told: Vec<Happening>,
+        now: DateTime<Utc>,
+        on_event: &OnEvent,
+    ) -> Result<(), EngineError> {
+        if told.is_empty() {
+            return self.save_schedules(schedules).await;
+        }
+        let text = serde_json::to_string(schedules).unwrap_or_default();
+        let notices = self.note(told, now, Some((SCHEDULES, text)), None).await?;
+        announce(&notices, on_event);
+        self.wake_sending();
+        Ok(())
     }
 
     async fn save_schedules(&self, schedules: &Schedules) -> Result<(), EngineError> {

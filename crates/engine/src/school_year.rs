@@ -205,8 +205,8 @@ impl YearsInSight {
 }
 
 impl Engine {
-    /// Notices after a pull where the schools are in their years. What is new is kept and told, unless the run is a
-    /// dry one.
+    /// Notices after a pull where the schools are in their years. What is new is kept and told as of the run `run`, if it
+    /// is one's, unless that is a dry one.
     pub(crate) async fn notice_school_year(
         &self,
         setup: &Setup,
@@ -214,6 +214,7 @@ impl Engine {
         dry: bool,
         now: DateTime<Utc>,
         on_event: &OnEvent,
+        run: Option<&str>,
     ) -> Result<YearsInSight, EngineError> {
         let before = Noticed::read(self.ledger(|ledger| ledger.value(SCHOOL_YEAR)).await?);
         let mut noticed = before.clone();
@@ -252,7 +253,7 @@ impl Engine {
         let told = !news.changes.is_empty() || !news.faults.is_empty();
         let happenings = if told { vec![Happening::SchoolYear(news)] } else { Vec::new() };
         if told || sight.noticed != before {
-            let notices = self.note(happenings, now, Some((SCHOOL_YEAR, sight.noticed.text()))).await?;
+            let notices = self.note(happenings, now, Some((SCHOOL_YEAR, sight.noticed.text())), run).await?;
             announce(&notices, on_event);
         }
         Ok(sight)
@@ -318,13 +319,15 @@ impl Engine {
     ) -> Result<Summers, EngineError> {
         let practice = self.is_practice().await?;
         let Some(roster) = roster.map(Arc::clone) else { return Ok(Summers::default()) };
+        // A pull that finds nothing changed has read the terms, too.
+        let looked_at = Some(self.roster_as_of(&roster).await?);
         let setup = setup.clone();
         blocking(move || {
             Ok(Summers {
                 summer: setup.summer,
                 schools: schools_taking_part(&setup, &roster)?,
                 terms: roster.terms()?,
-                looked_at: Some(roster.meta().pulled_at),
+                looked_at,
                 practice_date: practice.then(|| roster.meta().today),
             })
         })
@@ -350,7 +353,10 @@ impl Engine {
         let server = met.ok_or(EngineError::Cancelled)??;
         self.bind_to_district(server.district.as_deref()).await?;
         let pull = self.pull_from(&server, &jobs, &under_way.cancel, &|_, _| ()).await?;
-        self.notice_school_year(setup, &pull, false, now, on_event).await?;
+        self.notice_school_year(setup, &pull, false, now, on_event, None).await?;
+        // Where earlier looks failed.
+        let notices = self.note_all_the_same(vec![Happening::Succeeded(None)], now, None).await;
+        announce(&notices, on_event);
         Ok(())
     }
 }

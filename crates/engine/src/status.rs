@@ -61,6 +61,10 @@ impl Engine {
     pub async fn status(&self) -> Result<StatusView, EngineError> {
         let setup = self.setup().await?;
         let roster = self.roster().await?;
+        let roster_pulled_at = match &roster {
+            Some(roster) => Some(self.roster_as_of(roster).await?),
+            None => None,
+        };
         let last_runs = self
             .ledger(|ledger| {
                 Job::ALL.into_iter().map(|job| ledger.last_job_run(job)).collect::<Result<Vec<_>, _>>()
@@ -98,7 +102,7 @@ impl Engine {
             jobs,
             held: self.ledger(rosterbridge_store::Ledger::held_count).await?,
             students: roster.as_ref().map_or(0, |roster| roster.counts().active_students),
-            roster_pulled_at: roster.as_ref().map(|roster| roster.meta().pulled_at),
+            roster_pulled_at,
             mail: self.mail_problem().await?,
             school_year: self.school_year(&setup, roster.as_ref(), now).await?,
         })

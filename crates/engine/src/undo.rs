@@ -15,7 +15,7 @@ use rosterbridge_domain::{
 use rosterbridge_powerschool::Client;
 use rosterbridge_store::{
     Roster, StoreError,
-    ledger::{OutboxRow, OutboxState, RunId, Standing, Trigger, Undo},
+    ledger::{OutboxRow, OutboxState, RunId, Standing, Trigger, Undo, Written},
 };
 
 use crate::{
@@ -82,21 +82,27 @@ fn code_before(roster: &Roster, write: &AttendanceWrite) -> Result<Option<Attend
     })
 }
 
-/// The write that takes `row` back, or why there is none.
+/// The write that takes one back that stands last of ours, or why there is none.
 fn undo_of(
     roster: &Roster,
-    row: &OutboxRow,
+    written: &Written,
     current: &Current<'_>,
 ) -> Result<Result<Undo, NotUndone>, StoreError> {
-    let write = &row.write;
-    match current.recorded {
-        Recorded::Several => return Ok(Err(NotUndone::SeveralRecords)),
-        Recorded::Code(code) if code == write.code => {}
-        Recorded::Nothing | Recorded::Blank | Recorded::Code(_) => return Ok(Err(NotUndone::Changed)),
-    }
-    // A write that was taken over after a restoration from a backup: what stood before it was not known any more.
-    if write.replaces.is_some() && write.previous_code.is_none() && write.previous_comment.is_none() {
-        return Ok(Err(NotUndone::Changed));
+    let (row, write) = (&written.row, &written.row.write);
+    let refused = match current.recorded {
+        Recorded::Several => Some(NotUndone::SeveralRecords),
+        Recorded::Code(code) if code == write.code => written.taken_over.then_some(NotUndone::TakenOver),
+        // A ledger that was restored from a backup does not know of an undo made since.
+        Recorded::Blank if write.previous_code.is_none() && !written.taken_over => {
+            Some(NotUndone::AlreadyUndone)
+        }
+        Recorded::Code(code) if Some(code) == write.previous_code.as_deref() => {
+            Some(NotUndone::AlreadyUndone)
+        }
+        Recorded::Nothing | Recorded::Blank | Recorded::Code(_) => Some(NotUndone::Changed),
+    };
+    if let Some(refused) = refused {
+        return Ok(Err(refused));
     }
     let Some(code_id) = code_before(roster, write)? else { return Ok(Err(NotUndone::NoSuchCode)) };
     Ok(Ok(Undo {
@@ -183,7 +189,7 @@ impl Engine {
         for write in written {
             let row = &write.row;
             let undo = match write.standing {
-                Standing::Last => undo_of(roster, row, &held.current(&row.write.key))?,
+                Standing::Last => undo_of(roster, &write, &held.current(&row.write.key))?,
                 Standing::UnderWay => Err(NotUndone::UnderWay),
                 Standing::WrittenAgain => Err(NotUndone::WrittenAgain),
                 Standing::Undone => Err(NotUndone::AlreadyUndone),
@@ -193,6 +199,7 @@ impl Engine {
                 Err(reason) => plan.left.push(left_alone(row, reason, &row.write.code)),
             }
         }
+        pass(CrashPoint::UndoPlanned);
         Ok(plan)
     }
 
@@ -226,11 +233,12 @@ impl Engine {
 }
 
 impl NotUndone {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::WrittenAgain,
         Self::AlreadyUndone,
         Self::UnderWay,
         Self::Changed,
+        Self::TakenOver,
         Self::SeveralRecords,
         Self::NoSuchCode,
         Self::Refused,
@@ -243,6 +251,7 @@ impl NotUndone {
             Self::AlreadyUndone => "already_undone",
             Self::UnderWay => "under_way",
             Self::Changed => "changed",
+            Self::TakenOver => "taken_over",
             Self::SeveralRecords => "several_records",
             Self::NoSuchCode => "no_such_code",
             Self::Refused => "refused",
@@ -257,9 +266,12 @@ impl NotUndone {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::WrittenAgain => "A later run has written this record again. Undo that one first.",
-            Self::AlreadyUndone => "This was undone already.",
+            Self::AlreadyUndone => "This was undone already: what stood before stands again.",
             Self::UnderWay => "Another write of this record is under way. Run the exchange, then undo again.",
             Self::Changed => "Somebody has changed this record in PowerSchool since. The change stands.",
+            Self::TakenOver => {
+                "The ledger was restored from a backup after this was written, and what stood before is not known any more. Change the record in PowerSchool by hand."
+            }
             Self::SeveralRecords => HoldReason::SeveralRecords.sentence(),
             Self::NoSuchCode => {
                 "The school has no such code any more, or no blank code for present. Change the record in PowerSchool by hand."

@@ -18,8 +18,13 @@ use rosterbridge_engine::{
     report::Event,
 };
 use rosterbridge_practice::{Running, ServeOptions};
+use rosterbridge_store::{
+    Ledger,
+    ledger::{RunId, Trigger},
+};
 use rosterbridge_vault::{SecretName, Vault};
 use rstest::rstest;
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -61,6 +66,18 @@ impl Home {
     }
 }
 
+/// What the desktop is told, by its titles.
+fn titles() -> (Arc<Mutex<Vec<String>>>, OnEvent) {
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let showing = Arc::clone(&shown);
+    let on_event: OnEvent = Arc::new(move |event| {
+        if let Event::Notice { title, .. } = event {
+            showing.lock().unwrap().push(title);
+        }
+    });
+    (shown, on_event)
+}
+
 fn silent() -> OnEvent {
     Arc::new(|_| ())
 }
@@ -77,14 +94,8 @@ async fn change(engine: &Engine, change: impl FnOnce(&mut Setup)) {
 }
 
 async fn practice(engine: &Arc<Engine>) -> Running {
-    let options = ServeOptions {
-        students: 40,
-        schools: 2,
-        date: "2026-11-18".parse().ok(),
-        plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
-        ..ServeOptions::default()
-    };
-    let district = rosterbridge_practice::start(options).await.unwrap();
+    let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
+    let district = rosterbridge_practice::start(ServeOptions::small(plugin)).await.unwrap();
     let ready = serde_json::to_string(district.ready()).unwrap();
     engine.import_practice(&ready, true).await.unwrap();
     district
@@ -114,13 +125,7 @@ async fn a_backup_that_fails_is_tried_again_an_hour_later() {
     let engine = home.open().await;
     let backups = home.folder.path().join("backups");
     fs::write(&backups, "no folder").unwrap();
-    let shown = Arc::new(Mutex::new(Vec::new()));
-    let showing = Arc::clone(&shown);
-    let on_event: OnEvent = Arc::new(move |event| {
-        if let Event::Notice { title, .. } = event {
-            showing.lock().unwrap().push(title);
-        }
-    });
+    let (shown, on_event) = titles();
     assert!(engine.keep_house(noon(0), &on_event).await.unwrap());
     assert!(!engine.keep_house(noon(0), &on_event).await.unwrap());
     assert_eq!(*shown.lock().unwrap(), ["The nightly backup failed"], "the desktop shows it once");
@@ -132,6 +137,50 @@ async fn a_backup_that_fails_is_tried_again_an_hour_later() {
     assert!(engine.keep_house(noon(0) + TimeDelta::minutes(61), &silent()).await.unwrap());
     assert_eq!(home.backups().len(), 1);
     assert!(!engine.keep_house(noon(0) + TimeDelta::minutes(122), &silent()).await.unwrap());
+}
+
+/// On a full disk neither the backup is made, nor can it be noted that it was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_fails_is_told_once_a_day_though_the_ledger_takes_nothing() {
+    let home = Home::new();
+    let engine = home.open().await;
+    fs::write(home.folder.path().join("backups"), "no folder").unwrap();
+    let ledger = rusqlite::Connection::open(home.folder.ledger()).unwrap();
+    let key = format!("x'{}'", engine.recovery_key().key.expose_secret());
+    ledger.pragma_update(None, "key", key).unwrap();
+    let refuse = "CREATE TRIGGER full BEFORE INSERT ON facts BEGIN SELECT RAISE(ABORT, 'full'); END;";
+    ledger.execute_batch(refuse).unwrap();
+    let (shown, on_event) = titles();
+    for hours in [0, 2, 4] {
+        let now = noon(0) + TimeDelta::hours(hours);
+        assert!(engine.keep_house(now, &on_event).await.unwrap(), "tried again");
+    }
+    assert_eq!(*shown.lock().unwrap(), ["The nightly backup failed"]);
+    assert!(engine.keep_house(noon(1), &on_event).await.unwrap());
+    assert_eq!(shown.lock().unwrap().len(), 2, "the next day it is told again");
+}
+
+/// Ids of runs are made from the clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_cut_off_while_the_clock_was_ahead_keeps_no_later_one_from_being_told() {
+    let home = Home::new();
+    drop(home.open().await);
+    let key = *home.vault().await.profile_key(false).await.unwrap().expose();
+    let (shown, on_event) = titles();
+    let now = Utc::now();
+    let ahead = now + TimeDelta::days(365);
+    for (day, started_at) in [(1, ahead), (2, now), (3, now + TimeDelta::hours(1))] {
+        let ledger = Ledger::open(&home.folder.ledger(), &key, now).unwrap();
+        let run = RunId::new(started_at);
+        ledger.start_run(run, Trigger::Manual, &[Job::HeroStudents], started_at).unwrap();
+        drop(ledger);
+        let engine = home.open().await;
+        // Those after the first are told together, hours later.
+        engine.keep_house(now + TimeDelta::days(day), &on_event).await.unwrap();
+        drop(engine);
+        drop(home.open().await);
+    }
+    assert_eq!(*shown.lock().unwrap(), ["1 run was cut off"; 3]);
 }
 
 /// Makes a file look as old as it is to be.
@@ -164,6 +213,29 @@ async fn what_is_older_than_the_retention_goes_and_only_what_is_ours() {
     assert!(!ours[0].exists());
     assert!(stranger.exists());
     assert_eq!(engine.runs(9).await.unwrap().len(), 1, "the last run of every job stays");
+    district.stop().await;
+}
+
+/// Nobody may ever switch on again what a restored ledger has still to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restoration_that_is_never_completed_keeps_nothing_longer_than_the_retention() {
+    let home = Home::new();
+    let engine = home.open().await;
+    let district = practice(&engine).await;
+    change(&engine, |setup| setup.retention_days = 60).await;
+    engine.sync(vec![Job::RaptorRoster, Job::RaptorTardies], false, silent()).await.unwrap();
+    let processed = district.ready().raptor.folder.join("processed");
+    let tardies = fs::read_dir(&processed).unwrap().next().unwrap().unwrap().path();
+    let now = Utc::now();
+    age(&tardies, now - TimeDelta::days(1));
+    engine.back_up(now).await.unwrap();
+    drop(engine);
+    care::restore(home.folder.clone(), home.lock(), false, now).await.unwrap();
+    let engine = home.open().await;
+    assert!(engine.keep_house(now + TimeDelta::days(59), &silent()).await.unwrap());
+    assert!(tardies.exists());
+    assert!(engine.keep_house(now + TimeDelta::days(61), &silent()).await.unwrap());
+    assert!(!tardies.exists());
     district.stop().await;
 }
 
@@ -225,8 +297,16 @@ async fn a_lost_key_comes_back_from_the_recovery_file_and_no_other() {
     let refused = care::recover_key(home.folder.clone(), home.lock(), others.clone(), Utc::now()).await;
     assert_eq!(refused.unwrap_err().code(), "vault.other_profile");
     let forged = care::RecoveryKey { profile: recovery.profile, ..others };
-    let refused = care::recover_key(home.folder.clone(), home.lock(), forged, Utc::now()).await;
-    assert_eq!(refused.unwrap_err().code(), "store.wrong_key");
+    let mark = home.folder.path().join("ledger.db-damaged");
+    // Neither where a backup found the ledger to be damaged.
+    for marked in [false, true] {
+        if marked {
+            fs::write(&mark, "").unwrap();
+        }
+        let refused = care::recover_key(home.folder.clone(), home.lock(), forged.clone(), Utc::now()).await;
+        assert_eq!(refused.unwrap_err().code(), "store.wrong_key", "{marked}");
+    }
+    fs::remove_file(mark).unwrap();
     assert_eq!(home.code_of_opening().await, "vault.key_missing", "nothing was put into the keychain");
 
     // The identity may be lost along with the keychain.

@@ -1,21 +1,28 @@
 //! What the engine does by itself, with the time passed in: against a practice district, with a real keychain.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::sync::Arc;
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
     job::{Job, Outcome},
+    retry::{CircuitState, Remote},
     schedule::{JobSchedule, Missed, Pause, When},
     settings::Setup,
 };
 use rosterbridge_engine::{
-    Engine,
+    Engine, OnEvent,
     profile::{ProfileFolder, ProfileLock},
-    report::Event,
+    report::{Event, Phase, Progress},
 };
 use rosterbridge_practice::{Faults, Running, ServeOptions};
 use rstest::rstest;
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +30,28 @@ use tokio_util::sync::CancellationToken;
 struct Stage {
     engine: Arc<Engine>,
     district: Running,
-    _home: TempDir,
+    home: TempDir,
+}
+
+/// What the desktop was told.
+#[derive(Clone, Default)]
+struct Desktop(Arc<Mutex<Vec<String>>>);
+
+impl Desktop {
+    fn listens(&self) -> OnEvent {
+        let told = Arc::clone(&self.0);
+        Arc::new(move |event| {
+            if let Event::Notice { title, body } = event {
+                told.lock().unwrap().push(format!("{title}: {body}"));
+            }
+        })
+    }
+
+    /// The titles since it was asked last.
+    fn titles(&self) -> Vec<String> {
+        let told = std::mem::take(&mut *self.0.lock().unwrap());
+        told.iter().map(|notice| notice.split(": ").next().unwrap().to_owned()).collect()
+    }
 }
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -42,18 +70,12 @@ impl Stage {
         let folder = ProfileFolder::new(home.path(), "practice").unwrap();
         let lock = ProfileLock::take(&folder).unwrap().unwrap();
         let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
-        let options = ServeOptions {
-            students: 40,
-            schools: 2,
-            date: "2026-11-18".parse().ok(),
-            plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
-            ..ServeOptions::default()
-        };
-        let district = rosterbridge_practice::start(options).await.unwrap();
+        let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
+        let district = rosterbridge_practice::start(ServeOptions::small(plugin)).await.unwrap();
         let ready = serde_json::to_string(district.ready()).unwrap();
         engine.import_practice(&ready, true).await.unwrap();
         engine.set_pause(Pause::No).await.unwrap();
-        Self { engine, district, _home: home }
+        Self { engine, district, home }
     }
 
     async fn change(&self, change: impl FnOnce(&mut Setup)) {
@@ -76,6 +98,15 @@ impl Stage {
 
     async fn next(&self, job: Job) -> Option<DateTime<Utc>> {
         self.engine.status().await.unwrap().jobs.iter().find(|view| view.job == job).unwrap().next_at
+    }
+
+    /// A second way into the ledger.
+    fn ledger(&self) -> rusqlite::Connection {
+        let ledger =
+            rusqlite::Connection::open(self.home.path().join("profiles/practice/ledger.db")).unwrap();
+        let key = self.engine.recovery_key().key;
+        ledger.pragma_update(None, "key", format!("x'{}'", key.expose_secret())).unwrap();
+        ledger
     }
 
     async fn outcomes(&self) -> Vec<Outcome> {
@@ -149,7 +180,7 @@ async fn what_may_pass_is_tried_again_a_few_times() {
     let stage = Stage::new().await;
     stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
-    let Stage { engine, district, _home } = stage;
+    let Stage { engine, district, home: _home } = stage;
     district.stop().await;
     let mut tried = 0;
     let mut now = at("2026-11-18T03:10:00Z");
@@ -177,15 +208,28 @@ async fn a_dead_hero_does_not_delay_raptor() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     stage.change(|setup| setup.hero.port = closed).await;
     assert_eq!(stage.at("2026-11-18T02:01:00Z").await, NONE);
-    let (mut hero, mut raptor) = (0, 0);
+    let (mut hero, mut raptor, mut last_try) = (0, 0, None);
     for minutes in 0..60 {
         let now = at("2026-11-18T02:05:00Z") + TimeDelta::minutes(minutes);
         let jobs = stage.engine.run_due(now, Arc::new(|_| ())).await.unwrap();
-        hero += usize::from(jobs.contains(&Job::HeroStudents));
+        if jobs.contains(&Job::HeroStudents) {
+            (hero, last_try) = (hero + 1, Some(now));
+        }
         raptor += usize::from(jobs.contains(&Job::RaptorRoster));
     }
     assert_eq!(raptor, 12, "each of its times");
     assert!((3..10).contains(&hero), "tried, and then left alone: {hero}");
+    let circuit = async |remote: Remote, now: DateTime<Utc>| {
+        let metrics = stage.engine.metrics(now).await.unwrap();
+        *metrics.circuits.iter().find(|circuit| circuit.remote == remote).unwrap()
+    };
+    let last_try = last_try.unwrap();
+    let open = circuit(Remote::Hero, last_try).await;
+    assert_eq!((open.state, open.misses), (CircuitState::Open, hero));
+    assert!(open.until.unwrap() > last_try);
+    let later = circuit(Remote::Hero, last_try + TimeDelta::hours(2)).await;
+    assert_eq!((later.state, later.until), (CircuitState::HalfOpen, None));
+    assert_eq!(circuit(Remote::Raptor, last_try).await.state, CircuitState::Closed);
 }
 
 /// The computer shuts down in the middle of a run: what was cancelled by that is made good when it is up again.
@@ -212,4 +256,97 @@ async fn a_run_that_a_stop_cancels_is_made_good() {
     let again = stage.engine.run_due(started + TimeDelta::seconds(1), Arc::new(|_| ())).await.unwrap();
     assert_eq!(again, [Job::HeroStudents]);
     assert_eq!(stage.outcomes().await, [Outcome::Succeeded, Outcome::Cancelled]);
+}
+
+#[rstest]
+#[case::caught_up(Missed::CatchUp)]
+#[case::left_out(Missed::Skip)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desktop_is_told_of_missed_runs_once(#[case] missed: Missed) {
+    let (stage, desktop) = (Stage::new().await, Desktop::default());
+    stage.schedule(Job::HeroStudents, daily("03:10", missed)).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    for time in ["2026-11-20T09:00:00Z", "2026-11-20T09:00:20Z"] {
+        stage.engine.run_due(at(time), desktop.listens()).await.unwrap();
+    }
+    assert_eq!(desktop.titles(), ["3 scheduled runs were missed"]);
+}
+
+/// The ledger takes nothing for hours, as on a full disk: a person learns it at once, once, and again after hours. The
+/// mail is written as soon as it can be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_cannot_even_be_recorded_is_told() {
+    let (stage, desktop) = (Stage::new().await, Desktop::default());
+    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    stage.change(|setup| setup.mail.port = closed).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    let waiting = async |time: &str| {
+        let sent = stage.engine.send_due_notices(at(time)).await;
+        (sent.is_ok(), stage.engine.status().await.unwrap().mail.map_or(0, |mail| mail.waiting))
+    };
+    let (_, before) = waiting("2026-11-18T02:00:00Z").await;
+
+    let ledger = stage.ledger();
+    let refuse = |table: &str| {
+        format!("CREATE TRIGGER no_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END;")
+    };
+    ledger.execute_batch(&(refuse("facts") + &refuse("runs"))).unwrap();
+    for time in ["03:10:00", "03:10:20", "03:10:40", "07:09:59"] {
+        let now = at(&format!("2026-11-18T{time}Z"));
+        stage.engine.run_due(now, desktop.listens()).await.unwrap_err();
+    }
+    assert_eq!(desktop.titles(), ["A run came to no exchange"]);
+    stage.engine.run_due(at("2026-11-18T07:10:00Z"), desktop.listens()).await.unwrap_err();
+    assert_eq!(desktop.titles(), ["Runs still come to no exchange"]);
+    assert_eq!(waiting("2026-11-18T07:10:00Z").await, (false, before));
+
+    ledger.execute_batch("DROP TRIGGER no_facts;").unwrap();
+    assert_eq!(waiting("2026-11-18T07:11:00Z").await, (true, before + 1));
+    stage.engine.run_due(at("2026-11-18T07:11:20Z"), desktop.listens()).await.unwrap_err();
+    assert_eq!(desktop.titles(), ["1 scheduled run was missed"], "of the failure nothing new");
+
+    ledger.execute_batch("DROP TRIGGER no_runs;").unwrap();
+    let mut now = at("2026-11-18T07:12:00Z");
+    while stage.engine.run_due(now, desktop.listens()).await.unwrap().is_empty() {
+        now += TimeDelta::minutes(1);
+    }
+    assert!(now < at("2026-11-18T08:00:00Z"), "tried again soon: {now}");
+    // What a run tells is told at the time it is by the clock, days later.
+    assert_eq!(desktop.titles().last().unwrap(), "Runs work again");
+    assert_eq!(stage.outcomes().await, [Outcome::Succeeded]);
+}
+
+/// Another program writes on while we read: its file is read again soon, and not on the next day only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_still_being_written_is_read_again_soon() {
+    let stage = Stage::new().await;
+    stage.engine.sync(vec![Job::RaptorRoster], false, Arc::new(|_| ())).await.unwrap();
+    stage.schedule(Job::RaptorTardies, daily("03:10", Missed::CatchUp)).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    let folder = PathBuf::from(stage.engine.setup().await.unwrap().raptor.folder);
+    let tardies = folder.join("tardies-2026-11-18.csv");
+    let row = fs::read_to_string(&tardies).unwrap().lines().nth(1).unwrap().to_owned();
+    let writer = {
+        let tardies = tardies.clone();
+        move |event| {
+            if let Event::Progress(Progress { phase: Phase::Attendance, done: 0, .. }) = event {
+                let mut file = fs::OpenOptions::new().append(true).open(&tardies).unwrap();
+                writeln!(file, "{row}").unwrap();
+            }
+        }
+    };
+    let first = stage.engine.run_due(at("2026-11-18T03:10:00Z"), Arc::new(writer)).await.unwrap();
+    assert_eq!(first, [Job::RaptorTardies]);
+    let runs = stage.engine.runs(1).await.unwrap();
+    assert_eq!(runs[0].jobs[0].cause.as_ref().unwrap().code, "raptor.file_changing");
+    assert!(tardies.exists());
+
+    let mut now = at("2026-11-18T03:10:20Z");
+    while stage.at(&now.to_rfc3339()).await.is_empty() {
+        now += TimeDelta::seconds(20);
+    }
+    assert!(now < at("2026-11-18T03:20:00Z"), "minutes later: {now}");
+    assert_eq!(stage.outcomes().await[0], Outcome::Succeeded);
+    assert!(!tardies.exists());
 }

@@ -1,9 +1,13 @@
 //! Summer and the days around it, as the schedule meets them: against a practice district, with a real keychain.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
     id::{TermId, YearId},
     job::{Job, Outcome},
@@ -15,7 +19,8 @@ use rosterbridge_engine::{
     profile::{ProfileFolder, ProfileLock},
     report::{Event, SummerPause},
 };
-use rosterbridge_practice::{Running, ServeOptions};
+use rosterbridge_practice::{Faults, Running, ServeOptions};
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 /// A profile whose students go to Hero every day at 03:10, and its practice district.
@@ -30,13 +35,11 @@ struct Stage {
 impl Stage {
     async fn on(date: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
+        let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
         let options = ServeOptions {
-            students: 40,
-            schools: 2,
             date: date.parse().ok(),
             data: Some(home.path().join("district")),
-            plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
-            ..ServeOptions::default()
+            ..ServeOptions::small(plugin)
         };
         let district = rosterbridge_practice::start(options.clone()).await.unwrap();
         let folder = ProfileFolder::new(home.path(), "practice").unwrap();
@@ -77,6 +80,24 @@ impl Stage {
 
     fn told(&self) -> Vec<String> {
         std::mem::take(&mut self.told.lock().unwrap())
+    }
+
+    fn roster_file(&self) -> PathBuf {
+        self.folder.path().join("profiles/practice/roster.db")
+    }
+
+    fn roster(&self) -> Vec<u8> {
+        fs::read(self.roster_file()).unwrap()
+    }
+
+    /// Lets the roster be one of an earlier pull.
+    fn age_the_roster(&self, age: TimeDelta) {
+        let roster = rusqlite::Connection::open(self.roster_file()).unwrap();
+        let key = self.engine.recovery_key().key;
+        roster.pragma_update(None, "key", format!("x'{}'", key.expose_secret())).unwrap();
+        let pulled_at = (Utc::now() - age).to_rfc3339();
+        let sql = "UPDATE meta SET json = json_set(json, '$.pull.pulled_at', ?1)";
+        assert_eq!(roster.execute(sql, [pulled_at]).unwrap(), 1);
     }
 
     async fn pause(&self) -> Option<SummerPause> {
@@ -125,6 +146,44 @@ async fn in_summer_nothing_runs_by_itself_until_the_new_year_has_begun() {
     }
     assert_eq!(stage.at("2026-08-18T03:10:05Z").await, [Job::HeroStudents]);
     assert_eq!((stage.runs().await, stage.told()), (2, Vec::new()));
+    stage.district.stop().await;
+}
+
+/// A Client Secret that is revoked in July must not come to light in October, when every run of September has been taken for
+/// one of the summer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_in_summer_that_fails_is_told_and_one_that_finds_nothing_new_counts() {
+    let stage = Stage::on("2026-07-15").await;
+    let mut setup = stage.engine.setup().await.unwrap();
+    let students = setup.jobs.iter_mut().find(|settings| settings.job == Job::HeroStudents).unwrap();
+    let when = When::Every { minutes: 1.try_into().unwrap() };
+    students.schedule = students.schedule.map(|schedule| JobSchedule { when, ..schedule });
+    stage.engine.save_setup(setup).await.unwrap();
+    let now = Utc::now();
+    let after = async |minutes: i64| {
+        let at = now + TimeDelta::minutes(minutes);
+        assert_eq!(stage.at(&at.to_rfc3339()).await, NONE);
+        stage.told()
+    };
+    assert!(after(0).await.is_empty());
+    stage.age_the_roster(TimeDelta::hours(30));
+    assert!(after(2).await.is_empty());
+    stage.age_the_roster(TimeDelta::hours(30));
+    let aged = stage.roster();
+    assert!(after(4).await.is_empty());
+    assert!(stage.roster() == aged, "nothing had changed");
+    stage.district.set_faults(Faults {
+        revoked_credentials: true,
+        expire_tokens_now: true,
+        ..Faults::default()
+    });
+    assert!(after(6).await.is_empty(), "it was looked at just now");
+    assert_eq!(after(22 * 60).await, ["A run came to no exchange"]);
+    assert!(after(22 * 60 + 5).await.is_empty());
+    assert_eq!(after(26 * 60 + 10).await, ["Runs still come to no exchange"]);
+    stage.district.set_faults(Faults::default());
+    assert_eq!(after(27 * 60).await, ["Runs work again"]);
+    assert_eq!(stage.runs().await, 0);
     stage.district.stop().await;
 }
 

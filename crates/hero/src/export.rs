@@ -59,6 +59,9 @@ pub const TEACHER_FIELDS: [&str; 7] =
 /// Warnings kept per file; further ones are only counted.
 pub const LISTED_WARNINGS: usize = 100;
 
+/// Rows kept as a sample of what is written.
+pub const FIRST_ROWS: usize = 5;
+
 /// Rows are handed on in pieces of about this size: large enough that hashing and encrypting them costs no more
 /// calls than it has to.
 const PIECE: usize = 64 * 1024;
@@ -144,7 +147,7 @@ impl std::fmt::Display for Warning {
 }
 
 /// What was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Written {
     /// Rows, without the header.
     pub rows: u64,
@@ -154,6 +157,22 @@ pub struct Written {
     pub warnings: Vec<Warning>,
     /// How many warnings there were.
     pub warnings_total: u64,
+    /// The first [`FIRST_ROWS`] rows, value by value, as they were written. They are the students': not for a log.
+    #[serde(skip)]
+    pub first: Vec<Vec<String>>,
+}
+
+/// Without the rows.
+impl std::fmt::Debug for Written {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { rows, altered_values, warnings, warnings_total, first: _ } = self;
+        f.debug_struct("Written")
+            .field("rows", rows)
+            .field("altered_values", altered_values)
+            .field("warnings", warnings)
+            .field("warnings_total", warnings_total)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why an export could not be written.
@@ -190,6 +209,8 @@ struct Records<W> {
     names: &'static [&'static str],
     expectations: &'static [Expectation],
     column: usize,
+    /// Where in the buffer the values of the row under way begin, as long as rows are kept.
+    values: Vec<usize>,
     written: Written,
 }
 
@@ -210,7 +231,16 @@ impl<W: Write> Records<W> {
             }
             buffer.extend_from_slice(layout.record_end.bytes());
         }
-        Self { out, buffer, layout, names, expectations, column: 0, written: Written::default() }
+        Self {
+            out,
+            buffer,
+            layout,
+            names,
+            expectations,
+            column: 0,
+            values: Vec::new(),
+            written: Written::default(),
+        }
     }
 
     fn separate(&mut self) {
@@ -218,6 +248,9 @@ impl<W: Write> Records<W> {
             self.buffer.push(self.layout.delimiter.byte());
         }
         self.column += 1;
+        if self.written.first.len() < FIRST_ROWS {
+            self.values.push(self.buffer.len());
+        }
     }
 
     fn number(&mut self, value: i64) -> io::Result<()> {
@@ -326,7 +359,29 @@ impl<W: Write> Records<W> {
         }
     }
 
+    /// Keeps the row in the buffer among the first ones.
+    fn keep(&mut self) {
+        let ends = self.values.iter().skip(1).map(|next| next - 1).chain([self.buffer.len()]);
+        let row = self.values.iter().zip(ends).map(|(begin, end)| {
+            let bytes = self.buffer.get(*begin..end).unwrap_or_default();
+            let value = match self.layout.characters {
+                Characters::Utf8 => String::from_utf8_lossy(bytes),
+                Characters::WindowsAnsi => WINDOWS_1252.decode_without_bom_handling(bytes).0,
+            };
+            match (self.layout.delimiter, value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'))) {
+                (Delimiter::Comma, Some(quoted)) => quoted.replace("\"\"", "\""),
+                _ => value.into_owned(),
+            }
+        });
+        let row = row.collect();
+        self.written.first.push(row);
+        self.values.clear();
+    }
+
     fn end(&mut self) -> Result<(), WriteError> {
+        if !self.values.is_empty() {
+            self.keep();
+        }
         self.buffer.extend_from_slice(self.layout.record_end.bytes());
         self.column = 0;
         self.written.rows += 1;

@@ -11,7 +11,8 @@ pub use attendance::{
     read_attendance,
 };
 pub use export::{
-    Concern, LISTED_WARNINGS, SCHEDULE_FIELDS, SCHEDULE_FILE, STUDENT_FIELDS, STUDENT_FILE, ScheduleFile,
-    ScheduleRow, StudentFile, TEACHER_FIELDS, TEACHER_FILE, TeacherFile, Warning, WriteError, Written,
+    Concern, FIRST_ROWS, LISTED_WARNINGS, SCHEDULE_FIELDS, SCHEDULE_FILE, STUDENT_FIELDS, STUDENT_FILE,
+    ScheduleFile, ScheduleRow, StudentFile, TEACHER_FIELDS, TEACHER_FILE, TeacherFile, Warning, WriteError,
+    Written,
 };
 pub use layout::{Characters, Delimiter, ExportLayout, ImportCharacters, RecordEnd};

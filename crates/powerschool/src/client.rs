@@ -18,6 +18,7 @@ use crate::{
     attendance::{self, WriteAnswer},
     deltas::DataVersion,
     error::{AnswerProblem, Error},
+    fingerprint::Fingerprint,
     json,
     paging::{Batch, Lessons, Pull},
     roster::{Narrowed, PullScope, RosterRow},
@@ -94,7 +95,7 @@ pub struct Metadata {
 }
 
 /// What was read from one table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pulled {
     /// Distinct rows.
     pub rows: u64,
@@ -102,6 +103,8 @@ pub struct Pulled {
     pub bytes: u64,
     /// The state of the table that the rows are of, where the server tells it.
     pub version: Option<DataVersion>,
+    /// What the one answer with all rows is recognised by, where they came in one answer without a version.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A client of one PowerSchool server. Clones share connections and token.
@@ -343,6 +346,18 @@ impl Client {
         sink: mpsc::Sender<Batch<R>>,
     ) -> Result<Option<Pulled>, Error> {
         self.pull_of::<R>(Narrowed::Years(scope)).run_changes(since, &sink).await
+    }
+
+    /// Whether the one answer with all rows of a table is, byte for byte, the one of an earlier pull of the same scope,
+    /// and PowerSchool counts as many `rows` as that pull brought: then they are the same. False, too, where the server
+    /// does not give all rows in one answer.
+    pub async fn repeats<R: RosterRow>(
+        &self,
+        scope: &PullScope,
+        known: &Fingerprint,
+        rows: u64,
+    ) -> Result<bool, Error> {
+        self.pull_of::<R>(Narrowed::Years(scope)).run_repeated(known, rows).await
     }
 
     /// How many rows of a table our query has now.

@@ -11,6 +11,7 @@ mod client;
 mod core;
 mod deltas;
 mod error;
+mod fingerprint;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod json;
@@ -29,6 +30,7 @@ pub use attendance::WriteAnswer;
 pub use client::{Client, Metadata, PageLimits, Pulled, Version};
 pub use deltas::DataVersion;
 pub use error::{AnswerProblem, CertificateProblem, Error, ProxyProblem, Warning};
+pub use fingerprint::Fingerprint;
 pub use paging::Batch;
 pub use records::{FieldError, FieldProblem, Fields};
 pub use roster::{PullScope, RosterRow};

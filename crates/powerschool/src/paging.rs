@@ -14,6 +14,7 @@ use std::{
     },
 };
 
+use reqwest::Response;
 use serde_json::Value;
 use tokio::{
     sync::{OnceCell, mpsc},
@@ -30,6 +31,7 @@ use crate::{
     client::{Client, Metadata, Pulled},
     deltas::{self, DataVersion},
     error::{AnswerProblem, Error},
+    fingerprint::{Fingerprint, Fingerprinting},
     json::CountAnswer,
     pace::{self, Gate},
     roster::{Narrowed, RosterRow},
@@ -199,7 +201,7 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         reader.hand_over(sink, 1).await?;
         self.check_columns(&tally.absent).await?;
         let version = current.map(DataVersion);
-        Ok(Some(Pulled { rows: reader.distinct, bytes: tally.bytes, version }))
+        Ok(Some(Pulled { rows: reader.distinct, bytes: tally.bytes, version, fingerprint: None }))
     }
 
     /// Whether this table is read with its data version.
@@ -249,6 +251,44 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         }
     }
 
+    /// Whether the query's one answer is the one that `known` was taken of, and still has all `rows`: a server that
+    /// limits even that one gives the same answer when rows beyond its limit come.
+    pub(crate) async fn run_repeated(&self, known: &Fingerprint, rows: u64) -> Result<bool, Error> {
+        if self.client.lessons().refuses_whole.load(Memory::Relaxed) {
+            return Ok(false);
+        }
+        let (same, count) = tokio::try_join!(self.gives(known), self.count())?;
+        Ok(same && count == rows)
+    }
+
+    /// Whether the query's one answer is the one that `known` was taken of.
+    async fn gives(&self, known: &Fingerprint) -> Result<bool, Error> {
+        let mut body = self.ask_whole(&self.query(false, None)).await?.bytes_stream();
+        let mut fingerprint = Fingerprinting::default();
+        while let Some(chunk) = self.transport.next_chunk(&mut body).await? {
+            fingerprint.push(&chunk);
+            if !fingerprint.may_be(known) {
+                return Ok(false);
+            }
+        }
+        Ok(fingerprint.finish() == *known)
+    }
+
+    /// Asks for all of the query's rows in one answer. Asked again only while the server is busy: for everything else
+    /// there is another way.
+    async fn ask_whole(&self, pages: &Pages) -> Result<Response, Error> {
+        let call = pages.call.clone().with("pagesize", 0);
+        self.transport
+            .repeating(|| async {
+                match self.transport.ask_streaming_once(&call).await {
+                    Err(busy @ Error::Busy { .. }) => Err(busy),
+                    other => Ok(other),
+                }
+            })
+            .await?
+            .map_err(|error| self.without_query(error))
+    }
+
     /// Reads the query's rows in one answer (PowerSchool: `pagesize=0`).
     async fn read_whole(
         &self,
@@ -260,19 +300,11 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         let mut reader =
             RowReader::new(self.table.query).expecting(self.narrowed.columns_of_some(self.table));
         let mut tally = Tally::default();
-        let call = pages.call.clone().with("pagesize", 0);
-        // Asked again only while the server is busy: for everything else there is another way.
-        let response = self
-            .transport
-            .repeating(|| async {
-                match self.transport.ask_streaming_once(&call).await {
-                    Err(busy @ Error::Busy { .. }) => Err(busy),
-                    other => Ok(other),
-                }
-            })
-            .await?
-            .map_err(|error| self.without_query(error))?;
-        let answer = stream(self.transport, &call.path, response, &mut reader, Some(sink)).await?;
+        let response = self.ask_whole(&pages).await?;
+        let mut fingerprint = Fingerprinting::default();
+        let taking = Some(&mut fingerprint);
+        let answer =
+            stream(self.transport, &pages.call.path, response, &mut reader, Some(sink), taking).await?;
         tally.add_answer(&answer);
         let given = reader.records;
         if given > 0 && given < before {
@@ -281,7 +313,11 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         }
         reader.hand_over(sink, 1).await?;
         self.check_columns(&reader.absent).await?;
-        let pulled = Pulled { rows: reader.distinct, bytes: tally.bytes, version: tally.version() };
+        let (bytes, version) = (tally.bytes, tally.version());
+        // One with a version is never the same again.
+        let alone = tally.answers == 1 && version.is_none();
+        let fingerprint = alone.then(|| fingerprint.finish());
+        let pulled = Pulled { rows: reader.distinct, bytes, version, fingerprint };
         // One answer is one moment's state, and a day's attendance is asked for while teachers record it: that one
         // came to whole is enough. Fewer rows than counted may be a limit, though, and twice the same are no state.
         let whole = tally.answers == 1 && reader.distinct == reader.records && reader.distinct >= before;
@@ -307,7 +343,8 @@ impl<'a, R: RosterRow> Pull<'a, R> {
         reader.hand_over(sink, 1).await?;
         self.check_columns(&tally.absent).await?;
         self.agree(before, reader.distinct, self.count().await?)?;
-        Ok(Pulled { rows: reader.distinct, bytes: tally.bytes, version: tally.version() })
+        let (rows, bytes, version) = (reader.distinct, tally.bytes, tally.version());
+        Ok(Pulled { rows, bytes, version, fingerprint: None })
     }
 
     /// Rows to ask for at once.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::at;
-use crate::hero::{HeroFaults, HeroServer};
+use crate::hero::{HeroFaults, HeroHang, HeroServer};
 use crate::identity::{Credentials, Identity, PluginState, write_private};
 use crate::plugin::{Plugin, PluginError};
 use crate::powerschool::{Installed, PowerSchool};
@@ -140,6 +140,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/control/plugin/credentials", post(regenerate))
         .route("/control/faults", get(faults).post(set_faults))
         .route("/control/hero", post(set_hero_faults))
+        .route("/control/hanging", get(hanging))
         .route("/control/district", get(district).post(change_district))
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST_PLUGIN))
         .layer(middleware::from_fn(from_this_machine))
@@ -228,6 +229,8 @@ struct HeroFaultSet {
     missing_imports: bool,
     refuse_rename: bool,
     drop_after_bytes: Option<u64>,
+    hang: Option<HeroHang>,
+    late_name_ms: Option<u64>,
 }
 
 async fn set_hero_faults(
@@ -238,8 +241,14 @@ async fn set_hero_faults(
         missing_imports: faults.missing_imports,
         refuse_rename: faults.refuse_rename,
         drop_after_bytes: faults.drop_after_bytes,
+        hang: faults.hang,
+        late_name_ms: faults.late_name_ms,
     });
     StatusCode::NO_CONTENT
+}
+
+async fn hanging(State(control): State<Arc<Control>>) -> Json<Value> {
+    Json(json!({"powerschool": control.powerschool.hanging(), "hero": control.hero.hanging()}))
 }
 
 async fn district(State(control): State<Arc<Control>>) -> Json<Value> {

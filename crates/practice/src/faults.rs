@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 /// What is wrong with the practice PowerSchool on purpose. All off by default.
@@ -46,6 +48,9 @@ pub struct Faults {
     pub firewall: Option<Firewall>,
     /// What happens to attendance writes.
     pub attendance: Option<AttendanceFault>,
+    /// Requests whose path holds this text get no answer and do nothing, until their clients give up. They are counted
+    /// at `/control/hanging`.
+    pub hang: Option<String>,
 }
 
 /// How maintenance shows.
@@ -146,5 +151,21 @@ impl AttendanceFault {
         match self {
             Self::ApplyThenDrop { n } | Self::DropBeforeApply { n } | Self::ApplyLate { n, .. } => n,
         }
+    }
+}
+
+/// Counted while a request hangs.
+pub(crate) struct Hanging<'a>(&'a AtomicUsize);
+
+impl<'a> Hanging<'a> {
+    pub fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Hanging<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -47,6 +47,20 @@ pub struct ServeOptions {
     pub plugin: Option<Vec<u8>>,
 }
 
+impl ServeOptions {
+    /// Two small schools on a Wednesday in session, with a plugin installed: large enough for every exchange, and
+    /// started in a moment.
+    pub fn small(plugin: Vec<u8>) -> Self {
+        Self {
+            students: 40,
+            schools: 2,
+            date: NaiveDate::from_ymd_opt(2026, 11, 18),
+            plugin: Some(plugin),
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for ServeOptions {
     fn default() -> Self {
         Self {

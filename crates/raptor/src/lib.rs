@@ -12,6 +12,6 @@ mod tardies;
 pub use error::{FileError, RowError, WriteError};
 pub use lists::{StudentReason, read_buildings, read_reasons};
 pub use name::building_file_name;
-pub use roster::{ROSTER_COLUMNS, RosterFile, RosterStatus};
+pub use roster::{FIRST_ROWS, ROSTER_COLUMNS, RosterFile, RosterStatus};
 pub use sign_in::SignInTime;
 pub use tardies::{TARDY_COLUMNS, Tardy, TardyFile, TardyRow};

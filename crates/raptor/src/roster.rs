@@ -52,17 +52,24 @@ pub struct RosterFile<W: Write> {
     out: csv::Writer<W>,
     number: String,
     rows: u64,
+    first: Vec<Vec<String>>,
 }
+
+/// What is gathered before it is written, in bytes: a large district has a thousand of these files open at once.
+const BUFFER: usize = 8 * 1024;
+
+/// Rows kept as a sample of what is written.
+pub const FIRST_ROWS: usize = 5;
 
 impl<W: Write> RosterFile<W> {
     /// Starts a roster with its header.
     pub fn new(out: W) -> Result<Self, WriteError> {
         let mut out = csv::WriterBuilder::new()
-            .buffer_capacity(64 * 1024)
+            .buffer_capacity(BUFFER)
             .terminator(csv::Terminator::CRLF)
             .from_writer(out);
         out.write_record(ROSTER_COLUMNS).map_err(io_error)?;
-        Ok(Self { out, number: String::new(), rows: 0 })
+        Ok(Self { out, number: String::new(), rows: 0, first: Vec::new() })
     }
 
     /// Appends a student's row.
@@ -72,22 +79,25 @@ impl<W: Write> RosterFile<W> {
         student: &Student,
         status: RosterStatus,
     ) -> Result<(), WriteError> {
-        self.out.write_field(building).map_err(io_error)?;
+        if self.first.len() < FIRST_ROWS {
+            self.first.push(Vec::with_capacity(ROSTER_COLUMNS.len()));
+        }
+        self.text(building)?;
         self.formatted(format_args!("{}", student.number))?;
         for name in [&student.first_name, &student.middle_name, &student.last_name] {
-            self.out.write_field(name).map_err(io_error)?;
+            self.text(name)?;
         }
         match student.dob {
             Some(dob) => {
                 self.formatted(format_args!("{:04}-{:02}-{:02}", dob.year(), dob.month(), dob.day()))?;
             }
-            None => self.out.write_field("").map_err(io_error)?,
+            None => self.text("")?,
         }
         self.formatted(format_args!("{}", student.grade_level))?;
         for value in [&student.home_room, &student.guardian_email, &student.home_phone] {
-            self.out.write_field(value).map_err(io_error)?;
+            self.text(value)?;
         }
-        self.out.write_field(status.as_str()).map_err(io_error)?;
+        self.text(status.as_str())?;
         self.out.write_record(None::<&[u8]>).map_err(io_error)?;
         self.rows += 1;
         Ok(())
@@ -98,7 +108,24 @@ impl<W: Write> RosterFile<W> {
         self.number.clear();
         // Writing to a String cannot fail.
         _ = self.number.write_fmt(value);
-        self.out.write_field(&self.number).map_err(io_error)
+        let number = std::mem::take(&mut self.number);
+        let written = self.text(&number);
+        self.number = number;
+        written
+    }
+
+    fn text(&mut self, value: &str) -> Result<(), WriteError> {
+        if self.rows < FIRST_ROWS as u64
+            && let Some(row) = self.first.last_mut()
+        {
+            row.push(value.to_owned());
+        }
+        self.out.write_field(value).map_err(io_error)
+    }
+
+    /// The first [`FIRST_ROWS`] rows so far, value by value. They are the students': not for a log.
+    pub fn first(&self) -> &[Vec<String>] {
+        &self.first
     }
 
     /// Hands the rest on, flushes, and gives the target back with the number of rows without the header.

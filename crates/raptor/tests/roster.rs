@@ -48,8 +48,14 @@ fn the_roster_as_raptor_takes_it() {
     let mut file = RosterFile::new(Vec::new()).unwrap();
     file.write("Lincoln, North", &student(42, "Ada", "O'Brien"), RosterStatus::Active).unwrap();
     file.write("Lincoln, North", &bare, RosterStatus::Inactive).unwrap();
+    let first = file.first().to_vec();
     let (bytes, rows) = file.finish().unwrap();
     assert_eq!(rows, 2);
+    let read: Vec<Vec<String>> = csv::Reader::from_reader(bytes.as_slice())
+        .into_records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+        .collect();
+    assert_eq!(first, read, "the rows kept as a sample are what a reader of the file finds");
     let shown = String::from_utf8(bytes).unwrap().replace('\r', "␍").replace('\n', "␊\n");
     insta::assert_snapshot!(shown, @r#"
     Building,IdNumber,FirstName,MiddleName,LastName,DateOfBirth,Grade,Homeroom,GuardianEmail,Phone,Status␍␊
@@ -64,6 +70,17 @@ fn a_roster_without_students_has_its_header() {
     let (bytes, rows) = RosterFile::new(Vec::new()).unwrap().finish().unwrap();
     assert_eq!(rows, 0);
     assert_eq!(String::from_utf8(bytes).unwrap(), format!("{}\r\n", ROSTER_COLUMNS.join(",")));
+}
+
+#[test]
+fn only_the_first_rows_are_kept() {
+    let mut file = RosterFile::new(Vec::new()).unwrap();
+    for number in 1..=20 {
+        file.write("North", &student(number, "Ada", "Byron"), RosterStatus::Active).unwrap();
+    }
+    let numbers: Vec<&str> = file.first().iter().map(|row| row[1].as_str()).collect();
+    assert_eq!(numbers, ["1", "2", "3", "4", "5"]);
+    assert!(file.first().iter().all(|row| row.len() == ROSTER_COLUMNS.len()));
 }
 
 /// Has room for a few bytes only.

@@ -1,5 +1,6 @@
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -146,6 +147,7 @@ pub(crate) async fn greet(
         socket,
         answer_within: connection.timeouts.answer,
         cancel: cancel.clone(),
+        placing: AtomicBool::new(false),
     });
     let (ssh, host_key) = line
         .run(DOING, {

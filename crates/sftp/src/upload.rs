@@ -74,7 +74,8 @@ impl Session {
             upload.recover()?;
             let (bytes, sha256) =
                 upload.write_part(source).inspect_err(|error| upload.discard_part(error))?;
-            let placement = upload.place(bytes).inspect_err(|error| upload.discard_part(error))?;
+            let placement =
+                line.place(|| upload.place(bytes)).inspect_err(|error| upload.discard_part(error))?;
             Ok(Uploaded { bytes, sha256, placement })
         })
         .await

@@ -2,6 +2,7 @@
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ssh2::ErrorCode;
@@ -39,12 +40,18 @@ pub(crate) mod status {
     pub(crate) const QUOTA_EXCEEDED: i32 = 15;
 }
 
+/// How long a cancelled line is left to a file that is between two names: most servers rename both in much less, and the
+/// run still ends as soon as a person expects.
+const PLACING: Duration = Duration::from_secs(1);
+
 /// What every step of one connection shares: where it goes, how long it waits, how to end it.
 pub(crate) struct Line {
     pub(crate) address: Address,
     pub(crate) socket: TcpStream,
     pub(crate) answer_within: Duration,
     pub(crate) cancel: CancellationToken,
+    /// A file is between two names: cut now, the line would leave none of the right name.
+    pub(crate) placing: AtomicBool,
 }
 
 impl Line {
@@ -52,6 +59,16 @@ impl Line {
     pub(crate) fn cut(&self) {
         // Fails only when the other side was faster.
         let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Lets a file get its name. Cancelled meanwhile, the line is cut only after [`PLACING`]; cancelled before, nothing is
+    /// begun.
+    pub(crate) fn place<T>(&self, renaming: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        self.placing.store(true, Ordering::SeqCst);
+        // In this order: whoever cancels either is seen here, or sees the mark.
+        let placed = if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { renaming() };
+        self.placing.store(false, Ordering::SeqCst);
+        placed
     }
 
     /// Runs `call` on a thread that may block. A cancelled token or a dropped future cuts the line.
@@ -67,13 +84,19 @@ impl Line {
         let mut guard = CutWhenDropped(Some(self));
         let span = tracing::Span::current();
         let mut task = tokio::task::spawn_blocking(move || span.in_scope(call));
-        let (joined, cancelled) = tokio::select! {
+        let joined = tokio::select! {
             biased;
-            joined = &mut task => (joined, false),
+            joined = &mut task => joined,
             () = self.cancel.cancelled() => {
-                self.cut();
-                // The cut ends the call; waiting for it means nothing of it happens after we return.
-                (task.await, true)
+                let placing = self.placing.load(Ordering::SeqCst);
+                let patience = if placing { PLACING } else { Duration::ZERO };
+                if let Ok(joined) = tokio::time::timeout(patience, &mut task).await {
+                    joined
+                } else {
+                    self.cut();
+                    // The cut ends the call; waiting for it means nothing of it happens after we return.
+                    task.await
+                }
             }
         };
         guard.0 = None;
@@ -82,7 +105,8 @@ impl Line {
                 self.cut();
                 Err(Error::Library { doing, code: 0 })
             }
-            Ok(Err(_)) if cancelled => Err(Error::Cancelled),
+            // The source of an upload may have seen it first.
+            Ok(Err(_)) if self.cancel.is_cancelled() => Err(Error::Cancelled),
             Ok(outcome) => outcome,
         }
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rusqlite::Connection;
 
 use crate::{
@@ -68,7 +69,8 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     }
 }
 
-/// Copies the ledger that `connection` has open into `folder`, and checks the copy before it gets its name.
+/// Checks the ledger that `connection` has open, copies it into `folder`, and checks the copy before it gets its name.
+/// Damage of the ledger itself is [`StoreError::Corrupt`], that of the copy names the copy.
 pub(crate) fn make(
     connection: &Connection,
     folder: &Path,
@@ -76,6 +78,8 @@ pub(crate) fn make(
     at: DateTime<Utc>,
     before_layout: Option<i64>,
 ) -> Result<Backup, StoreError> {
+    // A copy has indexes of its own: those of the ledger are seen here only.
+    database::check_contents(connection)?;
     database::create_folder(folder)?;
     // What a backup that was cut short left behind.
     for file in files(folder)? {
@@ -88,7 +92,12 @@ pub(crate) fn make(
     let kind = before_layout.map(|layout| format!("-before-layout-{layout}")).unwrap_or_default();
     let path = folder.join(format!("ledger-{}{kind}.db", made_at.format(STAMP)));
     let partial = database::beside(&path, PARTIAL);
-    let copied = database::copy_to(connection, &partial).and_then(|()| check(&partial, key));
+    // The ledger was whole a moment ago: what is not so now is the copy.
+    let copied = database::copy_to(connection, &partial).map_err(|error| error.of_file(&partial));
+    let copied = copied.and_then(|()| {
+        pass(CrashPoint::BackupCopied);
+        check(&partial, key)
+    });
     if copied.is_err() {
         // The reason is worth more than what is left behind, which the next backup removes.
         if let Err(error) = database::remove(&partial) {
@@ -96,7 +105,9 @@ pub(crate) fn make(
         }
     }
     copied?;
+    pass(CrashPoint::BackupChecked);
     database::replace(&partial, &path)?;
+    pass(CrashPoint::BackupNamed);
     let made_at = made_at - TimeDelta::nanoseconds(i64::from(made_at.timestamp_subsec_nanos()));
     Ok(Backup { path, made_at, before_layout })
 }
@@ -129,11 +140,11 @@ pub(crate) fn remove_old(folder: &Path, keep: usize, at: DateTime<Utc>) {
         let (before_layout, regular): (Vec<_>, Vec<_>) =
             backups.into_iter().partition(|backup| backup.before_layout.is_some());
         let outdated = before_layout.into_iter().filter(|backup| backup.made_at < at - BEFORE_LAYOUT_KEPT);
-        regular
-            .into_iter()
-            .skip(keep.max(1))
-            .chain(outdated)
-            .try_for_each(|backup| database::remove(&backup.path))
+        regular.into_iter().skip(keep.max(1)).chain(outdated).try_for_each(|backup| {
+            database::remove(&backup.path)?;
+            pass(CrashPoint::BackupPruned);
+            Ok(())
+        })
     });
     if let Err(error) = removed {
         tracing::warn!(code = error.code(), "an old backup could not be removed");

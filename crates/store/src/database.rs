@@ -188,10 +188,21 @@ pub fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreErro
 
 /// Checks everything: each page's authentication code in the file, the structure with the indexes, and the references.
 pub fn check_all(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let mut found = Vec::new();
-    for check in ["PRAGMA cipher_integrity_check", "PRAGMA integrity_check(10)"] {
-        found.append(&mut faults(connection, check)?);
-    }
+    let mut found = faults(connection, "PRAGMA cipher_integrity_check")?;
+    found.append(&mut content_faults(connection)?);
+    found.truncate(FAULTS_NAMED);
+    answer(path, &found)
+}
+
+/// Checks the structure with the indexes, and the references, as a reader sees them: others may write meanwhile. Damage
+/// is [`StoreError::Corrupt`].
+pub fn check_contents(connection: &Connection) -> Result<(), StoreError> {
+    let found = content_faults(connection)?;
+    if found.is_empty() { Ok(()) } else { Err(StoreError::Corrupt(found.join("; "))) }
+}
+
+fn content_faults(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut found = faults(connection, "PRAGMA integrity_check(10)")?;
     if found.is_empty() {
         let dangling: i64 =
             connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))?;
@@ -199,8 +210,7 @@ pub fn check_all(connection: &Connection, path: &Path) -> Result<(), StoreError>
             found.push(format!("{dangling} rows refer to rows that are missing"));
         }
     }
-    found.truncate(FAULTS_NAMED);
-    answer(path, &found)
+    Ok(found)
 }
 
 fn answer(path: &Path, faults: &[String]) -> Result<(), StoreError> {
@@ -279,6 +289,11 @@ pub fn remove_file(file: &Path) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The empty file beside a database that says that it is damaged, so that it is not opened again.
+pub fn damage_mark(path: &Path) -> PathBuf {
+    beside(path, "-damaged")
 }
 
 /// A file's path with something appended to its name.

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use rosterbridge_crash_points::{CrashPoint, pass};
+
 use crate::{
     StoreError, backup,
-    database::{SUFFIXES, beside, remove_file},
+    database::{SUFFIXES, beside, damage_mark, remove_file},
     ledger::{Ledger, is_set_aside},
-    roster::damage_mark,
 };
 
 /// Removes every database of the profile in `folder`: the ledger, the roster, what was set aside or is half made, what
@@ -18,18 +19,31 @@ use crate::{
 /// the keychain's entries, what is left on the disk can't be read.
 pub fn erase_databases(folder: &Path) -> Vec<(PathBuf, StoreError)> {
     let mut left = Vec::new();
-    let mut remove = |file: PathBuf| {
+    let mut remove = |file: PathBuf, done: CrashPoint| {
         if let Err(error) = remove_file(&file) {
             left.push((file, error));
         }
+        pass(done);
     };
     let backups = Ledger::backups_beside(&folder.join("ledger.db"));
     let is_ours = |file: &Path| is_set_aside(file) || backup::is_ours(file);
     let mut unlisted = Vec::new();
     for folder in [folder, &backups] {
         match backup::files(folder) {
-            Ok(files) => files.into_iter().filter(|file| is_ours(file)).for_each(&mut remove),
+            Ok(files) => files
+                .into_iter()
+                .filter(|file| is_ours(file))
+                .for_each(|file| remove(file, CrashPoint::BackupErased)),
             Err(error) => unlisted.push((folder.to_owned(), error)),
+        }
+    }
+    for name in ["ledger.db", "roster.db"] {
+        remove(damage_mark(&folder.join(name)), CrashPoint::DatabaseFileErased);
+    }
+    // The ledger goes after its backups: cut short, this must not leave anything that it is restored from.
+    for name in ["ledger.db.new", "ledger.db.restoring", "roster.db", "roster-staging.db", "ledger.db"] {
+        for suffix in SUFFIXES {
+            remove(beside(&folder.join(name), suffix), CrashPoint::DatabaseFileErased);
         }
     }
     left.append(&mut unlisted);
@@ -39,19 +53,6 @@ pub fn erase_databases(folder: &Path) -> Vec<(PathBuf, StoreError)> {
         && source.kind() != std::io::ErrorKind::NotFound
     {
         left.push((backups.clone(), StoreError::io("remove", &backups, source)));
-    }
-    // The ledger goes after its backups: cut short, this must not leave anything that it is restored from.
-    for name in ["ledger.db.new", "ledger.db.restoring", "roster.db", "roster-staging.db", "ledger.db"] {
-        for suffix in SUFFIXES {
-            let file = beside(&folder.join(name), suffix);
-            if let Err(error) = remove_file(&file) {
-                left.push((file, error));
-            }
-        }
-    }
-    let mark = damage_mark(&folder.join("roster.db"));
-    if let Err(error) = remove_file(&mark) {
-        left.push((mark, error));
     }
     left
 }

@@ -115,7 +115,7 @@ impl StoreError {
                 "Install the newer RosterBridge again, or restore the backup made before it."
             }
             Self::Damaged { .. } => {
-                "Restore the last backup: the damaged file is set aside, and what happened since is read again."
+                "Quit RosterBridge from the menu of its icon, not only its window, and start it again; where it runs as a service, restart that. The last backup is restored, the damaged file set aside, and what happened since read again; what is changed in the set-up before that is lost."
             }
             Self::Corrupt(_) => {
                 "Run again. The roster is read anew by itself; a damaged ledger is found when it is opened, and can be restored from its last backup."

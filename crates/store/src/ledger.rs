@@ -20,6 +20,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::{
@@ -33,7 +34,7 @@ pub use facts::PinnedHostKey;
 pub use held::{HeldId, HeldRow, HeldState};
 pub use outbox::{
     Decision, DecisionCounts, DecisionOutcome, KeyHistory, OutboxId, OutboxRow, OutboxState, RowHash,
-    Standing, Undo, Written,
+    Standing, TakenOver, Undo, Written,
 };
 pub(crate) use restore::is_set_aside;
 pub use restore::{Restoration, Restored};
@@ -60,14 +61,18 @@ impl Ledger {
     /// Opens the ledger at `path`, and brings its layout up to date; before that, a backup is made in
     /// [`Ledger::backups_beside`] it. A profile's first opening creates the ledger, and its folder.
     ///
-    /// A ledger that is not whole is [`StoreError::Damaged`], and so is one that is missing or empty although it had
-    /// been there: see [`Ledger::restore_latest`]. Only the holder of the profile's lock may call this.
+    /// A ledger that is not whole is [`StoreError::Damaged`], and so is one that a backup found not to be whole, or that
+    /// is missing or empty although it had been there: see [`Ledger::restore_latest`]. Only the holder of the profile's
+    /// lock may call this.
     pub fn open(path: &Path, key: &ProfileKeyBytes, at: DateTime<Utc>) -> Result<Self, StoreError> {
+        if database::damage_mark(path).exists() {
+            return Err(damaged(path, key, "a backup found that it is not whole"));
+        }
         match fs::metadata(path) {
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if Self::was_at(path)? {
-                    return Err(StoreError::damaged(path, "the file is missing, but there are traces of it"));
+                    return Err(damaged(path, key, "the file is missing, but there are traces of it"));
                 }
                 create(path, key)?;
             }
@@ -121,7 +126,9 @@ impl Ledger {
     /// its name. The ledger can be used meanwhile. Of the backups there, the newest `keep` stay (this one in any case),
     /// and besides them those made before a change of layout, for 30 days.
     ///
-    /// A ledger that turns out not to be whole is [`StoreError::Damaged`], and the earlier backups stay.
+    /// A ledger that turns out not to be whole is [`StoreError::Damaged`] and the earlier backups stay. If one of them can
+    /// take its place, a file beside it says so to [`Ledger::open`], which does not look at everything itself; if none
+    /// can, the ledger is better than nothing.
     pub fn back_up(
         &self,
         folder: &Path,
@@ -132,9 +139,28 @@ impl Ledger {
         // A connection of its own, so that nobody waits for the copy.
         let connection = database::connect(&self.path, key, Access::Read)?;
         let made =
-            backup::make(&connection, folder, key, at, None).map_err(|error| error.of_file(&self.path))?;
+            backup::make(&connection, folder, key, at, None).map_err(|error| error.of_file(&self.path));
+        match &made {
+            // Not where it is the copy that went wrong.
+            Err(StoreError::Damaged { path, .. })
+                if *path == self.path && restore::can_be_restored(path, key) =>
+            {
+                self.mark_damaged();
+            }
+            _ => {}
+        }
+        let made = made?;
         backup::remove_old(folder, keep, at);
         Ok(made)
+    }
+
+    /// Has the next opening treat the ledger as damaged.
+    fn mark_damaged(&self) {
+        let mark = database::damage_mark(&self.path);
+        match database::owner_only(&mark).and_then(|()| database::sync_folder_of(&mark)) {
+            Ok(()) => pass(CrashPoint::DamageMarked),
+            Err(error) => tracing::warn!(code = error.code(), "a damaged ledger could not be marked"),
+        }
     }
 
     /// Reads everything and checks it: each page's authentication code, the structure, and the references.
@@ -175,6 +201,24 @@ fn create(path: &Path, key: &ProfileKeyBytes) -> Result<(), StoreError> {
     migrate::migrate(&mut connection, migrate::MIGRATIONS, |_, _| Ok(()))?;
     connection.close().map_err(|(_, error)| StoreError::from(error))?;
     database::replace(&new, path)
+}
+
+/// Damage that was found without looking at the ledger; a wrong key if that is what the ledger and its backups say.
+fn damaged(path: &Path, key: &ProfileKeyBytes, found: &str) -> StoreError {
+    let backups = backup::list(&Ledger::backups_beside(path)).unwrap_or_default();
+    let mut refused = false;
+    for file in backups.into_iter().map(|backup| backup.path).chain([path.to_owned()]) {
+        // Of a file without a whole page SQLite would make a new database.
+        if fs::metadata(&file).map_or(0, |file| file.len()) < database::PAGE_BYTES {
+            continue;
+        }
+        match database::connect(&file, key, Access::Read) {
+            Err(StoreError::WrongKey(_)) => refused = true,
+            Ok(_) | Err(StoreError::Damaged { .. }) => return StoreError::damaged(path, found),
+            Err(_) => {}
+        }
+    }
+    if refused { StoreError::WrongKey(path.to_owned()) } else { StoreError::damaged(path, found) }
 }
 
 /// Whether the key opens a backup or the roster, and so is the profile's.

@@ -17,8 +17,9 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
+use compact_str::CompactString;
 use rosterbridge_domain::{
-    id::{BellScheduleId, SchoolNumber, SectionId, StudentId, StudentNumber, YearId},
+    id::{BellScheduleId, SchoolNumber, SectionId, StudentId, StudentNumber, TeacherId, YearId},
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, Enrollment, Period, School, Section,
         SectionMeeting, Student, Teacher, Term,
@@ -66,6 +67,10 @@ pub struct PullState {
     pub whole_at: DateTime<Utc>,
     /// PowerSchool's data version of the rows, table by table in PowerSchool's names (`$dataversion`).
     pub versions: BTreeMap<String, u64>,
+    /// What the one answer with all rows of a table is recognised by, table by table in PowerSchool's names: for the
+    /// tables that were read without a version.
+    #[serde(default)]
+    pub answers: BTreeMap<String, serde_json::Value>,
 }
 
 /// Rows of each table.
@@ -101,6 +106,41 @@ pub struct RosterCounts {
     pub section_meetings: u64,
 }
 
+impl RosterCounts {
+    /// Rows of one table.
+    pub const fn of<T: RosterTable>(mut self) -> u64 {
+        *T::NAME.count(&mut self)
+    }
+}
+
+/// Something of every row of a table, found by the row's id. Takes no more memory than it has to: a large district has
+/// hundreds of thousands of sections.
+#[derive(Clone, Debug)]
+pub struct ById<Id, T>(Vec<(Id, T)>);
+
+impl<Id: Copy + Ord, T> ById<Id, T> {
+    /// What belongs to an id.
+    pub fn get(&self, id: Id) -> Option<&T> {
+        let place = self.0.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        self.0.get(place).map(|(_, found)| found)
+    }
+}
+
+fn capacity(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or_default()
+}
+
+/// What a teacher goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TeacherName {
+    /// `TEACHERS.TEACHERNUMBER`.
+    pub number: CompactString,
+    /// First name.
+    pub first_name: CompactString,
+    /// Last name.
+    pub last_name: CompactString,
+}
+
 /// What the `meta` table holds.
 #[derive(Serialize, Deserialize)]
 struct StoredMeta {
@@ -109,6 +149,9 @@ struct StoredMeta {
     /// Rosters of earlier programs have none.
     #[serde(default)]
     state: Option<PullState>,
+    /// Names these rows: no other roster has the same. Rosters of earlier programs have none.
+    #[serde(default)]
+    content: Option<String>,
 }
 
 /// A complete pull, read-only. May be shared between threads; a visitor may call its other methods.
@@ -117,6 +160,8 @@ pub struct Roster {
     path: PathBuf,
     meta: RosterMeta,
     counts: RosterCounts,
+    state: Option<PullState>,
+    content: Option<String>,
 }
 
 impl fmt::Debug for Roster {
@@ -139,7 +184,7 @@ impl Roster {
             Ok(false) => return Ok(None),
             Err(source) => return Err(StoreError::io("find", path, source)),
         }
-        if damage_mark(path).exists() {
+        if database::damage_mark(path).exists() {
             remove_damaged(path);
             return Ok(None);
         }
@@ -163,14 +208,15 @@ impl Roster {
         }
         connection.set_prepared_statement_cache_capacity(48);
         // The file never changes once it has its name, so one read transaction saves a lock for each statement.
-        connection.execute_batch("PRAGMA cache_size = -16384; BEGIN;")?;
-        let StoredMeta { pull, counts, .. } = stored_meta(&connection)?;
-        Ok(Some(Self { connection: Mutex::new(connection), path: path.to_owned(), meta: pull, counts }))
+        connection.execute_batch("PRAGMA cache_size = -8192; BEGIN;")?;
+        let StoredMeta { pull: meta, counts, state, content } = stored_meta(&connection)?;
+        let path = path.to_owned();
+        Ok(Some(Self { connection: Mutex::new(connection), path, meta, counts, state, content }))
     }
 
     /// Whether reading it has shown that it is damaged: then it is not opened again, and PowerSchool is pulled anew.
     pub fn is_damaged(&self) -> bool {
-        damage_mark(&self.path).exists()
+        database::damage_mark(&self.path).exists()
     }
 
     /// What is known about the pull.
@@ -181,6 +227,17 @@ impl Roster {
     /// How many rows it brought.
     pub fn counts(&self) -> RosterCounts {
         self.counts
+    }
+
+    /// What the pull left for the next one.
+    pub fn state(&self) -> Option<&PullState> {
+        self.state.as_ref()
+    }
+
+    /// Names the rows of this roster: as long as it is the same, so are they. `None` for a roster that an earlier program
+    /// wrote.
+    pub fn content(&self) -> Option<&str> {
+        self.content.as_deref()
     }
 
     /// Every school, by number.
@@ -241,18 +298,56 @@ impl Roster {
         Ok(teachers)
     }
 
+    /// What the exports name every teacher by, for a job that needs most of them: 80 bytes each.
+    pub fn teacher_names(&self) -> Result<ById<TeacherId, TeacherName>, StoreError> {
+        let connection = self.lock();
+        let names = || -> Result<_, StoreError> {
+            let mut statement = connection
+                .prepare_cached("SELECT id, number, first_name, last_name FROM teachers ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            let mut names = Vec::with_capacity(capacity(self.counts.teachers));
+            while let Some(row) = rows.next()? {
+                let text = |column| Ok::<_, StoreError>(row.get::<_, String>(column)?.into());
+                let name = TeacherName { number: text(1)?, first_name: text(2)?, last_name: text(3)? };
+                names.push((TeacherId::new(row.get(0)?), name));
+            }
+            Ok(ById(names))
+        };
+        note_damage(&self.path, names())
+    }
+
     /// One section.
     pub fn section(&self, id: SectionId) -> Result<Option<Section>, StoreError> {
         self.first("WHERE id = ?1", [id.get()])
     }
 
-    /// Every section, for a job that needs most of them: about 300 bytes each.
-    pub fn sections(&self) -> Result<HashMap<SectionId, Section>, StoreError> {
-        Ok(self
-            .select::<Section>("ORDER BY id", [])?
-            .into_iter()
-            .map(|section| (section.id, section))
-            .collect())
+    /// The attendance modes (SECTIONS.ATT_MODE_CODE) that the sections of each school have.
+    pub fn attendance_modes(&self) -> Result<Vec<(SchoolNumber, String)>, StoreError> {
+        let connection = self.lock();
+        let modes = || -> Result<_, StoreError> {
+            let mut statement =
+                connection.prepare_cached("SELECT DISTINCT school, att_mode_code FROM sections")?;
+            let modes = statement.query_map([], |row| Ok((SchoolNumber::new(row.get(0)?), row.get(1)?)))?;
+            Ok(modes.collect::<Result<_, _>>()?)
+        };
+        note_damage(&self.path, modes())
+    }
+
+    /// The room of every section that has one, for a job that needs most of them: 32 bytes each.
+    pub fn rooms(&self) -> Result<ById<SectionId, CompactString>, StoreError> {
+        let connection = self.lock();
+        let rooms = || -> Result<_, StoreError> {
+            let mut statement =
+                connection.prepare_cached("SELECT id, room FROM sections WHERE room <> '' ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            let mut rooms = Vec::with_capacity(capacity(self.counts.sections));
+            while let Some(row) = rows.next()? {
+                let room: String = row.get(1)?;
+                rooms.push((SectionId::new(row.get(0)?), room.into()));
+            }
+            Ok(ById(rooms))
+        };
+        note_damage(&self.path, rooms())
     }
 
     /// One course. PowerSchool's course numbers are unique; of several rows the first counts.
@@ -372,15 +467,11 @@ fn stored_meta(connection: &Connection) -> Result<StoredMeta, StoreError> {
     json.and_then(|json| serde_json::from_str(&json).ok()).ok_or_else(|| StoreError::unreadable("meta.json"))
 }
 
-/// The empty file beside a roster that says that it is damaged: an open file can't be removed everywhere.
-pub(crate) fn damage_mark(path: &Path) -> PathBuf {
-    database::beside(path, "-damaged")
-}
-
-/// Marks the roster at `path` if reading it has shown that it is damaged, so that it is not opened again.
+/// Marks the roster at `path` if reading it has shown that it is damaged, so that it is not opened again: an open file
+/// can't be removed everywhere.
 fn note_damage<T>(path: &Path, read: Result<T, StoreError>) -> Result<T, StoreError> {
     if let Err(StoreError::Corrupt(_)) = &read
-        && let Err(source) = File::create(damage_mark(path))
+        && let Err(source) = File::create(database::damage_mark(path))
     {
         tracing::warn!(kind = %source.kind(), "a damaged roster could not be marked");
     }
@@ -389,7 +480,7 @@ fn note_damage<T>(path: &Path, read: Result<T, StoreError>) -> Result<T, StoreEr
 
 /// Removes a damaged roster. One that stays, since somebody has it open, is in the way of nothing but its replacement.
 fn remove_damaged(path: &Path) {
-    match database::remove(path).and_then(|()| database::remove_file(&damage_mark(path))) {
+    match database::remove(path).and_then(|()| database::remove_file(&database::damage_mark(path))) {
         Ok(()) => tracing::warn!("a damaged roster was removed; PowerSchool is read anew"),
         Err(error) => tracing::warn!(code = error.code(), "a damaged roster could not be removed yet"),
     }

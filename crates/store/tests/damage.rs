@@ -14,10 +14,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{attendance::Source, held::HoldReason, job::Job};
 use rosterbridge_store::{
     Ledger, StoreError, backup, erase_databases,
-    ledger::{OutboxState, Trigger},
+    ledger::{OutboxState, Standing, TakenOver, Trigger},
 };
 use rstest::rstest;
-use support::{Fixture, KEY, OTHER_KEY, at, daily, files_in, hold, raw, start_run, write};
+use support::{Fixture, KEY, OTHER_KEY, at, daily, files_in, hash, hold, raw, start_run, write};
 
 const FILE: &str = "ATTENDANCE.txt";
 /// SQLCipher's page.
@@ -159,6 +159,16 @@ fn another_key_is_no_damage() {
     backed.open().unwrap();
 }
 
+#[rstest]
+#[case::marked(|ledger: &Path| fs::write(ledger.with_file_name("ledger.db-damaged"), "").unwrap())]
+#[case::gone(|ledger: &Path| fs::remove_file(ledger).unwrap())]
+fn another_key_is_told_where_damage_was_found_before(#[case] damage: fn(&Path)) {
+    let backed = Backed::new();
+    damage(&backed.ledger);
+    assert_eq!(Ledger::open(&backed.ledger, &OTHER_KEY, at(0)).unwrap_err().code(), "store.wrong_key");
+    assert_eq!(backed.open().unwrap_err().code(), "store.damaged");
+}
+
 #[test]
 fn without_a_backup_damage_is_told_from_another_key_by_the_other_pages() {
     let backed = Backed::new();
@@ -183,16 +193,105 @@ fn damage_while_it_is_open_is_found_by_the_check_and_by_the_next_backup() {
     assert_eq!(names(&backups), ["ledger-20261120T140002Z.db"], "the good one stays, and nothing half made");
 }
 
-#[test]
-fn a_large_ledger_is_read_whole_when_it_was_not_closed() {
+fn small() -> Fixture {
+    let fixture = Fixture::new();
+    fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownStudent)], 1);
+    fixture
+}
+
+/// A ledger too large to be read whole at every opening.
+fn large() -> Fixture {
     let fixture = Fixture::new();
     let text = "x".repeat(30_000);
     for row in 0..640 {
         fixture.ledger.set_value(&format!("{row}"), &text).unwrap();
     }
     fixture.ledger.integrity_check().unwrap();
+    assert!(fs::metadata(fixture.path()).unwrap().len() > 16 << 20);
+    fixture
+}
+
+fn page_of_a_large_ledger(path: &Path) {
+    spoil(path, Spoil::MiddleFlipped);
+}
+
+/// An index that does not say what its table says.
+fn index(path: &Path) {
+    let connection = raw(path);
+    connection
+        .execute_batch(
+            "PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = replace(sql, '(run)', '(line)') WHERE name = 'held_rows_by_run';",
+        )
+        .unwrap();
+}
+
+#[rstest]
+#[case::a_page_of_a_large_one(large, page_of_a_large_ledger)]
+#[case::an_index(small, index)]
+fn damage_that_only_a_backup_finds_is_known_at_the_next_opening(
+    #[case] ledger: fn() -> Fixture,
+    #[case] damage: fn(&Path),
+) {
+    let Fixture { folder, ledger, .. } = ledger();
+    let path = folder.path().join("ledger.db");
+    let backups = Ledger::backups_beside(&path);
+    ledger.set_value("last", "before the backup").unwrap();
+    ledger.back_up(&backups, &KEY, at(10), 7).unwrap();
+    drop(ledger);
+    damage(&path);
+    let ledger = Ledger::open(&path, &KEY, at(20)).unwrap();
+    ledger.set_value("last", "after the damage").unwrap();
+    assert_eq!(ledger.back_up(&backups, &KEY, at(30), 7).unwrap_err().code(), "store.damaged");
+    assert_eq!(names(&backups).len(), 1, "no backup is made of it");
+    drop(ledger);
+
+    assert_eq!(Ledger::open(&path, &KEY, at(40)).unwrap_err().code(), "store.damaged");
+    let restored = Ledger::restore_latest(&path, &backups, &KEY, at(50)).unwrap();
+    assert!(restored.set_aside.unwrap().exists());
+    let ledger = Ledger::open(&path, &KEY, at(60)).unwrap();
+    assert_eq!(ledger.value("last").unwrap().as_deref(), Some("before the backup"));
+    ledger.back_up(&backups, &KEY, at(70), 7).unwrap();
+    drop(ledger);
+    Ledger::open(&path, &KEY, at(80)).unwrap();
+}
+
+#[rstest]
+#[case::none(|_: &Path| ())]
+#[case::that_is_damaged_as_well(|backups: &Path| {
+    let damaged = backups.join("ledger-20261120T140010Z.db");
+    fs::write(damaged, vec![0x5a; 40_960]).unwrap();
+})]
+fn without_a_good_backup_a_slightly_damaged_ledger_can_still_be_opened(#[case] backup: fn(&Path)) {
+    let Fixture { folder, ledger, .. } = small();
+    let path = folder.path().join("ledger.db");
+    drop(ledger);
+    index(&path);
+    let backups = Ledger::backups_beside(&path);
+    fs::create_dir_all(&backups).unwrap();
+    backup(&backups);
+    for day in 1..3 {
+        let ledger = Ledger::open(&path, &KEY, days(day)).unwrap();
+        assert_eq!(ledger.held_count().unwrap(), 1);
+        assert_eq!(ledger.back_up(&backups, &KEY, days(day), 7).unwrap_err().code(), "store.damaged");
+    }
+}
+
+/// It is the copy's disk that is bad then, or full.
+#[test]
+fn a_backup_that_fails_by_itself_says_nothing_about_the_ledger() {
+    let fixture = Fixture::new();
+    let no_folder = fixture.folder.path().join("a file");
+    fs::write(&no_folder, "").unwrap();
+    assert_eq!(fixture.ledger.back_up(&no_folder, &KEY, at(1), 7).unwrap_err().code(), "store.io");
     let path = fixture.path();
-    assert!(fs::metadata(&path).unwrap().len() > 16 << 20);
+    drop(fixture.ledger);
+    Ledger::open(&path, &KEY, at(2)).unwrap();
+}
+
+#[test]
+fn a_large_ledger_is_read_whole_when_it_was_not_closed() {
+    let fixture = large();
     fixture.ledger.set_value("last", "in the log").unwrap();
     // As a killed process leaves it.
     let killed = tempfile::tempdir().unwrap();
@@ -499,6 +598,49 @@ fn two_connections_see_each_other_and_wait() {
 }
 
 #[test]
+fn what_powerschool_held_already_is_taken_over_as_ours() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    fixture.decide(Source::Hero, FILE, &[write(1, daily(1), "T")], 1);
+    let [open] = &ledger.pending(Source::Hero).unwrap()[..] else { panic!("not one") };
+    ledger.mark_sending(&[open.id], at(2)).unwrap();
+
+    let run = start_run(ledger, 10);
+    let rows = [(2, 1, "A"), (3, 2, "T"), (4, 3, "T"), (5, 4, "T")];
+    let decisions = rows.map(|(row, student, code)| write(row, daily(student), code));
+    let (standing, undecided) = ([hash(2), hash(3)].into(), [hash(5)].into());
+    let taken_over = TakenOver {
+        decisions: &decisions,
+        standing: &standing,
+        undecided: &undecided,
+        overtaken: &[open.id],
+    };
+    assert_eq!(ledger.take_over(run, Source::Hero, FILE, &taken_over, at(11)).unwrap(), 2);
+    let written = ledger.written_by(run).unwrap();
+    let seen: Vec<_> = written.iter().map(|write| (write.standing, write.taken_over)).collect();
+    assert_eq!(seen, [(Standing::Last, true); 3]);
+    let history = ledger.history(Source::Hero, &[daily(1), daily(4)]).unwrap();
+    let ours = |code: &str| Some((Source::Hero, code.to_owned()));
+    assert_eq!((history[&daily(1)].stated.as_deref(), &history[&daily(1)].written), (Some("A"), &ours("A")));
+    assert_eq!((history[&daily(4)].stated.as_deref(), &history[&daily(4)].written), (None, &ours("T")));
+    let pending: Vec<_> = ledger.pending(Source::Hero).unwrap().iter().map(|row| row.row_hash).collect();
+    assert_eq!(pending, [hash(4)], "what does not stand is still to be sent");
+    let decided = ledger.delivered(Source::Hero, &[2, 3, 4, 5].map(hash)).unwrap();
+    assert_eq!(decided, [2, 3, 4].map(hash).into(), "what was cleared is still to be decided");
+    let earlier = ledger.written_by(fixture.run).unwrap();
+    assert_eq!((earlier[0].standing, earlier[0].taken_over), (Standing::WrittenAgain, false));
+
+    // All of it or nothing.
+    let decisions = [write(6, daily(5), "T"), write(7, daily(3), "A")];
+    let (standing, undecided) = ([hash(6)].into(), [].into());
+    let taken_over =
+        TakenOver { decisions: &decisions, standing: &standing, undecided: &undecided, overtaken: &[] };
+    let refused = ledger.take_over(run, Source::Hero, FILE, &taken_over, at(12)).unwrap_err();
+    assert_eq!(refused.code(), "store.unsettled_write");
+    assert_eq!(ledger.history(Source::Hero, &[daily(5)]).unwrap(), std::collections::HashMap::new());
+}
+
+#[test]
 fn erasing_leaves_only_what_is_not_ours() {
     let backed = Backed::new();
     let folder = backed.folder.path();
@@ -510,6 +652,7 @@ fn erasing_leaves_only_what_is_not_ours() {
         "ledger.db.restoring-journal",
         "roster.db",
         "roster.db-damaged",
+        "ledger.db-damaged",
         "roster-staging.db",
         "profile.json",
         "ledger-notes.txt",

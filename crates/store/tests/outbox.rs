@@ -175,6 +175,34 @@ fn what_is_stated_is_what_stands_in_powerschool() {
 }
 
 #[test]
+fn the_revision_of_the_statements_tells_changes_and_no_repetitions() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let revision = || ledger.stated_revision().unwrap();
+    let mut seen = vec![revision()];
+    let mut is_new = |what: &str| {
+        let now = revision();
+        assert!(!seen.contains(&now), "{what} is not counted");
+        seen.push(now);
+    };
+    let same = |before: String, what: &str| assert_eq!(revision(), before, "{what} is counted");
+
+    fixture.decide(Source::Hero, FILE, &[write(1, daily(1), "T")], 1);
+    same(String::new(), "a decision");
+    send_and_confirm(ledger, Source::Hero, 2);
+    is_new("a written code");
+    let before = revision();
+    fixture.decide(Source::Hero, FILE, &[noop(1, daily(1), "T", NoOpReason::AlreadyStated)], 3);
+    same(before, "the same statement");
+    fixture.decide(Source::Hero, FILE, &[noop(2, daily(1), "A", NoOpReason::AlreadyRecorded)], 4);
+    is_new("another code");
+    fixture.decide(Source::Hero, FILE, &[noop(1, daily(1), "T", NoOpReason::AlreadyRecorded)], 5);
+    is_new("the former code");
+    ledger.forget_exchange().unwrap();
+    is_new("what is forgotten");
+}
+
+#[test]
 fn a_code_somebody_else_recorded_first_is_stated_but_not_ours() {
     let fixture = Fixture::new();
     let ledger = &fixture.ledger;

@@ -82,7 +82,8 @@ fn section(id: i64) -> Section {
         school: SCHOOL,
         term: TermId::new(3_600),
         teacher: TeacherId::new(3),
-        room: String::new(),
+        // Some have none.
+        room: if id == 9 { "204".to_owned() } else { String::new() },
         external_expression: "1(A-B)".to_owned(),
         att_mode_code: "ATT_ModeMeeting".to_owned(),
         attendance_type_code: 2,
@@ -267,7 +268,15 @@ fn every_table_comes_back() {
     assert_eq!(by_number, [4, 3, 5]);
     assert_eq!(roster.section(SectionId::new(10)).unwrap(), Some(section(10)));
     assert_eq!(roster.section(SectionId::new(11)).unwrap(), None);
-    assert_eq!(roster.sections().unwrap()[&SectionId::new(9)], section(9));
+    let names = roster.teacher_names().unwrap();
+    let first = &roster.teachers().unwrap()[0];
+    assert_eq!(names.get(first.id).unwrap().number, first.number);
+    assert_eq!(names.get(first.id).unwrap().last_name, first.last_name);
+    assert_eq!(names.get(TeacherId::new(77)), None);
+    let rooms = roster.rooms().unwrap();
+    assert_eq!(rooms.get(SectionId::new(9)).unwrap(), "204");
+    assert_eq!((rooms.get(SectionId::new(10)), rooms.get(SectionId::new(11))), (None, None));
+    assert_eq!(roster.attendance_modes().unwrap(), [(SCHOOL, section(9).att_mode_code)]);
     assert_eq!(roster.students_by_number(left.number).unwrap(), [left.clone()]);
     assert_eq!(roster.students_by_number(StudentNumber::new(3)).unwrap(), []);
     assert_eq!(roster.enrollments_of(left.id).unwrap(), enrollments[..2]);
@@ -489,6 +498,7 @@ fn state(versions: &[(&str, u64)]) -> PullState {
         basis: "one".to_owned(),
         whole_at: at(0),
         versions: versions.iter().map(|(table, version)| ((*table).to_owned(), *version)).collect(),
+        answers: [("TERMS".to_owned(), "digest".into())].into(),
     }
 }
 
@@ -509,17 +519,14 @@ fn pull_to_go_on_from(folder: &Path) -> Roster {
 fn changes_are_laid_over_the_roster_in_place() {
     let folder = tempfile::tempdir().unwrap();
     let before = pull_to_go_on_from(folder.path());
-    let (mut staging, _, kept) =
-        RosterStaging::resume(folder.path(), &KEY, |pulled, kept| *pulled == meta() && kept.basis == "one")
-            .unwrap()
-            .unwrap();
-    assert_eq!(kept, state(&[("STUDENTS", 7)]));
+    assert_eq!(before.state(), Some(&state(&[("STUDENTS", 7)])));
+    let mut staging = RosterStaging::copy(folder.path(), &KEY).unwrap();
     // One gets another number and leaves, one is new; an enrolment moves to another student.
     let left =
         Student { number: StudentNumber::new(9), enroll_status: EnrollStatus::TRANSFERRED_OUT, ..student(2) };
     staging.replace(&[left.clone(), student(4)]).unwrap();
     staging.replace(&[enrollment(student(4).id, 11)]).unwrap();
-    assert_eq!((staging.stored::<Student>(), staging.stored::<Enrollment>()), (4, 3));
+    assert_eq!((staging.counts().of::<Student>(), staging.counts().of::<Enrollment>()), (4, 3));
     staging.keep(state(&[("STUDENTS", 8)]));
     let roster = staging.finish(RosterMeta { pulled_at: at(60), ..meta() }).unwrap();
 
@@ -532,8 +539,10 @@ fn changes_are_laid_over_the_roster_in_place() {
     assert_eq!(roster.meta().pulled_at, at(60));
     // Who had the former one open still sees it.
     assert_eq!(numbers(&before), [1, 2, 3]);
-    let again = RosterStaging::resume(folder.path(), &KEY, |_, _| true).unwrap().unwrap();
-    assert_eq!(again.2, state(&[("STUDENTS", 8)]));
+    assert_eq!(roster.state(), Some(&state(&[("STUDENTS", 8)])));
+    assert_ne!(roster.content(), before.content(), "other rows have another name");
+    let again = Roster::open(&folder.path().join("roster.db"), &KEY).unwrap().unwrap();
+    assert_eq!(again.content(), roster.content(), "the same rows keep theirs");
 }
 
 #[test]
@@ -552,22 +561,18 @@ fn a_table_read_once_more_has_nothing_of_the_first_reading() {
 }
 
 #[test]
-fn only_a_roster_with_a_state_that_is_accepted_is_gone_on_from() {
+fn a_copy_needs_a_roster_and_leaves_nothing_when_it_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let resume = |accept: bool| RosterStaging::resume(folder.path(), &KEY, |_, _| accept).unwrap();
-    assert!(resume(true).is_none(), "there is no roster");
-    pull(folder.path(), [1]);
-    assert!(resume(true).is_none(), "it was left without a state");
+    assert_eq!(RosterStaging::copy(folder.path(), &KEY).unwrap_err().code(), "store.io");
+    assert!(pull(folder.path(), [1]).state().is_none(), "it was left without a state");
     pull_to_go_on_from(folder.path());
-    assert!(resume(false).is_none());
-    assert!(resume(true).is_some());
+    drop(RosterStaging::copy(folder.path(), &KEY).unwrap());
     assert_eq!(
         files_in(folder.path()),
         [folder.path().join("roster.db")],
         "what is not finished leaves nothing"
     );
     // The state belongs to the rows it was left with.
-    let (staging, ..) = resume(true).unwrap();
-    drop(staging.finish(meta()).unwrap());
-    assert!(resume(true).is_none());
+    let again = RosterStaging::copy(folder.path(), &KEY).unwrap().finish(meta()).unwrap();
+    assert!(again.state().is_none());
 }

@@ -198,6 +198,23 @@ export function syncReport(jobs: Job[], dryRun: boolean, students: number): Sync
   };
 }
 
+/** The answer to a dry run: it shows what it would write, which the history does not keep. */
+export function withPlans(report: SyncReport): SyncReport {
+  const plan = (job: JobReport): JobReport => {
+    if (job.job === 'hero-students') {
+      const columns = ['Student_Number', 'First_Name', 'Last_Name', 'Grade_Level'];
+      const rows = [1, 2, 3, 4, 5].map((number) => [String(10_400 + number), `First ${number}`, `Last ${number}`, '4']);
+      return { ...job, plan: { id: '5d1f0c7a9b3e2468', sample: [], files: [{ name: 'imports/STUDENT.TXT', columns, rows }] } };
+    }
+    if (job.job === 'raptor-tardies') {
+      const sample = [{ student_number: 10_422, school: 100, date: '2026-11-20', code: 'T', previous_code: null }];
+      return { ...job, plan: { id: '8c2b6d4e0f1a3957', sample } };
+    }
+    return job;
+  };
+  return { ...report, jobs: report.jobs.map(plan) };
+}
+
 export function pastRuns(students: number): RunView[] {
   const started = (minutesAgo: number) => new Date(Date.now() - minutesAgo * 60_000).toISOString();
   const run = (id: string, minutesAgo: number, jobs: Job[], dryRun: boolean): RunView => {

@@ -31,6 +31,7 @@ import {
   pastRuns,
   practiceSetup,
   syncReport,
+  withPlans,
 } from './fixture-data';
 import { HANDOVER, HANDOVER_KEY, LONG_URL, pluginCheck, pluginView, powerSchoolTest } from './fixture-powerschool';
 import type { FileContent, Happened, Host } from './host';
@@ -365,7 +366,8 @@ export function fixtureHost(query: URLSearchParams): Host {
     }
     const report = syncReport(chosen, dryRun, students);
     if (cancelled) return finish({ ...report, outcome: 'cancelled', jobs: done });
-    return finish(report);
+    const ended = finish(report);
+    return dryRun ? withPlans(ended) : ended;
   }
 
   function finish(report: SyncReport): SyncReport {
@@ -527,6 +529,7 @@ export function fixtureHost(query: URLSearchParams): Host {
             phases: [],
             outbox: { decided: 0, sending: 0, unknown: 0 },
             held: held.length,
+            circuits: [],
             sizes: { ledger: 0, roster: 0, backups: 0, logs: 0 },
             holder: { version: '0.1.0', pid: 1, uptime_seconds: 60 },
           },

@@ -3,4 +3,4 @@
 /**
  * Why a write is not taken back.
  */
-export type NotUndone = "written_again" | "already_undone" | "under_way" | "changed" | "several_records" | "no_such_code" | "refused";
+export type NotUndone = "written_again" | "already_undone" | "under_way" | "changed" | "taken_over" | "several_records" | "no_such_code" | "refused";

@@ -76,7 +76,7 @@ name: string, } | { "op": "test_power_school",
 /**
  * Only what needs no network. The rest is put on the waiting list.
  */
-offline: boolean, } | { "op": "cancel_test" } | { "op": "await_test" } | { "op": "last_test" } | { "op": "trust_certificate", 
+offline: boolean, } | { "op": "cancel_test" } | { "op": "await_test" } | { "op": "last_test" } | { "op": "listen" } | { "op": "trust_certificate", 
 /**
  * As [`rosterbridge_engine::report::CertificateView`] shows it.
  */
@@ -128,7 +128,11 @@ id: string,
 /**
  * Whether this very content may go out with the next run.
  */
-accept: boolean, } | { "op": "cancel" } | { "op": "pause", 
+accept: boolean, } | { "op": "cancel", 
+/**
+ * This one only, if it is the one under way; whichever it is where none is named.
+ */
+run?: string, } | { "op": "pause", 
 /**
  * How long.
  */

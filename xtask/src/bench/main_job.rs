@@ -2,23 +2,19 @@
 //! it, against the same server, `curl`, the `sqlite3` shell and OpenSSH's `sftp`, which together do its outward half.
 
 use super::{
-    Figures, Measured, Target, empty, peak_memory,
+    Figures, Measured, Target, empty,
+    ours::{Job, Ours},
     peers::{FILES, Peers, Taken},
-    remembering_memory,
 };
 use crate::{
     cargo,
     district::{self, Counts, Ready},
     packages,
     process::{self, StepError},
-    session_bus::PrivateSession,
 };
-use serde::Deserialize;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
 };
 
 /// Measured rounds; one more goes before them, uncounted.
@@ -34,8 +30,6 @@ const STUDENTS_OF_A_SCHOOL: u32 = 500;
 const JOBS: [&str; 4] = ["hero-students", "hero-schedule", "hero-teachers", "hero-attendance"];
 /// The phases of a run: the pull, and each job.
 const PHASES: [&str; 5] = ["pull", JOBS[0], JOBS[1], JOBS[2], JOBS[3]];
-/// Exit code of a run that left rows for a person (contract of the command line).
-const FOR_A_PERSON: i32 = 3;
 
 /// One run of ours.
 struct Run {
@@ -51,46 +45,9 @@ struct Run {
     file_bytes: u64,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    message: String,
-    data: Option<Sync>,
-}
-
-#[derive(Deserialize)]
-struct Sync {
-    jobs: Vec<Job>,
-    seconds: Vec<PhaseSeconds>,
-}
-
-#[derive(Deserialize)]
-struct Job {
-    #[serde(rename = "job")]
-    name: String,
-    rows: Rows,
-    files: Vec<File>,
-}
-
-#[derive(Deserialize)]
-struct Rows {
-    written: u64,
-}
-
-#[derive(Deserialize)]
-struct File {
-    bytes: u64,
-}
-
-#[derive(Deserialize)]
-struct PhaseSeconds {
-    phase: String,
-    millis: u32,
-}
-
 /// What every run shares.
 struct Bench {
-    rosterbridge: PathBuf,
-    session: PrivateSession,
+    ours: Ours,
     /// Emptied before each district.
     scratch: PathBuf,
     /// The three files of the first run, for the peer.
@@ -119,8 +76,7 @@ pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
     let folder = target.join("bench").join("main-job");
     empty(&folder)?;
     let bench = Bench {
-        rosterbridge,
-        session: PrivateSession::start(&folder.join("keyring"))?,
+        ours: Ours::new(rosterbridge, &folder.join("keyring"))?,
         scratch: folder.join("site"),
         files: folder.join("files"),
     };
@@ -211,41 +167,28 @@ impl Bench {
             .into_iter()
             .chain([(students / STUDENTS_OF_A_SCHOOL).to_string()])
             .collect::<Vec<_>>();
-        let (district, ready) = district::start(&self.rosterbridge, &data, &ready_file, &options)?;
-        let mut import = Command::new(&self.rosterbridge);
-        self.session.apply(&mut import).arg("--home").arg(&home).args(["setup", "import", "--practice"]);
-        process::run(import.arg(&ready_file).stdout(std::io::stderr()))?;
+        let (district, ready) = district::start(self.ours.rosterbridge(), &data, &ready_file, &options)?;
+        self.ours.set_up(&home, &ready_file)?;
         Ok(Site { _district: district, ready, home, data })
     }
 
     /// The main job, once.
     fn sync(&self, site: &Site) -> Result<Run, StepError> {
-        let told = self.scratch.join("memory");
-        let mut command = remembering_memory(&self.rosterbridge, &told);
-        self.session.apply(&mut command).arg("--home").arg(&site.home).args(["--json", "sync"]).args(JOBS);
-        let started = Instant::now();
-        let (status, output) = process::output_quiet(&mut command)?;
-        let seconds = started.elapsed().as_secs_f64();
-
-        let document: Document = process::parse("the run's document", &output)?;
-        if !status.success() && status.code() != Some(FOR_A_PERSON) {
-            return Err(StepError::Unmet(document.message));
-        }
-        let sync = document.data.ok_or(StepError::Unmet(document.message))?;
+        let run = self.ours.sync(&site.home, &self.scratch.join("memory"), &JOBS)?;
         let mut phases = [0.0; PHASES.len()];
         for (seconds, name) in phases.iter_mut().zip(PHASES) {
-            let found = sync.seconds.iter().find(|phase| phase.phase == name);
-            let found = found.ok_or_else(|| StepError::Unmet(format!("the run tells no time for {name}")))?;
-            *seconds = f64::from(found.millis) / 1000.0;
+            *seconds = run
+                .phase(name)
+                .ok_or_else(|| StepError::Unmet(format!("the run tells no time for {name}")))?;
         }
-        let attendance = sync.jobs.iter().filter(|job| job.name == JOBS[3]);
-        let files = sync.jobs.iter().filter(|job| job.name != JOBS[3]).flat_map(|job| &job.files);
+        let (attendance, files): (Vec<&Job>, Vec<&Job>) =
+            run.report.jobs.iter().partition(|job| job.name == JOBS[3]);
         Ok(Run {
-            seconds,
-            peak: peak_memory(&told),
+            seconds: run.seconds,
+            peak: run.peak,
             phases,
-            written: attendance.map(|job| job.rows.written).sum(),
-            file_bytes: files.map(|file| file.bytes).sum(),
+            written: attendance.iter().map(|job| job.rows.written).sum(),
+            file_bytes: files.iter().flat_map(|job| &job.files).map(|file| file.bytes).sum(),
         })
     }
 

@@ -3,8 +3,12 @@
 //! A bench succeeds when it has measured. Whether its targets were met is what their `ok` says, so that a miss is
 //! a figure like any other and not a failed command.
 
+mod control;
 mod downloads;
+mod engine;
+mod idle;
 mod main_job;
+mod ours;
 mod peers;
 mod powerschool;
 mod python_client;
@@ -24,18 +28,21 @@ pub enum Bench {
     MainJob,
     /// PowerSchool into the store.
     PowerSchool,
+    /// Runs with and without changes, a million students, and nothing to do.
+    Engine,
 }
 
 impl Bench {
     /// The bench of that name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::MainJob, Self::PowerSchool].into_iter().find(|bench| bench.name() == name)
+        [Self::MainJob, Self::PowerSchool, Self::Engine].into_iter().find(|bench| bench.name() == name)
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::MainJob => "main-job",
             Self::PowerSchool => "powerschool",
+            Self::Engine => "engine",
         }
     }
 }
@@ -46,6 +53,7 @@ pub fn run(bench: Bench, root: &Path, target: &Path, json: bool) -> Result<(), F
     let measured = match bench {
         Bench::MainJob => main_job::measure(root, target),
         Bench::PowerSchool => powerschool::measure(root, target),
+        Bench::Engine => engine::measure(root, target),
     };
     let Measured { figures, targets } = measured.map_err(step)?;
     let report = Report { bench: bench.name(), machine: machine(), figures, targets };

@@ -1,4 +1,4 @@
-//! The peers of the main job: each does one part of it, with the same bytes, as an administrator would by hand.
+//! The peers: each does one part of a run, with the same bytes, as an administrator would by hand.
 
 use crate::{
     district::Ready,
@@ -81,7 +81,8 @@ impl<'a> Peers<'a> {
     pub fn run(&self) -> Result<Taken, StepError> {
         let mut taken = Taken { curl: None, sqlite3: None, sftp: None, rows: 0, bytes: 0 };
         if is_there("curl", "--version") {
-            taken.curl = Some(self.download(&mut taken.bytes)?.as_secs_f64());
+            let (spent, bytes) = download(self.folder, self.ready, self.year)?;
+            (taken.curl, taken.bytes) = (Some(spent.as_secs_f64()), bytes);
             taken.rows = self.to_csv()?;
             if is_there("sqlite3", "--version") {
                 taken.sqlite3 = Some(self.import(taken.rows)?.as_secs_f64());
@@ -99,52 +100,6 @@ impl<'a> Peers<'a> {
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf, StepError> {
         write(self.folder, name, text)
-    }
-
-    /// One `curl` process, one connection, the queries one after the other.
-    fn download(&self, bytes: &mut u64) -> Result<Duration, StepError> {
-        let authority = self.write("ca.pem", &self.ready.powerschool.ca_pem)?;
-        let token = token(self.folder, self.ready, &authority)?;
-        let url = &self.ready.powerschool.url;
-        let (first, last) = (1990 + self.year, 1991 + self.year);
-        let mut config = String::new();
-        for (place, (table, query, arguments)) in QUERIES.iter().enumerate() {
-            let body = match arguments {
-                Arguments::None => serde_json::json!({}),
-                Arguments::Years => serde_json::json!({"yearid_from": self.year, "yearid_to": self.year}),
-                Arguments::Days => serde_json::json!({
-                    "date_from": format!("{first}-06-01"),
-                    "date_to": format!("{last}-08-31"),
-                }),
-            };
-            let next = if place == 0 { "" } else { "next\n" };
-            // A JSON string is also a quoted value of curl's configuration.
-            let quoted = |value: String| Value::from(value).to_string();
-            let lines = [
-                ("url", quoted(format!("{url}/ws/schema/query/{query}?pagesize=0"))),
-                ("cacert", quoted(authority.display().to_string())),
-                ("header", quoted(format!("Authorization: Bearer {token}"))),
-                ("header", quoted("Accept: application/json".to_owned())),
-                ("header", quoted("Content-Type: application/json".to_owned())),
-                ("data", quoted(body.to_string())),
-                ("output", quoted(self.path(&format!("{table}.json")).display().to_string())),
-                ("noproxy", quoted("*".to_owned())),
-            ];
-            // Writing to a string can't fail.
-            let _ = write!(config, "{next}fail\nsilent\nshow-error\n");
-            for (option, value) in lines {
-                let _ = writeln!(config, "{option} = {value}");
-            }
-        }
-        let config = self.write("curl.conf", &config)?;
-        let mut curl = Command::new("curl");
-        curl.arg("--disable").arg("--config").arg(config);
-        let spent = timed(&mut curl)?;
-        for (table, ..) in QUERIES {
-            let path = self.path(&format!("{table}.json"));
-            *bytes += fs::metadata(&path).map_err(|source| StepError::file(path.display(), source))?.len();
-        }
-        Ok(spent)
     }
 
     /// Turns the answers into what `sqlite3` can import; how many rows there are. Not part of a peer's time.
@@ -251,6 +206,82 @@ impl<'a> Peers<'a> {
     }
 }
 
+/// The queries of a roster pull into files of `folder`: one `curl` process with a token already fetched, one connection,
+/// one query after the other. How long that took, and the bytes of the answers.
+pub fn download(folder: &Path, ready: &Ready, year: u16) -> Result<(Duration, u64), StepError> {
+    let authority = write(folder, "ca.pem", &ready.powerschool.ca_pem)?;
+    let token = token(folder, ready, &authority)?;
+    let url = &ready.powerschool.url;
+    let (first, last) = (1990 + year, 1991 + year);
+    let answer = |table: &str| folder.join(format!("{table}.json"));
+    let requests = QUERIES.map(|(table, query, arguments)| {
+        let body = match arguments {
+            Arguments::None => serde_json::json!({}),
+            Arguments::Years => serde_json::json!({"yearid_from": year, "yearid_to": year}),
+            Arguments::Days => serde_json::json!({
+                "date_from": format!("{first}-06-01"),
+                "date_to": format!("{last}-08-31"),
+            }),
+        };
+        request(&[
+            ("url", format!("{url}/ws/schema/query/{query}?pagesize=0")),
+            ("cacert", authority.display().to_string()),
+            ("header", format!("Authorization: Bearer {token}")),
+            ("header", "Accept: application/json".to_owned()),
+            ("header", "Content-Type: application/json".to_owned()),
+            ("data", body.to_string()),
+            ("output", answer(table).display().to_string()),
+        ])
+    });
+    let spent = curl(folder, &requests)?;
+    let mut bytes = 0;
+    for (table, ..) in QUERIES {
+        let path = answer(table);
+        bytes += fs::metadata(&path).map_err(|source| StepError::file(path.display(), source))?.len();
+    }
+    Ok((spent, bytes))
+}
+
+/// The least that a client asks before it knows anything: a new token and PowerSchool's metadata, by one `curl` process
+/// over one connection. The metadata are asked for with a token fetched before. How long that took.
+pub fn round_trip(folder: &Path, ready: &Ready) -> Result<Duration, StepError> {
+    let authority = write(folder, "ca.pem", &ready.powerschool.ca_pem)?;
+    let token = token(folder, ready, &authority)?;
+    let powerschool = &ready.powerschool;
+    let output = |name: &str| folder.join(name).display().to_string();
+    let for_token = request(&[
+        ("url", format!("{}/oauth/access_token", powerschool.url)),
+        ("cacert", authority.display().to_string()),
+        ("user", format!("{}:{}", powerschool.client_id, powerschool.client_secret)),
+        ("data", "grant_type=client_credentials".to_owned()),
+        ("output", output("token.json")),
+    ]);
+    let for_metadata = request(&[
+        ("url", format!("{}/ws/v1/metadata", powerschool.url)),
+        ("cacert", authority.display().to_string()),
+        ("header", format!("Authorization: Bearer {token}")),
+        ("header", "Accept: application/json".to_owned()),
+        ("output", output("metadata.json")),
+    ]);
+    curl(folder, &[for_token, for_metadata])
+}
+
+/// A request in curl's configuration.
+fn request(options: &[(&str, String)]) -> String {
+    let mut lines = "fail\nsilent\nshow-error\nnoproxy = \"*\"\n".to_owned();
+    for (option, value) in options {
+        // A JSON string is also a quoted value of curl's configuration. Writing to a string can't fail.
+        let _ = writeln!(lines, "{option} = {}", Value::from(value.as_str()));
+    }
+    lines
+}
+
+/// One `curl` process makes the requests, one after the other.
+fn curl(folder: &Path, requests: &[String]) -> Result<Duration, StepError> {
+    let config = write(folder, "curl.conf", &requests.join("next\n"))?;
+    timed(Command::new("curl").arg("--disable").arg("--config").arg(config))
+}
+
 /// A token, as the client fetches one. Not part of a peer's time.
 pub fn token(folder: &Path, ready: &Ready, authority: &Path) -> Result<String, StepError> {
     #[derive(Deserialize)]
@@ -319,13 +350,92 @@ fn executable(_: &Path) -> Result<(), StepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::district::{Counts, Hero, PowerSchool};
     use serde_json::json;
+    use std::{
+        io::{BufRead as _, BufReader, Read as _},
+        net::TcpListener,
+    };
 
     #[test]
     fn values_are_quoted_where_csv_needs_it() {
         let line =
             [json!(null), json!("O'Hara"), json!("a \"b\", c"), json!("7"), json!(7)].map(|v| csv_value(&v));
         assert_eq!(line.join("|"), "|O'Hara|\"a \"\"b\"\", c\"|7|7");
+    }
+
+    /// Answers everything with a token, connection by connection, and yields what it was asked on each.
+    fn server(listener: &TcpListener, connections: usize) -> Vec<Vec<String>> {
+        let answer = r#"{"access_token": "t"}"#;
+        let mut asked = Vec::new();
+        for connection in listener.incoming().take(connections) {
+            let mut connection = BufReader::new(connection.unwrap());
+            let mut requests = Vec::new();
+            loop {
+                let (mut head, mut length) = (Vec::new(), 0);
+                for line in connection.by_ref().lines() {
+                    let line = line.unwrap();
+                    if line.is_empty() {
+                        break;
+                    }
+                    if let Some(bytes) = line.to_lowercase().strip_prefix("content-length: ") {
+                        length = bytes.parse().unwrap();
+                    }
+                    head.push(line);
+                }
+                let Some(first) = head.first() else { break };
+                let mut body = vec![0; length];
+                connection.read_exact(&mut body).unwrap();
+                requests.push(format!("{first} {}", String::from_utf8(body).unwrap()).trim_end().to_owned());
+                let length = answer.len();
+                write!(connection.get_mut(), "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{answer}")
+                    .unwrap();
+            }
+            asked.push(requests);
+        }
+        asked
+    }
+
+    #[test]
+    fn a_round_trip_is_one_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ready = Ready {
+            audit_url: String::new(),
+            powerschool: PowerSchool {
+                url: format!("http://{}", listener.local_addr().unwrap()),
+                client_id: "id".to_owned(),
+                client_secret: "secret".to_owned(),
+                ca_pem: String::new(),
+            },
+            hero: Hero {
+                host: String::new(),
+                port: 0,
+                username: String::new(),
+                password: String::new(),
+                host_key_sha256: String::new(),
+            },
+            district: Counts { students: 0, enrollments: 0, schools: 0 },
+        };
+        let asking = std::thread::spawn(move || server(&listener, 2));
+        let folder = tempfile::tempdir().unwrap();
+        round_trip(folder.path(), &ready).unwrap();
+        let token = "POST /oauth/access_token HTTP/1.1 grant_type=client_credentials";
+        assert_eq!(
+            asking.join().unwrap(),
+            [vec![token], vec![token, "GET /ws/v1/metadata HTTP/1.1"]]
+                .map(|requests| requests.into_iter().map(str::to_owned).collect::<Vec<_>>())
+        );
+    }
+
+    #[test]
+    fn a_request_is_quoted_as_curl_reads_it() {
+        let request =
+            request(&[("url", "https://127.0.0.1:1/x".to_owned()), ("data", r#"{"a":"b"}"#.to_owned())]);
+        assert_eq!(
+            request,
+            "fail\nsilent\nshow-error\nnoproxy = \"*\"\nurl = \"https://127.0.0.1:1/x\"\n\
+             data = \"{\\\"a\\\":\\\"b\\\"}\"\n"
+        );
     }
 
     #[test]

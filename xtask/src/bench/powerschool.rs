@@ -2,7 +2,7 @@
 //! bytes, `curl` with the `sqlite3` shell, and the PyPI client `powerschool`.
 
 use super::{
-    Figures, Measured, Target,
+    Figures, Measured, Target, control,
     downloads::Downloads,
     empty, peak_memory,
     python_client::{PythonClient, with_secret},
@@ -18,8 +18,6 @@ use serde::Deserialize;
 use serde_json::json;
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
     path::{Path, PathBuf},
 };
 
@@ -349,31 +347,7 @@ impl Bench {
 impl Site {
     /// Has the server answer like that from now on, and in plain bytes to everybody.
     fn behave(&self, way: Way, latency: u16) -> Result<(), StepError> {
-        let faults =
-            json!({"latency_ms": latency, "no_powerqueries": way == Way::Pages, "no_gzip": true}).to_string();
-        let (host, _) = self
-            .ready
-            .audit_url
-            .strip_prefix("http://")
-            .and_then(|address| address.split_once('/'))
-            .ok_or_else(|| StepError::Unmet(format!("{} is no address", self.ready.audit_url)))?;
-        let ask = || -> std::io::Result<String> {
-            let mut connection = TcpStream::connect(host)?;
-            write!(
-                connection,
-                "POST /control/faults HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
-                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{faults}",
-                faults.len()
-            )?;
-            let mut answer = String::new();
-            connection.read_to_string(&mut answer)?;
-            Ok(answer)
-        };
-        let answer =
-            ask().map_err(|source| StepError::file("the practice district's control port", source))?;
-        match answer.lines().next() {
-            Some(status) if status.contains(" 2") => Ok(()),
-            status => Err(StepError::Unmet(format!("the practice district's control port says {status:?}"))),
-        }
+        let faults = json!({"latency_ms": latency, "no_powerqueries": way == Way::Pages, "no_gzip": true});
+        control::faults(&self.ready, &faults)
     }
 }

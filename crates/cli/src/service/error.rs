@@ -1,6 +1,9 @@
 //! What a person can meet when a service is installed, removed or asked about.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use rosterbridge_api::Fault;
 
@@ -61,6 +64,11 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
+    /// A file that can't be written, read or removed: whichever `action` says.
+    pub fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File { action, path: path.to_owned(), source }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {

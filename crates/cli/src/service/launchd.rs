@@ -5,7 +5,18 @@ use std::path::{Path, PathBuf};
 
 use quick_xml::escape::escape;
 
-use super::{LastExit, Service, State};
+use super::{
+    Service, command,
+    plan::{LastExit, State},
+};
+
+/// The number of the account this runs under. Windows has none; what is printed there says nothing of an account.
+pub async fn own_uid() -> u32 {
+    match command::output(&["id", "-u"].map(str::to_owned)).await {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or_default(),
+        Err(_) => 0,
+    }
+}
 
 /// The agent's label.
 pub fn label(profile: &str) -> String {

@@ -4,11 +4,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{LastExit, Service, ServiceError, State};
+use super::{
+    Service, ServiceError,
+    plan::{LastExit, State},
+};
 
 /// The unit's name. A profile's name has no character that a unit's may not have.
 pub fn unit_name(profile: &str) -> String {
     format!("rosterbridge-{profile}.service")
+}
+
+/// `$XDG_CONFIG_HOME`, where it is set to a path that counts.
+pub fn given_config_home() -> Option<PathBuf> {
+    std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 /// Where the unit is written. `config_home` is `$XDG_CONFIG_HOME`.

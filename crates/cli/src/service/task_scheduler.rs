@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use quick_xml::escape::escape;
 
-use super::{LastExit, Service, ServiceError, State};
+use super::{
+    Service, ServiceError, ServiceManager, command,
+    plan::{LastExit, State},
+};
 
 /// How Windows logs the account on for the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,6 +62,27 @@ pub fn check_account(account: &str, sid: Option<&str>, logon: Logon) -> Result<L
         || SYSTEM_SIDS.contains(&account)
         || sid.is_some_and(|sid| SYSTEM_SIDS.contains(&sid) || sid.starts_with(SERVICE_SIDS));
     if is_system { refused(format!("The account {account}")) } else { Ok(logon_type) }
+}
+
+/// The account this runs under as Windows names it; on other systems, where a task is only printed, its plain name.
+pub fn own_account() -> String {
+    let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let user = variable("USERNAME").or_else(|| variable("USER")).unwrap_or_else(|| "ACCOUNT".to_owned());
+    match variable("USERDOMAIN") {
+        Some(domain) => format!("{domain}\\{user}"),
+        None => user,
+    }
+}
+
+/// The security identifier of the account this runs under, which no language of Windows translates.
+pub async fn own_sid() -> Option<String> {
+    if ServiceManager::HERE != ServiceManager::Windows {
+        return None;
+    }
+    let query = ["whoami", "/user", "/fo", "csv", "/nh"].map(str::to_owned);
+    let output = command::output(&query).await.ok()?;
+    let row = String::from_utf8_lossy(&output.stdout).into_owned();
+    row.rsplit(',').next().map(|sid| sid.trim().trim_matches('"').to_owned())
 }
 
 /// The task's name in its folder. All accounts of a computer share the folder, so the account is part of the name.

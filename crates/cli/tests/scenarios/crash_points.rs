@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::stage::{Left, Stage, report};
 
 /// Where a run ends: a place, and the how-manieth time it comes there.
-type End = (String, usize);
+pub type End = (String, usize);
 
 impl Stage {
     /// Runs the job to its end; the places it came to, in order.
@@ -68,7 +68,7 @@ impl Stage {
 }
 
 /// The first time a job comes to each place, and the last.
-fn ends_of(passed: &[String]) -> Vec<End> {
+pub fn ends_of(passed: &[String]) -> Vec<End> {
     let mut times: BTreeMap<&String, usize> = BTreeMap::new();
     for place in passed {
         *times.entry(place).or_default() += 1;

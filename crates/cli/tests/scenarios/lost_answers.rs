@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{District, Profile, files_in, until};
+use crate::support::{District, Profile, until};
 
 /// Long enough for a practice district on a busy machine to answer, short enough to wait for.
 const ANSWER_SECONDS: u32 = 2;
@@ -119,24 +119,6 @@ fn a_killed_process_leaves_nothing_lost_and_nothing_twice(
 
     profile.run(&["sync"]).done();
     district.holds_each_once(&expected);
-}
-
-/// Killed again and again, wherever that happens to be: whatever was going on, the end is the same.
-#[rstest]
-fn no_crash_is_worse_than_another(#[values("upsert", "insert")] mode: &str) {
-    let district = District::start(&["--attendance", mode]);
-    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
-    district.faults(&json!({"latency_ms": 15}));
-    for milliseconds in [60, 300, 500, 700, 900, 1_100, 1_300, 2_900] {
-        let mut running = profile.spawn(&["sync"]);
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        running.kill().unwrap();
-        running.wait().unwrap();
-    }
-    profile.run(&["sync"]).done();
-    district.holds_each_once(&district.day(&profile.setup()));
-    assert!(!district.tardies().exists());
-    assert_eq!(files_in(&district.hero("imports")), ["SCHEDULE.TXT", "STUDENT.TXT", "TEACHER.txt"]);
 }
 
 /// PowerSchool itself goes away while attendance is written, and comes back.

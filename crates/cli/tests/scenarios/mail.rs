@@ -8,6 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rosterbridge_crash_points::CrashPoint;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -201,6 +202,37 @@ fn every_change_of_raptors_status_is_a_mail_of_its_own_to_its_own_addressees() {
     assert!(change.text.contains("Code: raptor.folder_unusable"), "{}", change.text);
     assert_eq!(failure.subject(), "raptor-roster failed");
     assert_eq!(failure.header("Delivered-To"), ["it@example.org"]);
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_told_once_at_the_next_start() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let mut mail = Postbox::of(&district);
+    mail.new_mails();
+    let cut_off = |arguments: &[&str]| {
+        let place = format!("{}@1", CrashPoint::RosterPulled.as_str());
+        let ended = profile.command(arguments).env("ROSTERBRIDGE_CRASH_AT", place).output().unwrap();
+        assert_eq!(ended.status.code(), None, "it did not end");
+    };
+    cut_off(&["sync", "hero-teachers"]);
+    let runs = profile.run(&["runs"]).done();
+    let run = &runs.data()["runs"][0];
+    assert_eq!(run["outcome"], "interrupted");
+    let mails = mail.new_mails();
+    let [told] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!(told.subject(), "1 run was cut off");
+    // Long lines are broken for the way.
+    let text = told.text.replace("=\r\n", "");
+    for part in [run["run"].as_str().unwrap(), "The next run makes it good"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    profile.run(&["sync", "hero-teachers"]).done();
+    assert_eq!(mail.new_subjects(), [""; 0], "it was told");
+
+    cut_off(&["sync", "hero-teachers", "--dry-run"]);
+    profile.run(&["status"]).done();
+    assert_eq!(mail.new_subjects(), [""; 0], "a dry run has left nothing");
 }
 
 #[test]

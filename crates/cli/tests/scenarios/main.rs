@@ -5,9 +5,11 @@
 mod bad_files;
 mod bad_input;
 mod bad_network;
+mod cancel;
 mod care;
 mod connection;
 mod contract;
+mod crash_care;
 mod crash_points;
 mod guard;
 mod handover;
@@ -25,5 +27,6 @@ mod school_year;
 mod soak;
 mod stage;
 mod support;
+mod unchanged;
 mod undo;
 mod wire;

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, TcpListener},
     path::Path,
 };
 
@@ -130,6 +131,21 @@ fn the_log_tells_each_run_and_names_nobody(#[case] level: &str) {
     }
     let again = lines.iter().find(|line| line["message"] == "asking PowerSchool again");
     assert!(again.is_some_and(|line| line["run"] == runs[1]["run"]), "{text}");
+    // Its mails go out when it has ended; that Raptor was switched on with the set-up was before any run.
+    let (first, last) = (&runs[2]["run"], &runs[0]["run"]);
+    let status = json!("status_changed");
+    assert_eq!(
+        mails(&lines),
+        [
+            ("a mail was sent", &Value::Null, &status),
+            ("a mail was sent", first, &status),
+            ("a mail was sent", first, &status),
+            ("a mail was sent", first, &json!("digest")),
+            ("a mail was sent", last, &json!("failed")),
+        ]
+    );
+    let outside: Vec<&Value> = lines.iter().filter(|line| !line["run"].is_string()).collect();
+    assert_eq!(outside.len(), 1, "lines that belong to nothing: {outside:?}");
     for line in &lines {
         assert!(line["target"].as_str().unwrap().starts_with("rosterbridge"), "{line}");
         assert!(line["at"].is_string() && line["level"].is_string() && line["message"].is_string(), "{line}");
@@ -137,6 +153,44 @@ fn the_log_tells_each_run_and_names_nobody(#[case] level: &str) {
 
     holds_no_secret(&district, &text);
     assert_eq!(told(&text, &names(&district)), Vec::<&str>::new());
+}
+
+/// What the log says of mails: the message, the run and the kind of notice.
+fn mails(lines: &[Value]) -> Vec<(&str, &Value, &Value)> {
+    lines
+        .iter()
+        .filter(|line| line["target"] == "rosterbridge_engine::notices::sending")
+        .map(|line| (line["message"].as_str().unwrap(), &line["run"], &line["fields"]["kind"]))
+        .collect()
+}
+
+#[test]
+fn a_mail_that_waits_for_another_process_stays_its_runs() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let before = log(&profile).1.len();
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let setup = profile.setup();
+    profile.change_setup(|setup| {
+        setup["hero"]["port"] = json!(closed);
+        setup["mail"]["port"] = json!(closed);
+    });
+    let failed = profile.run(&["sync", "hero-students"]);
+    profile.change_setup(|changed| changed["mail"]["port"] = setup["mail"]["port"].clone());
+    let later = profile.run(&["sync", "raptor-roster"]).done();
+    let lines = log(&profile).1.split_off(before);
+    let (failed, later) = (&failed.data()["run"], &later.data()["run"]);
+    assert!(failed.is_string(), "{failed}");
+    let (status, failure) = (json!("status_changed"), json!("failed"));
+    assert_eq!(
+        mails(&lines),
+        [
+            ("a mail was not sent", failed, &failure),
+            ("a mail was sent", later, &status),
+            ("a mail was sent", later, &status),
+            ("a mail was sent", failed, &failure),
+        ]
+    );
 }
 
 #[cfg(unix)]
@@ -334,6 +388,8 @@ fn status_tells_the_numbers_of_the_profile() {
         ]
     );
     assert_eq!(metrics["outbox"], json!({"decided": 0, "sending": 0, "unknown": 0}));
+    let closed = |remote| json!({"remote": remote, "state": "closed", "misses": 0});
+    assert_eq!(metrics["circuits"], json!(["powerschool", "hero", "raptor"].map(closed)));
     assert_eq!(metrics["held"], 0);
     for size in ["ledger", "roster", "logs"] {
         assert!(metrics["sizes"][size].as_u64().unwrap() > 0, "{size}: {metrics}");

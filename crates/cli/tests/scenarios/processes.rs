@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{District, Profile, until};
 
 /// Ctrl-C, as a terminal sends it.
-fn interrupt(child: &Child) {
+pub fn interrupt(child: &Child) {
     let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }

@@ -5,7 +5,7 @@ use std::fs;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{District, Profile};
+use crate::support::{District, Output, Profile};
 
 /// The exports that are made of the tables read by data version.
 const JOBS: [&str; 3] = ["sync", "hero-students", "hero-schedule"];
@@ -85,6 +85,35 @@ fn a_run_soon_after_another_reads_only_what_changed() {
     district.faults(&json!({"purge_data_versions": true}));
     profile.run(&JOBS).done();
     assert!(files(&district)[0].contains("Unversioned"));
+}
+
+#[rstest]
+#[case::by_data_version(json!({}))]
+#[case::by_whole_answers(json!({"no_data_versions": true}))]
+fn a_roster_that_has_not_changed_stays_as_it_is(#[case] server: Value) {
+    let district = District::start(&["--students", "400"]);
+    let profile = Profile::of(&district);
+    district.faults(&server);
+    profile.run(&JOBS).done();
+    let (before, files_before) = (fs::read(profile.folder().join("roster.db")).unwrap(), files(&district));
+    let as_of = |status: &Output| status.data()["roster_pulled_at"].as_str().unwrap().to_owned();
+    let pulled = as_of(&profile.run(&["status"]).done());
+
+    profile.run(&JOBS).done();
+    assert!(fs::read(profile.folder().join("roster.db")).unwrap() == before, "the roster was written anew");
+    assert_eq!(files(&district), files_before);
+    assert!(as_of(&profile.run(&["status"]).done()) > pulled, "it was looked at again");
+
+    // What changed after that is found in the one table it is in.
+    let number = students(&district, 1)[0];
+    district.change(&json!([{"change": {
+        "table": "Students", "where": {"Student_Number": number}, "set": {"Last_Name": "Married"}
+    }}]));
+    profile.run(&JOBS).done();
+    let after = files(&district);
+    assert!(after[0].contains("Married"));
+    assert_eq!(after[1], files_before[1]);
+    assert_eq!(after, afresh(&district));
 }
 
 /// A plugin for fewer exchanges serves those, and the others say what is missing.

@@ -130,6 +130,13 @@ impl District {
         serde_json::from_str(&body).unwrap()
     }
 
+    /// Requests that hang by a fault: `powerschool` or `hero`.
+    pub fn hanging(&self, system: &str) -> u64 {
+        let (status, body) = http("GET", &self.control_url("hanging"), b"");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str::<Value>(&body).unwrap()[system].as_u64().unwrap()
+    }
+
     /// Replaces Hero's faults.
     #[track_caller]
     pub fn hero_faults(&self, faults: &Value) {

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_store::erase_databases;
 use rosterbridge_vault::Vault;
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,7 @@ pub async fn erase(
         let folder = folder.clone();
         blocking(move || Ok(erase_files(&folder, others))).await?
     };
+    pass(CrashPoint::FilesErased);
     let erased = match Vault::open(identity).await {
         Ok(vault) => vault.erase().await,
         Err(error) => Err(error),
@@ -81,8 +83,10 @@ pub async fn erase(
         // Its name has to be known to try again.
         return Ok(Erased { profile, left: erasing.left });
     }
+    pass(CrashPoint::KeychainErased);
     blocking(move || {
         erasing.note(&folder.identity_file(), fs::remove_file(folder.identity_file()));
+        pass(CrashPoint::IdentityErased);
         // An open file can't be removed on Windows.
         drop(lock);
         erasing.note(&folder.lock_file(), fs::remove_file(folder.lock_file()));

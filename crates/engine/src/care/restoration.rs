@@ -11,6 +11,7 @@ use std::{
 };
 
 use chrono::Utc;
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, NoOpReason, Recorded, Source},
     settings::Setup,
@@ -18,9 +19,12 @@ use rosterbridge_domain::{
 use rosterbridge_powerschool::Client;
 use rosterbridge_store::{
     Ledger, Roster,
-    ledger::{Decision, DecisionOutcome, KeyHistory, OutboxId, OutboxRow, OutboxState, RowHash, RunId},
+    ledger::{
+        Decision, DecisionOutcome, KeyHistory, OutboxId, OutboxRow, OutboxState, RowHash, RunId, TakenOver,
+    },
 };
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     attendance::{Current, SourceRow, read_back, row_hash},
@@ -66,6 +70,8 @@ struct Again {
     decisions: Vec<Decision>,
     /// Rows among the decisions whose code stands in PowerSchool: written.
     standing: HashSet<RowHash>,
+    /// Rows among the decisions that the job is to decide, knowing what was found out about their record here.
+    undecided: HashSet<RowHash>,
     /// Writes under way about records that stand as a later row says.
     overtaken: Vec<OutboxId>,
 }
@@ -92,12 +98,15 @@ impl Engine {
     /// Notes that a source was read again; with the last one the restored ledger is complete.
     pub(crate) async fn source_read_again(&self, source: Source) -> Result<(), EngineError> {
         let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(()) };
+        pass(CrashPoint::SourceReadAgain);
         let mut known = self.read_again(&restoration.at.to_rfc3339()).await?;
         known.sources.push(source);
         let text = serde_json::to_string(&known).unwrap_or_default();
         self.ledger(move |ledger| ledger.set_value(READ_AGAIN, &text)).await?;
+        pass(CrashPoint::SourceNoted);
         if self.unread_sources().await?.is_empty() {
             self.ledger(Ledger::restoration_completed).await?;
+            pass(CrashPoint::RestorationCompleted);
             tracing::info!("what happened since the ledger's backup is in it again");
         }
         Ok(())
@@ -147,7 +156,7 @@ impl Engine {
         let (zone, file) = (rereading.zone, path.clone());
         let read = blocking(move || {
             let mut district = District::new(&roster, &setup, zone)?;
-            raptor::read_file(&file, 0, &mut district)
+            raptor::read_file(&file, 0, &mut district, &CancellationToken::new())
         })
         .await;
         let (sha256, rows) = match read {
@@ -241,34 +250,16 @@ impl Engine {
                 _ => {}
             }
         }
-        self.record_again(rereading.run, source, file, again).await
-    }
-
-    async fn record_again(
-        &self,
-        run: RunId,
-        source: Source,
-        file: &str,
-        again: Again,
-    ) -> Result<usize, EngineError> {
-        let file = file.to_owned();
-        self.ledger(move |ledger| {
-            let now = Utc::now();
-            ledger.mark_confirmed(&again.overtaken, now)?;
-            ledger.record_decisions(run, source, &file, &again.decisions, now)?;
-            let written: Vec<OutboxId> = ledger
-                .pending(source)?
-                .into_iter()
-                .filter(|row| row.run == run && row.state == OutboxState::Decided)
-                .filter(|row| again.standing.contains(&row.row_hash))
-                .map(|row| row.id)
-                .collect();
-            // Cut short in between, they are looked up like every write under way.
-            ledger.mark_sending(&written, now)?;
-            ledger.mark_confirmed(&written, now)?;
-            Ok(written.len())
-        })
-        .await
+        let (run, file) = (rereading.run, file.to_owned());
+        let taken_over = self
+            .ledger(move |ledger| {
+                let Again { decisions, standing, undecided, overtaken } = &again;
+                let taken_over = TakenOver { decisions, standing, undecided, overtaken };
+                ledger.take_over(run, source, &file, &taken_over, Utc::now())
+            })
+            .await?;
+        pass(CrashPoint::FileReadAgain);
+        Ok(taken_over)
     }
 }
 
@@ -294,8 +285,11 @@ impl Again {
                 return (found == Found::Processed).then(|| stated(&write.code));
             }
             match open {
-                // One that is to be sent was judged just now: it comes to its end by itself.
-                Some(open) if open.state == OutboxState::Decided => return None,
+                // One that is to be sent was judged just now: it comes to its end by itself. So does an undo, which this
+                // record is still to be changed by.
+                Some(open) if open.state == OutboxState::Decided || open.undoes.is_some() => {
+                    return (found == Found::Processed).then(|| stated(&write.code));
+                }
                 Some(open) => self.overtaken.push(open.id),
                 None => {}
             }
@@ -309,6 +303,16 @@ impl Again {
             // It was written and changed since, or never had to be.
             return open.is_none().then(|| stated(&write.code));
         }
+        // What never was has no record. It is not written over again unasked, nor is a new row lost: the job holds it, and
+        // a person decides.
+        if matches!(current.recorded, Recorded::Blank) && open.is_none() && *history == KeyHistory::default()
+        {
+            self.undecided.insert(hash);
+            let mut write = write.clone();
+            current.comment.clone_into(&mut write.comment);
+            write.replaces = current.dcid;
+            return Some(DecisionOutcome::Write(write));
+        }
         match (current.recorded, &history.written) {
             // What the source stated last is not known any more: what it states now may be new, so a person decides. For
             // that it counts as having stated what PowerSchool holds.
@@ -317,6 +321,7 @@ impl Again {
                     && history.stated.as_deref() == Some(write.code.as_str())
                     && written != code =>
             {
+                self.undecided.insert(hash);
                 Some(stated(code))
             }
             _ => None,

@@ -6,11 +6,11 @@ use chrono::{DateTime, TimeZone, Utc};
 use rosterbridge_domain::{
     integration::IntegrationEvent,
     job::Job,
-    notice::{Again, MissedRuns, Notice, SchoolYearNews},
+    notice::{Again, InterruptedRun, MissedRuns, Notice, SchoolYearNews},
     school_year::{TardyCodeFault, YearChange},
 };
 
-use super::Waiting;
+use super::post::Waiting;
 
 /// Whose mail it is.
 #[derive(Clone, Debug)]
@@ -107,6 +107,10 @@ pub(super) fn title(notice: &Notice) -> String {
         Notice::Recovered { job: Some(job), .. } => format!("{job} works again"),
         Notice::Recovered { job: None, .. } => "Runs work again".to_owned(),
         Notice::SchoolYear(news) => news_title(news).to_owned(),
+        Notice::RunsInterrupted { runs, more } => {
+            let number = u64::try_from(runs.len()).unwrap_or(u64::MAX).saturating_add(*more);
+            counted(number, "run was cut off", "runs were cut off")
+        }
         Notice::LedgerRestored { .. } => "The ledger was restored from a backup".to_owned(),
         Notice::BackupFailed { .. } => "The nightly backup failed".to_owned(),
         Notice::Digest { held, missed } => {
@@ -137,7 +141,8 @@ pub(super) fn in_short(notice: &Notice) -> String {
         Notice::LedgerRestored { .. } => return format!("{RESTORED_ADVICE} [{RESTORED}]"),
         Notice::BackupFailed { reason } => reason,
         Notice::SchoolYear(news) => return news_advice(news),
-        Notice::Digest { .. } => return HELD_ADVICE.to_owned(),
+        Notice::RunsInterrupted { runs, .. } => return cut_off_advice(runs),
+        Notice::Digest { held, missed } => return digest_advice(held.is_empty(), missed.is_empty()),
     };
     format!("{} [{}]", reason.remedy, reason.code)
 }
@@ -146,6 +151,9 @@ pub(super) fn in_short(notice: &Notice) -> String {
 pub(crate) const RESTORED: &str = "store.restored";
 const RESTORED_ADVICE: &str = "The damaged file was set aside. The next runs read the kept files and PowerSchool again \
     before they write anything. Look at the held rows then, and have the disk checked.";
+const CUT_OFF_ADVICE: &str = "RosterBridge or this computer ended in the middle of it. The next run makes it good: what was \
+    under way is finished first, and nothing is written twice.";
+const UNDO_CUT_OFF_ADVICE: &str = "An undo takes back the rest when you start it again.";
 const HELD_ADVICE: &str = "See the held rows in RosterBridge, or with: rosterbridge held list";
 const MISSED_ADVICE: &str = "RosterBridge was paused or not running, or this computer was off or asleep, when these runs \
     were due. What was made up for is under Activity.";
@@ -202,6 +210,16 @@ where
             }
             advice = news_advice(news);
         }
+        Notice::RunsInterrupted { runs, more } => {
+            for run in runs {
+                let what = if run.undo { "undo, begun" } else { "begun" };
+                facts.push((format!("Run {}", run.run), format!("{what} {}", time(run.started_at, zone))));
+            }
+            if *more > 0 {
+                facts.push(fact("And", counted(*more, "more run", "more runs")));
+            }
+            advice = cut_off_advice(runs);
+        }
         Notice::Digest { held, missed } => {
             for (job, rows) in held {
                 facts
@@ -210,13 +228,22 @@ where
             for (job, missed) in missed {
                 facts.push(missed_runs(*job, *missed, zone));
             }
-            let parts = [(held.is_empty(), HELD_ADVICE), (missed.is_empty(), MISSED_ADVICE)];
-            let parts: Vec<&str> =
-                parts.iter().filter(|(none, _)| !none).map(|(_, advice)| *advice).collect();
-            advice = parts.join("\n");
+            advice = digest_advice(held.is_empty(), missed.is_empty());
         }
     }
     Section { title: title(&waiting.notice), facts, advice }
+}
+
+fn digest_advice(none_held: bool, none_missed: bool) -> String {
+    let parts = [(none_held, HELD_ADVICE), (none_missed, MISSED_ADVICE)];
+    let parts: Vec<&str> = parts.iter().filter(|(none, _)| !none).map(|(_, advice)| *advice).collect();
+    parts.join("\n")
+}
+
+/// What becomes of runs that were cut off.
+fn cut_off_advice(runs: &[InterruptedRun]) -> String {
+    let undo = runs.iter().any(|run| run.undo).then_some(UNDO_CUT_OFF_ADVICE);
+    [Some(CUT_OFF_ADVICE), undo].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn missed_runs<Z: TimeZone>(job: Job, missed: MissedRuns, zone: &Z) -> (String, String)
@@ -331,7 +358,7 @@ mod tests {
         let place = Place { profile: "oak-hill".to_owned(), server: "ps.example.org".to_owned() };
         let waiting: Vec<Waiting> = (1..)
             .zip(notices)
-            .map(|(id, notice)| Waiting { id, at: at(0), notice, sent_to: Vec::new() })
+            .map(|(id, notice)| Waiting { id, at: at(0), notice, run: None, sent_to: Vec::new() })
             .collect();
         Letter::new(&place, &waiting, dropped, &Chicago)
     }
@@ -409,6 +436,20 @@ mod tests {
         )));
     }
 
+    fn cut_off(more: u64, undo: bool) -> Notice {
+        let run =
+            |id: &str, minute, undo| InterruptedRun { run: id.to_owned(), started_at: at(minute), undo };
+        Notice::RunsInterrupted {
+            runs: vec![run("20261118-0310", -360, false), run("20261118-0900", -10, undo)],
+            more,
+        }
+    }
+
+    #[test]
+    fn runs_that_were_cut_off() {
+        insta::assert_snapshot!(shown(&letter(0, vec![cut_off(2, true)])));
+    }
+
     #[rstest]
     #[case::failed(
         "failed",
@@ -461,6 +502,19 @@ mod tests {
         Notice::Recovered { job: Some(Job::HeroTeachers), failures: 1, since: at(0) },
         "hero-teachers works again",
         "It had failed 1 time."
+    )]
+    #[case(
+        cut_off(0, false),
+        "2 runs were cut off",
+        "RosterBridge or this computer ended in the middle of it. The next run makes it good: what was under way is finished first, and nothing is written twice."
+    )]
+    #[case(
+        Notice::Digest {
+            held: BTreeMap::new(),
+            missed: BTreeMap::from([(Job::HeroAttendance, MissedRuns { times: 1, latest: at(-600) })]),
+        },
+        "1 scheduled run was missed",
+        "RosterBridge was paused or not running, or this computer was off or asleep, when these runs were due. What was made up for is under Activity."
     )]
     #[case(news(vec![new_term()], false), "A new term", "Nothing has to be done.")]
     #[case(

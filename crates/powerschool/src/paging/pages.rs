@@ -9,6 +9,7 @@ use super::{BATCH, Batch, Lessons, rows::RowReader};
 use crate::{
     deltas::DataVersion,
     error::Error,
+    fingerprint::Fingerprinting,
     pace::InFlight,
     records::RecordSplitter,
     roster::RosterRow,
@@ -60,25 +61,30 @@ impl Pages {
         if first_record == 0 {
             reader.wanted.clone_from(&self.columns);
         }
-        let answer = stream(&self.transport, &call.path, response, &mut reader, None).await?;
+        let answer = stream(&self.transport, &call.path, response, &mut reader, None, None).await?;
         let RowReader { rows, records, absent, .. } = reader;
         Ok(Page { rows, records, absent, bytes: answer.bytes, version: answer.version })
     }
 }
 
-/// Reads an answer as it arrives. With a sink, full batches go there; without one the rows stay with the reader.
+/// Reads an answer as it arrives, and takes its fingerprint if wanted. With a sink, full batches go there; without one
+/// the rows stay with the reader.
 pub(super) async fn stream<R: RosterRow>(
     transport: &Shared,
     path: &str,
     response: Response,
     reader: &mut RowReader<R>,
     sink: Option<&mpsc::Sender<Batch<R>>>,
+    mut fingerprint: Option<&mut Fingerprinting>,
 ) -> Result<Answer, Error> {
     let mut splitter = RecordSplitter::new();
     let mut body = response.bytes_stream();
     let mut bytes = 0;
     while let Some(chunk) = transport.next_chunk(&mut body).await? {
         bytes += chunk.len() as u64;
+        if let Some(fingerprint) = &mut fingerprint {
+            fingerprint.push(&chunk);
+        }
         splitter.push(&chunk, reader).map_err(|broken| broken.into_error(path))?;
         if let Some(sink) = sink {
             reader.hand_over(sink, BATCH).await?;

@@ -41,7 +41,7 @@ impl<R: RosterRow> Pull<'_, R> {
         reader.hand_over(sink, 1).await?;
         core.check_columns(self.table)?;
         self.agree(before, reader.distinct, core.count().await?)?;
-        Ok(Pulled { rows: reader.distinct, bytes: 0, version: None })
+        Ok(Pulled { rows: reader.distinct, ..Pulled::default() })
     }
 
     /// Reads the table itself, in pages.

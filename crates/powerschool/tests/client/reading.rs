@@ -22,7 +22,10 @@
 //! | No `powerschool_version`, page limits as text or missing | `reads_metadata` |
 //! | Rows twice, out of order, or fewer than counted | `a_pull_counts_only_if_counts_and_distinct_keys_agree`, `rows_out_of_order_are_refused` |
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use crate::stub::{Asked, Reply, Stub, client_of};
 use axum::http::header;
@@ -70,6 +73,43 @@ async fn courses_stub(count: impl ToString, body: impl ToString) -> Stub {
 }
 
 #[rstest]
+#[case::the_same(0, 1, true)]
+#[case::another_value(1, 1, false)]
+#[case::cut_short(2, 1, false)]
+#[case::another_table(3, 1, false)]
+#[case::a_row_beyond_the_servers_limit(0, 2, false)]
+#[tokio::test]
+async fn an_answer_is_recognised_only_as_what_it_was(
+    #[case] then: usize,
+    #[case] count: usize,
+    #[case] repeats: bool,
+) {
+    let whole = r#"{"record":[{"dcid":"1","course_number":"100","course_name":"Art"}]}"#;
+    let other = r#"{"record":[{"dcid":"1","course_number":"100","course_name":"Arts"}]}"#;
+    let bodies = [whole, other, &whole[..whole.len() - 1], "{}"].map(str::to_owned);
+    let now = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::new(AtomicUsize::new(1));
+    let (turn, counting) = (Arc::clone(&now), Arc::clone(&counted));
+    let stub = Stub::start(move |asked| match asked.path.strip_prefix(COURSES) {
+        Some("/count") => {
+            let count = counting.load(Ordering::SeqCst);
+            Some(Reply::json(200, json!({"count": count}).to_string()))
+        }
+        Some("") => Some(Reply::json(200, &bodies[turn.load(Ordering::SeqCst)])),
+        _ => None,
+    })
+    .await;
+    let client = stub.client();
+    let known = courses(&client).await.0.unwrap().fingerprint.unwrap();
+    let asked = stub.asked().len();
+    now.store(then, Ordering::SeqCst);
+    counted.store(count, Ordering::SeqCst);
+    let scope = PullScope::every_year();
+    assert_eq!(client.repeats::<Course>(&scope, &known, 1).await.unwrap(), repeats);
+    assert_eq!(stub.asked().len(), asked + 2, "the answer, and the count");
+}
+
+#[rstest]
 #[case::no_rows_absent(0, r#"{"name":"Courses","@extensions":""}"#, &[])]
 #[case::no_rows_text(0, r#"{"name":"Courses","record":""}"#, &[])]
 #[case::no_rows_null(0, r#"{"record":null}"#, &[])]
@@ -86,7 +126,9 @@ async fn takes_the_shapes_powerschool_gives_a_list(
 ) {
     let stub = courses_stub(json!({"count": count}), body).await;
     let (pulled, numbers) = courses(&stub.client()).await;
-    assert_eq!(pulled.unwrap(), Pulled { rows: count, bytes: body.len() as u64, version: None });
+    let Pulled { rows, bytes, version, fingerprint } = pulled.unwrap();
+    assert_eq!((rows, bytes, version), (count, body.len() as u64, None));
+    assert!(fingerprint.is_some());
     assert_eq!(numbers, expected);
     let asked = stub.asked();
     let paths: Vec<&str> = asked.iter().map(|asked| asked.path.as_str()).collect();

@@ -13,7 +13,10 @@ use std::{
     fs, io,
     net::{Shutdown, SocketAddr, TcpListener},
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,7 +29,8 @@ use russh::{
     },
     server::{Auth, ChannelOpenHandle, Config, Msg, Session},
 };
-use tokio::{io::AsyncWriteExt as _, net, task::JoinHandle};
+use serde::Deserialize;
+use tokio::{io::AsyncWriteExt as _, net, sync::Notify, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -79,6 +83,26 @@ pub struct HeroFaults {
     /// The connection breaks, without a farewell, at the first write that exceeds this number of
     /// bytes of file content in one session.
     pub drop_after_bytes: Option<u64>,
+    /// Requests of this kind get no answer and do nothing until the faults are set anew; then their connection breaks.
+    pub hang: Option<HeroHang>,
+    /// Milliseconds until a file gets the name of an import file. It keeps the name it has if the client leaves meanwhile.
+    pub late_name_ms: Option<u64>,
+}
+
+/// Requests that can hang.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeroHang {
+    /// Looking at a file or folder.
+    Stat,
+    /// Opening a file.
+    Open,
+    /// Writing to one.
+    Write,
+    /// Reading from one.
+    Read,
+    /// Renaming one.
+    Rename,
 }
 
 /// Why the Hero server could not start.
@@ -159,6 +183,12 @@ impl HeroServer {
     /// Makes the server misbehave from the next request on, or behave again.
     pub fn set_faults(&self, faults: HeroFaults) {
         *self.account.faults.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        self.account.mended.notify_waiters();
+    }
+
+    /// Requests that hang now.
+    pub fn hanging(&self) -> usize {
+        self.account.hanging.load(Ordering::SeqCst)
     }
 
     /// Cuts all connections and waits until they are gone.
@@ -209,6 +239,8 @@ pub fn start(options: HeroOptions) -> Result<HeroServer, HeroError> {
         seed,
         faults: Mutex::new(faults),
         import: tokio::sync::Mutex::new(()),
+        mended: Notify::new(),
+        hanging: AtomicUsize::new(0),
     });
     let stop = CancellationToken::new();
     let accepting = tokio::spawn(accept(listener, config, Arc::clone(&account), stop.clone()));
@@ -226,6 +258,10 @@ struct HeroAccount {
     faults: Mutex<HeroFaults>,
     /// Held while Hero takes in the files: two sessions may deliver at once.
     import: tokio::sync::Mutex<()>,
+    /// Told when the faults change.
+    mended: Notify,
+    /// Requests that hang by a fault.
+    hanging: AtomicUsize,
 }
 
 impl HeroAccount {

@@ -9,6 +9,7 @@ use std::{
     io::{Read, Seek, SeekFrom, Write},
     net::{Shutdown, TcpStream},
     sync::Arc,
+    time::Duration,
 };
 
 use russh_sftp::{
@@ -21,10 +22,11 @@ use russh_sftp::{
 };
 
 use super::{
-    HeroAccount,
+    HeroAccount, HeroHang,
     account::{IMPORTS, RemotePath, is_hidden, status},
     import::is_import_file,
 };
+use crate::faults::Hanging;
 
 /// OpenSSH's rename that replaces the target, as POSIX does (OpenSSH `PROTOCOL`, section 4.3).
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
@@ -131,7 +133,24 @@ impl SftpSession {
         Ok(FileAttributes::from(&metadata))
     }
 
+    /// Gives no answer while a fault says so. When it is mended the connection is gone, as for every client that waited
+    /// so long.
+    async fn hang(&self, at: HeroHang) -> Result<(), StatusReply> {
+        let mended = self.account.mended.notified();
+        if self.account.faults().hang != Some(at) {
+            return Ok(());
+        }
+        {
+            let _hanging = Hanging::new(&self.account.hanging);
+            mended.await;
+        }
+        // Failing to shut down means that the connection is gone already.
+        _ = self.wire.shutdown(Shutdown::Both);
+        Err(StatusCode::Failure.into())
+    }
+
     async fn move_file(&self, from: &str, to: &str, replace: bool) -> Result<(), StatusReply> {
+        self.hang(HeroHang::Rename).await?;
         let (from, to) = (RemotePath::parse(from), RemotePath::parse(to));
         let (source, target) = (self.changeable(&from)?, self.changeable(&to)?);
         if self.account.faults().refuse_rename {
@@ -140,9 +159,24 @@ impl SftpSession {
         if !replace && fs::symlink_metadata(&target).is_ok() {
             return Err(StatusCode::Failure.with_message("the target exists"));
         }
+        let late = self.account.faults().late_name_ms;
+        if let Some(late) = late.filter(|_| to.import_name().is_some_and(is_import_file)) {
+            tokio::time::sleep(Duration::from_millis(late)).await;
+            if self.client_has_left() {
+                return Err(StatusCode::ConnectionLost.into());
+            }
+        }
         fs::rename(source, target).map_err(|error| status(&error))?;
         self.arrived(&to).await;
         Ok(())
+    }
+
+    /// Whether nothing more comes on the connection.
+    fn client_has_left(&self) -> bool {
+        match self.wire.peek(&mut [0]) {
+            Ok(waiting) => waiting == 0,
+            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+        }
     }
 
     /// Lets Hero take in its files before the client learns that the last one has arrived.
@@ -186,6 +220,7 @@ impl Handler for SftpSession {
     }
 
     async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, StatusReply> {
+        self.hang(HeroHang::Stat).await?;
         Ok(Attrs { id, attrs: self.attributes(&path)? })
     }
 
@@ -266,6 +301,7 @@ impl Handler for SftpSession {
         pflags: OpenFlags,
         _attrs: FileAttributes,
     ) -> Result<Handle, StatusReply> {
+        self.hang(HeroHang::Open).await?;
         let path = RemotePath::parse(&filename);
         let writable =
             pflags.intersects(OpenFlags::WRITE | OpenFlags::APPEND | OpenFlags::CREATE | OpenFlags::TRUNCATE);
@@ -281,6 +317,7 @@ impl Handler for SftpSession {
     }
 
     async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Result<Data, StatusReply> {
+        self.hang(HeroHang::Read).await?;
         let data = self.file(&handle)?.read(offset, len.min(LARGEST_DATA)).map_err(|error| status(&error))?;
         if data.is_empty() && len > 0 { Err(StatusCode::Eof.into()) } else { Ok(Data { id, data }) }
     }
@@ -292,6 +329,7 @@ impl Handler for SftpSession {
         offset: u64,
         data: Vec<u8>,
     ) -> Result<Status, StatusReply> {
+        self.hang(HeroHang::Write).await?;
         self.received += data.len() as u64;
         if self.account.faults().drop_after_bytes.is_some_and(|limit| self.received > limit) {
             // Failing to shut down means that the connection is gone already.

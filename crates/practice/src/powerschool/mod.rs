@@ -14,6 +14,7 @@ mod token;
 mod versions;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ use uuid::Uuid;
 
 use self::answer::Failure;
 use crate::district::{self, Plan};
+use crate::faults::Hanging;
 use crate::identity::{Credentials, Identity, PluginState};
 use crate::plugin::{Access, Plugin, version_parts};
 use crate::{
@@ -65,6 +67,8 @@ pub(crate) struct PowerSchool {
     kept: Option<Mutex<kept::Kept>>,
     /// Who is told of changes.
     subscription: Mutex<Option<events::Subscription>>,
+    /// Requests that hang by a fault.
+    hanging: AtomicUsize,
 }
 
 /// The installed plugin and the credentials made for it.
@@ -136,6 +140,7 @@ impl PowerSchool {
             writer: Mutex::new(writer),
             kept: settings.prerender.then(Mutex::default),
             subscription: Mutex::default(),
+            hanging: AtomicUsize::new(0),
         })
     }
 
@@ -156,11 +161,17 @@ impl PowerSchool {
             slow_body: None,
             cut_body: None,
             no_gzip: false,
+            hang: None,
             ..faults
         };
         if content(before) != content(faults) {
             self.render_again();
         }
+    }
+
+    /// Requests that hang now.
+    pub fn hanging(&self) -> usize {
+        self.hanging.load(Ordering::SeqCst)
     }
 
     pub fn installed(&self) -> Installed {
@@ -315,6 +326,12 @@ async fn whole(request: Request, next: Next) -> Response {
 
 /// Faults that strike whatever was asked for.
 async fn disturb(State(state): State<Arc<PowerSchool>>, request: Request, next: Next) -> Response {
+    let hangs = state.faults().hang.as_ref().is_some_and(|path| request.uri().path().contains(path));
+    if hangs {
+        let _hanging = Hanging::new(&state.hanging);
+        // Dropped when the client gives up.
+        return std::future::pending().await;
+    }
     let (latency, maintenance, firewall, failure) = {
         let mut faults = state.faults();
         let latency = Duration::from_millis(faults.latency_ms);

@@ -56,6 +56,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// How often what the sources stated has changed: as long as it is the same, so is every record's last statement.
+    pub fn stated_revision(&self) -> Result<String, StoreError> {
+        Ok(self.value("stated_revision")?.unwrap_or_default())
+    }
+
     /// Keeps several small facts, all or none.
     pub fn set_values(&self, values: &[(&str, &str)]) -> Result<(), StoreError> {
         self.transaction(|transaction| {

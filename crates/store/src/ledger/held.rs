@@ -147,6 +147,21 @@ pub(super) fn resolve(
     Ok(resolved > 0)
 }
 
+/// Takes back that a row is to be decided again.
+pub(super) fn open_again(
+    connection: &Connection,
+    source: Source,
+    row_hash: &RowHash,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE held_rows SET state = 'open'
+             WHERE source = ?1 AND row_hash = ?2 AND state IN ('open', 'retried')",
+        )?
+        .execute(params![source.as_str(), row_hash])?;
+    Ok(())
+}
+
 impl Ledger {
     /// Held rows, oldest first; of one state, or all.
     pub fn held(

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{StoreError, database};
@@ -11,6 +12,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/ledger/001_first.sql"),
     include_str!("../../migrations/ledger/002_retention.sql"),
     include_str!("../../migrations/ledger/003_undo.sql"),
+    include_str!("../../migrations/ledger/004_stated_revision.sql"),
 ];
 
 /// Refuses a file without a layout, which is no ledger whatever it opens as, and a layout newer than the newest of
@@ -62,7 +64,9 @@ fn make(connection: &mut Connection, migrations: &[&str], newest: i64) -> Result
         return Err(StoreError::unreadable("a reference to another row"));
     }
     transaction.execute_batch(&format!("PRAGMA user_version = {newest};"))?;
+    pass(CrashPoint::LayoutMade);
     transaction.commit()?;
+    pass(CrashPoint::LayoutCommitted);
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rosterbridge_crash_points::{CrashPoint, pass};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -72,8 +73,10 @@ impl Ledger {
             }
             // From here on it is not the backup's fault.
             let made_unknown = prepare(&backup, &ready, key, at)?;
+            pass(CrashPoint::RestorationPrepared);
             let set_aside = set_aside(path, at)?;
             database::replace(&ready, path)?;
+            pass(CrashPoint::LedgerRestored);
             return Ok(Restored { backup, set_aside, passed_over, made_unknown });
         }
         if !passed_over.is_empty()
@@ -107,6 +110,7 @@ impl Ledger {
     pub fn was_at(path: &Path) -> Result<bool, StoreError> {
         if path.exists()
             || database::beside(path, "-wal").exists()
+            || database::damage_mark(path).exists()
             || !backup::list(&Self::backups_beside(path))?.is_empty()
         {
             return Ok(true);
@@ -136,6 +140,12 @@ impl Ledger {
 /// Whether a file is a ledger that was set aside, or one of those SQLite kept beside it.
 pub(crate) fn is_set_aside(file: &Path) -> bool {
     file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(SET_ASIDE))
+}
+
+/// Whether there is a backup that can take the place of the ledger at `path`.
+pub(super) fn can_be_restored(path: &Path, key: &ProfileKeyBytes) -> bool {
+    let backups = backup::list(&Ledger::backups_beside(path)).unwrap_or_default();
+    backups.iter().any(|backup| usable(backup, key).is_ok())
 }
 
 /// Whether a backup is whole and of a layout this program knows.
@@ -179,7 +189,8 @@ fn mark(connection: &Connection, restoration: &Restoration) -> Result<(), StoreE
     Ok(())
 }
 
-/// Moves a ledger and what SQLite keeps beside it out of the way; where it is now, if there was anything.
+/// Moves a ledger and what SQLite keeps beside it out of the way; where it is now, if there was anything. The mark that
+/// it is damaged goes as well, but last: from then on the ledger is noticed to be missing.
 fn set_aside(path: &Path, at: DateTime<Utc>) -> Result<Option<PathBuf>, StoreError> {
     let mut at = at;
     let target = loop {
@@ -195,11 +206,17 @@ fn set_aside(path: &Path, at: DateTime<Utc>) -> Result<Option<PathBuf>, StoreErr
     for suffix in database::SUFFIXES {
         let from = database::beside(path, suffix);
         match database::rename(&from, &database::beside(&target, suffix)) {
-            Ok(()) => moved = true,
+            Ok(()) => {
+                moved = true;
+                pass(CrashPoint::LedgerFileMoved);
+            }
             Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
     }
     database::sync_folder_of(path)?;
+    pass(CrashPoint::LedgerSetAside);
+    database::remove_file(&database::damage_mark(path))?;
+    pass(CrashPoint::DamageUnmarked);
     Ok(moved.then_some(target))
 }

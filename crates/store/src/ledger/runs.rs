@@ -298,9 +298,18 @@ impl Ledger {
 
     /// The latest runs, newest first.
     pub fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.latest_runs("", limit)
+    }
+
+    /// The latest runs that were interrupted, newest first.
+    pub fn interrupted_runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
+        self.latest_runs(&format!("WHERE outcome = '{}'", Outcome::Interrupted.as_str()), limit)
+    }
+
+    fn latest_runs(&self, which: &str, limit: u32) -> Result<Vec<Run>, StoreError> {
         let connection = self.lock();
         let mut statement = connection
-            .prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM runs ORDER BY id DESC LIMIT ?1"))?;
+            .prepare_cached(&format!("SELECT {RUN_COLUMNS} FROM runs {which} ORDER BY id DESC LIMIT ?1"))?;
         let mut rows = statement.query([limit])?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {

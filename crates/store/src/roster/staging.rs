@@ -3,13 +3,16 @@
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use backon::{BlockingRetryable, ConstantBuilder};
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rusqlite::{Connection, ErrorCode};
+use uuid::Uuid;
 
 use super::{
-    LAYOUT, PullState, Roster, RosterCounts, RosterMeta, StoredMeta, damage_mark, note_damage, stored_meta,
+    LAYOUT, PullState, Roster, RosterCounts, RosterMeta, StoredMeta, note_damage, stored_meta,
     tables::{FollowedTable, RosterTable, TableName},
 };
 use crate::{
@@ -20,6 +23,10 @@ use crate::{
 /// Rows of one statement. Statement by statement SQLite looks for the row's place from the root of the table; within one
 /// it goes on from the row before.
 const ROWS_AT_ONCE: usize = 25;
+
+/// How the old file is waited for: five seconds in all.
+const IN_USE: ConstantBuilder =
+    ConstantBuilder::new().with_delay(Duration::from_millis(100)).with_max_times(50);
 
 /// The roster of a pull under way, in a file of its own. Dropped before [`RosterStaging::finish`], it leaves nothing.
 pub struct RosterStaging {
@@ -58,17 +65,10 @@ impl RosterStaging {
         })
     }
 
-    /// Starts with a copy of the roster in `folder`, to lay changes over it, if there is one of this layout and
-    /// `accept` takes the state it was left in. That state is not passed on by itself: see [`RosterStaging::keep`].
-    pub fn resume(
-        folder: &Path,
-        key: &ProfileKeyBytes,
-        accept: impl FnOnce(&RosterMeta, &PullState) -> bool,
-    ) -> Result<Option<(Self, RosterMeta, PullState)>, StoreError> {
+    /// Starts with a copy of the roster in `folder`, to lay changes over it. Its state is not passed on by itself: see
+    /// [`RosterStaging::keep`].
+    pub fn copy(folder: &Path, key: &ProfileKeyBytes) -> Result<Self, StoreError> {
         let place = folder.join("roster.db");
-        if Roster::open(&place, key)?.is_none() {
-            return Ok(None);
-        }
         let path = folder.join("roster-staging.db");
         database::remove(&path)?;
         database::owner_only(&path)?;
@@ -82,11 +82,9 @@ impl RosterStaging {
         // The file in place never changes, so a copy of its bytes is a copy of the database.
         fs::copy(&place, &staging.path).map_err(|source| StoreError::io("copy", &place, source))?;
         let connection = staging.connection.insert(open_for_filling(&staging.path, key)?);
-        let StoredMeta { pull, counts, state } = stored_meta(connection)?;
-        let Some(state) = state.filter(|state| accept(&pull, state)) else { return Ok(None) };
+        staging.counts = stored_meta(connection)?.counts;
         connection.execute("DELETE FROM meta", [])?;
-        staging.counts = counts;
-        Ok(Some((staging, pull, state)))
+        Ok(staging)
     }
 
     /// Keeps what the next pull may go on from, with the rows it is about.
@@ -150,12 +148,6 @@ impl RosterStaging {
         Ok(())
     }
 
-    /// Rows of one table so far.
-    pub fn stored<T: RosterTable>(&self) -> u64 {
-        let mut counts = self.counts;
-        *T::NAME.count(&mut counts)
-    }
-
     /// Adds rows of one table. Fastest in the order of the table's primary key; right in any.
     pub fn insert<T: RosterTable>(&mut self, mut rows: &[T]) -> Result<(), StoreError> {
         let connection = self.connection.as_ref().ok_or(StoreError::NotFound("roster being filled"))?;
@@ -189,20 +181,26 @@ impl RosterStaging {
     }
 
     /// Makes the roster complete and durable, puts it in the place of `roster.db` in the same folder, and opens it.
-    /// On Windows this answers [`StoreError::Busy`] while a [`Roster`] is open on the old file.
+    /// On Windows this waits a few seconds for whoever has the old file open, and answers [`StoreError::Busy`] then.
     pub fn finish(mut self, meta: RosterMeta) -> Result<Roster, StoreError> {
         let connection = self.connection.take().ok_or(StoreError::NotFound("roster being filled"))?;
-        let json =
-            serde_json::to_string(&StoredMeta { pull: meta, counts: self.counts, state: self.state.take() })
-                .map_err(|_| StoreError::unreadable("meta.json"))?;
+        let (counts, state) = (self.counts, self.state.take());
+        let content = Some(Uuid::new_v4().to_string());
+        let json = serde_json::to_string(&StoredMeta { pull: meta, counts, state, content })
+            .map_err(|_| StoreError::unreadable("meta.json"))?;
         connection.execute("INSERT INTO meta (id, json) VALUES (1, ?1)", [json])?;
         connection.execute_batch(&format!("PRAGMA user_version = {LAYOUT}; COMMIT;"))?;
         connection.close().map_err(|(_, error)| StoreError::from(error))?;
         pass(CrashPoint::StagingCommitted);
         let place = self.place();
-        database::replace(&self.path, &place)?;
+        // Whoever looks at the old one for a moment must not cost the whole pull.
+        (|| database::replace(&self.path, &place))
+            .retry(IN_USE)
+            .sleep(std::thread::sleep)
+            .when(|error| matches!(error, StoreError::Busy))
+            .call()?;
         // It was about the one that was replaced.
-        database::remove_file(&damage_mark(&place))?;
+        database::remove_file(&database::damage_mark(&place))?;
         Roster::open(&place, &self.key)?.ok_or(StoreError::NotFound("roster that was just written"))
     }
 

@@ -1,0 +1,118 @@
+//! Hero's attendance export when it is the one of an earlier run, every row of which is dealt with.
+//!
+//! A Hero row whose code the source stated last is a no-op whatever PowerSchool holds: see
+//! [`judge`](rosterbridge_domain::attendance::judge). So a file of nothing but such rows comes to the same again as long
+//! as the file, what its rows are looked up in, and the statements are the same.
+
+use std::io;
+
+use rosterbridge_domain::{
+    attendance::NoOpReason,
+    job::{FileReceipt, Job},
+    settings::Setup,
+};
+use rosterbridge_sftp::{RemoteFolder, Session};
+use rosterbridge_store::{Ledger, Roster, ledger::DecisionOutcome};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    attendance::AttendancePlan, engine::Engine, error::EngineError, exports::EXPORT, report::PlanView,
+};
+
+/// The ledger's value that holds the import.
+const KNOWN: &str = "known_import";
+
+/// An import that changed nothing.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct KnownImport {
+    /// A digest of all that its rows are looked up in.
+    from: String,
+    /// [`Ledger::stated_revision`].
+    stated: String,
+    pub(crate) file: FileReceipt,
+    pub(crate) plan: PlanView,
+}
+
+/// What an import's rows are judged by, as it was before they were.
+pub(crate) struct Grounds {
+    from: Option<String>,
+    stated: String,
+}
+
+impl Engine {
+    /// What the rows of Hero's export are judged by now.
+    pub(crate) async fn grounds(
+        &self,
+        roster: &Roster,
+        setup: &Setup,
+        zone: chrono_tz::Tz,
+    ) -> Result<Grounds, EngineError> {
+        let from = roster.content().map(|content| {
+            let all = serde_json::json!({
+                "program": env!("CARGO_PKG_VERSION"),
+                "roster": content,
+                "hero": setup.hero,
+                "mappings": setup.mappings,
+                "attendance": setup.attendance,
+                "zone": zone.name(),
+            });
+            hex::encode(Sha256::digest(all.to_string()))
+        });
+        Ok(Grounds { from, stated: self.ledger(Ledger::stated_revision).await? })
+    }
+
+    /// The export on Hero's server, if it is known that none of its rows has anything to say.
+    pub(crate) async fn known_import(
+        &self,
+        grounds: &Grounds,
+        setup: &Setup,
+        session: &Session,
+    ) -> Result<Option<KnownImport>, EngineError> {
+        let text = self.ledger(|ledger| ledger.value(KNOWN)).await?.unwrap_or_default();
+        let known = serde_json::from_str::<KnownImport>(&text)
+            .ok()
+            .filter(|known| Some(&known.from) == grounds.from.as_ref() && known.stated == grounds.stated);
+        let Some(known) = known else { return Ok(None) };
+        let folder = RemoteFolder::parse(EXPORT)?;
+        let file = folder.file(&setup.hero.attendance_file)?;
+        session.require_folder(&folder).await?;
+        if session.stat(&file).await?.is_none_or(|found| found.size != known.file.bytes) {
+            return Ok(None);
+        }
+        let (downloaded, _) = session.download(&file, io::sink()).await?;
+        Ok((downloaded.sha256 == known.file.sha256).then_some(known))
+    }
+
+    /// Remembers an import that changed nothing.
+    pub(crate) async fn remember_import(
+        &self,
+        grounds: Grounds,
+        file: FileReceipt,
+        plan: PlanView,
+    ) -> Result<(), EngineError> {
+        let Some(from) = grounds.from else { return Ok(()) };
+        let known = KnownImport { from, stated: grounds.stated, file, plan };
+        let text = serde_json::to_string(&known).unwrap_or_default();
+        self.ledger(move |ledger| ledger.set_value(KNOWN, &text)).await
+    }
+}
+
+/// The file of a plan in which every row states what was stated last, or is overtaken by another one of the file.
+pub(crate) fn without_news(plan: &AttendancePlan) -> Option<(FileReceipt, PlanView)> {
+    use NoOpReason::{AlreadyDelivered, AlreadyStated, Superseded};
+    let [input] = plan.inputs.as_slice() else { return None };
+    let says_nothing = input.decisions.iter().all(|decision| {
+        let DecisionOutcome::NoOp { reason, .. } = &decision.outcome else { return false };
+        matches!(reason, AlreadyStated | AlreadyDelivered | Superseded)
+    });
+    says_nothing.then(|| {
+        let file = FileReceipt {
+            name: input.name.clone(),
+            rows: input.rows,
+            bytes: input.bytes,
+            sha256: input.sha256.clone(),
+        };
+        (file, PlanView::of_attendance(Job::HeroAttendance, plan))
+    })
+}

@@ -1,0 +1,369 @@
+//! A run's attendance in: Hero's export and Raptor's tardies, from their files to PowerSchool.
+
+use std::collections::HashSet;
+
+use chrono::Utc;
+use rosterbridge_crash_points::{CrashPoint, pass};
+use rosterbridge_domain::{
+    attendance::{NoOpReason, OverwriteRules, Source},
+    job::{FileReceipt, Job, RowCounts},
+};
+use rosterbridge_store::ledger::{DecisionOutcome, RunId};
+
+use super::{
+    Run,
+    outcome::{Done, Failure, add},
+};
+use crate::{
+    attendance::{AttendancePlan, Delivered, PlannedInput, SourceRow, Writing},
+    care::{Found, Rereading},
+    connections::answer_time,
+    engine::blocking,
+    error::EngineError,
+    guard, hero, known_import, raptor,
+    report::{Phase, PlanView},
+};
+
+impl Run<'_> {
+    pub(super) async fn hero_attendance(&mut self, done: &mut Done) -> Result<(), EngineError> {
+        let job = Job::HeroAttendance;
+        self.read_again(job, done).await?;
+        let unclear = self.settle(job, done).await?;
+        self.progress(job, Phase::Download, &self.setup.hero.attendance_file.clone(), 0, None);
+        let session = self.hero(job).await?;
+        let grounds = self.engine.grounds(self.roster()?, &self.setup, self.server.zone).await?;
+        // A dry run looks at the rows themselves.
+        if unclear == 0 && !self.dry {
+            let looking = self.engine.known_import(&grounds, &self.setup, &session);
+            if let Some(known) =
+                self.cancel.run_until_cancelled(looking).await.ok_or(EngineError::Cancelled)??
+            {
+                let rows = known.file.rows;
+                done.rows = RowCounts { read: rows, noop: rows, ..RowCounts::default() };
+                done.plan = Some(known.plan);
+                done.files.push(known.file);
+                return self.engine.forget_stop(job, guard::IMPORT).await;
+            }
+        }
+        let fetching = self.engine.fetch_attendance(&self.setup, self.roster()?, self.server.zone, &session);
+        let fetched = self.cancel.run_until_cancelled(fetching).await.ok_or(EngineError::Cancelled)??;
+        let Some((input, rows)) = fetched else {
+            if self.dry {
+                let note =
+                    format!("{} is not there yet: nothing to import.", self.setup.hero.attendance_file);
+                done.notes.push(note);
+                return Ok(());
+            }
+            return Err(EngineError::ExportMissing(self.setup.hero.attendance_file.clone()));
+        };
+        self.progress(job, Phase::Plan, "rows", rows.len() as u64, None);
+        let plan = self.plan_attendance(hero::SOURCE, vec![input], rows).await?;
+        let known = known_import::without_news(&plan);
+        self.apply_attendance(job, plan, unclear, done).await?;
+        if let Some((file, plan)) = known
+            && unclear == 0
+            && !self.dry
+        {
+            self.engine.remember_import(grounds, file, plan).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn raptor_tardies(&mut self, done: &mut Done) -> Result<(), EngineError> {
+        let job = Job::RaptorTardies;
+        let status = self.engine.raptor_status().await?;
+        if !status.takes_tardies() && !self.dry {
+            return Err(EngineError::RaptorNotInitialized(status));
+        }
+        self.read_again(job, done).await?;
+        let unclear = self.settle(job, done).await?;
+        self.progress(job, Phase::Download, "tardy files", 0, None);
+        let dropped =
+            self.engine.read_tardies(&self.setup, self.roster()?, self.server.zone, &self.cancel).await?;
+        let files: Vec<_> =
+            dropped.paths.into_iter().zip(dropped.inputs.iter().map(|input| input.sha256.clone())).collect();
+        self.progress(job, Phase::Plan, "rows", dropped.rows.len() as u64, None);
+        let plan = self.plan_attendance(raptor::SOURCE, dropped.inputs, dropped.rows).await?;
+        let decided = self.apply_attendance(job, plan, unclear, done).await?;
+        let mut left = dropped.refused;
+        if !self.dry {
+            let finished = files.into_iter().zip(decided).filter(|(_, decided)| *decided);
+            for ((path, sha256), _) in finished {
+                if self.cancel.is_cancelled() {
+                    // Its rows are decided: the next run only moves it.
+                    return Err(EngineError::Cancelled);
+                }
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let (run, seen, content) = (self.id, name.clone(), sha256.clone());
+                self.engine
+                    .ledger(move |ledger| {
+                        ledger.mark_file_seen(raptor::SOURCE, &seen, &content, run, Utc::now())
+                    })
+                    .await?;
+                if let Err(error) = blocking(move || raptor::set_aside(&path, &sha256)).await {
+                    // Its rows are decided: read again, they change nothing.
+                    left.push((name, error));
+                }
+            }
+        }
+        for (name, error) in left {
+            let cause = error.cause();
+            done.notes.push(format!("{name} was left where it is: {} [{}]", cause.message, cause.code));
+            done.cause.get_or_insert(cause);
+            // A file that is still being written is whole in a while: the job need not wait for its next time.
+            if error.may_pass() {
+                done.failure.get_or_insert(Failure::of(&error));
+            }
+        }
+        Ok(())
+    }
+
+    /// After the ledger was restored: reads again what a source stated since its backup was made, so that nothing is
+    /// written twice. It fails with the job's own source; the other one is left to its own job. A source that can't be
+    /// read now, or is switched off, stays to be read.
+    pub(super) async fn read_again(&mut self, job: Job, done: &mut Done) -> Result<(), EngineError> {
+        let unread = self.engine.unread_sources().await?;
+        if self.dry {
+            if !unread.is_empty() {
+                done.notes.push(
+                    "The ledger was restored from a backup. The next run first reads again what happened since, so \
+                     it may do less than shown here."
+                        .to_owned(),
+                );
+            }
+            return Ok(());
+        }
+        for source in unread {
+            let of_source = match source {
+                Source::Hero => Job::HeroAttendance,
+                Source::Raptor => Job::RaptorTardies,
+            };
+            if !self.jobs.contains(&of_source) && !self.setup.job_enabled(of_source) {
+                continue;
+            }
+            match self.read_source_again(job, source).await {
+                Ok(None) => tracing::info!(source = source.as_str(), "there is nothing to be read again yet"),
+                Ok(Some(records)) => {
+                    self.engine.source_read_again(source).await?;
+                    tracing::info!(source = source.as_str(), records, "read again after the restoring");
+                    if records > 0 {
+                        done.notes.push(format!(
+                            "The ledger was restored from a backup: {records} records written since were found in \
+                             PowerSchool and are known again."
+                        ));
+                    }
+                }
+                Err(error) if of_source == job => return Err(error),
+                Err(error) => {
+                    tracing::warn!(
+                        source = source.as_str(),
+                        code = error.code(),
+                        "could not be read again yet"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records are known again; none where there is nothing to read yet.
+    async fn read_source_again(&mut self, job: Job, source: Source) -> Result<Option<usize>, EngineError> {
+        self.progress(job, Phase::Download, "what happened since the backup", 0, None);
+        let session = if source == Source::Hero { Some(self.hero(job).await?) } else { None };
+        let (engine, zone) = (self.engine, self.server.zone);
+        let (setup, roster) = (&self.setup, self.roster()?);
+        let rereading = Rereading { run: self.id, client: &self.server.client, setup, roster, zone };
+        let reading = async {
+            let Some(session) = session else { return engine.reread_raptor(&rereading).await.map(Some) };
+            let fetched = engine.fetch_attendance(setup, roster, zone, &session).await?;
+            let Some((input, rows)) = fetched else { return Ok(None) };
+            engine.take_over(&rereading, source, &input.name, rows, Found::Waiting).await.map(Some)
+        };
+        self.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)?
+    }
+
+    /// Decides every row of a source's files, unless a person stops it.
+    async fn plan_attendance(
+        &self,
+        source: Source,
+        inputs: Vec<PlannedInput>,
+        rows: Vec<SourceRow>,
+    ) -> Result<AttendancePlan, EngineError> {
+        let (client, rules) = (&self.server.client, self.rules(source));
+        let planning = self.engine.plan_attendance(client, self.roster()?, source, inputs, rows, rules);
+        self.cancel.run_until_cancelled(planning).await.ok_or(EngineError::Cancelled)?
+    }
+
+    /// Who may overwrite what, for rows of a source.
+    fn rules(&self, source: Source) -> OverwriteRules<'_> {
+        OverwriteRules {
+            update_existing: match source {
+                Source::Hero => self.setup.hero.update_existing,
+                Source::Raptor => true,
+            },
+            replaceable: &self.setup.mappings.replaceable_codes,
+        }
+    }
+
+    /// Finishes what an earlier run of either source left open, so that planning sees PowerSchool as it is. Tells
+    /// how many writes stay open all the same.
+    pub(super) async fn settle(&self, job: Job, done: &mut Done) -> Result<usize, EngineError> {
+        let mut unclear = 0;
+        if !self.dry {
+            let unread = self.engine.unread_sources().await?;
+            for source in [Source::Hero, Source::Raptor] {
+                // What was written since the ledger's backup is not known: nothing of it is sent again. It holds up its
+                // own records only.
+                if unread.contains(&source) {
+                    continue;
+                }
+                unclear += self.deliver(job, source, None, None, done).await?.unclear;
+            }
+        }
+        Ok(unclear)
+    }
+
+    pub(super) async fn deliver(
+        &self,
+        job: Job,
+        source: Source,
+        judged: Option<RunId>,
+        total: Option<u64>,
+        done: &mut Done,
+    ) -> Result<Delivered, EngineError> {
+        let on_written = |written: u64| self.progress(job, Phase::Attendance, "attendance", written, total);
+        let writing = Writing {
+            client: &self.server.client,
+            roster: self.roster()?,
+            source,
+            rules: self.rules(source),
+            answer_time: answer_time(&self.setup),
+            cancel: &self.cancel,
+            on_written: &on_written,
+        };
+        let mut delivered = Delivered::default();
+        let ended = self.engine.deliver(&writing, judged, &mut delivered).await;
+        done.rows.written += delivered.written;
+        done.rows.noop += delivered.noop;
+        done.rows.held += delivered.held;
+        done.newly_held += delivered.newly_held;
+        if !delivered.doubled.is_empty() {
+            for dcids in &delivered.doubled {
+                let dcids: Vec<String> = dcids.iter().map(ToString::to_string).collect();
+                done.notes.push(format!(
+                    "PowerSchool has one attendance record twice: ATTENDANCE.DCID {}.",
+                    dcids.join(" and ")
+                ));
+            }
+            done.cause = Some(EngineError::Doubled(delivered.doubled.len()).cause());
+        }
+        ended.map(|()| delivered)
+    }
+
+    /// Records the decisions of a plan, then writes what is to be written. Tells for each file whether every row
+    /// of it is decided for good.
+    async fn apply_attendance(
+        &self,
+        job: Job,
+        plan: AttendancePlan,
+        settled_unclear: usize,
+        done: &mut Done,
+    ) -> Result<Vec<bool>, EngineError> {
+        let source = plan.source;
+        let planned = PlanView::of_attendance(job, &plan);
+        self.engine.refuse_many_rows(job, &plan, &planned.id).await?;
+        done.plan = Some(planned);
+        let mut decided = Vec::new();
+        let mut to_write = 0;
+        let open = if self.dry { HashSet::new() } else { self.engine.open_keys().await? };
+        let mut put_off = HashSet::new();
+        for mut input in plan.inputs {
+            let rows = input.rows;
+            let planned = input.decisions.len();
+            // A record whose last write is unclear takes no other: its rows wait in their file, and so does a row that
+            // only repeats one of them.
+            input.decisions.retain(|decision| match &decision.outcome {
+                DecisionOutcome::Write(write) if open.contains(&write.key) => {
+                    put_off.insert(decision.row_hash);
+                    false
+                }
+                DecisionOutcome::NoOp { reason: NoOpReason::AlreadyDelivered, .. } => {
+                    !put_off.contains(&decision.row_hash)
+                }
+                _ => true,
+            });
+            let waiting = planned > input.decisions.len();
+            let mut counts = RowCounts { read: rows, ..RowCounts::default() };
+            for decision in &input.decisions {
+                match decision.outcome {
+                    DecisionOutcome::Write(_) => counts.written += 1,
+                    DecisionOutcome::NoOp { .. } => counts.noop += 1,
+                    DecisionOutcome::Hold { .. } => counts.held += 1,
+                    DecisionOutcome::Reject { .. } => counts.rejected += 1,
+                }
+            }
+            decided.push(counts.held == 0 && !waiting);
+            note_rejected(&mut done.notes, &input);
+            done.files.push(FileReceipt {
+                name: input.name.clone(),
+                rows,
+                bytes: input.bytes,
+                sha256: input.sha256,
+            });
+            to_write += counts.written;
+            if !self.dry {
+                let (run, name, decisions) = (self.id, input.name, input.decisions);
+                let recorded = self
+                    .engine
+                    .ledger(move |ledger| ledger.record_decisions(run, source, &name, &decisions, Utc::now()))
+                    .await?;
+                pass(CrashPoint::DecisionsRecorded);
+                done.newly_held += recorded.newly_held + recorded.newly_rejected;
+                // What is to be written counts once it is.
+                counts.written = 0;
+                counts.held = recorded.held;
+                counts.noop = recorded.noop;
+                counts.rejected = recorded.rejected;
+            }
+            add(&mut done.rows, counts);
+        }
+        if self.dry {
+            return Ok(decided);
+        }
+        self.progress(job, Phase::Attendance, "attendance", 0, Some(to_write));
+        let delivered = self.deliver(job, source, Some(self.id), Some(to_write), done).await?;
+        if delivered.held > 0 || delivered.unclear > 0 {
+            // A refused row waits in its file until it is decided.
+            decided.fill(false);
+        }
+        // What settling left open, this delivery has tried again if it is of the same source.
+        let unclear = if settled_unclear > 0 {
+            self.engine.open_keys().await?.len()
+        } else {
+            delivered.unclear.max(put_off.len())
+        };
+        if unclear > 0 {
+            done.fail(&EngineError::AnswersUnclear(unclear));
+        }
+        self.engine.forget_stop(job, guard::IMPORT).await?;
+        Ok(decided)
+    }
+}
+
+/// Malformed rows a job's report names one by one.
+const NAMED_REJECTED: usize = 5;
+
+/// Tells which rows of a file are malformed and why: line and field, no values.
+fn note_rejected(notes: &mut Vec<String>, input: &PlannedInput) {
+    let mut rejected = input.decisions.iter().filter_map(|decision| match &decision.outcome {
+        DecisionOutcome::Reject { detail } => Some((decision.line, detail)),
+        _ => None,
+    });
+    for (line, detail) in rejected.by_ref().take(NAMED_REJECTED) {
+        notes.push(format!("{} line {line} was rejected: {detail}.", input.name));
+    }
+    let more = rejected.count();
+    if more > 0 {
+        notes.push(format!("{more} more rows of {} were rejected.", input.name));
+    }
+}

@@ -1,0 +1,152 @@
+//! Cancelling a run at the moment one of its steps begins: against a practice district, with a real keychain.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rosterbridge_domain::job::{Job, Outcome};
+use rosterbridge_engine::{
+    Engine, OnEvent,
+    profile::{ProfileFolder, ProfileLock},
+    report::{Event, Phase, Progress},
+};
+use rosterbridge_practice::{Running, ServeOptions};
+use rstest::rstest;
+use tempfile::TempDir;
+
+/// A Wednesday in session.
+const DATE: &str = "2026-11-18";
+
+struct Stage {
+    engine: Arc<Engine>,
+    district: Running,
+    home: TempDir,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let district = rosterbridge_practice::start(ServeOptions {
+            students: 40,
+            schools: 2,
+            date: DATE.parse().ok(),
+            data: Some(home.path().join("district")),
+            plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
+            ..ServeOptions::default()
+        })
+        .await
+        .unwrap();
+        let folder = ProfileFolder::new(home.path(), "practice").unwrap();
+        let lock = ProfileLock::take(&folder).unwrap().unwrap();
+        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
+        let ready = serde_json::to_string(district.ready()).unwrap();
+        engine.import_practice(&ready, true).await.unwrap();
+        Self { engine, district, home }
+    }
+
+    async fn run(&self, job: Job) -> Outcome {
+        self.engine.sync(vec![job], false, Arc::new(|_| ())).await.unwrap().jobs[0].outcome
+    }
+
+    /// Cancels the run at the first progress that `at` holds for.
+    fn cancelling(
+        &self,
+        at: impl Fn(&Progress) -> bool + Send + Sync + 'static,
+    ) -> (OnEvent, Arc<AtomicBool>) {
+        let (engine, cancelled) = (Arc::clone(&self.engine), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&cancelled);
+        let on_event = Arc::new(move |event| {
+            if let Event::Progress(progress) = event
+                && at(&progress)
+            {
+                told.store(true, Ordering::SeqCst);
+                engine.cancel();
+            }
+        });
+        (on_event, cancelled)
+    }
+
+    fn hero_imports(&self) -> Vec<String> {
+        names_in(&self.home.path().join("district/hero/imports"))
+    }
+
+    fn raptor(&self, folder: &str) -> Vec<String> {
+        names_in(&self.district.ready().raptor.folder.join(folder))
+    }
+}
+
+/// What is in a folder, sorted; nothing when there is none.
+fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[rstest]
+#[case::planning_students(Job::HeroStudents, Phase::Plan, true)]
+#[case::planning_schedules(Job::HeroSchedule, Phase::Plan, true)]
+#[case::planning_teachers(Job::HeroTeachers, Phase::Plan, true)]
+#[case::planning_rosters(Job::RaptorRoster, Phase::Plan, true)]
+#[case::writing_rosters(Job::RaptorRoster, Phase::Plan, false)]
+#[case::sending_students(Job::HeroStudents, Phase::Upload, false)]
+#[case::reading_tardies(Job::RaptorTardies, Phase::Download, true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_stops_where_it_is_cancelled(#[case] job: Job, #[case] phase: Phase, #[case] dry: bool) {
+    let stage = Stage::new().await;
+    let (on_event, cancelled) =
+        stage.cancelling(move |progress| progress.job == Some(job) && progress.phase == phase);
+    let report = stage.engine.sync(vec![job], dry, on_event).await.unwrap();
+    assert!(cancelled.load(Ordering::SeqCst), "it came to the step");
+    assert_eq!((report.outcome, report.jobs[0].outcome), (Outcome::Cancelled, Outcome::Cancelled));
+    assert_eq!(report.jobs[0].cause.as_ref().unwrap().code, "run.cancelled");
+    assert!(report.jobs[0].plan.is_none(), "nothing was planned to its end");
+    assert!(!stage.engine.is_running());
+    assert_eq!((stage.hero_imports(), stage.raptor("roster")), (Vec::new(), Vec::new()));
+
+    if job == Job::RaptorTardies {
+        assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    }
+    assert_eq!(stage.run(job).await, Outcome::Succeeded);
+}
+
+/// A run that a person stopped says nothing about the integration.
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_leaves_the_integration_as_it_is() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    let before = stage.engine.raptor_status().await.unwrap();
+    let (on_event, _) = stage.cancelling(|progress| progress.phase == Phase::Plan);
+    let report = stage.engine.sync(vec![Job::RaptorRoster], false, on_event).await.unwrap();
+    assert_eq!(report.jobs[0].outcome, Outcome::Cancelled);
+    assert_eq!(stage.engine.raptor_status().await.unwrap(), before);
+}
+
+/// Files are moved when their rows are in PowerSchool: cancelled in between, the next run only moves them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_rows_are_written_is_moved_by_the_next_run() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    let tardies = format!("tardies-{DATE}.csv");
+    let (on_event, _) = stage.cancelling(|progress| {
+        progress.phase == Phase::Attendance && progress.done > 0 && Some(progress.done) == progress.total
+    });
+    let report = stage.engine.sync(vec![Job::RaptorTardies], false, on_event).await.unwrap();
+    assert_eq!(report.jobs[0].outcome, Outcome::Cancelled);
+    let written = report.jobs[0].rows.written;
+    assert!(written > 0);
+    assert!(stage.raptor("").contains(&tardies) && stage.raptor("processed").is_empty());
+
+    let next = stage.engine.sync(vec![Job::RaptorTardies], false, Arc::new(|_| ())).await.unwrap();
+    assert_eq!((next.jobs[0].outcome, next.jobs[0].rows.written), (Outcome::Succeeded, 0));
+    assert_eq!(next.jobs[0].rows.noop, written);
+    assert!(!stage.raptor("").contains(&tardies));
+    assert_eq!(stage.raptor("processed"), [tardies]);
+}

@@ -1,0 +1,288 @@
+//! What is to become of the rows of a file.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use rosterbridge_domain::{
+    attendance::{AttendanceKey, AttendanceWrite, NoOpReason, Source},
+    held::HoldReason,
+    id::StudentNumber,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    RowHash,
+    rows::{KeyColumns, NewWrite, insert},
+};
+use crate::{
+    StoreError,
+    database::{from_instant, signed},
+    ledger::{
+        Ledger, RunId,
+        held::{self, Holding},
+    },
+};
+
+/// What is to become of one source row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Its line in the file, from 1.
+    pub line: u64,
+    /// What it is recognised by when it comes again.
+    pub row_hash: RowHash,
+    /// The row as it came.
+    pub raw: String,
+    /// The student it names, if that could be read.
+    pub student_number: Option<StudentNumber>,
+    /// The decision.
+    pub outcome: DecisionOutcome,
+}
+
+/// A decision about a source row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionOutcome {
+    /// It is to be written.
+    Write(AttendanceWrite),
+    /// Nothing is to be done.
+    NoOp {
+        /// The record the row is about, if it was found out.
+        key: Option<AttendanceKey>,
+        /// The code it states; empty if that was not found out.
+        code: String,
+        /// Why nothing is to be done.
+        reason: NoOpReason,
+    },
+    /// A person is to decide.
+    Hold {
+        /// Why.
+        reason: HoldReason,
+        /// What exactly.
+        detail: String,
+    },
+    /// It is malformed.
+    Reject {
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// What [`Ledger::record_decisions`] recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecisionCounts {
+    /// Writes put into the outbox.
+    pub to_write: u64,
+    /// Rows without consequence, among them rows a person had discarded.
+    pub noop: u64,
+    /// Rows held, new or not.
+    pub held: u64,
+    /// Rows held that were not on the list.
+    pub newly_held: u64,
+    /// Malformed rows, new or not.
+    pub rejected: u64,
+    /// Malformed rows not seen before.
+    pub newly_rejected: u64,
+}
+
+impl Ledger {
+    /// Records what is to become of the rows of one file, as one: either every decision is in the ledger, or none.
+    /// A write of a record that has another under way (of either source) is refused as
+    /// [`StoreError::UnsettledWrite`], since it was judged against what that other one may be changing: settle
+    /// [`Ledger::pending`] first, and decide several rows about one record in one file as superseded but the last.
+    pub fn record_decisions(
+        &self,
+        run: RunId,
+        source: Source,
+        file: &str,
+        decisions: &[Decision],
+        at: DateTime<Utc>,
+    ) -> Result<DecisionCounts, StoreError> {
+        self.transaction(|transaction| {
+            let recording = Recording { connection: transaction, run, source, file, at };
+            let mut counts = DecisionCounts::default();
+            for decision in decisions {
+                recording.record(decision, &mut counts)?;
+            }
+            Ok(counts)
+        })
+    }
+
+    /// Which of these rows were decided before for good. A held row was not.
+    pub fn delivered(&self, source: Source, row_hashes: &[RowHash]) -> Result<HashSet<RowHash>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT 1 FROM decisions WHERE source = ?1 AND row_hash = ?2 AND decision <> 'hold'",
+        )?;
+        let mut delivered = HashSet::new();
+        for row_hash in row_hashes {
+            if statement.exists(params![source.as_str(), row_hash])? {
+                delivered.insert(*row_hash);
+            }
+        }
+        Ok(delivered)
+    }
+}
+
+/// One file's decisions being recorded.
+pub(in crate::ledger) struct Recording<'a> {
+    pub(in crate::ledger) connection: &'a Connection,
+    pub(in crate::ledger) run: RunId,
+    pub(in crate::ledger) source: Source,
+    pub(in crate::ledger) file: &'a str,
+    pub(in crate::ledger) at: DateTime<Utc>,
+}
+
+impl Recording<'_> {
+    pub(in crate::ledger) fn record(
+        &self,
+        decision: &Decision,
+        counts: &mut DecisionCounts,
+    ) -> Result<(), StoreError> {
+        let before = self.decision_before(&decision.row_hash)?;
+        match &decision.outcome {
+            // What a person discarded stays discarded, whatever has become possible since.
+            DecisionOutcome::Write(_) | DecisionOutcome::Hold { .. }
+                if before.as_deref() == Some("discard") =>
+            {
+                counts.noop += 1;
+                return Ok(());
+            }
+            DecisionOutcome::Write(write) => {
+                counts.to_write += 1;
+                self.write(decision, write)?;
+                self.remember(decision, "write", "")?;
+            }
+            // The row's own decision was made earlier and stands.
+            DecisionOutcome::NoOp { reason: NoOpReason::AlreadyDelivered, .. } if before.is_some() => {
+                counts.noop += 1;
+                return Ok(());
+            }
+            DecisionOutcome::NoOp { key, code, reason } => {
+                counts.noop += 1;
+                if let (NoOpReason::AlreadyRecorded, Some(key)) = (reason, key) {
+                    self.state(key, code)?;
+                }
+                self.remember(decision, "noop", reason.as_str())?;
+            }
+            DecisionOutcome::Hold { reason, detail } => {
+                counts.held += 1;
+                let newly = held::hold(
+                    self.connection,
+                    &Holding {
+                        source: self.source,
+                        row_hash: &decision.row_hash,
+                        file: self.file,
+                        line: decision.line,
+                        raw: &decision.raw,
+                        reason: *reason,
+                        detail,
+                        student_number: decision.student_number,
+                        run: self.run,
+                        at: self.at,
+                    },
+                )?;
+                counts.newly_held += u64::from(newly);
+                return self.remember(decision, "hold", reason.code());
+            }
+            DecisionOutcome::Reject { detail } => {
+                counts.rejected += 1;
+                counts.newly_rejected += u64::from(before.as_deref() != Some("reject"));
+                self.remember(decision, "reject", detail)?;
+            }
+        }
+        if before.as_deref() == Some("hold") {
+            held::resolve(self.connection, self.source, &decision.row_hash)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what a row comes to without deciding it: what it was decided to be stays, and the next plan judges it.
+    pub(super) fn keep_undecided(&self, decision: &Decision) -> Result<(), StoreError> {
+        if self.decision_before(&decision.row_hash)?.as_deref() == Some("discard") {
+            return Ok(());
+        }
+        match &decision.outcome {
+            DecisionOutcome::Write(write) => {
+                // Whoever had it decided again did not know of what has happened since the backup.
+                held::open_again(self.connection, self.source, &decision.row_hash)?;
+                self.write(decision, write)
+            }
+            DecisionOutcome::NoOp { key: Some(key), code, .. } => self.state(key, code),
+            DecisionOutcome::NoOp { .. } | DecisionOutcome::Hold { .. } | DecisionOutcome::Reject { .. } => {
+                Ok(())
+            }
+        }
+    }
+
+    fn decision_before(&self, row_hash: &RowHash) -> Result<Option<String>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT decision FROM decisions WHERE source = ?1 AND row_hash = ?2")?
+            .query_row(params![self.source.as_str(), row_hash], |row| row.get(0))
+            .optional()?)
+    }
+
+    fn remember(&self, decision: &Decision, what: &str, reason: &str) -> Result<(), StoreError> {
+        // A row that was malformed is kept as it came; others are in the outbox, among the held rows, or harmless.
+        let raw = (what == "reject").then_some(&decision.raw);
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO decisions (source, row_hash, decision, reason, file, line, raw, run, decided_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                self.source.as_str(),
+                decision.row_hash,
+                what,
+                reason,
+                self.file,
+                signed(decision.line),
+                raw,
+                self.run,
+                from_instant(self.at)
+            ])?;
+        Ok(())
+    }
+
+    /// Remembers what the source stated for a record.
+    fn state(&self, key: &AttendanceKey, code: &str) -> Result<(), StoreError> {
+        let k = KeyColumns::from(key);
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO stated (source, school, student, date, mode, cc, period, code, stated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                self.source.as_str(),
+                k.school,
+                k.student,
+                k.date,
+                k.mode,
+                k.cc,
+                k.period,
+                code,
+                from_instant(self.at)
+            ])?;
+        Ok(())
+    }
+
+    /// Puts a write into the outbox.
+    fn write(&self, decision: &Decision, write: &AttendanceWrite) -> Result<(), StoreError> {
+        insert(
+            self.connection,
+            &NewWrite {
+                source: self.source,
+                write,
+                file: self.file,
+                line: decision.line,
+                row_hash: &decision.row_hash,
+                raw: &decision.raw,
+                student_number: decision.student_number,
+                undoes: None,
+                run: self.run,
+                at: self.at,
+            },
+        )
+    }
+}

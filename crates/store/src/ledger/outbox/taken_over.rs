@@ -1,0 +1,85 @@
+//! Writes that a restored ledger knows from PowerSchool only.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use rosterbridge_domain::attendance::Source;
+
+use super::{
+    Decision, DecisionCounts, OutboxId, OutboxState, RowHash, advance, confirm, decisions::Recording,
+    keep_as_stated, keep_as_written,
+};
+use crate::{
+    StoreError,
+    ledger::{Ledger, RunId},
+};
+
+/// The reason of a write that was confirmed without having been sent by this ledger.
+pub(super) const TAKEN_OVER: &str = "taken_over";
+/// The same where its record had no code any more.
+pub(super) const FOUND_CLEARED: &str = "found_cleared";
+
+/// What rows that are read again after a restoration come to.
+#[derive(Clone, Copy, Debug)]
+pub struct TakenOver<'a> {
+    /// The decisions about them.
+    pub decisions: &'a [Decision],
+    /// Rows among these whose code stands in PowerSchool: they were written, and count as ours.
+    pub standing: &'a HashSet<RowHash>,
+    /// Rows among these that wait where they were found, and are decided by the next plan: their own decision stays what
+    /// it was. A write is of a record that somebody may have cleared after it was written: it counts as ours as well, but
+    /// as not stated, so that the row is held. Of one without consequence only what was stated is kept.
+    pub undecided: &'a HashSet<RowHash>,
+    /// Writes under way about records that stand as a later row says: PowerSchool had them before.
+    pub overtaken: &'a [OutboxId],
+}
+
+impl Ledger {
+    /// Records what a source's file states and PowerSchool holds already, all or none; how many records stand.
+    pub fn take_over(
+        &self,
+        run: RunId,
+        source: Source,
+        file: &str,
+        taken_over: &TakenOver<'_>,
+        at: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        self.transaction(|transaction| {
+            for id in taken_over.overtaken {
+                confirm(transaction, *id, at)?;
+            }
+            let recording = Recording { connection: transaction, run, source, file, at };
+            let mut counts = DecisionCounts::default();
+            for decision in taken_over.decisions {
+                if taken_over.undecided.contains(&decision.row_hash) {
+                    recording.keep_undecided(decision)?;
+                } else {
+                    recording.record(decision, &mut counts)?;
+                }
+            }
+            let decided: Vec<(OutboxId, RowHash)> = transaction
+                .prepare_cached(
+                    "SELECT id, row_hash FROM outbox INDEXED BY outbox_open
+                     WHERE state IN ('decided', 'sending', 'unknown') AND state = 'decided' AND source = ?1
+                         AND run = ?2",
+                )?
+                .query_map((source.as_str(), run), |row| Ok((OutboxId(row.get(0)?), row.get(1)?)))?
+                .collect::<Result<_, _>>()?;
+            let mut standing = 0;
+            for (id, row_hash) in decided {
+                let stands = taken_over.standing.contains(&row_hash);
+                if !stands && !taken_over.undecided.contains(&row_hash) {
+                    continue;
+                }
+                let reason = if stands { TAKEN_OVER } else { FOUND_CLEARED };
+                advance(transaction, id, "'decided'", OutboxState::Confirmed, reason, at)?;
+                keep_as_written(transaction, id)?;
+                if stands {
+                    keep_as_stated(transaction, id)?;
+                    standing += 1;
+                }
+            }
+            Ok(standing)
+        })
+    }
+}
