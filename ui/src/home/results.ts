@@ -11,6 +11,11 @@ export function leftovers(rows: RowCounts): string {
   return parts.join(', ');
 }
 
+/** The rows the other side has after a run: those of a file that had not changed are there from the run before. */
+export function delivered(direction: 'out' | 'in', rows: RowCounts): number {
+  return direction === 'out' ? rows.written + rows.noop : rows.written;
+}
+
 /** The rows of all jobs together. */
 export function totals(jobs: JobReport[]): RowCounts {
   const sum: RowCounts = { read: 0, written: 0, noop: 0, held: 0, rejected: 0 };
