@@ -229,12 +229,14 @@ pub fn status(status: &StatusView) -> String {
     );
     for view in &status.jobs {
         let last = match (&view.last, view.last_at) {
-            (Some(report), Some(at)) => format!(
-                "{} at {} UTC, {} written",
-                outcome(report.outcome),
-                at.format("%Y-%m-%d %H:%M"),
-                report.rows.written
-            ),
+            (Some(report), Some(at)) => {
+                let (ended, at) = (outcome(report.outcome), at.format("%Y-%m-%d %H:%M"));
+                let unchanged = match report.rows.noop {
+                    0 => String::new(),
+                    rows => format!(", {rows} unchanged"),
+                };
+                format!("{ended} at {at} UTC, {} written{unchanged}", report.rows.written)
+            }
             _ => "never ran".to_owned(),
         };
         let _ =

@@ -6,7 +6,7 @@ use rosterbridge_practice::Ready;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{District, Output, Profile};
+use crate::support::{District, Output, Profile, rosterbridge};
 
 /// The files of two jobs, with what names this very copy of each.
 fn files(district: &District) -> Vec<(u64, SystemTime)> {
@@ -73,6 +73,10 @@ fn what_has_not_changed_is_not_sent_again() {
     );
     assert!(JOBS.iter().all(|job| is_noted(&again, job)));
     assert_eq!(files(&district), before);
+    let mut status = rosterbridge();
+    status.arg("--home").arg(profile.home()).args(["--profile", "practice", "status"]);
+    let told = String::from_utf8(status.output().unwrap().stdout).unwrap();
+    assert!(told.contains(&format!("0 written, {} unchanged", sent[0])), "{told}");
     assert_eq!(rows(&sync(&profile)), sent.map(|rows| (0, rows)), "nor the next time");
 }
 
