@@ -104,6 +104,18 @@ impl Sshd {
         fs::read_to_string(self.home.path().join("log")).unwrap()
     }
 
+    /// The log once it says this so many times: sshd answers before it logs.
+    pub fn log_with(&self, said: &str, times: usize) -> String {
+        let give_up = Instant::now() + Duration::from_secs(10);
+        loop {
+            let log = self.log();
+            if log.matches(said).count() >= times || Instant::now() > give_up {
+                return log;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// What `ssh-keygen -lf` prints as fingerprint, in the given hash.
     pub fn keygen_fingerprint(&self, hash: &str) -> String {
         let output = Command::new("ssh-keygen")
