@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod powerschool;
+mod raptor;
 mod support;
 mod tray;
 

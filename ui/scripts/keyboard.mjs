@@ -16,12 +16,25 @@ const PLACES = [
     query: 'scene=home&own',
     open: ['open-setup', 'step-schedule', 'schedule-hero-students-change', 'schedule-hero-students-own-zone'],
   },
+  {
+    name: 'the buildings with a row open',
+    query: 'scene=practice&changes&schools=12',
+    open: ['step-buildings', 'mapping-changes', 'building-method-3-both', 'building-more-3', 'prerequisites-show', 'window-show'],
+  },
+  { name: 'the tardy codes', query: 'scene=practice&changes', open: ['step-tardies', 'tardy-change-0', 'tardy-new'] },
+  { name: 'the layout of the roster files', query: 'scene=practice', open: ['step-buildings', 'roster-show', 'layout-new', 'layout-name-take', 'raptor-way-sftp'] },
+  { name: 'the search for rows', query: 'scene=home&own', open: ['find-row'] },
+  { name: 'all rows of a day', query: 'scene=home&own', open: ['find-row', 'tab-day'] },
   { name: 'Home with everything on it', query: 'scene=home&own&paused=tomorrow&mail', open: [] },
 ];
 
 const DIALOGS = [
+  { query: 'scene=home&own', open: [], opener: 'status-history' },
+  { query: 'scene=home&own&status=pending_initialization', open: [], opener: 'run-now-raptor' },
   { query: 'scene=home&own', open: [], opener: 'pause-open' },
   { query: 'scene=practice', open: ['section-plugin'], opener: 'vendor-open' },
+  { query: 'scene=practice', open: ['step-buildings', 'building-row-5'], opener: 'buildings-several' },
+  { query: 'scene=practice', open: ['step-buildings', 'building-row-5'], opener: 'raptor-submit' },
   { query: 'scene=practice', open: [], opener: 'handover-open' },
   { query: 'scene=practice', open: [], opener: 'handover-write' },
   { query: 'scene=practice&fail=authority', open: ['test-powerschool'], opener: 'view-certificate' },

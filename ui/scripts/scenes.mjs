@@ -29,6 +29,17 @@ const vendorFile = (name, bytes) => [
     }),
 ];
 
+/** The buildings of a new district, before anything was chosen. */
+const RAPTOR_NEW = [click('welcome-district'), step('buildings'), until('use-suggestions')];
+/** And with all that is needed to submit. */
+const RAPTOR_YES = [
+  ...RAPTOR_NEW,
+  ...['client', 'plugin', 'credentials'].map((name) => click(`prerequisite-${name}`)),
+  click('use-suggestions'),
+  click('use-presets'),
+  click('raptor-enabled-yes'),
+];
+
 /** The PowerSchool step with names, hosts and paths as long as they come. */
 const LONG_SCENES = [
   { name: 'long-plugin', actions: [click('section-exchanges'), click('section-plugin'), click('plugin-save')] },
@@ -196,6 +207,86 @@ export const SCENES = [
     actions: [step('buildings'), until('building-row-5'), click('building-school-5')],
   },
   { name: 'buildings-long', query: 'scene=practice&long', actions: [step('buildings'), until('building-row-5')] },
+  { name: 'buildings-many', query: 'scene=new&schools=300', actions: [...RAPTOR_NEW, click('use-suggestions'), until('building-preset-0')] },
+  {
+    name: 'buildings-search',
+    query: 'scene=new&schools=300',
+    actions: [
+      ...RAPTOR_NEW,
+      click('use-suggestions'),
+      click('building-show-no_school'),
+      (page) => page.getByTestId('building-search').fill('academy'),
+      (page) => page.getByTestId('building-search').press('ArrowDown'),
+      (page) => page.keyboard.type('elm'),
+    ],
+  },
+  {
+    name: 'buildings-names',
+    query: 'scene=practice',
+    actions: [
+      step('buildings'),
+      click('buildings-several'),
+      (page) => page.getByTestId('field-names').fill(['Building', 'Juniper ES', ...Array.from({ length: 30 }, (_, number) => `Annex ${number + 1}`)].join('\n')),
+      until('names-found'),
+    ],
+  },
+  ...['', '&long'].map((long) => ({
+    name: `buildings-changes${long.replace('&', '-')}`,
+    query: `scene=practice&changes${long}`,
+    actions: [
+      step('buildings'),
+      until('mapping-changes'),
+      click('building-method-3-both'),
+      click('building-more-3'),
+      (page) => page.getByTestId('left-out').locator('summary').click({ timeout: 500 }).catch(() => undefined),
+    ],
+  })),
+  {
+    name: 'buildings-left-out',
+    query: 'scene=new&schools=40',
+    actions: [...RAPTOR_NEW, click('use-suggestions'), (page) => page.getByTestId('left-out').locator('summary').click()],
+  },
+  { name: 'buildings-failed', query: 'scene=practice&own&fail=choices', actions: [step('buildings'), until('error-code')] },
+  {
+    name: 'buildings-enable',
+    query: 'scene=new&own',
+    actions: [
+      ...RAPTOR_NEW,
+      click('raptor-enabled-yes'),
+      (page) => page.getByTestId('field-notify').fill('office@northfield.k12.us, help@northfield.k12.us'),
+      click('notify-add'),
+      (page) => page.getByTestId('field-notify').fill('principal'),
+      click('window-show'),
+      (page) => page.getByTestId('window-minutes').fill('0'),
+    ],
+  },
+  ...['', '&long'].map((long) => ({
+    name: `confirmation${long.replace('&', '-')}`,
+    query: `scene=new${long}`,
+    actions: [...RAPTOR_YES, (page) => page.getByTestId('field-notify').fill('office@northfield.k12.us'), click('notify-add'), click('raptor-submit'), until('confirmation')],
+  })),
+  { name: 'confirmation-paused', query: 'scene=new&own&paused=resumed', actions: [...RAPTOR_YES, click('raptor-submit'), until('confirmation')] },
+  { name: 'confirmation-obstacles', query: 'scene=new&own', actions: [...RAPTOR_NEW, click('raptor-enabled-yes'), click('raptor-submit'), until('confirmation')] },
+  {
+    name: 'confirmed',
+    query: 'scene=new&own',
+    actions: [...RAPTOR_YES, click('raptor-submit'), click('confirmation-confirm'), until('raptor-confirmed')],
+  },
+  { name: 'raptor-off', query: 'scene=practice', actions: [step('buildings'), click('raptor-enabled-no'), until('disable-confirm')] },
+  { name: 'tardies-changes', query: 'scene=practice&changes', actions: [step('tardies'), until('tardy-change-0')] },
+  { name: 'tardies-changes-long', query: 'scene=practice&changes&long', actions: [step('tardies'), until('tardy-change-0')] },
+  {
+    name: 'tardies-twice',
+    query: 'scene=practice',
+    actions: [
+      step('tardies'),
+      click('tardy-new'),
+      (page) => page.getByTestId('tardy-reason').fill('overslept'),
+      (page) => page.keyboard.press('Tab'),
+      click('tardy-update'),
+    ],
+  },
+  { name: 'tardies-empty', query: 'scene=new', actions: [click('welcome-district'), step('tardies'), click('student-tardy-yes'), until('reasons-open')] },
   { name: 'tardies', query: 'scene=practice', actions: [step('tardies'), until('tardy-row-0')] },
   { name: 'tardies-off', query: 'scene=new', actions: [click('welcome-district'), step('tardies')] },
   { name: 'tardies-new', query: 'scene=practice', actions: [step('tardies'), click('tardy-new'), click('tardy-code')] },
@@ -218,7 +309,6 @@ export const SCENES = [
       click('open-setup'),
       step('schedule'),
       click('schedule-hero-students-change'),
-      click('schedule-raptor-roster-change'),
       click('schedule-raptor-tardies-change'),
       click('schedule-hero-teachers-on'),
     ],
@@ -260,7 +350,6 @@ export const SCENES = [
     actions: [
       click('open-setup'),
       step('schedule'),
-      click('schedule-raptor-roster-change'),
       (page) => page.getByTestId('field-mail-host').fill('smtp-relay-for-all-schools.washington-county-regional-cooperative.k12.example.org'),
       (page) => page.getByTestId('field-mail-from').fill('rosterbridge@washington-county-regional-cooperative.k12.example.org'),
       (page) =>
@@ -293,6 +382,107 @@ export const SCENES = [
   { name: 'home-run-open', query: 'scene=home', actions: [(page) => page.getByTestId('recent-runs').getByRole('button').first().click()] },
   { name: 'home-guarded', query: 'scene=home&guarded', actions: [until('guard-accept')] },
   { name: 'held', query: 'scene=home', actions: [click('show-held'), until('held-rows')] },
+  ...['', '-long'].flatMap((suffix) => {
+    const query = `scene=practice${suffix === '' ? '' : '&long'}`;
+    const layout = [step('buildings'), click('roster-show'), click('layout-new'), click('layout-name-take'), until('layout-editor')];
+    return [
+      { name: `layout-usual${suffix}`, query, actions: [step('buildings'), click('roster-show'), until('roster-preview'), (page) => page.getByTestId('roster-preview').scrollIntoViewIfNeeded()] },
+      { name: `layout-own${suffix}`, query, actions: [...layout, click('column-down-2'), (page) => page.getByText('As the file itself').click()] },
+    ];
+  }),
+  {
+    name: 'layout-problems',
+    query: 'scene=practice',
+    actions: [
+      step('buildings'),
+      click('roster-show'),
+      click('roster-content-changes'),
+      click('layout-new'),
+      (page) => page.getByTestId('field-layout-name').fill('Changes for the front desk'),
+      click('layout-name-take'),
+      click('column-remove-10'),
+      click('column-remove-1'),
+      (page) => page.getByTestId('column-title-0').fill(''),
+      until('layout-problems'),
+    ],
+  },
+  {
+    name: 'layout-name',
+    query: 'scene=practice',
+    actions: [step('buildings'), click('roster-show'), click('layout-new'), (page) => page.getByTestId('field-layout-name').fill(' '), click('layout-name-take')],
+  },
+  {
+    name: 'layout-delete',
+    query: 'scene=practice',
+    actions: [step('buildings'), click('roster-show'), click('layout-new'), click('layout-name-take'), click('layout-delete'), until('layout-delete-confirm')],
+  },
+  { name: 'layout-no-roster', query: 'scene=practice&fail=roster', actions: [step('buildings'), click('roster-show'), until('no-roster')] },
+  { name: 'layout-failed', query: 'scene=practice&fail=preview', actions: [step('buildings'), click('roster-show'), until('error-code')] },
+  ...['', '-question', '-tested', '-changed', '-wrong'].map((suffix) => ({
+    name: `raptor-sftp${suffix}`,
+    query: `scene=practice${suffix === '-changed' ? '&changed-key' : ''}`,
+    actions: [
+      ...(suffix === '-changed' ? [click('open-setup')] : []),
+      step('buildings'),
+      click('raptor-way-sftp'),
+      ...(suffix === ''
+        ? []
+        : [
+            (page) => page.getByTestId('field-raptor-host').fill('sftp.northfield.k12.us'),
+            (page) => page.getByTestId('field-raptor-username').fill(suffix === '-wrong' ? ' ' : 'raptor'),
+            (page) => page.getByTestId('field-raptor-password').fill('a password'),
+          ]),
+      ...(suffix === '-wrong'
+        ? [(page) => page.getByTestId('field-raptor-port').fill('99999'), (page) => page.getByTestId('field-raptor-host').fill(' '), click('step-next')]
+        : []),
+      ...(['-question', '-tested', '-changed'].includes(suffix) ? [click('test-raptor')] : []),
+      ...(suffix === '-question' ? [until('accept-host-key')] : []),
+      ...(suffix === '-tested' ? [click('accept-host-key'), (page) => page.getByText('The server is ready.').last().waitFor()] : []),
+      ...(suffix === '-changed' ? [until('host-key-changed')] : []),
+    ],
+  })),
+  ...['disabled', 'pending_initialization', 'reinitializing', 'reinitialization_scheduled'].map((status) => ({
+    name: `raptor-${status}`,
+    query: `scene=home&own&status=${status}${status === 'reinitializing' ? '&open' : ''}`,
+  })),
+  {
+    name: 'raptor-before-window',
+    query: 'scene=home&own&status=pending_initialization',
+    actions: [click('run-now-raptor'), until('before-window')],
+  },
+  { name: 'raptor-history', query: 'scene=home&own', actions: [click('status-history'), until('raptor-history')] },
+  { name: 'raptor-history-empty', query: 'scene=quiet&own', actions: [click('status-history'), until('no-history')] },
+  { name: 'raptor-history-failed', query: 'scene=home&own&fail=history', actions: [click('status-history'), until('error-code')] },
+  { name: 'trace', query: 'scene=home&own', actions: [click('find-row'), until('trace-rows')] },
+  { name: 'trace-empty', query: 'scene=quiet&own', actions: [click('find-row'), until('trace-none')] },
+  { name: 'trace-failed', query: 'scene=home&own&fail=trace', actions: [click('find-row'), until('error-code')] },
+  { name: 'trace-searching', query: 'scene=home&own&pace=600000', actions: [click('find-row')] },
+  {
+    name: 'trace-wrong',
+    query: 'scene=home&own',
+    actions: [
+      click('find-row'),
+      until('trace-rows'),
+      (page) => page.getByTestId('field-trace-student').fill('10-422'),
+      (page) => page.getByTestId('field-trace-line').fill('0'),
+      click('trace-find'),
+    ],
+  },
+  ...['', '-long'].map((suffix) => ({
+    name: `trace-row${suffix}`,
+    query: `scene=home&own${suffix === '' ? '' : '&long'}`,
+    actions: [click('find-row'), (page) => page.getByTestId('trace-row').first().click(), until('row-steps')],
+  })),
+  ...['', '-long'].map((suffix) => ({
+    name: `trace-day${suffix}`,
+    query: `scene=home&own${suffix === '' ? '' : '&long'}`,
+    actions: [click('find-row'), click('tab-day'), until('reconciliation')],
+  })),
+  {
+    name: 'trace-day-empty',
+    query: 'scene=home&own',
+    actions: [click('find-row'), click('tab-day'), until('reconciliation'), click('day-after'), (page) => page.getByText('No row was read').waitFor()],
+  },
 ];
 
 export const LOOKS = [

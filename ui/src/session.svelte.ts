@@ -6,6 +6,7 @@ import type { HeldPage } from './bindings/HeldPage';
 import type { Job } from './bindings/Job';
 import type { Pause } from './bindings/Pause';
 import type { PowerSchoolTest } from './bindings/PowerSchoolTest';
+import type { RaptorConfirmation } from './bindings/RaptorConfirmation';
 import type { RunView } from './bindings/RunView';
 import type { Setup } from './bindings/Setup';
 import type { SetupView } from './bindings/SetupView';
@@ -13,11 +14,14 @@ import type { StatusView } from './bindings/StatusView';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
 import { hasPassed } from './parts/test.svelte';
 import { SETUP_STEPS, type SetupStep } from './text/names';
+import type { RowsWanted } from './trace/query';
 
-export type Screen = 'starting' | 'welcome' | 'setup' | 'home';
+export type Screen = 'starting' | 'welcome' | 'setup' | 'home' | 'trace';
 
 /** How many runs Home lists. */
 const RECENT_RUNS = 8;
+/** How far back a run is looked for that Home does not list. */
+const ALL_RUNS = 500;
 /** How many held rows are shown at once. */
 export const HELD_PAGE = 100;
 
@@ -33,8 +37,18 @@ export class Session {
   /** Files stopped because they would lose too many rows, waiting for a person. */
   guarded = $state.raw<GuardedView[]>([]);
   run = $state.raw<Run>();
+  /** The run of the history that is open, by its id. */
+  openedRun = $state<string>();
+  /** Set while it still has to be brought into view. */
+  runToShow = $state.raw<string>();
+  /** That run, where Home does not list it. */
+  olderRun = $state.raw<RunView>();
+  /** The rows that were asked for when the search for rows was opened. */
+  tracing = $state.raw<RowsWanted>({});
   /** What there is to choose from in the mapping steps, once PowerSchool was asked. */
   choices = $state.raw<Choices>();
+  /** The schools that were mapped when it was read. */
+  #choicesFor: string | undefined;
   /** The last test of PowerSchool, also one made before this start. */
   tested = $state.raw<PowerSchoolTest>();
   /** What was tested last has changed since: that test says nothing any more. */
@@ -43,6 +57,8 @@ export class Session {
   chosenJobs = $state.raw<Job[]>();
   /** Whether the instructions are for PowerSchool's older menus. */
   olderMenus = $state(false);
+  /** Whether the integration with Raptor shall be on, as long as that was not confirmed; unset for what is saved. */
+  raptorWanted = $state<boolean>();
   /** The waiting test that is followed; what another one answers is not believed. */
   #watch: symbol | undefined;
   /** Why the window could not open the profile. */
@@ -63,6 +79,11 @@ export class Session {
   get exchanges(): Job[] {
     const plugin = this.setup?.setup.powerschool.plugin;
     return this.chosenJobs ?? plugin?.wanted ?? plugin?.jobs ?? [];
+  }
+
+  /** Whether the integration with Raptor is on or shall be. */
+  get wantsRaptor(): boolean {
+    return this.raptorWanted ?? this.setup?.setup.raptor.enabled ?? false;
   }
 
   /** Opens the profile and goes where the person left off. */
@@ -112,8 +133,11 @@ export class Session {
   }
 
   async #arrive(): Promise<void> {
+    this.openedRun = undefined;
+    this.olderRun = undefined;
     this.choices = undefined;
     this.chosenJobs = undefined;
+    this.raptorWanted = undefined;
     this.tested = undefined;
     this.testOutdated = false;
     this.#watch = undefined;
@@ -162,6 +186,42 @@ export class Session {
   /** Throws a `Fault`. */
   async saveSetup(setup: Setup): Promise<void> {
     this.setup = await this.backend.saveSetup(setup);
+  }
+
+  /** Switches the integration with Raptor on, as it is saved. Throws a `Fault`. */
+  enableRaptor(): Promise<void> {
+    return this.#switchRaptor(true);
+  }
+
+  /** Switches the integration with Raptor off. Throws a `Fault`. */
+  disableRaptor(): Promise<void> {
+    return this.#switchRaptor(false);
+  }
+
+  /** What enabling it would do, asked before it is done. Throws a `Fault`. */
+  async confirmation(): Promise<RaptorConfirmation | undefined> {
+    const setup = this.#withRaptor(true);
+    return setup === undefined ? undefined : this.backend.raptorConfirmation(setup);
+  }
+
+  /** The set-up with the integration switched on or off, and with it what was chosen to be exchanged. */
+  #withRaptor(enabled: boolean): Setup | undefined {
+    if (this.setup === undefined) return undefined;
+    const { setup } = this.setup;
+    const view = { ...this.setup, setup: { ...setup, raptor: { ...setup.raptor, enabled } } };
+    const wanted = wantedJobs(view, this.exchanges);
+    const jobs = setup.jobs.map((settings) =>
+      settings.job.startsWith('raptor-') ? { ...settings, enabled: wanted.includes(settings.job) } : settings,
+    );
+    return { ...view.setup, jobs };
+  }
+
+  async #switchRaptor(enabled: boolean): Promise<void> {
+    const setup = this.#withRaptor(enabled);
+    if (setup === undefined) return;
+    await this.saveSetup(setup);
+    this.raptorWanted = undefined;
+    await this.refresh();
   }
 
   /** Throws a `Fault`. */
@@ -227,9 +287,25 @@ export class Session {
     }
   }
 
+  /** Whether there is nothing to choose from yet, or what there is was read for other schools than those mapped now. */
+  get choicesOutdated(): boolean {
+    return this.choices === undefined || this.#choicesFor !== this.#mapped();
+  }
+
+  /** The schools that are mapped, as one text: the codes to choose from are theirs. */
+  #mapped(): string {
+    const rows = this.setup?.setup.mappings.buildings ?? [];
+    return rows
+      .flatMap(({ school, enabled }) => (enabled && school !== null ? [school] : []))
+      .sort((a, b) => a - b)
+      .join();
+  }
+
   /** Throws a `Fault`. */
   async loadChoices(): Promise<Choices> {
+    const mapped = this.#mapped();
     this.choices = await this.backend.choices();
+    this.#choicesFor = mapped;
     return this.choices;
   }
 
@@ -241,6 +317,21 @@ export class Session {
   /** Lets a stopped file go with the next run, or keeps it back. Throws a `Fault`. */
   async decideGuarded(id: string, accept: boolean): Promise<void> {
     this.guarded = await this.backend.decideGuarded(id, accept);
+  }
+
+  /** Opens a run of the history on Home, however old it is. Throws a `Fault`. */
+  async showRun(run: string): Promise<void> {
+    const listed = this.runs.some((known) => known.run === run);
+    this.olderRun = listed ? undefined : (await this.backend.runs(ALL_RUNS)).find((known) => known.run === run);
+    this.openedRun = run;
+    this.runToShow = run;
+    this.screen = 'home';
+  }
+
+  /** Goes to the search for rows, and asks for these at once. */
+  traceRows(wanted: RowsWanted): void {
+    this.tracing = wanted;
+    this.screen = 'trace';
   }
 
   editSetup(step: SetupStep): void {
@@ -305,10 +396,11 @@ export function isStepComplete(view: SetupView, step: SetupStep): boolean {
       return powerschool.url !== '' && powerschool.client_id !== '' && has('powerschool.client-secret');
     case 'buildings':
       return raptor.enabled
-        ? raptor.folder !== '' && mappings.buildings.some((row) => row.enabled && row.school !== null)
+        ? (raptor.folder !== '' || raptor.connection !== undefined) &&
+            mappings.buildings.some((row) => row.enabled && row.school !== null)
         : mappings.buildings.length > 0;
     case 'tardies':
-      return raptor.student_tardy && mappings.tardy_codes.some((row) => row.active);
+      return raptor.student_tardy ? mappings.tardy_codes.some((row) => row.active) : raptor.enabled;
     case 'hero':
       return hero.username !== '' && has('hero.password') && view.host_key_sha256 !== null;
     case 'schedule':

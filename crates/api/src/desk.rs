@@ -5,14 +5,14 @@ use std::{path::Path, sync::Arc};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::Utc;
 use rosterbridge_engine::{
-    Engine, EngineError, PowerSchoolAccess,
+    Engine, EngineError, PowerSchoolAccess, building_names, reason_names,
     report::{Event, PluginCheck},
 };
 use secrecy::SecretString;
 
 use crate::{
     handover, recovery_file,
-    request::{Fault, Request, Response, SecretText, SetupView},
+    request::{Fault, NamesOf, Request, Response, SecretText, SetupView},
     setup_file,
 };
 
@@ -105,17 +105,33 @@ pub(crate) async fn carry_out(
         Request::TestHero { accept_host_key } => Response::HeroTest(
             engine.test_hero(accept_host_key, |stage| on_event(Event::Stage(stage))).await?,
         ),
-        Request::TestRaptor => Response::Test(engine.test_raptor().await?),
-        Request::TestMail => Response::Test(engine.test_mail().await?),
+        Request::TestRaptor { accept_host_key } => Response::RaptorTest(
+            engine.test_raptor(accept_host_key, |stage| on_event(Event::Stage(stage))).await?,
+        ),
+        Request::TestMail { to } => Response::Test(engine.test_mail(to).await?),
+        Request::RaptorConfirmation { setup } => {
+            Response::RaptorConfirmation(Box::new(engine.raptor_confirmation(*setup, Utc::now()).await?))
+        }
+        Request::RaptorHistory { limit, before } => {
+            Response::RaptorHistory(engine.raptor_history(limit, before).await?)
+        }
+        Request::RosterPreview { roster, building } => {
+            Response::RosterPreview(Box::new(engine.roster_preview(*roster, building.as_deref()).await?))
+        }
+        Request::ReadNames { text, of } => Response::Names(match of {
+            NamesOf::Buildings => building_names(&text)?,
+            NamesOf::Reasons => reason_names(&text)?,
+        }),
+        Request::Trace { query } => Response::Trace(engine.trace(query).await?),
+        Request::Reconciliation { day } => {
+            Response::Reconciliation(engine.reconciliation(day, Utc::now()).await?)
+        }
         Request::Choices => Response::Choices(engine.choices().await?),
         Request::Sync { jobs, dry_run } => Response::Sync(engine.sync(jobs, dry_run, on_event).await?),
         Request::Undo { run, dry_run } => {
             Response::Undo(Box::new(engine.undo(&run, dry_run, on_event).await?))
         }
-        Request::RetryHeld { ids } => {
-            engine.retry_held(ids).await?;
-            Response::Done
-        }
+        Request::RetryHeld { ids } => Response::Retried(engine.retry_held(ids).await?),
         Request::DiscardHeld { ids } => {
             engine.discard_held(ids).await?;
             Response::Done

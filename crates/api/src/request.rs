@@ -1,10 +1,16 @@
 //! One serialisable operation for each thing a person can do, and its answer.
 
-use rosterbridge_domain::{job::Job, schedule::Pause, settings::Setup};
+use chrono::NaiveDate;
+use rosterbridge_domain::{
+    job::Job,
+    schedule::Pause,
+    settings::{RosterSettings, Setup},
+};
 use rosterbridge_engine::care::BackupView;
 use rosterbridge_engine::report::{
     Choices, Event, GuardedView, Handover, HeldPage, HeroTest, Metrics, PluginCheck, PluginView,
-    PowerSchoolTest, RunView, SecretState, StatusView, SupportBundle, SyncReport, TestReport, UndoReport,
+    PowerSchoolTest, RaptorConfirmation, RaptorHistory, RaptorTest, Reconciliation, RosterPreview, RunView,
+    SecretState, StatusView, SupportBundle, SyncReport, TestReport, TracePage, TraceQuery, UndoReport,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -51,7 +57,7 @@ pub enum Request {
         /// After this many.
         offset: u32,
     },
-    /// Marks held rows to be decided again by the next run. Answer: [`Response::Done`].
+    /// Marks held rows to be decided again by the next run. Answer: [`Response::Retried`].
     RetryHeld {
         /// Which.
         #[ts(type = "number[]")]
@@ -165,10 +171,62 @@ pub enum Request {
         /// 'Yes, accept host key': the fingerprint a person has seen. Pinned only if the server presents it.
         accept_host_key: Option<String>,
     },
-    /// Tests the exchange folder. Answer: [`Response::Test`].
-    TestRaptor,
+    /// Tests the exchange with Raptor: its folder, or its SFTP connection stage by stage.
+    /// Answer: [`Response::RaptorTest`], with [`Event::Stage`] on the way.
+    TestRaptor {
+        /// 'Yes, accept host key': the fingerprint a person has seen. Pinned only if the server presents it.
+        accept_host_key: Option<String>,
+    },
     /// Sends a test mail. Answer: [`Response::Test`].
-    TestMail,
+    TestMail {
+        /// To these; to everybody who gets reports where nobody is named.
+        #[serde(default)]
+        to: Vec<String>,
+    },
+    /// What enabling the Raptor integration with this set-up would do, for the Setup Confirmation dialog. Nothing is
+    /// saved. Answer: [`Response::RaptorConfirmation`].
+    RaptorConfirmation {
+        /// The set-up as it would be saved.
+        setup: Box<Setup>,
+    },
+    /// How the Raptor integration's status came about. Answer: [`Response::RaptorHistory`].
+    RaptorHistory {
+        /// At most this many, latest first.
+        limit: u32,
+        /// Only those before this one, by its id.
+        #[ts(optional, type = "number")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<i64>,
+    },
+    /// A roster file as these settings would make it, from the last roster pull. Answer: [`Response::RosterPreview`].
+    RosterPreview {
+        /// The settings to be tried.
+        roster: Box<RosterSettings>,
+        /// Of this building; of the first mapped one where none is named.
+        #[ts(optional)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        building: Option<String>,
+    },
+    /// Names of buildings or reasons in pasted text or the content of a CSV file, each once.
+    /// Answer: [`Response::Names`].
+    ReadNames {
+        /// The text.
+        text: String,
+        /// What they are names of.
+        of: NamesOf,
+    },
+    /// What became of rows, from file and line to the record in PowerSchool. Answer: [`Response::Trace`].
+    Trace {
+        /// Which.
+        query: TraceQuery,
+    },
+    /// A day's rows and what became of them. Answer: [`Response::Reconciliation`].
+    Reconciliation {
+        /// The day; today in the district where none is named.
+        #[ts(optional, type = "string")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        day: Option<NaiveDate>,
+    },
     /// What there is to choose from in the mapping steps. Answer: [`Response::Choices`].
     Choices,
     /// Runs jobs now, all enabled ones when none is named. Answer: [`Response::Sync`], with run events on the way.
@@ -219,6 +277,16 @@ pub enum Request {
     },
 }
 
+/// What names are names of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum NamesOf {
+    /// Raptor's buildings.
+    Buildings,
+    /// Raptor's student reasons.
+    Reasons,
+}
+
 /// Who can open a handover file.
 #[derive(Clone, Debug, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -239,14 +307,31 @@ pub enum Response {
     Runs(Vec<RunView>),
     /// To [`Request::Held`].
     Held(HeldPage),
+    /// To [`Request::RetryHeld`]: those of the rows that are decided only once their file comes again, or while it is
+    /// still there.
+    Retried(#[ts(type = "number[]")] Vec<i64>),
     /// To [`Request::Setup`] and those that change it.
     Setup(Box<SetupView>),
     /// To [`Request::ExportSetup`]: the setup file's text.
     Exported(String),
     /// To [`Request::SetSecret`] and [`Request::CheckSecret`].
     Secret(SecretState),
-    /// To the tests of Raptor and mail.
+    /// To [`Request::TestMail`].
     Test(TestReport),
+    /// To [`Request::TestRaptor`].
+    RaptorTest(RaptorTest),
+    /// To [`Request::RaptorConfirmation`].
+    RaptorConfirmation(Box<RaptorConfirmation>),
+    /// To [`Request::RaptorHistory`].
+    RaptorHistory(RaptorHistory),
+    /// To [`Request::RosterPreview`].
+    RosterPreview(Box<RosterPreview>),
+    /// To [`Request::ReadNames`].
+    Names(Vec<String>),
+    /// To [`Request::Trace`].
+    Trace(TracePage),
+    /// To [`Request::Reconciliation`].
+    Reconciliation(Reconciliation),
     /// To [`Request::TestPowerSchool`] and [`Request::AwaitTest`].
     PowerSchoolTest(Box<PowerSchoolTest>),
     /// To [`Request::LastTest`].

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use rosterbridge_api::domain::{
     job::Job,
+    mapping::{AttendanceMethod, BetweenClasses},
     schedule::{TimeOfDay, Weekdays},
 };
 
@@ -87,6 +88,12 @@ pub enum Command {
     /// Which exchanges run by themselves, and when
     #[command(subcommand)]
     Jobs(Jobs),
+    /// The Raptor integration: its status, and switching it on and off
+    #[command(subcommand)]
+    Raptor(Raptor),
+    /// Raptor's buildings and tardy codes, and what stands for them in PowerSchool
+    #[command(subcommand)]
+    Mapping(Mapping),
     /// What is set up, what ran last, what needs attention
     Status,
     /// The latest runs
@@ -110,6 +117,8 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// What became of rows, from file and line to the record in PowerSchool; or whether a day's rows add up
+    Trace(Trace),
     /// Write what somebody needs to see who helps you: versions, set-up, runs, logs. No secrets and no names
     SupportBundle {
         /// The zip file
@@ -130,6 +139,32 @@ pub enum Command {
     /// A profile's exchanges without a window, run by the operating system
     #[command(subcommand)]
     Service(Service),
+}
+
+/// Which rows to trace; all of them when nothing is given.
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// Of the student with this number
+    #[arg(long, value_name = "NUMBER")]
+    pub student: Option<i64>,
+    /// Of files of this name
+    #[arg(long, value_name = "NAME")]
+    pub file: Option<String>,
+    /// Of this line in them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub line: Option<u64>,
+    /// Of files read first on this day in the district
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub day: Option<NaiveDate>,
+    /// How many at most, latest first
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub limit: u32,
+    /// After this many
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub offset: u32,
+    /// Count instead: the rows of the day, today if none is given, and what became of them
+    #[arg(long, conflicts_with_all = ["student", "file", "line", "limit", "offset"])]
+    pub reconcile: bool,
 }
 
 /// Backups and the recovery file.
@@ -182,6 +217,9 @@ pub struct Serve {
     /// Folder that keeps keys, credentials, ports and the database between starts
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Students who signed in late, in the Raptor folder; one in a hundred if not given
+    #[arg(long, value_name = "N")]
+    pub tardies: Option<u32>,
     /// Delay of every PowerSchool answer
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub latency_ms: u64,
@@ -264,7 +302,7 @@ pub struct Test {
     /// one the server's administrator gives you
     #[arg(long, value_name = "SHA256", value_parser = fingerprint, conflicts_with = "offline")]
     pub accept_certificate: Option<String>,
-    /// Accept this host key if the server presents it (hero)
+    /// Accept this host key if the server presents it (hero, raptor)
     #[arg(long, value_name = "SHA256:...")]
     pub accept_host_key: Option<String>,
 }
@@ -273,11 +311,12 @@ impl Test {
     /// An option that belongs to another test.
     fn misplaced_option(&self) -> Option<&'static str> {
         let options = [
-            ("--offline", self.offline, Tested::Powerschool),
-            ("--accept-certificate", self.accept_certificate.is_some(), Tested::Powerschool),
-            ("--accept-host-key", self.accept_host_key.is_some(), Tested::Hero),
+            ("--offline", self.offline, &[Tested::Powerschool][..]),
+            ("--accept-certificate", self.accept_certificate.is_some(), &[Tested::Powerschool]),
+            ("--accept-host-key", self.accept_host_key.is_some(), &[Tested::Hero, Tested::Raptor]),
         ];
-        options.into_iter().find(|(_, given, what)| *given && *what != self.what).map(|(option, ..)| option)
+        let misplaced = options.into_iter().find(|(_, given, of)| *given && !of.contains(&self.what));
+        misplaced.map(|(option, ..)| option)
     }
 }
 
@@ -303,7 +342,7 @@ pub enum Tested {
     Powerschool,
     /// Hero's SFTP server
     Hero,
-    /// Raptor's exchange folder
+    /// The exchange with Raptor: its folder, or its SFTP server
     Raptor,
     /// The mail server
     Mail,
@@ -411,6 +450,142 @@ impl SetJob {
             || self.zone.is_some()
             || self.only_in_session.is_some()
             || self.catch_up.is_some()
+    }
+}
+
+/// The Raptor integration.
+#[derive(Debug, Subcommand)]
+pub enum Raptor {
+    /// Its status, its window, and what it does next
+    Status,
+    /// How the status came about, latest first
+    History {
+        /// How many at most
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500))]
+        limit: u32,
+    },
+    /// Switch it on: shows what that comes to, and when it begins
+    Enable {
+        /// Only show it
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Switch it off
+    Disable,
+}
+
+/// The mapping tables.
+#[derive(Debug, Subcommand)]
+pub enum Mapping {
+    /// List them, with what PowerSchool and Raptor have that is not mapped, and what has changed
+    List,
+    /// Schools for the buildings that have none, by name, abbreviation or number
+    Suggest {
+        /// Map the buildings whose school is clear
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Map a building to a school, or change its row
+    Set(MapBuilding),
+    /// Map a tardy code to an attendance code
+    Code {
+        /// The student reason, as Raptor writes it
+        reason: String,
+        /// PowerSchool's attendance code, letter case included
+        code: String,
+        /// Keep the row, and map nothing with it
+        #[arg(long)]
+        inactive: bool,
+    },
+    /// Remove a building's row, or a tardy code's
+    Remove {
+        /// The building, as Raptor writes it
+        name: String,
+        /// It is a tardy code
+        #[arg(long)]
+        reason: bool,
+    },
+}
+
+/// A building's row.
+#[derive(Debug, Args)]
+pub struct MapBuilding {
+    /// The building, as Raptor writes it
+    pub building: String,
+    /// The school's number in PowerSchool
+    #[arg(value_name = "SCHOOL_NUMBER")]
+    pub school: i64,
+    /// How the school records attendance; as PowerSchool tells, if not given
+    #[arg(long, value_enum)]
+    pub method: Option<Method>,
+    /// With both methods: the abbreviation of the period that the daily record follows
+    #[arg(long, value_name = "PERIOD")]
+    pub bridge_period: Option<String>,
+    /// What becomes of a student who signs in between classes
+    #[arg(long, value_enum)]
+    pub between_classes: Option<Between>,
+    /// The building takes part
+    #[arg(long, conflicts_with = "inactive")]
+    pub active: bool,
+    /// The building does not take part
+    #[arg(long)]
+    pub inactive: bool,
+}
+
+impl MapBuilding {
+    /// A building's school, and nothing else said.
+    pub const fn new(building: String, school: i64) -> Self {
+        Self {
+            building,
+            school,
+            method: None,
+            bridge_period: None,
+            between_classes: None,
+            active: false,
+            inactive: false,
+        }
+    }
+}
+
+/// How a school records attendance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Method {
+    /// One record a day
+    Daily,
+    /// One record a class meeting
+    Meeting,
+    /// Meeting records, and a daily one that PowerSchool links to them
+    Both,
+}
+
+impl From<Method> for AttendanceMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Daily => Self::Daily,
+            Method::Meeting => Self::Meeting,
+            Method::Both => Self::Both,
+        }
+    }
+}
+
+/// What becomes of a student who signs in between classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Between {
+    /// The row is held for a person
+    Hold,
+    /// The next class gets the record
+    Next,
+    /// The class that was missed gets the record
+    Missed,
+}
+
+impl From<Between> for BetweenClasses {
+    fn from(between: Between) -> Self {
+        match between {
+            Between::Hold => Self::Hold,
+            Between::Next => Self::NextMeeting,
+            Between::Missed => Self::MissedMeeting,
+        }
     }
 }
 
@@ -532,7 +707,7 @@ mod tests {
     #[case(&["raptor", "--offline", "--wait"], false)]
     #[case(&["mail", "--accept-certificate", SHA256], false)]
     #[case(&["powerschool", "--accept-host-key", "SHA256:abc"], false)]
-    #[case(&["raptor", "--accept-host-key", "SHA256:abc"], false)]
+    #[case(&["raptor", "--accept-host-key", "SHA256:abc"], true)]
     #[case(&["mail", "--accept-host-key", "SHA256:abc"], false)]
     fn a_test_takes_its_own_options_only(#[case] test: &[&str], #[case] taken: bool) {
         let arguments = ["rosterbridge", "test"].iter().chain(test).map(OsString::from);

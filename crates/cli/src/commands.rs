@@ -19,7 +19,7 @@ use crate::{
     args::{Cli, Command, Guard, Handover, Held, Plugin, Secrets, Setup, Test, Tested},
     care,
     document::{Document, Exit, stops_for_a_person},
-    jobs, practice, run, service, stop, support_bundle, text,
+    jobs, mapping, practice, raptor, run, service, stop, support_bundle, text, trace,
 };
 
 /// Carries out the command line.
@@ -80,6 +80,9 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
         | Command::Erase { .. }
         | Command::Service(_) => Err(unexpected()),
         Command::Jobs(jobs) => jobs::carry_out(session, jobs).await,
+        Command::Mapping(mapping) => mapping::carry_out(session, mapping).await,
+        Command::Raptor(command) => raptor::carry_out(session, command).await,
+        Command::Trace(trace) => trace::carry_out(session, trace).await,
         Command::Plugin(Plugin::Build { file, jobs, .. }) => {
             build_profiles_plugin(session, &file, jobs).await
         }
@@ -175,9 +178,21 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
             }
         }
         Command::Held(Held::Retry { ids }) => {
-            let data = json!({ "retried": ids });
-            session.call(Request::RetryHeld { ids }, |_| ()).await?;
-            Ok(Document::done("The next run decides these rows again.", data))
+            let retried = ids.clone();
+            let Response::Retried(by_file) = session.call(Request::RetryHeld { ids }, |_| ()).await? else {
+                return Err(unexpected());
+            };
+            let message = if by_file.is_empty() {
+                "The next run decides these rows again.".to_owned()
+            } else {
+                let ids: Vec<String> = by_file.iter().map(ToString::to_string).collect();
+                format!(
+                    "The next run decides these rows again, but {} only if the file is still there or comes again: \
+                     what they state was not kept.",
+                    ids.join(", ")
+                )
+            };
+            Ok(Document::done(message, json!({ "retried": retried, "by_file": by_file })))
         }
         Command::Held(Held::Discard { ids }) => {
             let data = json!({ "discarded": ids });
@@ -285,11 +300,19 @@ async fn run_test(session: &Session, test: Test) -> Result<Document, Fault> {
     let request = match test.what {
         Tested::Powerschool => return test_powerschool(session, test).await,
         Tested::Hero => Request::TestHero { accept_host_key: test.accept_host_key },
-        Tested::Raptor => Request::TestRaptor,
-        Tested::Mail => Request::TestMail,
+        Tested::Raptor => Request::TestRaptor { accept_host_key: test.accept_host_key },
+        Tested::Mail => Request::TestMail { to: Vec::new() },
     };
     match session.call(request, |event| show(&event)).await? {
         Response::Test(report) => Ok(test_document(&report, to_value(&report)?)),
+        Response::RaptorTest(test) => {
+            let mut data = to_value(&test.report)?;
+            if let Some(key) = &test.host_key {
+                data["host_key_sha256"] = json!(key.sha256);
+                data["host_key"] = to_value(key)?;
+            }
+            Ok(test_document(&test.report, data))
+        }
         Response::HeroTest(test) => {
             let mut data = to_value(&test.report)?;
             data["host_key_sha256"] = json!(test.host_key.as_ref().map(|key| &key.sha256));

@@ -134,6 +134,9 @@ fn commands(code: &str) -> Option<&'static str> {
         | "powerschool.not_powerschool"
         | "powerschool.proxy_unreachable"
         | "powerschool.proxy_pac"
+        | "raptor.no_buildings"
+        | "raptor.no_exchange"
+        | "raptor.prerequisites"
         | "setup.incomplete"
         | "setup.switched_off" => {
             "it is in the setup file: rosterbridge setup export FILE, change it, rosterbridge setup import FILE."

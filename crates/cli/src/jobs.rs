@@ -82,13 +82,22 @@ fn changed(mut setup: Setup, set: &SetJob) -> Result<Setup, Refusal> {
         setup.jobs.len() - 1
     });
     let settings = &mut setup.jobs[place];
+    let usual = JobSchedule::usual(set.job, zone);
+    if usual.is_none() && (set.manual || set.changes_schedule()) {
+        return Err(Refusal::Usage(format!(
+            "{} has no schedule: it runs in the integration window, and then whenever something is new in PowerSchool. See \
+             both with: rosterbridge raptor status. To run it only when a person asks, switch it off with --off.",
+            set.job
+        )));
+    }
     if set.on || set.off {
         settings.enabled = set.on;
     }
     if set.manual {
         settings.schedule = None;
-    } else if set.changes_schedule() {
-        let mut schedule = settings.schedule.unwrap_or_else(|| JobSchedule::usual(set.job, zone));
+    } else if set.changes_schedule()
+        && let Some(mut schedule) = settings.schedule.or(usual)
+    {
         schedule.zone = set.zone.unwrap_or(schedule.zone);
         schedule.when = when(schedule.when, set)?;
         schedule.only_in_session = set.only_in_session.unwrap_or(schedule.only_in_session);

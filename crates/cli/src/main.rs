@@ -6,12 +6,15 @@ mod care;
 mod commands;
 mod document;
 mod jobs;
+mod mapping;
 mod practice;
+mod raptor;
 mod run;
 mod service;
 mod stop;
 mod support_bundle;
 mod text;
+mod trace;
 
 use std::{
     io::{self, IsTerminal, Write},

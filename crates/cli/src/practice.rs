@@ -27,6 +27,7 @@ pub async fn serve(serve: Serve, json: bool) -> Result<Document, Fault> {
         seed: serve.seed,
         date: serve.date,
         data: serve.data,
+        tardies: serve.tardies,
         latency_ms: serve.latency_ms,
         prerender: serve.prerender,
         attendance: match serve.attendance {

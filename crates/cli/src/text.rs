@@ -341,7 +341,10 @@ pub fn jobs(status: &StatusView) -> String {
             "{:<16} {:<4} {}{next}",
             view.job.as_str(),
             if view.enabled { "on" } else { "off" },
-            schedule(view.schedule.as_ref())
+            match view.job {
+                Job::RaptorRoster => "in the integration window, then as PowerSchool changes".to_owned(),
+                _ => schedule(view.schedule.as_ref()),
+            }
         );
     }
     text

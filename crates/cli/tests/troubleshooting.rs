@@ -9,7 +9,7 @@ use std::{
 };
 
 /// What codes begin with.
-const AREAS: [&str; 24] = [
+const AREAS: [&str; 25] = [
     "attendance",
     "file",
     "guard",
@@ -17,6 +17,7 @@ const AREAS: [&str; 24] = [
     "held",
     "hero",
     "mail",
+    "mapping",
     "plugin",
     "powerschool",
     "practice",

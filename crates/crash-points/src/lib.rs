@@ -91,10 +91,14 @@ crash_points! {
     UndoRecorded = "undo-recorded";
     /// A building's roster is in a temporary file.
     RosterFileWritten = "roster-file-written";
+    /// Files of changes are whole, and the names they get are in the ledger.
+    RosterFilesStaged = "roster-files-staged";
     /// A building's roster has its name.
     RosterFileNamed = "roster-file-named";
     /// The rosters are about to be recorded.
     RosterFilesUnrecorded = "roster-files-unrecorded";
+    /// What Raptor has now is in the ledger.
+    RosterFilesRecorded = "roster-files-recorded";
     /// A tardy file is decided and about to be moved.
     TardiesDecided = "tardies-decided";
     /// A tardy file is in `processed`.

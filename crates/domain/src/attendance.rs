@@ -121,6 +121,19 @@ pub struct AttendanceWrite {
     pub previous_comment: Option<String>,
 }
 
+impl AttendanceWrite {
+    /// Whether PowerSchool holds what it held when the write was decided: the same record with the same code, or still
+    /// none. A write that may have been sent is sent again only then; anything else may be a correction of it.
+    pub fn stood_before(&self, recorded: Recorded<'_>, dcid: Option<AttendanceDcid>) -> bool {
+        self.replaces == dcid
+            && match recorded {
+                Recorded::Nothing | Recorded::Blank => self.previous_code.is_none(),
+                Recorded::Code(code) => self.previous_code.as_deref() == Some(code),
+                Recorded::Several => false,
+            }
+    }
+}
+
 /// What PowerSchool holds for a key now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded<'a> {
@@ -169,6 +182,28 @@ pub enum NoOpReason {
 }
 
 impl NoOpReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::AlreadyStated,
+        Self::AlreadyRecorded,
+        Self::AlreadyDelivered,
+        Self::Superseded,
+        Self::NotTardy,
+    ];
+
+    /// Why, in a sentence.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::AlreadyStated => {
+                "The same code was stated for this record before. What was done about it in PowerSchool since stands."
+            }
+            Self::AlreadyRecorded => "PowerSchool holds this code already.",
+            Self::AlreadyDelivered => "The very same row was decided before.",
+            Self::Superseded => "A later row states this record again.",
+            Self::NotTardy => "The student signed in before the first bell.",
+        }
+    }
+
     /// The name used in the ledger and in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -74,7 +74,10 @@ hold_reasons! {
         "The section does not meet in this period on that date. Check the bell schedule in PowerSchool, then run again.";
     /// No class meets at the sign-in time.
     NoMeetingNow = "held.no_meeting_now",
-        "The student has no class at the time of signing in. Correct the time in the file, then run again.";
+        "No class of the student is known to be in progress at the time of signing in: it lies between classes or after the last bell, or the schedule in PowerSchool does not say. Correct the one that is wrong, or choose under Buildings what becomes of sign-ins between classes, then run again.";
+    /// Signed in before the first bell, where that is held.
+    BeforeFirstBell = "held.before_first_bell",
+        "The student signed in before the first bell. Nothing is late then: discard the row, or enter it in PowerSchool by hand.";
     /// Two sections meet at once.
     SeveralMeetings = "held.several_meetings",
         "The student has two classes at the time of signing in. Correct the schedule in PowerSchool, then run again.";

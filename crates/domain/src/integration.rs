@@ -70,33 +70,183 @@ impl IntegrationStatus {
         }
     }
 
+    /// The name in JSON and in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::PendingInitialization => "pending_initialization",
+            Self::Initializing => "initializing",
+            Self::Reinitializing => "reinitializing",
+            Self::Synchronizing => "synchronizing",
+            Self::ReinitializationScheduled => "reinitialization_scheduled",
+            Self::InitializationScheduled => "initialization_scheduled",
+        }
+    }
+
     /// Whether tardies are taken in: in every status but Disabled and Pending Initialization.
     pub const fn takes_tardies(self) -> bool {
         !matches!(self, Self::Disabled | Self::PendingInitialization)
     }
 
-    /// The status after `event`, or `None` when the pair is undefined and the status stays.
-    pub const fn after(self, event: IntegrationEvent) -> Option<Self> {
+    /// Whether a full synchronisation is still to succeed: then it is tried while the window is open.
+    pub const fn awaits_synchronization(self) -> bool {
+        !matches!(self, Self::Disabled | Self::Synchronizing)
+    }
+
+    /// The status after `event`: also the same one, where the rule is that it stays. Every pair has its answer here; for
+    /// one without a rule the status stays, too, and the answer says why there is none.
+    pub const fn after(self, event: IntegrationEvent) -> Result<Self, NoRule> {
         use IntegrationEvent as E;
-        match (self, event) {
-            (Self::Disabled, E::Enabled) => Some(Self::PendingInitialization),
-            (Self::Disabled, _) => None,
-            (_, E::Disabled) => Some(Self::Disabled),
-            (Self::PendingInitialization, E::WindowOpened) => Some(Self::Initializing),
-            (Self::Initializing, E::SyncFailed) => Some(Self::Reinitializing),
+        use IntegrationStatus as S;
+        Ok(match (self, event) {
+            (S::Disabled, E::Enabled) => S::PendingInitialization,
+            (S::Disabled, E::Disabled) => return NoRule::because("The integration is switched off already."),
             (
-                Self::Initializing
-                | Self::Reinitializing
-                | Self::ReinitializationScheduled
-                | Self::InitializationScheduled,
+                S::Disabled,
+                E::WindowOpened
+                | E::WindowClosed
+                | E::SyncSucceeded
+                | E::SyncFailed
+                | E::FetchSucceeded
+                | E::FetchFailed,
+            ) => return NoRule::because("The integration is switched off: nothing is expected of it."),
+
+            (
+                S::PendingInitialization
+                | S::Initializing
+                | S::Reinitializing
+                | S::Synchronizing
+                | S::ReinitializationScheduled
+                | S::InitializationScheduled,
+                E::Enabled,
+            ) => return NoRule::because("The integration is switched on already."),
+            (
+                S::PendingInitialization
+                | S::Initializing
+                | S::Reinitializing
+                | S::Synchronizing
+                | S::ReinitializationScheduled
+                | S::InitializationScheduled,
+                E::Disabled,
+            ) => S::Disabled,
+
+            (S::PendingInitialization, E::WindowOpened) => S::Initializing,
+            (S::PendingInitialization, E::WindowClosed) => {
+                return NoRule::because(
+                    "No synchronization was tried while the window was open: its next opening is waited for.",
+                );
+            }
+            (S::PendingInitialization, E::SyncSucceeded | E::SyncFailed) => {
+                return NoRule::because(
+                    "The first full synchronization counts from the opening of the window on.",
+                );
+            }
+            (
+                S::PendingInitialization | S::Initializing | S::Reinitializing,
+                E::FetchSucceeded | E::FetchFailed,
+            ) => {
+                return NoRule::because(
+                    "Updates are followed only after a full synchronization has succeeded.",
+                );
+            }
+
+            (S::Initializing | S::Reinitializing, E::WindowOpened) => {
+                return NoRule::because("The initialization has begun already, and goes on being tried.");
+            }
+            (S::Initializing | S::Reinitializing | S::ReinitializationScheduled, E::WindowClosed) => {
+                S::InitializationScheduled
+            }
+            (
+                S::Initializing
+                | S::Reinitializing
+                | S::ReinitializationScheduled
+                | S::InitializationScheduled,
                 E::SyncSucceeded,
-            ) => Some(Self::Synchronizing),
+            )
+            | (S::Synchronizing, E::FetchSucceeded) => S::Synchronizing,
+            (S::Initializing, E::SyncFailed) => S::Reinitializing,
             (
-                Self::Initializing | Self::Reinitializing | Self::ReinitializationScheduled,
-                E::WindowClosed,
-            ) => Some(Self::InitializationScheduled),
-            (Self::Synchronizing, E::FetchFailed | E::SyncFailed) => Some(Self::ReinitializationScheduled),
-            _ => None,
+                S::Reinitializing | S::ReinitializationScheduled | S::InitializationScheduled,
+                E::SyncFailed,
+            ) => {
+                return NoRule::because(
+                    "A further attempt that fails changes nothing: it is tried again while the window is open.",
+                );
+            }
+
+            (S::Synchronizing, E::WindowOpened | E::WindowClosed) => {
+                return NoRule::because(
+                    "Updates are followed at any hour: the window matters only until a full synchronization has succeeded.",
+                );
+            }
+            (S::Synchronizing, E::SyncSucceeded) => {
+                return NoRule::because("A full synchronization had succeeded before.");
+            }
+            (S::Synchronizing, E::SyncFailed) => {
+                return NoRule::because(
+                    "The update itself could be fetched: the last roster stands, and the next look tries again.",
+                );
+            }
+            (S::Synchronizing, E::FetchFailed) => S::ReinitializationScheduled,
+
+            (S::ReinitializationScheduled | S::InitializationScheduled, E::WindowOpened) => {
+                return NoRule::because("A full synchronization is tried now: its outcome decides.");
+            }
+            (S::InitializationScheduled, E::WindowClosed) => {
+                return NoRule::because("It is tried again each time the window opens, until it succeeds.");
+            }
+            (
+                S::ReinitializationScheduled | S::InitializationScheduled,
+                E::FetchSucceeded | E::FetchFailed,
+            ) => {
+                return NoRule::because(
+                    "After a failure only a full synchronization in the window makes it good.",
+                );
+            }
+        })
+    }
+}
+
+/// An event that a status has no rule for, and why: the status stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoRule(&'static str);
+
+impl NoRule {
+    const fn because(why: &'static str) -> Result<IntegrationStatus, Self> {
+        Err(Self(why))
+    }
+
+    /// Why there is none, in a sentence.
+    pub const fn why(self) -> &'static str {
+        self.0
+    }
+}
+
+impl IntegrationEvent {
+    /// Every event.
+    pub const ALL: [Self; 8] = [
+        Self::Enabled,
+        Self::Disabled,
+        Self::WindowOpened,
+        Self::WindowClosed,
+        Self::SyncSucceeded,
+        Self::SyncFailed,
+        Self::FetchSucceeded,
+        Self::FetchFailed,
+    ];
+
+    /// The name in JSON and in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::WindowOpened => "window_opened",
+            Self::WindowClosed => "window_closed",
+            Self::SyncSucceeded => "sync_succeeded",
+            Self::SyncFailed => "sync_failed",
+            Self::FetchSucceeded => "fetch_succeeded",
+            Self::FetchFailed => "fetch_failed",
         }
     }
 }
@@ -104,34 +254,5 @@ impl IntegrationStatus {
 impl std::fmt::Display for IntegrationStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.title())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::{IntegrationEvent as E, IntegrationStatus as S};
-
-    #[rstest]
-    #[case(S::Disabled, E::Enabled, Some(S::PendingInitialization))]
-    #[case(S::Disabled, E::WindowOpened, None)]
-    #[case(S::Disabled, E::SyncSucceeded, None)]
-    #[case(S::PendingInitialization, E::WindowOpened, Some(S::Initializing))]
-    #[case(S::PendingInitialization, E::Disabled, Some(S::Disabled))]
-    #[case(S::PendingInitialization, E::SyncFailed, None)]
-    #[case(S::Initializing, E::SyncFailed, Some(S::Reinitializing))]
-    #[case(S::Initializing, E::SyncSucceeded, Some(S::Synchronizing))]
-    #[case(S::Initializing, E::WindowClosed, Some(S::InitializationScheduled))]
-    #[case(S::Reinitializing, E::SyncSucceeded, Some(S::Synchronizing))]
-    #[case(S::Reinitializing, E::WindowClosed, Some(S::InitializationScheduled))]
-    #[case(S::Synchronizing, E::FetchFailed, Some(S::ReinitializationScheduled))]
-    #[case(S::Synchronizing, E::FetchSucceeded, None)]
-    #[case(S::ReinitializationScheduled, E::SyncSucceeded, Some(S::Synchronizing))]
-    #[case(S::ReinitializationScheduled, E::WindowClosed, Some(S::InitializationScheduled))]
-    #[case(S::InitializationScheduled, E::SyncSucceeded, Some(S::Synchronizing))]
-    #[case(S::InitializationScheduled, E::SyncFailed, None)]
-    fn the_vendors_table(#[case] from: S, #[case] event: E, #[case] to: Option<S>) {
-        assert_eq!(from.after(event), to);
     }
 }

@@ -3,6 +3,8 @@
 
 pub mod attendance;
 pub mod calendar;
+pub mod expression;
+pub mod following;
 pub mod held;
 pub mod id;
 pub mod integration;
@@ -14,3 +16,4 @@ pub mod roster;
 pub mod schedule;
 pub mod school_year;
 pub mod settings;
+pub mod window;

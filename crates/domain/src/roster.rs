@@ -91,6 +91,51 @@ impl Student {
     }
 }
 
+/// What a roster names of a student: some columns of a row of STUDENTS, borrowed from wherever they were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RosterStudent<'a> {
+    /// STUDENTS.STUDENT_NUMBER.
+    pub number: StudentNumber,
+    /// STUDENTS.SCHOOLID.
+    pub school: SchoolNumber,
+    /// STUDENTS.ENROLL_STATUS.
+    pub enroll_status: EnrollStatus,
+    /// STUDENTS.FIRST_NAME.
+    pub first_name: &'a str,
+    /// STUDENTS.MIDDLE_NAME.
+    pub middle_name: &'a str,
+    /// STUDENTS.LAST_NAME.
+    pub last_name: &'a str,
+    /// STUDENTS.DOB.
+    pub dob: Option<NaiveDate>,
+    /// STUDENTS.GRADE_LEVEL.
+    pub grade_level: i64,
+    /// STUDENTS.HOME_ROOM.
+    pub home_room: &'a str,
+    /// STUDENTS.GUARDIANEMAIL.
+    pub guardian_email: &'a str,
+    /// STUDENTS.HOME_PHONE.
+    pub home_phone: &'a str,
+}
+
+impl<'a> From<&'a Student> for RosterStudent<'a> {
+    fn from(student: &'a Student) -> Self {
+        Self {
+            number: student.number,
+            school: student.school,
+            enroll_status: student.enroll_status,
+            first_name: &student.first_name,
+            middle_name: &student.middle_name,
+            last_name: &student.last_name,
+            dob: student.dob,
+            grade_level: student.grade_level,
+            home_room: &student.home_room,
+            guardian_email: &student.guardian_email,
+            home_phone: &student.home_phone,
+        }
+    }
+}
+
 /// A row of CC: one student's enrolment in one section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enrollment {
@@ -157,6 +202,13 @@ pub struct Section {
     pub att_mode_code: String,
     /// SECTIONS.ATTENDANCE_TYPE_CODE: 0 one record for all meetings of a day, 2 each meeting on its own.
     pub attendance_type_code: i64,
+}
+
+impl Section {
+    /// Whether one record stands for all meetings of a day (PowerSchool: Attendance_Type_Code 0).
+    pub const fn records_once_a_day(&self) -> bool {
+        self.attendance_type_code == 0
+    }
 }
 
 /// A row of COURSES.
@@ -249,6 +301,8 @@ pub struct Period {
 pub struct CycleDay {
     /// CYCLE_DAY.ID.
     pub id: CycleDayId,
+    /// CYCLE_DAY.DAY_NUMBER: its place in the cycle, from 1.
+    pub number: i64,
     /// CYCLE_DAY.LETTER.
     pub letter: String,
     /// CYCLE_DAY.SCHOOLID.
@@ -304,6 +358,21 @@ pub struct SectionMeeting {
     pub period_number: i64,
     /// SECTION_MEETING.CYCLE_DAY_LETTER.
     pub cycle_day_letter: String,
+}
+
+/// A row of PREFS about attendance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchoolPreference {
+    /// PREFS.ID.
+    pub id: i64,
+    /// PREFS.NAME: `ATT_RecordModeMeeting`, `ATT_RecordModeDaily` or `ATT_BridgePeriod`.
+    pub name: String,
+    /// PREFS.VALUE: `1` or `0`, or a PERIOD.ID; empty for none.
+    pub value: String,
+    /// PREFS.SCHOOLID; 0 for the whole district.
+    pub school: SchoolNumber,
+    /// PREFS.YEARID; 0 where it is not of a year.
+    pub year: YearId,
 }
 
 /// A record of ATTENDANCE as PowerSchool holds it now, with its code's text.

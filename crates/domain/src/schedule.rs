@@ -110,7 +110,7 @@ impl TimeOfDay {
     }
 
     /// A time written in this file, checked when it is compiled.
-    const fn known(hour: u32, minute: u32) -> Self {
+    pub(crate) const fn known(hour: u32, minute: u32) -> Self {
         match Self::new(hour, minute) {
             Some(time) => time,
             None => panic!("no time of day"),
@@ -174,6 +174,14 @@ impl Interval {
     /// Its minutes.
     pub const fn minutes(self) -> u16 {
         self.0
+    }
+
+    /// An interval written in this crate, checked when it is compiled.
+    pub(crate) const fn known(minutes: u16) -> Self {
+        match Self::new(minutes) {
+            Some(interval) => interval,
+            None => panic!("no interval"),
+        }
     }
 }
 
@@ -252,27 +260,25 @@ impl JobSchedule {
     /// - Hero's attendance: 'a time after the data is exported'; that time is set in Hero, so an hour after our
     ///   exports. Not bound to days in session, because Friday's attendance arrives in the night after the last day
     ///   before a holiday just as well.
-    /// - Raptor's roster: its procedure synchronises at 4:00 PM Central, every day, which is a wall-clock time of
-    ///   America/Chicago wherever the district is.
+    /// - Raptor's roster: none. It follows the integration window and then PowerSchool's updates: see
+    ///   [`crate::following`].
     /// - Raptor's tardies: sign-ins happen all day, on days in session, and should be in PowerSchool before the next
     ///   class; looking into a folder costs nothing, so every five minutes.
     ///
     /// All catch up: a run too many changes nothing, a run too few leaves a school with yesterday's data.
-    pub fn usual(job: Job, zone: Tz) -> Self {
-        let (when, zone) = match job {
+    pub fn usual(job: Job, zone: Tz) -> Option<Self> {
+        let when = match job {
             Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => {
-                (When::At { days: Weekdays::SCHOOL_WEEK, time: const { TimeOfDay::known(3, 10) } }, zone)
+                When::At { days: Weekdays::SCHOOL_WEEK, time: const { TimeOfDay::known(3, 10) } }
             }
             Job::HeroAttendance => {
-                (When::At { days: Weekdays::SCHOOL_WEEK, time: const { TimeOfDay::known(4, 10) } }, zone)
+                When::At { days: Weekdays::SCHOOL_WEEK, time: const { TimeOfDay::known(4, 10) } }
             }
-            Job::RaptorRoster => (
-                When::At { days: Weekdays::DAILY, time: const { TimeOfDay::known(16, 0) } },
-                chrono_tz::America::Chicago,
-            ),
-            Job::RaptorTardies => (When::Every { minutes: Interval(5) }, zone),
+            Job::RaptorRoster => return None,
+            Job::RaptorTardies => When::Every { minutes: Interval(5) },
         };
-        Self { when, zone, only_in_session: job == Job::RaptorTardies, missed: Missed::CatchUp }
+        let only_in_session = job == Job::RaptorTardies;
+        Some(Self { when, zone, only_in_session, missed: Missed::CatchUp })
     }
 
     /// The next occurrence strictly after a moment; `None` if there is none, because no day is chosen.

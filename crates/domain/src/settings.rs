@@ -1,12 +1,19 @@
 //! What an administrator configures for one district. The same structure is the setup file (versioned JSON).
 //! Secrets are not part of it: they live in the keychain under the names given here.
 
+mod raptor;
+
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::{id::SchoolNumber, job::Job, mapping::Mappings, schedule::JobSchedule, school_year::Summer};
+
+pub use self::raptor::{
+    BeforeFirstBell, DateForm, Delimiter, IntegrationWindow, LineEnd, Prerequisites, RaptorConnection,
+    RaptorSettings, RosterColumn, RosterContent, RosterField, RosterLayout, RosterSettings,
+};
 
 /// The setup file's version this program writes and the newest it reads.
 pub const SETUP_VERSION: u32 = 1;
@@ -161,7 +168,8 @@ pub struct JobSettings {
     pub job: Job,
     /// Whether it runs when no job is named.
     pub enabled: bool,
-    /// When it runs by itself; `None` only when a person asks for it.
+    /// When it runs by itself; `None` only when a person asks for it. Raptor's roster has none, and one in an older file
+    /// is ignored: it follows [`RaptorSettings::window`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub schedule: Option<JobSchedule>,
@@ -170,7 +178,7 @@ pub struct JobSettings {
 impl JobSettings {
     /// The settings of a new profile: switched off, with the usual schedule in the district's zone.
     pub fn new(job: Job, zone: Tz) -> Self {
-        Self { job, enabled: false, schedule: Some(JobSchedule::usual(job, zone)) }
+        Self { job, enabled: false, schedule: JobSchedule::usual(job, zone) }
     }
 }
 
@@ -300,20 +308,6 @@ impl Default for HeroSettings {
             schools: Vec::new(),
         }
     }
-}
-
-/// The exchange with Raptor.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-pub struct RaptorSettings {
-    /// 'Enable Student Information System Real Time Integration'.
-    pub enabled: bool,
-    /// 'Select Data to be Integrated: Student Tardy'.
-    pub student_tardy: bool,
-    /// The exchange folder: rosters go to `roster/` in it, dropped tardy files are taken from it.
-    pub folder: String,
-    /// Who is told when the integration's status changes; empty for those of [`MailSettings::to`].
-    pub notify: Vec<String>,
 }
 
 /// The mail server. A password, if any, is the keychain's `smtp.password`.

@@ -7,11 +7,11 @@ use chrono::NaiveDate;
 use proptest::prelude::*;
 use rosterbridge_domain::{
     attendance::{
-        AttendanceKey, AttendanceMode, History, Meeting, NoOpReason, OverwriteRules, Recorded, Source,
-        Verdict, judge,
+        AttendanceKey, AttendanceMode, AttendanceWrite, History, Meeting, NoOpReason, OverwriteRules,
+        Recorded, Source, Verdict, judge,
     },
     held::HoldReason,
-    id::{CcId, PeriodId, SchoolNumber, StudentId},
+    id::{AttendanceCodeId, AttendanceDcid, CalendarDayId, CcId, PeriodId, SchoolNumber, StudentId, YearId},
 };
 use rstest::rstest;
 
@@ -177,6 +177,46 @@ fn a_correction_survives_every_later_delivery() {
     assert_eq!(ledger.state(Raptor, "TT"), Hold(HoldReason::CorrectedInPowerSchool));
     assert_eq!(ledger.state(Hero, "T"), Hold(HoldReason::CorrectedInPowerSchool));
     assert_eq!(ledger.recorded.as_deref(), Some("E"));
+}
+
+/// What may have been sent is only sent again where nothing has happened to the record since it was decided.
+#[rstest]
+#[case::still_none(None, None, Nothing, None, true)]
+#[case::still_blank(Some(7), None, Blank, Some(7), true)]
+#[case::still_the_same(Some(7), Some("A"), Code("A"), Some(7), true)]
+#[case::a_blank_record_where_none_was(None, None, Blank, Some(8), false)]
+#[case::a_code_where_none_was(None, None, Code("A"), Some(8), false)]
+#[case::the_code_was_cleared(Some(7), Some("A"), Blank, Some(7), false)]
+#[case::another_code(Some(7), Some("A"), Code("UX"), Some(7), false)]
+#[case::a_code_where_it_was_blank(Some(7), None, Code("A"), Some(7), false)]
+#[case::another_record(Some(7), Some("A"), Code("A"), Some(9), false)]
+#[case::the_record_is_gone(Some(7), Some("A"), Nothing, None, false)]
+#[case::twice(None, None, Several, None, false)]
+fn what_stood_before_is_known(
+    #[case] replaces: Option<i64>,
+    #[case] previous_code: Option<&str>,
+    #[case] recorded: Recorded<'_>,
+    #[case] dcid: Option<i64>,
+    #[case] before: bool,
+) {
+    let write = AttendanceWrite {
+        key: AttendanceKey {
+            school: SchoolNumber::new(100),
+            student: StudentId::new(7),
+            date: NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(),
+            meeting: None,
+        },
+        code: "T".to_owned(),
+        code_id: AttendanceCodeId::new(3),
+        year: YearId::new(36),
+        calendar_day: CalendarDayId::new(1),
+        times: None,
+        comment: String::new(),
+        replaces: replaces.map(AttendanceDcid::new),
+        previous_code: previous_code.map(str::to_owned),
+        previous_comment: Some(String::new()),
+    };
+    assert_eq!(write.stood_before(recorded, dcid.map(AttendanceDcid::new)), before);
 }
 
 #[test]

@@ -4,7 +4,9 @@
 use proptest::prelude::*;
 use rosterbridge_domain::{
     id::{SchoolDcid, SchoolNumber},
-    mapping::{AttendanceMethod, BuildingMapping, Mappings, TardyMapping, suggest_school},
+    mapping::{
+        AttendanceMethod, BuildingMapping, MappingProblem, Mappings, TardyMapping, problems, suggest_school,
+    },
     roster::School,
 };
 use rstest::rstest;
@@ -44,6 +46,18 @@ fn schools() -> Vec<School> {
 #[case::number("Public School 13", 106)]
 #[case::apostrophe("St. Mary's Academy", 103)]
 #[case::senior_high("Lincoln Sr. High", 102)]
+#[case::number_behind("Lincoln (102)", 102)]
+#[case::number_in_front("101 Lincoln", 101)]
+#[case::number_with_a_dash("100 - Lincoln Elem", 100)]
+#[case::number_with_zeros("Lincoln (0102)", 102)]
+#[case::number_and_abbreviation("LMS (101)", 101)]
+#[case::number_alone("102", 102)]
+#[case::number_of_a_school("School 104", 104)]
+#[case::number_and_a_typing_error("Washingtin 104", 104)]
+#[case::dotted("Lincoln H.S.", 102)]
+#[case::dotted_abbreviation("L.H.S.", 102)]
+#[case::spaced_abbreviation("PS 13", 106)]
+#[case::dotted_number("P.S. 12", 105)]
 fn the_school_meant(#[case] building: &str, #[case] number: i64) {
     let schools = schools();
     assert_eq!(suggest_school(building, &schools).map(|school| school.number.get()), Some(number));
@@ -56,6 +70,9 @@ fn the_school_meant(#[case] building: &str, #[case] number: i64) {
 #[case::several_levels("Lincoln")]
 #[case::no_such_level("Washington Elementary")]
 #[case::no_such_number("Public School 14")]
+#[case::a_number_of_another_name("Roosevelt (102)")]
+#[case::the_number_of_another_level("Lincoln Elementary (102)")]
+#[case::another_number("Public School 13 (999)")]
 #[case::never_the_graduated("Graduated Students")]
 fn no_school_is_clearly_meant(#[case] building: &str) {
     let schools = schools();
@@ -94,6 +111,7 @@ fn names_are_compared_without_spacing_and_letter_case() {
             school: Some(SchoolNumber::new(102)),
             method: Some(AttendanceMethod::Meeting),
             enabled: true,
+            ..BuildingMapping::default()
         }],
         tardy_codes: vec![
             TardyMapping { reason: "Overslept".to_owned(), code: "X".to_owned(), active: false },
@@ -107,6 +125,47 @@ fn names_are_compared_without_spacing_and_letter_case() {
     assert_eq!(mappings.tardy_code("OVERSLEPT"), Some("T"));
     assert_eq!(mappings.tardy_code("Weather"), None, "an inactive row maps nothing");
     assert_eq!(mappings.tardy_code("Flat tire"), None);
+}
+
+#[test]
+fn a_number_in_a_schools_own_name_is_not_another_schools() {
+    let schools = [school(13, "Oak Elementary School", "OES"), school(105, "Public School 13", "")];
+    assert_eq!(suggest_school("Public School 13", &schools), Some(&schools[1]));
+    assert_eq!(suggest_school("Oak (13)", &schools), Some(&schools[0]));
+}
+
+fn building(name: &str, school: i64) -> BuildingMapping {
+    let school = Some(SchoolNumber::new(school));
+    BuildingMapping { building: name.to_owned(), school, ..BuildingMapping::default() }
+}
+
+fn reason(reason: &str, code: &str, active: bool) -> TardyMapping {
+    TardyMapping { reason: reason.to_owned(), code: code.to_owned(), active }
+}
+
+#[rstest]
+#[case::nothing(vec![], vec![], &[])]
+#[case::several_buildings_of_a_school(vec![building("North", 1), building("South", 1)], vec![], &[])]
+#[case::one_code_for_all(vec![], vec![reason("Bus", "T", true), reason("Rain", "T", true)], &[])]
+#[case::building_twice(vec![building("North", 1), building(" north ", 2)], vec![], &["mapping.building_twice"])]
+#[case::reason_twice(vec![], vec![reason("Bus", "T", true), reason("BUS", "TX", true)], &["mapping.reason_twice"])]
+#[case::reason_twice_inactive(
+    vec![], vec![reason("Late  bus", "T", false), reason("late bus", "T", true)], &["mapping.reason_twice"]
+)]
+#[case::blank_code(vec![], vec![reason("Bus", " ", true)], &["mapping.blank_code"])]
+#[case::each_is_told(
+    vec![building("A", 1), building("a", 1)],
+    vec![reason("Bus", "", true), reason("bus", "T", true)],
+    &["mapping.building_twice", "mapping.blank_code", "mapping.reason_twice"],
+)]
+fn what_keeps_tables_from_being_saved(
+    #[case] buildings: Vec<BuildingMapping>,
+    #[case] tardy_codes: Vec<TardyMapping>,
+    #[case] expected: &[&str],
+) {
+    let mappings = Mappings { buildings, tardy_codes, ..Mappings::default() };
+    let codes: Vec<_> = problems(&mappings).iter().map(MappingProblem::code).collect();
+    assert_eq!(codes, expected);
 }
 
 proptest! {

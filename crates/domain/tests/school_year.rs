@@ -209,6 +209,7 @@ fn the_tardy_table_in_a_year(
         school: Some(SchoolNumber::new(school)),
         method: None,
         enabled,
+        ..BuildingMapping::default()
     };
     let row = |reason: &str, code: &str, active| TardyMapping {
         reason: reason.to_owned(),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
@@ -23,7 +23,7 @@ use rosterbridge_domain::{
 use rosterbridge_powerschool::{Client, WriteAnswer};
 use rosterbridge_store::{
     Roster,
-    ledger::{Decision, DecisionOutcome, OutboxId, OutboxRow, OutboxState, RowHash, RunId},
+    ledger::{Decision, DecisionOutcome, KnownRow, OutboxId, OutboxRow, OutboxState, RowHash, RunId},
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -37,14 +37,19 @@ use crate::{
     undo::{Restored, restored},
 };
 
-/// Writes given to PowerSchool between two looks at the cancel button.
-const SENT_AT_ONCE: usize = 400;
+/// Writes that are noted in the ledger together, before and after they are given to PowerSchool.
+const SENT_AT_ONCE: usize = 1_000;
 /// School days read back at the same time.
 const READ_AT_ONCE: usize = 4;
 /// How often unclear answers are looked up before the rest is left to the next run: two before a write is sent again.
 const LOOK_UPS: u32 = 4;
 /// In the ledger: the reason of a write that PowerSchool did not show at the first look-up.
-const NOT_SEEN: &str = "not_seen";
+pub(crate) const NOT_SEEN: &str = "not_seen";
+
+/// The ledger's value that holds which writes of a source were sent a second time, until they have been looked at.
+fn sent_again_fact(source: Source) -> String {
+    format!("attendance.sent_again.{source}")
+}
 
 /// A row of a file on its way to a decision.
 pub(crate) struct SourceRow {
@@ -53,6 +58,8 @@ pub(crate) struct SourceRow {
     pub(crate) line: u64,
     pub(crate) raw: String,
     pub(crate) student_number: Option<StudentNumber>,
+    /// When what it tells happened, where it tells that: of two rows about one record the later one counts.
+    pub(crate) happened: Option<NaiveDateTime>,
     /// The record it asks for, or why there is none.
     pub(crate) wanted: Result<AttendanceWrite, Stop>,
 }
@@ -73,6 +80,9 @@ pub(crate) struct PlannedInput {
 pub(crate) struct AttendancePlan {
     pub(crate) source: Source,
     pub(crate) inputs: Vec<PlannedInput>,
+    /// Rows that were never decided before. They do not name the plan: which they are, its decisions tell.
+    #[serde(skip)]
+    pub(crate) new_rows: u64,
 }
 
 /// What writing needs: PowerSchool, the roster, the rules, and who is told.
@@ -138,6 +148,16 @@ pub(crate) struct Current<'a> {
     pub(crate) recorded: Recorded<'a>,
     pub(crate) dcid: Option<AttendanceDcid>,
     pub(crate) comment: &'a str,
+}
+
+impl Current<'_> {
+    /// The code, if there is a record with one.
+    fn code(&self) -> Option<String> {
+        match self.recorded {
+            Recorded::Code(code) => Some(code.to_owned()),
+            Recorded::Nothing | Recorded::Blank | Recorded::Several => None,
+        }
+    }
 }
 
 /// A code of another school or year, which the roster can't name. No code has this text.
@@ -218,24 +238,36 @@ impl Engine {
         let hashes: Vec<RowHash> = rows.iter().map(|row| row_hash(source, &row.raw)).collect();
         // A Raptor row tells one signing-in: the very same row again is the same event. A Hero row tells a state,
         // which may come back: it is judged against what was last stated.
-        let delivered = match source {
+        let known = match source {
             Source::Raptor => {
                 let hashes = hashes.clone();
-                self.ledger(move |ledger| ledger.delivered(source, &hashes)).await?
+                self.ledger(move |ledger| ledger.known_rows(source, &hashes)).await?
             }
-            Source::Hero => HashSet::new(),
+            Source::Hero => HashMap::new(),
         };
+        let delivered =
+            |place: usize| matches!(known.get(&hashes[place]), Some(KnownRow::Decided | KnownRow::Discarded));
         let repeats = repeats(source, &hashes);
-        // The last row about a record is what the files state.
+        let new_rows =
+            (0..rows.len()).filter(|place| !repeats[*place] && !known.contains_key(&hashes[*place]));
+        let new_rows = new_rows.count() as u64;
+        // The latest row about a record is what the files state, also one that was decided before.
         let mut last: HashMap<AttendanceKey, usize> = HashMap::new();
         for (place, row) in rows.iter().enumerate() {
-            if let (Ok(write), false) = (&row.wanted, repeats[place] || delivered.contains(&hashes[place])) {
-                last.insert(write.key, place);
+            let says_nothing = repeats[place] || known.get(&hashes[place]) == Some(&KnownRow::Discarded);
+            if let (Ok(write), false) = (&row.wanted, says_nothing) {
+                let latest = last.entry(write.key).or_insert(place);
+                if rows[*latest].happened <= row.happened {
+                    *latest = place;
+                }
             }
         }
         let keys: Vec<AttendanceKey> = last.keys().copied().collect();
         let histories = self.ledger(move |ledger| ledger.history(source, &keys)).await?;
         let undecided = last.iter().filter(|(key, place)| {
+            if delivered(**place) {
+                return false;
+            }
             let stated = histories.get(key).and_then(|history| history.stated.as_deref());
             rows[**place].wanted.as_ref().is_ok_and(|write| stated != Some(write.code.as_str()))
         });
@@ -245,7 +277,7 @@ impl Engine {
         for (place, row) in rows.into_iter().enumerate() {
             let row_hash = hashes[place];
             let outcome = match row.wanted {
-                _ if repeats[place] || delivered.contains(&row_hash) => DecisionOutcome::NoOp {
+                _ if repeats[place] || delivered(place) => DecisionOutcome::NoOp {
                     key: None,
                     code: String::new(),
                     reason: NoOpReason::AlreadyDelivered,
@@ -272,7 +304,7 @@ impl Engine {
             });
         }
         pass(CrashPoint::AttendancePlanned);
-        Ok(AttendancePlan { source, inputs })
+        Ok(AttendancePlan { source, inputs, new_rows })
     }
 
     /// The records that have a write under way, of either source.
@@ -301,7 +333,7 @@ impl Engine {
         let source = writing.source;
         let mut looked_up = 0;
         let mut fresh = judged;
-        let mut sent_again = Vec::new();
+        let mut sent_again = self.sent_again(source).await?;
         loop {
             let pending = self.ledger(move |ledger| ledger.pending(source)).await?;
             if pending.is_empty() {
@@ -320,21 +352,49 @@ impl Engine {
                     wait_for_late_answers(&open, writing.answer_time, writing.cancel).await?;
                 }
                 let again = self.look_up(writing, open, delivered).await?;
-                sent_again.extend(
-                    again.iter().filter(|row| row.state != OutboxState::Decided).map(|row| row.write.clone()),
-                );
+                let repeated: Vec<OutboxId> =
+                    again.iter().filter(|row| row.state != OutboxState::Decided).map(|row| row.id).collect();
+                if !repeated.is_empty() {
+                    sent_again.extend(&repeated);
+                    self.remember_sent_again(source, &sent_again).await?;
+                    self.ledger(move |ledger| ledger.mark_decided_again(&repeated, Utc::now())).await?;
+                }
                 self.send(writing, again, delivered).await?;
             }
             self.send(writing, ready, delivered).await?;
             fresh = None;
         }
         if !sent_again.is_empty() {
-            delivered.doubled = doubled(writing, &sent_again).await?;
+            let writes: Vec<AttendanceWrite> = self
+                .ledger(move |ledger| {
+                    let rows = sent_again.iter().map(|id| ledger.outbox_row(*id));
+                    Ok(rows
+                        .collect::<Result<Vec<_>, _>>()?
+                        .into_iter()
+                        .flatten()
+                        .map(|row| row.write)
+                        .collect())
+                })
+                .await?;
+            delivered.doubled = doubled(writing, &writes).await?;
+            self.remember_sent_again(source, &BTreeSet::new()).await?;
         }
         Ok(())
     }
 
-    /// Reads PowerSchool back for writes whose fate is open, settles those that can be, and returns those to send.
+    /// The writes of a source that were sent a second time, and not looked at since: a run may end before it does.
+    async fn sent_again(&self, source: Source) -> Result<BTreeSet<OutboxId>, EngineError> {
+        let text = self.ledger(move |ledger| ledger.value(&sent_again_fact(source))).await?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    async fn remember_sent_again(&self, source: Source, ids: &BTreeSet<OutboxId>) -> Result<(), EngineError> {
+        let text = serde_json::to_string(ids).unwrap_or_default();
+        self.ledger(move |ledger| ledger.set_value(&sent_again_fact(source), &text)).await
+    }
+
+    /// Reads PowerSchool back for writes whose fate is open, settles those that can be, and returns those to send in the
+    /// state they are in.
     async fn look_up(
         &self,
         writing: &Writing<'_>,
@@ -373,6 +433,21 @@ impl Engine {
                 delivered.not_undone += 1;
                 continue;
             }
+            if !never_sent && restored.is_none() && !row.write.stood_before(current.recorded, current.dcid) {
+                // PowerSchool may have taken it, and somebody corrected it since.
+                let reason = match current.recorded {
+                    Recorded::Several => HoldReason::SeveralRecords,
+                    Recorded::Nothing | Recorded::Blank | Recorded::Code(_) => {
+                        HoldReason::CorrectedInPowerSchool
+                    }
+                };
+                let detail = what_stands(&current, &row.write.code);
+                let newly =
+                    self.ledger(move |ledger| ledger.mark_corrected(id, reason, &detail, Utc::now())).await?;
+                delivered.held += 1;
+                delivered.newly_held += u64::from(newly);
+                continue;
+            }
             let history = histories.get(&row.write.key).unwrap_or(&nothing).as_history();
             let verdict = match restored {
                 Some(_) => Verdict::Write,
@@ -392,6 +467,7 @@ impl Engine {
                     self.ledger(move |ledger| ledger.mark_unknown(&[id], NOT_SEEN, Utc::now())).await?;
                 }
                 Verdict::Write | Verdict::NoOp(_) => {
+                    let judged_before = row.write.clone();
                     // Somebody may have written a comment since the row was decided.
                     row.write.comment = match (row.undoes, &row.write.previous_comment) {
                         (None, _) => comment_after(current.comment, &row.write.comment),
@@ -399,8 +475,13 @@ impl Engine {
                         (Some(_), _) => current.comment.to_owned(),
                     };
                     row.write.replaces = current.dcid;
-                    if !never_sent {
-                        self.ledger(move |ledger| ledger.mark_decided_again(&[id], Utc::now())).await?;
+                    if row.undoes.is_none() {
+                        row.write.previous_code = current.code();
+                        row.write.previous_comment = Some(current.comment.to_owned());
+                    }
+                    if row.undoes.is_none() && row.write != judged_before {
+                        let write = row.write.clone();
+                        self.ledger(move |ledger| ledger.judged_again(id, &write)).await?;
                     }
                     again.push(row);
                 }
@@ -414,9 +495,12 @@ impl Engine {
     async fn send(
         &self,
         writing: &Writing<'_>,
-        rows: Vec<OutboxRow>,
+        mut rows: Vec<OutboxRow>,
         delivered: &mut Delivered,
     ) -> Result<(), EngineError> {
+        // As the ledger has its records, so that what is noted together is kept together. Those of one student at one
+        // school stay in their order.
+        rows.sort_by_key(|row| (row.write.key.school, row.write.key.student));
         for chunk in rows.chunks(SENT_AT_ONCE) {
             if writing.cancel.is_cancelled() {
                 return Err(EngineError::Cancelled);
@@ -498,25 +582,24 @@ fn decided(
     let current = held.current(&write.key);
     match judge(source, &write.code, history, current.recorded, rules) {
         Verdict::NoOp(reason) => DecisionOutcome::NoOp { key: Some(write.key), code: write.code, reason },
-        Verdict::Hold(reason) => {
-            let detail = match current.recorded {
-                Recorded::Code(code) if code != NAMELESS_CODE => {
-                    format!("PowerSchool has {code}, the row says {}", write.code)
-                }
-                _ => String::new(),
-            };
-            DecisionOutcome::Hold { reason, detail }
-        }
+        Verdict::Hold(reason) => DecisionOutcome::Hold { reason, detail: what_stands(&current, &write.code) },
         Verdict::Write => {
             write.replaces = current.dcid;
-            write.previous_code = match current.recorded {
-                Recorded::Code(code) => Some(code.to_owned()),
-                Recorded::Nothing | Recorded::Blank | Recorded::Several => None,
-            };
+            write.previous_code = current.code();
             write.comment = comment_after(current.comment, &write.comment);
             write.previous_comment = Some(current.comment.to_owned());
             DecisionOutcome::Write(write)
         }
+    }
+}
+
+/// What a person is told about a record that is not written over.
+fn what_stands(current: &Current<'_>, stated: &str) -> String {
+    match current.recorded {
+        Recorded::Code(code) if code != NAMELESS_CODE => {
+            format!("PowerSchool has {code}, the row says {stated}")
+        }
+        _ => String::new(),
     }
 }
 
@@ -568,6 +651,11 @@ async fn wait_for_late_answers(
     }
 }
 
+/// How much longer what was sent at `last` may still arrive.
+pub(crate) fn still_expected(last: DateTime<Utc>, now: DateTime<Utc>, answer_time: Duration) -> Duration {
+    answer_time.saturating_sub((now - last).to_std().unwrap_or_default())
+}
+
 /// How much longer PowerSchool may still apply a write.
 fn still_open(
     state: OutboxState,
@@ -577,7 +665,7 @@ fn still_open(
 ) -> Duration {
     match state {
         // Given up at `changed_at`.
-        OutboxState::Unknown => answer_time.saturating_sub((now - changed_at).to_std().unwrap_or_default()),
+        OutboxState::Unknown => still_expected(changed_at, now, answer_time),
         // Marked before its request left: many requests follow one mark, so this one may have left just before the
         // program ended or a person cancelled.
         OutboxState::Sending => answer_time,

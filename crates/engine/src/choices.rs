@@ -8,11 +8,13 @@ use std::{
 
 use rosterbridge_domain::{
     attendance::AttendanceMode,
-    id::SchoolNumber,
+    id::{PeriodId, SchoolNumber, YearId},
     job::Job,
-    mapping::{AttendanceMethod, suggest_school},
+    mapping::{AttendanceMethod, Mappings, folded, suggest_school},
+    roster::{School, SchoolPreference},
     settings::Setup,
 };
+use rosterbridge_powerschool::Client;
 use rosterbridge_store::{Roster, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +22,10 @@ use crate::{
     engine::{Engine, blocking},
     error::EngineError,
     exports::current_years,
-    report::{BuildingChoice, Choices, CodeChoice, SchoolChoice},
+    report::{
+        BuildingChoice, Choices, CodeChoice, MappingChange, MethodKnownBy, MethodPreset, NameFoundIn,
+        ReasonChoice, SchoolChoice,
+    },
 };
 
 /// Raptor's list of buildings in the exchange folder.
@@ -38,67 +43,218 @@ impl Engine {
             .into_iter()
             .filter(|job| setup.job_enabled(*job) || *job == Job::RaptorTardies)
             .collect();
-        let pull = self.pull(&setup, practice, &wanted, &CancellationToken::new(), &|_, _| ()).await?;
+        let server = self.meet(&setup, practice).await?;
+        let pull = self.pull_from(&server, &wanted, &CancellationToken::new(), &|_, _| ()).await?;
         if let Some((_, error)) = pull.refused.into_iter().find(|(job, _)| setup.job_enabled(*job)) {
             return Err(error.into());
         }
         let roster = pull.roster;
-        blocking(move || choices(&roster, &setup)).await
+        let preferences = preferences(&server.client).await;
+        let (buildings, reasons) = self.names_in_held_rows().await?;
+        let waiting = Waiting { buildings, reasons };
+        blocking(move || choices(&roster, &setup, &preferences, waiting)).await
     }
 }
 
-fn choices(roster: &Roster, setup: &Setup) -> Result<Choices, EngineError> {
+/// Names that rows wait for.
+struct Waiting {
+    buildings: Vec<String>,
+    reasons: Vec<String>,
+}
+
+/// How schools take attendance by their preferences; nothing where the plugin may not read them, which is no fault.
+pub(crate) async fn preferences(client: &Client) -> Vec<SchoolPreference> {
+    client.school_preferences().await.unwrap_or_else(|error| {
+        tracing::debug!(code = error.code(), "the schools' attendance preferences can't be read");
+        Vec::new()
+    })
+}
+
+fn choices(
+    roster: &Roster,
+    setup: &Setup,
+    preferences: &[SchoolPreference],
+    waiting: Waiting,
+) -> Result<Choices, EngineError> {
     let schools: Vec<_> =
         roster.schools()?.into_iter().filter(|school| school.number != SchoolNumber::GRADUATED).collect();
     let folder = Path::new(&setup.raptor.folder);
-    let listed = !setup.raptor.folder.is_empty() && folder.is_dir();
+    let listed = setup.raptor.connection.is_none() && !setup.raptor.folder.is_empty() && folder.is_dir();
     let buildings = if listed { buildings_in(folder)? } else { Vec::new() };
     let reasons = if listed { reasons_in(folder)? } else { Vec::new() };
+    let codes = codes(roster, &setup.mappings)?;
+    let changes = changes(&setup.mappings, &schools, &buildings, &reasons, &codes);
+    let mut presets = presets(roster, preferences)?;
     Ok(Choices {
-        buildings: buildings
-            .into_iter()
-            .map(|building| BuildingChoice {
+        buildings: found(buildings, waiting.buildings)
+            .map(|(building, found_in)| BuildingChoice {
                 suggested_school: suggest_school(&building, &schools).map(|school| school.number.get()),
                 building,
+                found_in,
             })
             .collect(),
-        reasons,
-        codes: codes(roster)?,
+        reasons: found(reasons, waiting.reasons)
+            .map(|(reason, found_in)| ReasonChoice { reason, found_in })
+            .collect(),
+        codes,
+        changes,
         schools: schools
             .into_iter()
-            .map(|school| SchoolChoice { number: school.number.get(), name: school.name })
+            .map(|school| SchoolChoice {
+                number: school.number.get(),
+                name: school.name,
+                abbreviation: school.abbreviation,
+                method: presets.remove(&school.number),
+            })
             .collect(),
     })
 }
 
-/// The codes of every school's current year, one row a code.
-fn codes(roster: &Roster) -> Result<Vec<CodeChoice>, StoreError> {
-    let mut codes: BTreeMap<Option<String>, CodeChoice> = BTreeMap::new();
-    for (school, year) in current_years(roster)? {
-        for row in roster.attendance_codes(school, year)? {
-            codes.entry(row.code.clone()).and_modify(|choice| choice.schools += 1).or_insert_with(|| {
-                CodeChoice {
+/// Names of Raptor's list, then those that only tardy files have used so far.
+fn found(listed: Vec<String>, used: Vec<String>) -> impl Iterator<Item = (String, NameFoundIn)> {
+    let mut seen: BTreeSet<String> = listed.iter().map(|name| folded(name)).collect();
+    let others: Vec<String> = used.into_iter().filter(|name| seen.insert(folded(name))).collect();
+    let listed = listed.into_iter().map(|name| (name, NameFoundIn::List));
+    listed.chain(others.into_iter().map(|name| (name, NameFoundIn::TardyFile)))
+}
+
+/// The codes of the current year of every mapped school, of every school while none is mapped: one row a code.
+fn codes(roster: &Roster, mappings: &Mappings) -> Result<Vec<CodeChoice>, StoreError> {
+    let mut years: BTreeMap<SchoolNumber, YearId> = current_years(roster)?.into_iter().collect();
+    years.remove(&SchoolNumber::GRADUATED);
+    let mapped: BTreeSet<SchoolNumber> = mappings.buildings.iter().filter_map(|row| row.school).collect();
+    if !mapped.is_empty() {
+        years.retain(|school, _| mapped.contains(school));
+    }
+    let mut codes: BTreeMap<Option<String>, (CodeChoice, BTreeSet<SchoolNumber>)> = BTreeMap::new();
+    for (school, year) in &years {
+        for row in roster.attendance_codes(*school, *year)? {
+            let (_, of) = codes.entry(row.code.clone()).or_insert_with(|| {
+                let choice = CodeChoice {
                     code: row.code,
                     description: row.description,
                     presence: row.presence,
-                    schools: 1,
-                }
+                    schools: 0,
+                    missing_in: Vec::new(),
+                };
+                (choice, BTreeSet::new())
             });
+            of.insert(*school);
         }
     }
-    Ok(codes.into_values().collect())
+    Ok(codes
+        .into_values()
+        .map(|(choice, of)| CodeChoice {
+            schools: u32::try_from(of.len()).unwrap_or(u32::MAX),
+            missing_in: years
+                .keys()
+                .filter(|school| !of.contains(school))
+                .map(|school| school.get())
+                .collect(),
+            ..choice
+        })
+        .collect())
 }
 
-/// How each school takes attendance, by its sections: a preset that a person confirms.
-pub(crate) fn school_methods(roster: &Roster) -> Result<HashMap<SchoolNumber, AttendanceMethod>, StoreError> {
-    let mut methods = HashMap::new();
-    for (school, mode) in roster.attendance_modes()? {
-        let method = methods.entry(school).or_insert(AttendanceMethod::Daily);
-        if mode == AttendanceMode::Meeting.code() {
-            *method = AttendanceMethod::Meeting;
+/// What is mapped and not any more what it was. Without a list of Raptor's, or without attendance codes, nothing is said
+/// about them.
+fn changes(
+    mappings: &Mappings,
+    schools: &[School],
+    buildings: &[String],
+    reasons: &[String],
+    codes: &[CodeChoice],
+) -> Vec<MappingChange> {
+    let gone = |listed: &[String], name: &str| {
+        !listed.is_empty() && !listed.iter().any(|listed| folded(listed) == folded(name))
+    };
+    let mut changes = Vec::new();
+    for row in &mappings.buildings {
+        let building = row.building.clone();
+        if let Some(number) = row.school {
+            let school = number.get();
+            let (from, building) = (row.school_name.clone(), building.clone());
+            match schools.iter().find(|school| school.number == number) {
+                None => changes.push(MappingChange::SchoolGone { building, school }),
+                Some(now) if !from.is_empty() && from != now.name => {
+                    let to = now.name.clone();
+                    changes.push(MappingChange::SchoolRenamed { building, school, from, to });
+                }
+                Some(_) => {}
+            }
+        }
+        if gone(buildings, &building) {
+            changes.push(MappingChange::BuildingGone { building });
         }
     }
-    Ok(methods)
+    for row in &mappings.tardy_codes {
+        let reason = row.reason.clone();
+        if !codes.is_empty() && !codes.iter().any(|choice| choice.code.as_deref() == Some(&row.code)) {
+            changes.push(MappingChange::CodeGone { reason: reason.clone(), code: row.code.clone() });
+        }
+        if gone(reasons, &reason) {
+            changes.push(MappingChange::ReasonGone { reason });
+        }
+    }
+    changes
+}
+
+/// How each school takes attendance in its current year: by its preferences, else by its sections. A preset that a person
+/// confirms.
+pub(crate) fn presets(
+    roster: &Roster,
+    preferences: &[SchoolPreference],
+) -> Result<HashMap<SchoolNumber, MethodPreset>, StoreError> {
+    let mut presets: HashMap<SchoolNumber, MethodPreset> = HashMap::new();
+    for (school, mode) in roster.attendance_modes()? {
+        let preset = presets.entry(school).or_insert_with(|| MethodPreset {
+            method: AttendanceMethod::Daily,
+            bridge_period: String::new(),
+            by: MethodKnownBy::Sections,
+        });
+        if mode == AttendanceMode::Meeting.code() {
+            preset.method = AttendanceMethod::Meeting;
+        }
+    }
+    for (school, year) in current_years(roster)? {
+        let Some((method, bridge)) = preferred(preferences, school, year) else { continue };
+        let bridge_period = match bridge {
+            Some(id) => roster
+                .periods(school, year)?
+                .into_iter()
+                .find(|period| period.id == id)
+                .map(|period| period.abbreviation)
+                .unwrap_or_default(),
+            None => String::new(),
+        };
+        presets.insert(school, MethodPreset { method, bridge_period, by: MethodKnownBy::Preferences });
+    }
+    Ok(presets)
+}
+
+/// A school's method and bridge period by PREFS. A preference of the year comes before one of no year; `None` where neither
+/// kind of attendance is said to be recorded.
+fn preferred(
+    preferences: &[SchoolPreference],
+    school: SchoolNumber,
+    year: YearId,
+) -> Option<(AttendanceMethod, Option<PeriodId>)> {
+    let value = |name: &str| {
+        let named = preferences.iter().filter(|row| row.school == school && row.name == name);
+        let of_year = named.filter(|row| row.year == year || row.year.get() == 0);
+        of_year.max_by_key(|row| (row.year, row.id)).map(|row| row.value.trim())
+    };
+    let set =
+        |name: &str| value(name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
+    match (set("ATT_RecordModeMeeting"), set("ATT_RecordModeDaily")) {
+        (true, true) => {
+            let bridge = value("ATT_BridgePeriod").and_then(|value| value.parse().ok());
+            Some((AttendanceMethod::Both, bridge.map(PeriodId::new)))
+        }
+        (true, false) => Some((AttendanceMethod::Meeting, None)),
+        (false, true) => Some((AttendanceMethod::Daily, None)),
+        (false, false) => None,
+    }
 }
 
 /// Raptor's buildings as listed in the exchange folder; none when there is no list.
@@ -126,5 +282,144 @@ fn open(path: &Path) -> Result<Option<File>, EngineError> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(EngineError::io("read", path, source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rosterbridge_domain::{
+        id::SchoolDcid,
+        mapping::{BuildingMapping, TardyMapping},
+    };
+    use rstest::rstest;
+
+    use super::*;
+
+    const MEETING: &str = "ATT_RecordModeMeeting";
+    const DAILY: &str = "ATT_RecordModeDaily";
+    const BRIDGE: &str = "ATT_BridgePeriod";
+
+    #[rstest]
+    #[case::none(&[], None)]
+    #[case::meeting(&[(MEETING, "1", 36), (DAILY, "0", 36)], Some((AttendanceMethod::Meeting, None)))]
+    #[case::daily(&[(DAILY, "1", 36)], Some((AttendanceMethod::Daily, None)))]
+    #[case::both(
+        &[(MEETING, "1", 36), (DAILY, "1", 36), (BRIDGE, "417", 36)],
+        Some((AttendanceMethod::Both, Some(417)))
+    )]
+    #[case::both_without_a_bridge(&[(MEETING, "1", 36), (DAILY, "1", 36)], Some((AttendanceMethod::Both, None)))]
+    #[case::of_no_year(&[(MEETING, "True", 0)], Some((AttendanceMethod::Meeting, None)))]
+    #[case::this_year_counts(&[(MEETING, "1", 0), (MEETING, "0", 36), (DAILY, "1", 36)], Some((AttendanceMethod::Daily, None)))]
+    #[case::of_another_year(&[(MEETING, "1", 35)], None)]
+    #[case::neither(&[(MEETING, "0", 36), (DAILY, "", 36)], None)]
+    fn a_method_by_preferences(
+        #[case] rows: &[(&str, &str, i64)],
+        #[case] expected: Option<(AttendanceMethod, Option<i64>)>,
+    ) {
+        let school = SchoolNumber::new(100);
+        let mut preferences: Vec<SchoolPreference> = (1..)
+            .zip(rows)
+            .map(|(id, (name, value, year))| SchoolPreference {
+                id,
+                name: (*name).to_owned(),
+                value: (*value).to_owned(),
+                school,
+                year: YearId::new(*year),
+            })
+            .collect();
+        preferences.push(SchoolPreference {
+            id: 99,
+            name: MEETING.to_owned(),
+            value: "1".to_owned(),
+            school: SchoolNumber::new(200),
+            year: YearId::new(36),
+        });
+        let found = preferred(&preferences, school, YearId::new(36));
+        assert_eq!(found.map(|(method, bridge)| (method, bridge.map(PeriodId::get))), expected);
+    }
+
+    #[test]
+    fn names_of_tardy_files_follow_those_of_the_list() {
+        let names =
+            found(vec!["North".to_owned()], vec![" north".to_owned(), "West".to_owned(), "WEST".to_owned()]);
+        let names: Vec<_> = names.collect();
+        assert_eq!(
+            names,
+            [("North".to_owned(), NameFoundIn::List), ("West".to_owned(), NameFoundIn::TardyFile)]
+        );
+    }
+
+    fn mappings() -> Mappings {
+        let building = |building: &str, school: i64, school_name: &str| BuildingMapping {
+            building: building.to_owned(),
+            school: Some(SchoolNumber::new(school)),
+            school_name: school_name.to_owned(),
+            ..BuildingMapping::default()
+        };
+        let code = |reason: &str, code: &str| TardyMapping {
+            reason: reason.to_owned(),
+            code: code.to_owned(),
+            active: true,
+        };
+        Mappings {
+            buildings: vec![
+                building("Kept", 1, "First"),
+                building("Unnamed", 1, ""),
+                building("Renamed", 2, "Old name"),
+                building("Closed", 3, "Third"),
+            ],
+            tardy_codes: vec![code("Bus", "T"), code("Rain", "WX")],
+            ..Mappings::default()
+        }
+    }
+
+    fn schools() -> Vec<School> {
+        let school = |number: i64, name: &str| School {
+            dcid: SchoolDcid::new(number),
+            number: SchoolNumber::new(number),
+            name: name.to_owned(),
+            abbreviation: String::new(),
+        };
+        vec![school(1, "First"), school(2, "New name")]
+    }
+
+    fn tardy() -> CodeChoice {
+        CodeChoice {
+            code: Some("T".to_owned()),
+            description: "Tardy".to_owned(),
+            presence: "Present".to_owned(),
+            schools: 2,
+            missing_in: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_changed_about_what_is_mapped_is_told() {
+        let listed = ["kept", "UNNAMED", "Renamed"].map(str::to_owned);
+        let told = changes(&mappings(), &schools(), &listed, &["Rain".to_owned()], &[tardy()]);
+        assert_eq!(
+            told,
+            [
+                MappingChange::SchoolRenamed {
+                    building: "Renamed".to_owned(),
+                    school: 2,
+                    from: "Old name".to_owned(),
+                    to: "New name".to_owned(),
+                },
+                MappingChange::SchoolGone { building: "Closed".to_owned(), school: 3 },
+                MappingChange::BuildingGone { building: "Closed".to_owned() },
+                MappingChange::ReasonGone { reason: "Bus".to_owned() },
+                MappingChange::CodeGone { reason: "Rain".to_owned(), code: "WX".to_owned() },
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_not_told() {
+        let told = changes(&mappings(), &schools(), &[], &[], &[]);
+        assert!(told.iter().all(|change| matches!(
+            change,
+            MappingChange::SchoolRenamed { .. } | MappingChange::SchoolGone { .. }
+        )));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rosterbridge_domain::settings::Setup;
+use rosterbridge_domain::settings::{RaptorConnection, Setup};
 use rosterbridge_powerschool::{Connection, Timeouts};
-use rosterbridge_sftp::{Address, Authentication, Session};
+use rosterbridge_sftp::{Address, Authentication, RemoteFolder, Session};
 use rosterbridge_vault::SecretName;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,34 @@ impl Engine {
         Ok(rosterbridge_sftp::connect(&connection, pinned.as_deref(), cancel).await?)
     }
 
+    /// How to reach the SFTP server that files are exchanged with Raptor over.
+    pub(crate) async fn raptor_connection(
+        &self,
+        settings: &RaptorConnection,
+    ) -> Result<rosterbridge_sftp::Connection, EngineError> {
+        if settings.host.trim().is_empty() || settings.username.trim().is_empty() {
+            return Err(EngineError::NotSetUp("Raptor's SFTP connection is not set up yet"));
+        }
+        Ok(rosterbridge_sftp::Connection {
+            address: raptor_address(settings)?,
+            username: settings.username.trim().to_owned(),
+            authentication: Authentication::Password(self.required_secret(SecretName::RaptorPassword).await?),
+            timeouts: rosterbridge_sftp::Timeouts::default(),
+        })
+    }
+
+    /// Connects to the SFTP server that files are exchanged with Raptor over; its host key must have been accepted before.
+    pub(crate) async fn raptor(
+        &self,
+        settings: &RaptorConnection,
+        cancel: &CancellationToken,
+    ) -> Result<Session, EngineError> {
+        let connection = self.raptor_connection(settings).await?;
+        let pinned = self.pinned(&connection.address).await?;
+        let connected = rosterbridge_sftp::connect(&connection, pinned.as_deref(), cancel).await;
+        connected.map_err(EngineError::raptor_server)
+    }
+
     /// The fingerprint accepted for an address.
     pub(crate) async fn pinned(&self, address: &Address) -> Result<Option<String>, EngineError> {
         let (host, port) = (address.host.clone(), address.port);
@@ -75,6 +103,16 @@ impl Engine {
 /// Hero's address, as typed with or without `sftp://`.
 pub(crate) fn hero_address(setup: &Setup) -> Result<Address, EngineError> {
     Ok(Address::parse(&setup.hero.host, setup.hero.port)?)
+}
+
+/// The address of the SFTP server that files are exchanged with Raptor over, as typed with or without `sftp://`.
+pub(crate) fn raptor_address(settings: &RaptorConnection) -> Result<Address, EngineError> {
+    Address::parse(&settings.host, settings.port).map_err(EngineError::raptor_server)
+}
+
+/// The folder on that server that stands for the exchange folder.
+pub(crate) fn raptor_folder(settings: &RaptorConnection) -> Result<RemoteFolder, EngineError> {
+    RemoteFolder::parse(settings.folder.trim()).map_err(EngineError::raptor_server)
 }
 
 /// How long PowerSchool's connection and answers may take.

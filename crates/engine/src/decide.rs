@@ -6,16 +6,16 @@ use std::{
     rc::Rc,
 };
 
-use chrono::{Days, NaiveDate, Timelike};
+use chrono::{Days, NaiveDate, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceMode, AttendanceWrite, Meeting, MeetingTimes, NoOpReason},
-    calendar::{self, SchoolDay, SignIn},
+    calendar::{self, Class, DailySignIn, SchoolDay, SignIn},
     held::HoldReason,
-    id::{AttendanceCodeId, SchoolNumber, StudentNumber, YearId},
-    mapping::{AttendanceMethod, Mappings},
+    id::{AttendanceCodeId, SchoolNumber, SectionId, StudentNumber, YearId},
+    mapping::{AttendanceMethod, BetweenClasses, Mappings},
     roster::{AttendanceCode, Enrollment, School, SectionMeeting, Student, Term},
-    settings::{SchoolDays, Setup},
+    settings::{BeforeFirstBell, SchoolDays, Setup},
 };
 use rosterbridge_hero::AttendanceRow;
 use rosterbridge_raptor::Tardy;
@@ -48,15 +48,24 @@ fn hold<T>(reason: HoldReason, detail: impl Into<String>) -> Result<T, Stop> {
 pub(crate) struct District<'a> {
     roster: &'a Roster,
     mappings: &'a Mappings,
-    zone: Tz,
+    /// The district's.
+    pub(crate) zone: Tz,
     today: NaiveDate,
     /// School days attendance may be written back for.
     oldest: SchoolDays,
+    before_first_bell: BeforeFirstBell,
     schools: Vec<School>,
     terms: Vec<Term>,
     days: HashMap<(SchoolNumber, NaiveDate), Option<Rc<SchoolDay>>>,
     codes: HashMap<(SchoolNumber, YearId), Rc<Vec<AttendanceCode>>>,
     too_old: HashMap<(SchoolNumber, NaiveDate), bool>,
+    sections: HashMap<SectionId, KnownSection>,
+}
+
+/// When a section meets, and how it is recorded.
+struct KnownSection {
+    meetings: Vec<SectionMeeting>,
+    once_a_day: bool,
 }
 
 impl<'a> District<'a> {
@@ -67,11 +76,13 @@ impl<'a> District<'a> {
             zone,
             today: roster.meta().today,
             oldest: setup.attendance.oldest,
+            before_first_bell: setup.raptor.before_first_bell,
             schools: roster.schools()?,
             terms: roster.terms()?,
             days: HashMap::new(),
             codes: HashMap::new(),
             too_old: HashMap::new(),
+            sections: HashMap::new(),
         })
     }
 
@@ -137,6 +148,8 @@ impl<'a> District<'a> {
         let signed_in = row.signed_in.local(self.zone);
         let date = signed_in.date();
         let at = signed_in.time().num_seconds_from_midnight();
+        // Said of the date, before anything is said of the student on it.
+        self.in_time(school, date)?;
         let enrollments = self.roster.enrollments_of(student.id)?;
         let sits_there = enrollments.iter().any(|cc| cc.school == school && cc.includes(date));
         if !student.attends(school, date) && !sits_there {
@@ -150,26 +163,29 @@ impl<'a> District<'a> {
                     return hold(HoldReason::StudentNotInSchool, self.school_name(student.school));
                 }
                 let day = self.writable_day(student.school, date)?;
-                let bells = || day.bells.iter().map(|(_, times)| times);
-                if bells().map(|times| times.start).min().is_some_and(|first| at < first) {
-                    return Err(Stop::NoOp(NoOpReason::NotTardy));
+                match calendar::daily_sign_in(&day, at, mapping.between_classes) {
+                    DailySignIn::BeforeFirstBell => self.before_first_bell(signed_in),
+                    DailySignIn::Tardy => self.record(&student, &day, None, code, &row.comment),
+                    DailySignIn::Held(reason) => hold(reason, clock(signed_in)),
                 }
-                if bells().map(|times| times.end).max().is_some_and(|last| at >= last) {
-                    return hold(HoldReason::NoMeetingNow, signed_in.format("%H:%M").to_string());
-                }
-                self.record(&student, &day, None, code, &row.comment)
             }
-            AttendanceMethod::Meeting => {
+            AttendanceMethod::Meeting | AttendanceMethod::Both => {
                 let day = self.writable_day(school, date)?;
-                let section_meetings = self.section_meetings(&enrollments, school, date)?;
-                match calendar::meeting_in_progress(&day, &enrollments, &section_meetings, at) {
-                    SignIn::BeforeFirstBell => Err(Stop::NoOp(NoOpReason::NotTardy)),
+                match self.sign_in(&day, &enrollments, at, mapping.between_classes)? {
+                    SignIn::BeforeFirstBell => self.before_first_bell(signed_in),
                     SignIn::During(meeting, times) => {
                         self.record(&student, &day, Some((meeting, times)), code, &row.comment)
                     }
-                    SignIn::Held(reason) => hold(reason, signed_in.format("%H:%M").to_string()),
+                    SignIn::Held(reason) => hold(reason, clock(signed_in)),
                 }
             }
+        }
+    }
+
+    fn before_first_bell<T>(&self, signed_in: NaiveDateTime) -> Result<T, Stop> {
+        match self.before_first_bell {
+            BeforeFirstBell::NotTardy => Err(Stop::NoOp(NoOpReason::NotTardy)),
+            BeforeFirstBell::Hold => hold(HoldReason::BeforeFirstBell, clock(signed_in)),
         }
     }
 
@@ -185,16 +201,22 @@ impl<'a> District<'a> {
 
     /// The day, if it is in session, not in the future, and not too long ago.
     fn writable_day(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<Rc<SchoolDay>, Stop> {
+        self.in_time(school, date)?;
+        match self.day(school, date)? {
+            Some(day) => Ok(day),
+            None => hold(HoldReason::NotInSession, date.to_string()),
+        }
+    }
+
+    /// Whether a date lies neither in the future nor too long ago.
+    fn in_time(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<(), Stop> {
         if date > self.today {
             return Err(Stop::Reject(format!("the date {date} lies in the future")));
         }
         if self.is_too_old(school, date)? {
             return hold(HoldReason::TooOld, date.to_string());
         }
-        match self.day(school, date)? {
-            Some(day) => Ok(day),
-            None => hold(HoldReason::NotInSession, date.to_string()),
-        }
+        Ok(())
     }
 
     /// Whether more school days than the limit have passed since.
@@ -228,18 +250,30 @@ impl<'a> District<'a> {
         }
     }
 
-    /// The meetings of every section the student sits in at the school on the date.
-    fn section_meetings(
-        &self,
+    /// The class meeting a sign-in belongs to, among the sections the student sits in at the day's school.
+    fn sign_in(
+        &mut self,
+        day: &SchoolDay,
         enrollments: &[Enrollment],
-        school: SchoolNumber,
-        date: NaiveDate,
-    ) -> Result<Vec<SectionMeeting>, StoreError> {
-        let mut meetings = Vec::new();
-        for cc in enrollments.iter().filter(|cc| cc.school == school && cc.includes(date)) {
-            meetings.extend(self.roster.section_meetings(cc.section)?);
+        at: u32,
+        between: BetweenClasses,
+    ) -> Result<SignIn, StoreError> {
+        let sits = || enrollments.iter().filter(|cc| cc.school == day.school && cc.includes(day.date));
+        for cc in sits() {
+            if let Entry::Vacant(place) = self.sections.entry(cc.section) {
+                let meetings = self.roster.section_meetings(cc.section)?;
+                let section = self.roster.section(cc.section)?;
+                let once_a_day = section.is_some_and(|section| section.records_once_a_day());
+                place.insert(KnownSection { meetings, once_a_day });
+            }
         }
-        Ok(meetings)
+        let classes: Vec<Class<'_>> = sits()
+            .filter_map(|enrollment| {
+                let KnownSection { meetings, once_a_day } = self.sections.get(&enrollment.section)?;
+                Some(Class { enrollment, meetings, once_a_day: *once_a_day })
+            })
+            .collect();
+        Ok(calendar::sign_in(day, &classes, at, between))
     }
 
     /// The id of a code's text at the day's school and in its year.
@@ -292,6 +326,11 @@ impl<'a> District<'a> {
             .find(|school| school.number == number)
             .map_or_else(|| number.to_string(), |school| school.name.clone())
     }
+}
+
+/// A time of day, as a held row tells it.
+fn clock(signed_in: NaiveDateTime) -> String {
+    signed_in.format("%H:%M").to_string()
 }
 
 /// Puts a school's day together; `None` when it is not in session or in no known year.

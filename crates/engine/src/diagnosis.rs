@@ -1,18 +1,19 @@
-//! Connection tests of Hero, Raptor's folder and the mail server, stage by stage.
+//! Connection tests of Hero, of the exchange with Raptor and of the mail server, stage by stage.
 
 use std::{path::Path, time::Instant};
 
 use chrono::Utc;
-use rosterbridge_sftp::{Error as SftpError, Needs, Outcome, RemoteFolder, Stage};
+use rosterbridge_sftp::{Connection, Error as SftpError, Needs, Outcome, RemoteFolder, Stage};
 use rosterbridge_store::ledger::PinnedHostKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connections::hero_address,
+    connections::raptor_folder,
     engine::Engine,
     error::EngineError,
     exports::{EXPORT, IMPORTS},
-    report::{HeroTest, HostKeyView, StageReport, StageResult, TestReport},
+    raptor::ROSTER,
+    report::{HeroTest, HostKeyView, RaptorTest, StageReport, StageResult, TestReport},
 };
 
 impl Engine {
@@ -20,23 +21,75 @@ impl Engine {
     pub async fn test_hero(
         &self,
         accept: Option<String>,
-        mut on_stage: impl FnMut(StageReport),
+        on_stage: impl FnMut(StageReport),
     ) -> Result<HeroTest, EngineError> {
+        let started = Instant::now();
         let setup = self.setup().await?;
-        let mut started = Instant::now();
-        let connection = match self.hero_connection(&setup).await {
+        let tested = async {
+            let connection = self.hero_connection(&setup).await?;
+            let needs = Needs {
+                upload_folder: setup.hero.allow_upload.then(|| RemoteFolder::parse(IMPORTS)).transpose()?,
+                download_folder: setup
+                    .hero
+                    .allow_download
+                    .then(|| RemoteFolder::parse(EXPORT))
+                    .transpose()?,
+                made_folder: None,
+            };
+            Ok((connection, needs))
+        };
+        let (report, host_key) = self.test_server(tested.await, accept, started, on_stage).await?;
+        Ok(HeroTest { report, host_key })
+    }
+
+    /// Tests the exchange with Raptor: the folder is there and can be written to, or the SFTP server stage by stage. The
+    /// server's host key is pinned only if a person has accepted the very one presented.
+    pub async fn test_raptor(
+        &self,
+        accept: Option<String>,
+        mut on_stage: impl FnMut(StageReport),
+    ) -> Result<RaptorTest, EngineError> {
+        let started = Instant::now();
+        let setup = self.setup().await?;
+        let Some(settings) = &setup.raptor.connection else {
+            let folder = setup.raptor.folder.clone();
+            let usable = crate::engine::blocking(move || usable_folder(&folder)).await;
+            let tested = stage("Exchange folder", &usable, "exists and can be written to", started);
+            on_stage(tested.clone());
+            return Ok(RaptorTest { report: report(vec![tested]), host_key: None });
+        };
+        let tested = async {
+            let connection = self.raptor_connection(settings).await?;
+            let exchange = raptor_folder(settings)?;
+            let roster = exchange.folder(ROSTER).map_err(EngineError::raptor_server)?;
+            let needs =
+                Needs { upload_folder: None, download_folder: Some(exchange), made_folder: Some(roster) };
+            Ok((connection, needs))
+        };
+        let (report, host_key) = self.test_server(tested.await, accept, started, on_stage).await?;
+        Ok(RaptorTest { report, host_key })
+    }
+
+    /// Tests an SFTP server that is set up like this, and for this.
+    async fn test_server(
+        &self,
+        tested: Result<(Connection, Needs), EngineError>,
+        accept: Option<String>,
+        mut started: Instant,
+        mut on_stage: impl FnMut(StageReport),
+    ) -> Result<(TestReport, Option<HostKeyView>), EngineError> {
+        let (connection, needs) = match tested {
             Err(
-                error @ (EngineError::NotSetUp(_) | EngineError::SecretMissing(_) | EngineError::Sftp(_)),
+                error @ (EngineError::NotSetUp(_)
+                | EngineError::SecretMissing(_)
+                | EngineError::Sftp(_)
+                | EngineError::RaptorServer(_)),
             ) => {
                 let shape = stage::<()>("Input", &Err(error), "", started);
                 on_stage(shape.clone());
-                return Ok(HeroTest { report: report(vec![shape]), host_key: None });
+                return Ok((report(vec![shape]), None));
             }
-            connection => connection?,
-        };
-        let needs = Needs {
-            upload_folder: setup.hero.allow_upload.then(|| RemoteFolder::parse(IMPORTS)).transpose()?,
-            download_folder: setup.hero.allow_download.then(|| RemoteFolder::parse(EXPORT)).transpose()?,
+            tested => tested?,
         };
         let before = self.pinned(&connection.address).await?;
         // Accepting only answers the question of a first contact. A changed key is never accepted this way.
@@ -67,10 +120,9 @@ impl Engine {
         if let (None, Some(accepted), Some(key)) = (&before, &accept, &presented)
             && key.matches(accepted)
         {
-            let address = hero_address(&setup)?;
             let pin = PinnedHostKey {
-                host: address.host,
-                port: address.port,
+                host: connection.address.host.clone(),
+                port: connection.address.port,
                 algorithm: key.algorithm.clone(),
                 sha256: key.sha256.clone(),
                 accepted_at: Utc::now(),
@@ -85,23 +137,14 @@ impl Engine {
             sha256: key.sha256,
             md5: key.md5,
         });
-        Ok(HeroTest { report: report(stages), host_key })
+        Ok((report(stages), host_key))
     }
 
-    /// Tests Raptor's exchange folder: it is there and can be written to.
-    pub async fn test_raptor(&self) -> Result<TestReport, EngineError> {
+    /// Sends a test mail: to these, or to everybody who gets reports where nobody is named.
+    pub async fn test_mail(&self, to: Vec<String>) -> Result<TestReport, EngineError> {
         let setup = self.setup().await?;
         let started = Instant::now();
-        let folder = setup.raptor.folder.clone();
-        let usable = crate::engine::blocking(move || usable_folder(&folder)).await;
-        Ok(report(vec![stage("Exchange folder", &usable, "exists and can be written to", started)]))
-    }
-
-    /// Sends a test mail to everybody who gets reports.
-    pub async fn test_mail(&self) -> Result<TestReport, EngineError> {
-        let setup = self.setup().await?;
-        let started = Instant::now();
-        let sent = self.send_test_letters(&setup).await;
+        let sent = self.send_test_letters(&setup, if to.is_empty() { &setup.mail.to } else { &to }).await;
         Ok(report(vec![stage("Test mail", &sent, "the mail server took the mail", started)]))
     }
 }

@@ -6,12 +6,7 @@ use std::{
 };
 
 use chrono::Utc;
-use rosterbridge_domain::{
-    integration::{IntegrationEvent, IntegrationStatus},
-    notice::{Happening, Notice, Reason, StatusChange},
-    schedule::Pause,
-    settings::Setup,
-};
+use rosterbridge_domain::{mapping::problems, schedule::Pause, settings::Setup};
 use rosterbridge_powerschool::ServerUrl;
 use rosterbridge_store::{Ledger, Roster, StoreError};
 use rosterbridge_vault::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SealedSecret, SecretName, Vault};
@@ -23,9 +18,11 @@ use uuid::Uuid;
 use crate::{
     care::{self, Household},
     error::EngineError,
+    integration,
     notices::NoticeDesk,
     powerschool_test::Queue,
     profile::{ProfileFolder, ProfileLock},
+    raptor::ExchangeWatch,
     report::{Cause, SecretState},
     scheduler::Circuits,
     school_year::SCHOOL_YEAR,
@@ -33,8 +30,6 @@ use crate::{
 
 /// Names of the ledger's single values.
 mod value {
-    /// The Raptor integration's status.
-    pub(super) const RAPTOR_STATUS: &str = "raptor.status";
     /// The address of the practice PowerSchool the profile was set up for.
     pub(super) const PRACTICE: &str = "practice";
     /// The district the profile's outbox and history belong to.
@@ -70,8 +65,12 @@ pub struct Engine {
     pub(crate) stopping: AtomicBool,
     /// Which remote systems the schedule leaves alone for now.
     pub(crate) circuits: Mutex<Circuits>,
+    /// What is known of the exchange folder between two runs.
+    pub(crate) exchange: ExchangeWatch,
     /// Held while the Raptor integration's status moves.
-    moving_status: tokio::sync::Mutex<()>,
+    pub(crate) moving_status: tokio::sync::Mutex<()>,
+    /// Held while PowerSchool is looked at between runs.
+    pub(crate) looking: tokio::sync::Mutex<()>,
     /// What housekeeping keeps in mind.
     pub(crate) house: Household,
     _lock: ProfileLock,
@@ -81,6 +80,8 @@ pub struct Engine {
 #[derive(Debug)]
 struct Running {
     id: String,
+    /// Whether it only looks at PowerSchool, and gives way to everything else.
+    looks: bool,
     cancel: CancellationToken,
 }
 
@@ -117,7 +118,9 @@ impl Engine {
             notices: NoticeDesk::default(),
             stopping: AtomicBool::new(false),
             circuits: Mutex::default(),
+            exchange: ExchangeWatch::default(),
             moving_status: tokio::sync::Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
             house: Household::default(),
             _lock: lock,
         };
@@ -169,24 +172,34 @@ impl Engine {
         Ok(self.ledger(Ledger::setup).await?.unwrap_or_default())
     }
 
-    /// Replaces everything configured. Switching the Raptor integration on or off moves its status.
+    /// Replaces everything configured. Switching the Raptor integration on or off moves its status; it is switched on only
+    /// where everything it needs is there.
     pub async fn save_setup(&self, setup: Setup) -> Result<(), EngineError> {
+        if setup.raptor.enabled
+            && !self.setup().await?.raptor.enabled
+            && let Some(obstacle) = integration::obstacles(&setup).into_iter().next()
+        {
+            return Err(obstacle);
+        }
         self.adopt_setup(setup).await?;
         self.wake_sending();
         Ok(())
     }
 
     async fn adopt_setup(&self, setup: Setup) -> Result<(), EngineError> {
+        if let Some(problem) = problems(&setup.mappings).into_iter().next() {
+            return Err(problem.into());
+        }
+        let layouts = rosterbridge_raptor::roster_problems(&setup.raptor.roster);
+        if !layouts.is_empty() {
+            return Err(EngineError::RosterLayout(layouts));
+        }
         // Nobody is asked for a sender before there is a mail server.
         let from = (!setup.mail.host.trim().is_empty()).then_some(&setup.mail.from);
         for address in setup.raptor.notify.iter().chain(&setup.mail.to).chain(from) {
             crate::mail::mailbox(address)?;
         }
-        let event = if setup.raptor.enabled { IntegrationEvent::Enabled } else { IntegrationEvent::Disabled };
-        self.ledger(move |ledger| ledger.save_setup(&setup)).await?;
-        // Whoever saves it looks at the status already: it is told by mail alone.
-        self.raptor_event(event, None, None).await?;
-        Ok(())
+        self.keep_setup(setup).await
     }
 
     /// Takes over a setup file. The profile starts paused.
@@ -301,30 +314,6 @@ impl Engine {
         self.ledger(move |ledger| ledger.set_value(name, if on { "true" } else { "false" })).await
     }
 
-    /// The Raptor integration's status.
-    pub async fn raptor_status(&self) -> Result<IntegrationStatus, EngineError> {
-        let text = self.ledger(|ledger| ledger.value(value::RAPTOR_STATUS)).await?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(IntegrationStatus::Disabled))
-    }
-
-    /// Lets something happen to the Raptor integration, in the run `run` if it is in one, and gives what is to be told of
-    /// it. An event its status has no rule for changes nothing.
-    pub(crate) async fn raptor_event(
-        &self,
-        event: IntegrationEvent,
-        reason: Option<Reason>,
-        run: Option<&str>,
-    ) -> Result<Vec<Notice>, EngineError> {
-        // A run and a person may move it at the same time: switching it off must not get lost.
-        let _moving = self.moving_status.lock().await;
-        let from = self.raptor_status().await?;
-        let Some(to) = from.after(event) else { return Ok(Vec::new()) };
-        let text = serde_json::to_string(&to).unwrap_or_default();
-        // The status and the mails about it are kept at once: no change goes untold.
-        let change = Happening::StatusChanged(StatusChange { from, to, event, reason });
-        self.note(vec![change], Utc::now(), Some((value::RAPTOR_STATUS, text)), run).await
-    }
-
     /// Stores a secret under its name.
     pub async fn set_secret(&self, name: &str, value: SecretString) -> Result<SecretState, EngineError> {
         let name = secret_name(name)?;
@@ -415,14 +404,41 @@ impl Engine {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|running| running.id.clone())
     }
 
+    /// The run under way, if a person takes it for one.
+    pub(crate) fn visible_run(&self) -> Option<String> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().filter(|running| !running.looks).map(|running| running.id.clone())
+    }
+
     /// Makes a run the one under way until the returned guard is dropped.
     pub(crate) fn begin(self: &Arc<Self>, id: &str) -> Result<UnderWay, EngineError> {
+        self.begin_either(id, false)
+    }
+
+    /// As [`Engine::begin`], for a look at PowerSchool between runs. Whoever holds [`Engine::looking`] may.
+    pub(crate) fn begin_look(self: &Arc<Self>, id: &str) -> Result<UnderWay, EngineError> {
+        self.begin_either(id, true)
+    }
+
+    /// Ends a look under way: nobody who wants to run something waits for it or is refused.
+    pub(crate) async fn end_look(&self) {
+        let look = {
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.as_ref().filter(|running| running.looks).map(|running| running.cancel.clone())
+        };
+        if let Some(look) = look {
+            look.cancel();
+            drop(self.looking.lock().await);
+        }
+    }
+
+    fn begin_either(self: &Arc<Self>, id: &str, looks: bool) -> Result<UnderWay, EngineError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if running.is_some() {
             return Err(EngineError::Busy);
         }
         let cancel = CancellationToken::new();
-        *running = Some(Running { id: id.to_owned(), cancel: cancel.clone() });
+        *running = Some(Running { id: id.to_owned(), looks, cancel: cancel.clone() });
         Ok(UnderWay { engine: Arc::clone(self), cancel })
     }
 }

@@ -43,6 +43,12 @@ pub enum EngineError {
     /// Something is not configured yet.
     #[error("{0}")]
     NotSetUp(&'static str),
+    /// The mapping tables contradict themselves.
+    #[error("{0}")]
+    Mapping(#[from] rosterbridge_domain::mapping::MappingProblem),
+    /// Pasted text or a file holds no list of names.
+    #[error(transparent)]
+    Names(#[from] crate::names::NamesError),
     /// The set-up says that this is not to be done.
     #[error("{0} is switched off in the set-up")]
     SwitchedOff(&'static str),
@@ -98,11 +104,11 @@ pub enum EngineError {
     /// The plugin's files.
     #[error(transparent)]
     Plugin(#[from] rosterbridge_powerschool::plugin::PluginError),
-    /// The connection to Hero failed; the run's other jobs are told so too.
+    /// The connection to Hero or to Raptor's server failed; the run's other jobs are told so too.
     #[error(transparent)]
     NotConnected(std::sync::Arc<EngineError>),
     /// The connection failed for an earlier job of the run.
-    #[error("not tried, since the connection to Hero failed for {first} already")]
+    #[error("not tried, since the connection failed for {first} already")]
     NotTried {
         /// That job.
         first: rosterbridge_domain::job::Job,
@@ -127,6 +133,17 @@ pub enum EngineError {
     /// A run has nothing that could be taken back.
     #[error("{0}")]
     NothingToUndo(&'static str),
+    /// What has to be done before the Raptor integration is not ticked.
+    #[error("the Raptor integration can't be switched on yet: it is not confirmed that {}", .0.join(", that "))]
+    RaptorPrerequisites(Vec<&'static str>),
+    /// No building takes part in the Raptor integration.
+    #[error("the Raptor integration can't be switched on yet: no building is switched on and has a school")]
+    RaptorNoBuildings,
+    /// There is nowhere to exchange files with Raptor.
+    #[error(
+        "the Raptor integration can't be switched on yet: there is neither an exchange folder nor an SFTP connection"
+    )]
+    RaptorNoExchange,
     /// Raptor's integration has not been initialised.
     #[error("the Raptor integration is {0}, so tardies are not taken in yet")]
     RaptorNotInitialized(rosterbridge_domain::integration::IntegrationStatus),
@@ -158,6 +175,9 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
+    /// A file or folder of the exchange folder is a link.
+    #[error("{} is a link to another place", .0.display())]
+    FileIsLink(PathBuf),
     /// Another program is writing a dropped file.
     #[error("{} changed while it was read", .0.display())]
     FileChanging(PathBuf),
@@ -178,6 +198,12 @@ pub enum EngineError {
     /// SFTP.
     #[error(transparent)]
     Sftp(rosterbridge_sftp::Error),
+    /// The SFTP server that files are exchanged with Raptor over.
+    #[error(transparent)]
+    RaptorServer(rosterbridge_sftp::Error),
+    /// The roster files can't be written as they are set up.
+    #[error("{}", sentences(.0))]
+    RosterLayout(Vec<rosterbridge_raptor::LayoutProblem>),
     /// The databases.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -205,6 +231,14 @@ impl From<rosterbridge_sftp::Error> for EngineError {
 }
 
 impl EngineError {
+    /// An error of the SFTP server that files are exchanged with Raptor over.
+    pub(crate) fn raptor_server(error: rosterbridge_sftp::Error) -> Self {
+        match error {
+            rosterbridge_sftp::Error::Cancelled => Self::Cancelled,
+            error => Self::RaptorServer(error),
+        }
+    }
+
     /// The code of a stop by the large-change guard.
     pub(crate) const LARGE_CHANGE: &str = "guard.large_change";
 
@@ -225,6 +259,8 @@ impl EngineError {
             Self::Io { .. } => "file.unusable",
             Self::FileExists(_) => "file.exists",
             Self::NotSetUp(_) => "setup.incomplete",
+            Self::Mapping(problem) => problem.code(),
+            Self::Names(error) => error.code(),
             Self::SwitchedOff(_) => "setup.switched_off",
             Self::SecretMissing(_) => "vault.secret_missing",
             Self::UnknownSecret(_) => "vault.unknown_secret",
@@ -246,6 +282,9 @@ impl EngineError {
             Self::Doubled(_) => "attendance.duplicate",
             Self::UnknownRun(_) => "run.unknown",
             Self::NothingToUndo(_) => "run.nothing_to_undo",
+            Self::RaptorPrerequisites(_) => "raptor.prerequisites",
+            Self::RaptorNoBuildings => "raptor.no_buildings",
+            Self::RaptorNoExchange => "raptor.no_exchange",
             Self::RaptorNotInitialized(_) => "raptor.not_initialized",
             Self::Cancelled => "run.cancelled",
             Self::HostKeyNotAccepted(_) => "sftp.host_key_unknown",
@@ -253,11 +292,13 @@ impl EngineError {
             Self::LargeChange(_) => Self::LARGE_CHANGE,
             Self::NothingStopped(_) => "guard.unknown",
             Self::Folder { .. } => "raptor.folder_unusable",
+            Self::FileIsLink(_) => "raptor.file_link",
             Self::FileChanging(_) => "raptor.file_changing",
             Self::Mail { .. } => "mail.refused",
             Self::MailAddress(_) => "mail.bad_address",
             Self::PowerSchool(error) => error.code(),
-            Self::Sftp(error) => error.code(),
+            Self::Sftp(error) | Self::RaptorServer(error) => error.code(),
+            Self::RosterLayout(_) => rosterbridge_raptor::LayoutProblem::CODE,
             Self::Store(error) => error.code(),
             Self::Vault(error) => error.code(),
             Self::HeroFile(error) => error.code(),
@@ -283,6 +324,8 @@ impl EngineError {
             Self::Io { .. } => "Check that the disk is not full and that you may read and write there.".to_owned(),
             Self::FileExists(_) => "Choose another name, or replace it: with --force on the command line.".to_owned(),
             Self::NotSetUp(_) => "Complete that step of the set-up, then try again.".to_owned(),
+            Self::Mapping(problem) => problem.remedy().to_owned(),
+            Self::Names(error) => error.remedy().to_owned(),
             Self::SwitchedOff(_) => "Switch it on in the set-up if it is meant to run, or switch the exchange off.".to_owned(),
             Self::SecretMissing(name) => {
                 format!("Enter it in the set-up, or store it with: rosterbridge secrets set {name}")
@@ -332,8 +375,13 @@ impl EngineError {
             Self::NothingToUndo(_) => {
                 "Nothing was changed. See what each run did with: rosterbridge runs".to_owned()
             }
+            Self::RaptorPrerequisites(_) => "See to it that each of them is done, and tick it in the set-up.".to_owned(),
+            Self::RaptorNoBuildings => "Choose the PowerSchool school of at least one building, and switch the building on.".to_owned(),
+            Self::RaptorNoExchange => "Choose the exchange folder, or enter the SFTP connection.".to_owned(),
             Self::RaptorNotInitialized(_) => {
-                "Enable the integration, then run the Raptor roster once: tardies follow after that.".to_owned()
+                "Nothing has to be done: tardies are taken in from the moment the integration window opens, as long as \
+                 raptor-roster is switched on. To begin earlier, run: rosterbridge sync raptor-roster"
+                    .to_owned()
             }
             Self::Cancelled => "Nothing was lost. Start it again when you are ready.".to_owned(),
             Self::HostKeyNotAccepted(fingerprint) => format!(
@@ -354,13 +402,19 @@ impl EngineError {
                 .to_owned(),
             Self::NothingStopped(_) => "See what is stopped with: rosterbridge guard list".to_owned(),
             Self::Folder { .. } => "Choose a folder that exists and that this account may write to.".to_owned(),
+            Self::FileIsLink(_) => "Put the file or folder itself in the place of the link: nothing is read from, or moved \
+                 to, where a link points."
+                .to_owned(),
             Self::FileChanging(_) => {
                 "Nothing of it is lost: the next run reads it again, once the program that writes it is done.".to_owned()
             }
             Self::Mail { .. } => "Check host, port, security and user name of the mail server.".to_owned(),
             Self::MailAddress(_) => "Write addresses as name@example.org.".to_owned(),
             Self::PowerSchool(error) => error.remedy().to_string(),
-            Self::Sftp(error) => error.remedy().to_string(),
+            Self::Sftp(error) | Self::RaptorServer(error) => error.remedy().to_string(),
+            Self::RosterLayout(_) => {
+                "Nothing was saved. Correct the columns of the roster files in the set-up, then save again.".to_owned()
+            }
             Self::Store(error) => error.remedy().to_string(),
             Self::Vault(error) => error.remedy().to_string(),
             Self::HeroFile(error) => error.remedy().to_string(),
@@ -374,6 +428,7 @@ impl EngineError {
         match self {
             Self::PowerSchool(error) => error.is_transient().then_some(Remote::PowerSchool),
             Self::Sftp(error) => error.is_transient().then_some(Remote::Hero),
+            Self::RaptorServer(error) => error.is_transient().then_some(Remote::Raptor),
             Self::NotConnected(error) | Self::NotTried { error, .. } => error.remote(),
             Self::Folder { .. } => Some(Remote::Raptor),
             _ => None,
@@ -384,7 +439,7 @@ impl EngineError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::PowerSchool(error) => error.is_transient(),
-            Self::Sftp(error) => error.is_transient(),
+            Self::Sftp(error) | Self::RaptorServer(error) => error.is_transient(),
             Self::Store(error) => matches!(error, StoreError::Busy | StoreError::DiskFull),
             Self::NotConnected(error) | Self::NotTried { error, .. } => error.may_pass(),
             Self::ExportMissing(_)
@@ -414,6 +469,11 @@ impl EngineError {
 /// Whether the system says that there is no room.
 fn is_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
+/// What is wrong, sentence by sentence.
+fn sentences(problems: &[impl std::fmt::Display]) -> String {
+    problems.iter().map(|problem| sentence(&problem.to_string())).collect::<Vec<_>>().join(" ")
 }
 
 /// A message as a sentence: first letter upper case, a full stop at the end.

@@ -2,16 +2,16 @@
 //! school in it, and no attendance is taken in that is many times what usually comes, unless a person accepts that very
 //! content.
 
-use std::{fmt, io, iter};
+use std::{collections::HashMap, fmt, io, iter};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rosterbridge_domain::{
-    attendance::{NoOpReason, Source},
+    attendance::Source,
     job::{FileReceipt, Job},
     school_year::YearChange,
     settings::GuardSettings,
 };
-use rosterbridge_store::ledger::{Decision, DecisionOutcome};
+use rosterbridge_store::{Ledger, StoreError, ledger::DecisionOutcome};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -45,7 +45,24 @@ const STOPPED: &str = "guard.stopped";
 /// A file to be sent, as the rule looks at it.
 pub(crate) struct OutgoingFile<'a> {
     pub(crate) receipt: &'a FileReceipt,
-    pub(crate) schools: &'a Schools,
+    /// What the other side has once it is sent: the rows of a whole file.
+    pub(crate) has: Has,
+    /// What it has now, where that is not simply the last file of the name.
+    pub(crate) had: Option<(DateTime<Utc>, Has)>,
+}
+
+/// The rows the other side has of a file.
+#[derive(Clone, Default)]
+pub(crate) struct Has {
+    pub(crate) rows: u64,
+    pub(crate) schools: Schools,
+}
+
+impl<'a> OutgoingFile<'a> {
+    /// A whole file, which takes the place of the last one.
+    pub(crate) fn whole(receipt: &'a FileReceipt, schools: &Schools) -> Self {
+        Self { receipt, has: Has { rows: receipt.rows, schools: schools.clone() }, had: None }
+    }
 }
 
 /// A file that was stopped, and what a person said to it.
@@ -75,12 +92,22 @@ fn is_large_loss(before: u64, now: u64, settings: GuardSettings) -> bool {
 }
 
 /// Whether an import has many more rows than the latest ones, and what is usual: their median. The first one ever is
-/// as good as any.
-fn unusual(latest: &[u64], now: u64) -> Option<u64> {
+/// as good as any. `passed` are those of its rows that passed before: where they are too many already, a person let them.
+fn unusual(latest: &[u64], passed: u64, now: u64) -> Option<u64> {
     let mut latest = latest.to_vec();
     latest.sort_unstable();
-    let usual = *latest.get(latest.len() / 2)?;
+    let mut usual = *latest.get(latest.len() / 2)?;
+    if passed > usual.saturating_mul(USUAL_TIMES) {
+        usual = passed;
+    }
     (now >= FEW_ROWS && now > usual.saturating_mul(USUAL_TIMES)).then_some(usual)
+}
+
+/// The rows of the day so far, and those of the days before. Files are dropped all day long, a few rows each or all at once,
+/// so it is the day's rows that are compared.
+fn rows_of_days(days: &[(NaiveDate, u64)], today: NaiveDate) -> (u64, Vec<u64>) {
+    let so_far = days.iter().find(|(day, _)| *day == today).map_or(0, |(_, rows)| *rows);
+    (so_far, days.iter().filter(|(day, _)| *day != today).map(|(_, rows)| *rows).collect())
 }
 
 /// Names a content: what `value` serialises to.
@@ -97,6 +124,13 @@ impl PlanView {
     /// The plan to send files.
     pub(crate) fn of_files(job: Job, files: &[FileReceipt], samples: Vec<FileSample>) -> Self {
         Self { id: content_id(job, &files), sample: Vec::new(), files: samples }
+    }
+
+    /// This plan and then another one of the same job: the sample stays the first one's.
+    pub(crate) fn followed_by(self, next: &Self) -> Self {
+        let mut id = hex::encode(Sha256::digest(format!("{} {}", self.id, next.id)));
+        id.truncate(16);
+        Self { id, ..self }
     }
 
     /// The plan to write attendance.
@@ -139,15 +173,14 @@ impl Engine {
         let settings = self.setup().await?.guard;
         let decided = self.stopped().await?;
         let mut stopped = Vec::new();
-        for OutgoingFile { receipt, schools } in files {
-            let name = receipt.name.clone();
-            let (last, schools_before) = self
-                .ledger(move |ledger| {
-                    Ok((ledger.last_upload(job, &name)?, ledger.last_upload_by_school(job, &name)?))
-                })
-                .await?;
-            let Some(last) = last else { continue };
-            let all = (last.receipt.rows, receipt.rows);
+        let names: Vec<String> =
+            files.iter().filter(|file| file.had.is_none()).map(|file| file.receipt.name.clone()).collect();
+        let mut last_files = self.ledger(move |ledger| last_files(ledger, job, names)).await?;
+        for OutgoingFile { receipt, has, had } in files {
+            let last = had.clone().or_else(|| last_files.remove(&receipt.name));
+            let Some((sent_at, had)) = last else { continue };
+            let (schools_before, schools) = (had.schools, &has.schools);
+            let all = (had.rows, has.rows);
             let (before, now) = years.alike(&receipt.name, all.0, all.1);
             let losing: Vec<GuardedSchool> = schools_before
                 .iter()
@@ -172,7 +205,7 @@ impl Engine {
                 name: receipt.name.clone(),
                 before: all.0,
                 now: all.1,
-                expected: years.expected(job, &receipt.name, last.uploaded_at),
+                expected: years.expected(job, &receipt.name, sent_at),
                 stopped_at: Utc::now(),
                 reason: GuardReason::RowsLost,
                 schools: losing,
@@ -195,21 +228,21 @@ impl Engine {
         job: Job,
         plan: &AttendancePlan,
         plan_id: &str,
+        day: NaiveDate,
     ) -> Result<(), EngineError> {
-        let repeats = |decision: &Decision| match decision.outcome {
-            DecisionOutcome::NoOp { reason, .. } => reason == NoOpReason::AlreadyDelivered,
-            _ => false,
-        };
-        let now = match plan.source {
-            Source::Hero => plan.inputs.iter().map(|input| input.rows).sum(),
-            // A file stays as long as one of its rows is held: what was delivered before counts no second time.
+        let (passed, now, latest) = match plan.source {
+            Source::Hero => {
+                let latest = self.ledger(move |ledger| ledger.latest_imports(job, IMPORTS_BACK)).await?;
+                (0, plan.inputs.iter().map(|input| input.rows).sum(), latest)
+            }
             Source::Raptor => {
-                let decisions = plan.inputs.iter().flat_map(|input| &input.decisions);
-                decisions.filter(|decision| !repeats(decision)).count() as u64
+                // One more for the day itself.
+                let days = move |ledger: &Ledger| ledger.rows_by_day(Source::Raptor, day, IMPORTS_BACK + 1);
+                let (so_far, latest) = rows_of_days(&self.ledger(days).await?, day);
+                (so_far, so_far + plan.new_rows, latest)
             }
         };
-        let latest = self.ledger(move |ledger| ledger.latest_imports(job, IMPORTS_BACK)).await?;
-        let Some(usual) = unusual(&latest, now) else { return Ok(()) };
+        let Some(usual) = unusual(&latest, passed, now) else { return Ok(()) };
         let decided = self.stopped().await?;
         if decided.iter().any(|decided| decided.is_accepted(Utc::now()) && decided.file.id == plan_id) {
             return Ok(());
@@ -250,6 +283,15 @@ impl Engine {
             .collect())
     }
 
+    /// The ids of a job's files that a person lets go out, in order.
+    pub(crate) async fn accepted(&self, job: Job, now: DateTime<Utc>) -> Result<Vec<String>, EngineError> {
+        let stopped = self.stopped().await?.into_iter();
+        let accepted = stopped.filter(|stopped| stopped.file.job == job && stopped.is_accepted(now));
+        let mut ids: Vec<String> = accepted.map(|stopped| stopped.file.id).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
     /// Accepts or rejects a stopped file by its id. An accepted one goes out with the next run within seven days if it has
     /// the same content then; a rejected one is forgotten, and stops again if it is planned again.
     pub async fn decide_guarded(&self, id: &str, accept: bool) -> Result<Vec<GuardedView>, EngineError> {
@@ -266,11 +308,16 @@ impl Engine {
         self.guarded().await
     }
 
-    /// Forgets what was decided about a file once another one of its name has been sent.
+    /// [`Engine::forget_stops`] for one file.
     pub(crate) async fn forget_stop(&self, job: Job, name: &str) -> Result<(), EngineError> {
+        self.forget_stops(job, &[name]).await
+    }
+
+    /// Forgets what was decided about files once others of their names have been sent.
+    pub(crate) async fn forget_stops(&self, job: Job, names: &[&str]) -> Result<(), EngineError> {
         let mut stopped = self.stopped().await?;
         let before = stopped.len();
-        stopped.retain(|other| (other.file.job, other.file.name.as_str()) != (job, name));
+        stopped.retain(|other| other.file.job != job || !names.contains(&other.file.name.as_str()));
         if stopped.len() < before { self.save_stopped(stopped).await } else { Ok(()) }
     }
 
@@ -283,6 +330,22 @@ impl Engine {
         let text = serde_json::to_string(&stopped).unwrap_or_else(|_| "[]".to_owned());
         self.ledger(move |ledger| ledger.set_value(STOPPED, &text)).await
     }
+}
+
+/// The last files of these names, by name, and when they were sent.
+fn last_files(
+    ledger: &Ledger,
+    job: Job,
+    names: Vec<String>,
+) -> Result<HashMap<String, (DateTime<Utc>, Has)>, StoreError> {
+    let mut files = HashMap::new();
+    for name in names {
+        if let Some(last) = ledger.last_upload(job, &name)? {
+            let schools = ledger.last_upload_by_school(job, &name)?;
+            files.insert(name, (last.uploaded_at, Has { rows: last.receipt.rows, schools }));
+        }
+    }
+    Ok(files)
 }
 
 /// Files of one job that would lose too many rows.
@@ -353,14 +416,31 @@ mod tests {
     }
 
     #[rstest]
-    #[case::first_ever(&[], 5_000, None)]
-    #[case::usual(&[30, 28, 33], 90, None)]
-    #[case::more(&[30, 28, 33], 91, Some(30))]
-    #[case::few_rows(&[1, 2, 1], 19, None)]
-    #[case::not_so_few(&[1, 2, 1], 20, Some(1))]
-    #[case::one_outlier_changes_nothing(&[30, 900, 28], 200, Some(30))]
-    fn imports_that_ask(#[case] latest: &[u64], #[case] now: u64, #[case] usual: Option<u64>) {
-        assert_eq!(unusual(latest, now), usual);
+    #[case::first_ever(&[], 0, 5_000, None)]
+    #[case::usual(&[30, 28, 33], 0, 90, None)]
+    #[case::more(&[30, 28, 33], 0, 91, Some(30))]
+    #[case::few_rows(&[1, 2, 1], 0, 19, None)]
+    #[case::not_so_few(&[1, 2, 1], 0, 20, Some(1))]
+    #[case::one_outlier_changes_nothing(&[30, 900, 28], 0, 200, Some(30))]
+    #[case::little_by_little(&[30, 28, 33], 90, 91, Some(30))]
+    #[case::a_person_let_more_pass(&[30, 28, 33], 91, 92, None)]
+    #[case::and_many_times_as_much(&[30, 28, 33], 91, 274, Some(91))]
+    fn imports_that_ask(
+        #[case] latest: &[u64],
+        #[case] passed: u64,
+        #[case] now: u64,
+        #[case] usual: Option<u64>,
+    ) {
+        assert_eq!(unusual(latest, passed, now), usual);
+    }
+
+    #[test]
+    fn a_days_files_are_looked_at_together() {
+        let day = |day| NaiveDate::from_ymd_opt(2026, 9, day).unwrap();
+        let days = [(day(30), 12), (day(29), 30), (day(28), 33)];
+        assert_eq!(rows_of_days(&days, day(30)), (12, vec![30, 33]));
+        assert_eq!(rows_of_days(&days[1..], day(30)), (0, vec![30, 33]));
+        assert_eq!(rows_of_days(&[], day(30)), (0, vec![]));
     }
 
     #[test]

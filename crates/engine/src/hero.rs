@@ -26,7 +26,7 @@ use crate::{
     report::FileSample,
     school_year::YearsInSight,
     tally::{Schools, Tally},
-    unchanged::{self, MadeBefore, Sending},
+    unchanged::{self, Made, MadeBefore, Sending},
 };
 
 /// A file to be sent to Hero. Not `Debug`: it may hold the file, and that is the students'.
@@ -81,6 +81,13 @@ impl Composing {
     }
 }
 
+impl ExportPlan {
+    fn made(&self, from: Option<String>) -> Option<Made> {
+        let files = vec![self.receipt.clone()];
+        Some(Made { from: from?, files, notes: self.notes.clone(), rows: self.receipt.rows })
+    }
+}
+
 impl Engine {
     /// Works out one of the three files: what it would hold.
     pub(crate) async fn plan_export(
@@ -91,7 +98,7 @@ impl Engine {
         // It only reads: where it is, it may come to its own end.
         let planned = composing.cancel.run_until_cancelled(&mut composing.plan).await;
         let plan = planned.ok_or(EngineError::Cancelled)???;
-        let file = OutgoingFile { receipt: &plan.receipt, schools: &plan.schools };
+        let file = OutgoingFile::whole(&plan.receipt, &plan.schools);
         self.refuse_large_changes(plan.job, &[file], years).await?;
         pass(CrashPoint::ExportPlanned);
         Ok(plan)
@@ -107,7 +114,7 @@ impl Engine {
         let (receipt, schools) = made.files.into_iter().zip(schools).next().ok_or_else(|| {
             EngineError::NotAsPlanned(exports::file_name(job).unwrap_or_default().to_owned())
         })?;
-        let file = OutgoingFile { receipt: &receipt, schools: &schools };
+        let file = OutgoingFile::whole(&receipt, &schools);
         self.refuse_large_changes(job, &[file], years).await?;
         pass(CrashPoint::ExportPlanned);
         let sample = FileSample::new(&receipt.name, exports::columns(job), Vec::new());
@@ -123,19 +130,19 @@ impl Engine {
         session: &Session,
     ) -> Result<Option<DateTime<Utc>>, EngineError> {
         let Sending { setup, roster, run, now, zone, cancel } = sending;
-        let made_from = unchanged::made_from(plan.job, roster, setup);
+        let made_from = unchanged::made_from(plan.job, roster, setup, None);
         let (roster, hero, job) = (Arc::clone(roster), setup.hero.clone(), plan.job);
         let (summer, cancel) = (setup.summer, cancel.clone());
         let content = plan.content.clone();
         let file = RemoteFile::parse(&plan.receipt.name)?;
         session.require_folder(&RemoteFolder::parse(IMPORTS)?).await?;
-        let sent_today = self.sent_today(job, &plan.receipt, now, zone).await?;
+        let sent_today = self.sent_today(job, std::slice::from_ref(&plan.receipt), now, zone).await?;
         if let Some(sent_at) = sent_today
             && self.still_at_hero(&plan.receipt, &hero, session).await?
         {
             // What was stopped in between is not what is there, nor what is planned.
             self.forget_stop(job, &plan.receipt.name).await?;
-            self.remember_made(job, made_from, vec![plan.receipt.clone()], plan.notes.clone()).await?;
+            self.remember_made(job, plan.made(made_from)).await?;
             return Ok(Some(sent_at));
         }
         let uploaded = session
@@ -156,7 +163,7 @@ impl Engine {
         self.record_upload(run, job, plan.receipt.clone(), plan.schools.clone()).await?;
         pass(CrashPoint::UploadRecorded);
         self.remember_at_hero(&plan.receipt, &setup.hero, session).await?;
-        self.remember_made(job, made_from, vec![plan.receipt.clone()], plan.notes.clone()).await?;
+        self.remember_made(job, plan.made(made_from)).await?;
         Ok(None)
     }
 
@@ -186,6 +193,7 @@ impl Engine {
                     line: row.line,
                     raw: row.raw,
                     student_number: row.parsed.as_ref().ok().map(|parsed| parsed.student),
+                    happened: None,
                     wanted: match &row.parsed {
                         Ok(parsed) => district.hero(parsed),
                         Err(error) => Err(Stop::Reject(error.to_string())),

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod attendance;
+mod bridge;
 pub mod care;
 mod choices;
 mod connections;
@@ -13,12 +14,15 @@ mod diagnosis;
 mod engine;
 mod error;
 mod exports;
+mod following;
 mod guard;
 mod handover;
 mod hero;
+mod integration;
 mod known_import;
 mod mail;
 mod metrics;
+mod names;
 mod notices;
 mod plugin;
 mod powerschool_test;
@@ -33,6 +37,7 @@ mod school_year;
 mod status;
 mod support_bundle;
 mod tally;
+mod trace;
 mod unchanged;
 mod undo;
 
@@ -40,6 +45,7 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use guard::LargeChange;
 pub use handover::PowerSchoolAccess;
+pub use names::{NamesError, building_names, reason_names};
 pub use plugin::{check_plugin, plugin_revision, plugin_view};
 pub use run::OnEvent;
 pub use support_bundle::support_bundle_without_engine;

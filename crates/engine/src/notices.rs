@@ -23,8 +23,9 @@ use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
     job::Outcome,
     notice::{Failure, Happening, InterruptedRun, Notice, Reason, StoppedFile},
+    settings::Setup,
 };
-use rosterbridge_store::ledger::Trigger;
+use rosterbridge_store::ledger::{StatusChange, Together, Trigger};
 use tokio::sync::{Mutex, Notify};
 
 use crate::{
@@ -63,6 +64,17 @@ pub(crate) struct NoticeDesk {
     unkept: StdMutex<Unkept>,
 }
 
+/// What the ledger keeps at once with what is to be told: all of it, or nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Values of the ledger by their names.
+    pub(crate) values: Vec<(&'static str, String)>,
+    /// What is configured from now on.
+    pub(crate) setup: Option<Setup>,
+    /// What happened to the Raptor integration.
+    pub(crate) status_change: Option<StatusChange>,
+}
+
 impl NoticeDesk {
     /// Keeps notices for the desktop until somebody shows what happens beside a run.
     fn keep_unseen(&self, notices: Vec<Notice>) {
@@ -99,6 +111,18 @@ impl Engine {
         with: Option<(&'static str, String)>,
         run: Option<&str>,
     ) -> Result<Vec<Notice>, EngineError> {
+        let kept = Kept { values: with.into_iter().collect(), ..Kept::default() };
+        self.note_with(happenings, now, kept, run).await
+    }
+
+    /// As [`Engine::note`], with all that is to be kept at once.
+    pub(crate) async fn note_with(
+        &self,
+        happenings: Vec<Happening>,
+        now: DateTime<Utc>,
+        kept: Kept,
+        run: Option<&str>,
+    ) -> Result<Vec<Notice>, EngineError> {
         let _noting = self.notices.noting.lock().await;
         let unkept = self.notices.unkept().happened.clone();
         let happened = !happenings.is_empty() || !unkept.is_empty();
@@ -107,7 +131,10 @@ impl Engine {
             .ledger(move |ledger| {
                 let mut post = Post::read(ledger)?;
                 let before = post.text();
-                let setup = ledger.setup()?.unwrap_or_default();
+                let setup = match &kept.setup {
+                    Some(setup) => setup.clone(),
+                    None => ledger.setup()?.unwrap_or_default(),
+                };
                 let mut notices = Vec::new();
                 if !unkept.is_empty() {
                     notices = post.told.tell(Vec::new(), now);
@@ -122,13 +149,17 @@ impl Engine {
                 post.take(&fresh, &setup, now, run.as_deref());
                 notices.extend(fresh);
                 let after = post.text();
-                let mut values = Vec::new();
+                let mut values: Vec<(&str, &str)> =
+                    kept.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
                 if after != before {
                     values.push((POST, after.as_str()));
                 }
-                values.extend(with.as_ref().map(|(name, value)| (*name, value.as_str())));
-                if !values.is_empty() {
-                    ledger.set_values(&values)?;
+                if !values.is_empty() || kept.setup.is_some() || kept.status_change.is_some() {
+                    ledger.keep_together(Together {
+                        values: &values,
+                        setup: kept.setup.as_ref(),
+                        status_change: kept.status_change.as_ref(),
+                    })?;
                 }
                 Ok((notices, post.told, !post.waiting.is_empty()))
             })

@@ -7,7 +7,8 @@ use rosterbridge_domain::{
     job::Job,
     mapping::{self, BuildingMapping, Mappings, TardyMapping},
     settings::{
-        HeroSettings, JobSettings, MailSecurity, MailSettings, PowerSchoolSettings, RaptorSettings, Setup,
+        HeroSettings, JobSettings, MailSecurity, MailSettings, PowerSchoolSettings, Prerequisites,
+        RaptorSettings, Setup,
     },
 };
 use rosterbridge_powerschool::{Client, Connection, Timeouts};
@@ -100,6 +101,8 @@ impl Engine {
                 student_tardy: true,
                 folder: ready.raptor.folder,
                 notify: vec!["office@practice.example".to_owned()],
+                prerequisites: Prerequisites::DONE,
+                ..RaptorSettings::default()
             },
             mail: MailSettings {
                 host: ready.mail.host,
@@ -149,16 +152,28 @@ impl Engine {
 
     /// Maps every building to the school most like it, and every tardy code to the tardy code.
     async fn practice_mappings(&self, setup: &Setup) -> Result<Mappings, EngineError> {
-        let roster = self.pull(setup, true, &Job::ALL, &CancellationToken::new(), &|_, _| ()).await?.roster;
-        let (schools, methods) =
-            blocking(move || Ok((roster.schools()?, choices::school_methods(&roster)?))).await?;
+        let server = self.meet(setup, true).await?;
+        let pull = self.pull_from(&server, &Job::ALL, &CancellationToken::new(), &|_, _| ()).await?;
+        let (roster, preferences) = (pull.roster, choices::preferences(&server.client).await);
+        let (schools, presets) =
+            blocking(move || Ok((roster.schools()?, choices::presets(&roster, &preferences)?))).await?;
         let folder = Path::new(&setup.raptor.folder);
         let buildings = choices::buildings_in(folder)?
             .into_iter()
             .map(|building| {
-                let school = mapping::suggest_school(&building, &schools).map(|school| school.number);
-                let method = school.and_then(|school| methods.get(&school).copied());
-                BuildingMapping { building, school, method, enabled: true }
+                let Some(school) = mapping::suggest_school(&building, &schools) else {
+                    return BuildingMapping { building, enabled: true, ..BuildingMapping::default() };
+                };
+                let preset = presets.get(&school.number);
+                BuildingMapping {
+                    building,
+                    school: Some(school.number),
+                    school_name: school.name.clone(),
+                    method: preset.map(|preset| preset.method),
+                    bridge_period: preset.map(|preset| preset.bridge_period.clone()).unwrap_or_default(),
+                    enabled: true,
+                    ..BuildingMapping::default()
+                }
             })
             .collect();
         let tardy_codes = choices::reasons_in(folder)?

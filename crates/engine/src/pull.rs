@@ -106,21 +106,8 @@ impl Engine {
         Ok(Server { client, address, today, zone, district: metadata.district_uuid })
     }
 
-    /// Reads what `jobs` need of the roster of the current school year. The former one stays until the new one is
-    /// complete.
-    pub(crate) async fn pull(
-        &self,
-        setup: &Setup,
-        practice: bool,
-        jobs: &[Job],
-        cancel: &CancellationToken,
-        on_rows: OnRows<'_>,
-    ) -> Result<Pull, EngineError> {
-        let server = self.meet(setup, practice).await?;
-        self.pull_from(&server, jobs, cancel, on_rows).await
-    }
-
-    /// As [`Engine::pull`], from a server that has been met.
+    /// Reads what `jobs` need of the roster of the current school year, from a server that has been met. The former one
+    /// stays until the new one is complete.
     pub(crate) async fn pull_from(
         &self,
         server: &Server,

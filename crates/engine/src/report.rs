@@ -5,9 +5,11 @@ mod connection;
 mod held;
 mod plan;
 mod plugin;
+mod raptor;
 mod run;
 mod setup;
 mod status;
+mod trace;
 mod undo;
 
 use serde::{Deserialize, Serialize};
@@ -21,11 +23,19 @@ pub use self::{
     held::{HeldPage, HeldView},
     plan::{FileSample, GuardReason, GuardedSchool, GuardedView, PlanView, PlannedRecord},
     plugin::{ExchangeFit, FieldView, PluginCheck, PluginRemark, PluginView},
+    raptor::{RaptorConfirmation, RaptorHistory, RaptorTest, RosterPreview, StatusChangeView},
     run::{Event, JobReport, Phase, PhaseSeconds, Progress, RunView, SyncReport},
-    setup::{BuildingChoice, Choices, CodeChoice, Handover, SchoolChoice, SecretState},
+    setup::{
+        BuildingChoice, Choices, CodeChoice, Handover, MappingChange, MethodKnownBy, MethodPreset,
+        NameFoundIn, ReasonChoice, SchoolChoice, SecretState,
+    },
     status::{
-        CircuitView, HolderView, JobView, MailProblem, Metrics, NoticedChange, SchoolSeason, SchoolYearView,
-        Sizes, StatusView, SummerPause, SupportBundle,
+        CircuitView, HolderView, JobView, MailProblem, Metrics, NoticedChange, RaptorNext, RaptorStep,
+        RaptorView, SchoolSeason, SchoolYearView, Sizes, StatusView, SummerPause, SupportBundle,
+    },
+    trace::{
+        ReconciledFile, ReconciledRows, Reconciliation, RowFate, TracePage, TraceQuery, TraceStep,
+        TracedRecord, TracedRow,
     },
     undo::{LeftAlone, NotUndone, UndoReport},
 };

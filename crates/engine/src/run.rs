@@ -3,6 +3,7 @@
 mod attendance;
 mod files;
 mod outcome;
+mod status;
 mod undo;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
@@ -65,6 +66,10 @@ struct Run<'a> {
     /// The job the connection to Hero failed for, and why. It is not tried again in this run: four wrong passwords
     /// in a row can lock an account.
     hero_failed: Option<(Job, Arc<EngineError>)>,
+    /// The connection to Raptor's server, opened by the first job that needs it.
+    raptor: Option<Arc<Session>>,
+    /// As [`Self::hero_failed`], for Raptor's server.
+    raptor_failed: Option<(Job, Arc<EngineError>)>,
     /// Where the schools are in their years.
     years: YearsInSight,
     /// The jobs of the run.
@@ -139,6 +144,7 @@ impl Engine {
         let now = Utc::now();
         let id = RunId::new(now);
         tracing::Span::current().record("run", id.to_string());
+        self.end_look().await;
         let under_way = self.begin(&id.to_string())?;
         self.record_ended_runs().await?;
         let planned = jobs.clone();
@@ -168,6 +174,10 @@ impl Engine {
         };
         // On the heap, so that whoever waits for a run stays small.
         if let Err(error) = Box::pin(self.work(assignment, &mut ran)).await {
+            let missed = jobs.iter().skip(ran.report.jobs.len()).any(|job| *job == Job::RaptorRoster);
+            if missed && trigger == Trigger::Schedule {
+                self.raptor_not_reached(&error, id, &on_event).await;
+            }
             for job in jobs.into_iter().skip(ran.report.jobs.len()) {
                 ran.failures.insert(job, Failure::of(&error));
                 ran.report.jobs.push(skipped(job));
@@ -302,6 +312,8 @@ impl Engine {
             refused,
             hero: None,
             hero_failed: None,
+            raptor: None,
+            raptor_failed: None,
             years,
             jobs,
             ahead: None,
@@ -353,7 +365,7 @@ impl Run<'_> {
         if let Some(error) = self.refused.get(&job) {
             let error = EngineError::from(error.clone());
             if job == Job::RaptorRoster && !self.dry {
-                self.follow_raptor(Some(&error)).await?;
+                self.refuse_raptor(&error).await?;
             }
             return Err(error);
         }
@@ -426,11 +438,34 @@ impl Run<'_> {
         }
     }
 
+    /// The connection to Raptor's server; `None` where files are exchanged over a folder.
+    async fn raptor(&mut self, job: Job) -> Result<Option<Arc<Session>>, EngineError> {
+        let Some(settings) = &self.setup.raptor.connection else { return Ok(None) };
+        if let Some(session) = &self.raptor {
+            return Ok(Some(Arc::clone(session)));
+        }
+        if let Some((first, error)) = &self.raptor_failed {
+            return Err(EngineError::NotTried { first: *first, error: Arc::clone(error) });
+        }
+        // A keychain that asks a person for its password may take any time.
+        let connecting = self.engine.raptor(settings, &self.cancel);
+        let connected = self.cancel.run_until_cancelled(connecting).await;
+        match connected.unwrap_or(Err(EngineError::Cancelled)) {
+            Ok(session) => Ok(Some(Arc::clone(self.raptor.insert(Arc::new(session))))),
+            Err(error @ EngineError::RaptorServer(_)) => {
+                let error = Arc::new(error);
+                self.raptor_failed = Some((job, Arc::clone(&error)));
+                Err(EngineError::NotConnected(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn close(self) {
-        if let Some(session) = self.hero.and_then(Arc::into_inner) {
+        for session in [self.hero, self.raptor].into_iter().flatten().filter_map(Arc::into_inner) {
             // Everything is done; a server that dislikes goodbyes changes nothing.
             if let Err(error) = session.close().await {
-                tracing::debug!(%error, "Hero's server did not say goodbye");
+                tracing::debug!(%error, "the server did not say goodbye");
             }
         }
     }

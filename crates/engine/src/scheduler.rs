@@ -11,6 +11,7 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rosterbridge_domain::{
+    following::Step,
     job::{Job, Outcome},
     notice::{self, Happening},
     retry::{Backoff, Circuit, Remote},
@@ -138,6 +139,9 @@ impl Engine {
             if let Err(error) = self.keep_house(Utc::now(), &on_event).await {
                 tracing::error!(code = error.code(), "the house could not be kept");
             }
+            if let Err(error) = self.watch_exchange().await {
+                tracing::warn!(code = error.code(), "whether to watch the exchange folder is not known");
+            }
             if stop.is_cancelled() {
                 return;
             }
@@ -162,6 +166,7 @@ impl Engine {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
+                () = self.exchange.ready() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
@@ -201,18 +206,41 @@ impl Engine {
         }
         let setup = self.setup().await?;
         let before = self.schedules().await?;
-        let mut schedules = current(&setup, before.clone(), now);
+        let takes_tardies = self.takes_tardies(&setup).await?;
+        let mut schedules = current(&setup, before.clone(), takes_tardies, now);
+        // A file of Raptor's that has just come need not wait for the job's next time.
+        let dropped = self.exchange.is_due() && takes_tardies;
         // Asked every few seconds, all year: what needs the roster is looked up only where anything has come due.
-        let asked = schedules.values().any(|dealt| {
-            !matches!(dealt.schedule.due(Some(dealt.handled), now, TOLERANCE), Due::NotYet { .. })
-        });
-        let roster = if asked { self.roster().await.unwrap_or_default() } else { None };
+        let asked = dropped
+            || schedules.values().any(|dealt| {
+                !matches!(dealt.schedule.due(Some(dealt.handled), now, TOLERANCE), Due::NotYet { .. })
+            });
+        let mut step = self.raptor_step(&setup, now, on_event).await?;
+        let raptor_asked = !matches!(step, Step::Wait(_));
+        let roster = if asked || raptor_asked { self.roster().await.unwrap_or_default() } else { None };
         let summers = self.summers(&setup, roster.as_ref()).await?;
-        let ToDo { due, told, in_summer } = {
+        let ToDo { mut due, told, mut in_summer } = {
             // Windows replaces no file that is open: the roster is let go of before any run or look.
             let calendars = self.calendars(roster).await?;
-            self.to_do(&mut schedules, &calendars, &summers, now)
+            self.to_do(&mut schedules, &calendars, &summers, now, dropped)
         };
+        if raptor_asked {
+            let summer = summers.on(summers.today(now, setup.raptor.window.zone)).is_some();
+            in_summer |= summer;
+            if summer || self.is_left_alone(Job::RaptorRoster, now) {
+                self.put_off(step, now).await?;
+                step = Step::Wait(None);
+            }
+        }
+        let attempt = self.begin_attempt(step, now, on_event).await?;
+        if attempt.is_some() {
+            due.push(Job::RaptorRoster);
+        }
+        // What comes from now on is looked at once more; what can't be looked at now waits as begun. Before tardies are
+        // taken in nothing is: then what has come is still due.
+        if takes_tardies {
+            self.exchange.looked_at();
+        }
         if due.is_empty() {
             if changed(&before, &schedules) {
                 self.keep_schedules(&schedules, told, now, on_event).await?;
@@ -226,6 +254,9 @@ impl Engine {
                 if !matches!(error, EngineError::Cancelled) {
                     self.tell_of_failure(&error, now, on_event).await;
                 }
+            }
+            if step == Step::Look {
+                return self.look_for_updates(&setup, now, on_event).await;
             }
             return Ok(due);
         }
@@ -243,6 +274,9 @@ impl Engine {
             // A person was faster: their run first, then this one.
             Err(EngineError::Busy) => {
                 self.save_schedules(&waiting).await?;
+                if let Some(attempt) = &attempt {
+                    self.withdraw_attempt(attempt).await?;
+                }
                 return Ok(Vec::new());
             }
             Err(error) => {
@@ -258,19 +292,40 @@ impl Engine {
             }
         };
         self.follow_circuits(&ran, now);
-        self.settle_schedules(&due, now, |job| ran.failures.get(&job).copied()).await?;
+        let failure = |job| ran.failures.get(&job).copied();
+        self.settle_schedules(&due, now, failure).await?;
+        // Whoever runs the profile next makes it good.
+        if let Some(attempt) = &attempt
+            && self.stopping.load(Ordering::SeqCst)
+            && failure(Job::RaptorRoster).is_some_and(|failure| failure.stopped)
+        {
+            self.withdraw_attempt(attempt).await?;
+        }
         Ok(due)
     }
 
-    /// What there is to do at `now`. What is dealt with without a run is noted in `schedules`.
+    /// Whether a system that a job can't do without is left alone at `now`.
+    fn is_left_alone(&self, job: Job, now: DateTime<Utc>) -> bool {
+        let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
+        remotes(job).iter().any(|remote| circuits.get(remote).is_some_and(|open| !open.allows(now)))
+    }
+
+    /// Whether tardies are taken in by themselves, going by the set-up and by how the integration stands.
+    async fn takes_tardies(&self, setup: &Setup) -> Result<bool, EngineError> {
+        let raptor = &setup.raptor;
+        Ok(raptor.enabled && raptor.student_tardy && self.raptor_status().await?.takes_tardies())
+    }
+
+    /// What there is to do at `now`; `dropped` tells that tardies have come. What is dealt with without a run is noted in
+    /// `schedules`.
     fn to_do(
         &self,
         schedules: &mut Schedules,
         calendars: &Calendars,
         summers: &Summers,
         now: DateTime<Utc>,
+        dropped: bool,
     ) -> ToDo {
-        let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ToDo { mut due, mut told, mut in_summer } = ToDo::default();
         for (&job, dealt) in schedules {
             let mut asked = dealt.schedule.due(Some(dealt.handled), now, TOLERANCE);
@@ -280,6 +335,16 @@ impl Engine {
                 // It was not missed: it began in time, and is to be tried again.
                 asked =
                     Due::Run(DueRun { occurrence, timing: Timing::OnTime, missed: 0, earliest: occurrence });
+            }
+            let dropped = dropped && job == Job::RaptorTardies;
+            if matches!(asked, Due::NotYet { .. }) {
+                // One that was begun between two times of the schedule is tried again like any other.
+                let open = dealt.begun.map(|begun| begun.occurrence);
+                let open = open.filter(|occurrence| (dealt.handled..=now).contains(occurrence));
+                if let Some(occurrence) = open.or_else(|| dropped.then_some(now)) {
+                    let timing = Timing::OnTime;
+                    asked = Due::Run(DueRun { occurrence, timing, missed: 0, earliest: occurrence });
+                }
             }
             if summers.on(summers.today(now, dealt.schedule.zone)).is_some() {
                 in_summer |= matches!(asked, Due::Run(_));
@@ -325,9 +390,7 @@ impl Engine {
                 (dealt.handled, dealt.begun) = (run.occurrence, None);
                 continue;
             }
-            let left_alone =
-                remotes(job).iter().any(|remote| circuits.get(remote).is_some_and(|open| !open.allows(now)));
-            if !left_alone && begun.next.is_none_or(|next| now >= next) {
+            if !self.is_left_alone(job, now) && (dropped || begun.next.is_none_or(|next| now >= next)) {
                 due.push(job);
             }
         }
@@ -374,7 +437,7 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> Result<BTreeMap<Job, DateTime<Utc>>, EngineError> {
         let setup = self.setup().await?;
-        let schedules = current(&setup, self.schedules().await?, now);
+        let schedules = current(&setup, self.schedules().await?, self.takes_tardies(&setup).await?, now);
         // It is a cache: where there is none, no calendar is known and nothing pauses.
         let roster = self.roster().await.unwrap_or_default();
         let summers = self.summers(&setup, roster.as_ref()).await?;
@@ -385,21 +448,28 @@ impl Engine {
             Pause::Until(end) => now.max(end),
             Pause::UntilResumed => return Ok(BTreeMap::new()),
         };
-        Ok(schedules
+        let free_of_circuits =
+            |job: Job| remotes(job).iter().filter_map(|remote| circuits.get(remote)?.open_until(now)).max();
+        let raptor = match summers.free_from(from, setup.raptor.window.zone) {
+            Some(from) => {
+                let from = free_of_circuits(Job::RaptorRoster).map_or(from, |free| from.max(free));
+                self.next_raptor_step(&setup, from).await?
+            }
+            None => None,
+        };
+        let mut next: BTreeMap<Job, DateTime<Utc>> = schedules
             .into_iter()
             .filter_map(|(job, dealt)| {
                 let from = summers.free_from(from, dealt.schedule.zone)?;
                 let waiting = dealt.begun.map(|begun| begun.next.unwrap_or(from));
-                let free = remotes(job)
-                    .iter()
-                    .filter_map(|remote| circuits.get(remote)?.open_until(now))
-                    .max()
-                    .unwrap_or(from);
+                let free = free_of_circuits(job).unwrap_or(from);
                 let regular =
                     || dealt.schedule.next_run(from.max(dealt.handled), |date| calendars.in_session(date));
                 Some((job, waiting.or_else(regular)?.max(free).max(from)))
             })
-            .collect())
+            .collect();
+        next.extend(raptor.map(|at| (Job::RaptorRoster, at)));
+        Ok(next)
     }
 
     /// Lets a run's end close or open the circuits of the systems it went to. Any run counts, whoever asked for it.
@@ -471,12 +541,15 @@ impl Engine {
     }
 }
 
-/// How the jobs that are switched on stand. One that is new, or has a new schedule, starts now.
-fn current(setup: &Setup, mut before: Schedules, now: DateTime<Utc>) -> Schedules {
+/// How the jobs that are switched on stand. One that is new, or has a new schedule, starts now; so do the tardies once they
+/// are taken in.
+fn current(setup: &Setup, mut before: Schedules, takes_tardies: bool, now: DateTime<Utc>) -> Schedules {
     setup
         .jobs
         .iter()
-        .filter(|settings| settings.enabled)
+        // The roster for Raptor follows its window, whatever an older set-up says.
+        .filter(|settings| settings.enabled && settings.job != Job::RaptorRoster)
+        .filter(|settings| takes_tardies || settings.job != Job::RaptorTardies)
         .filter_map(|settings| {
             let schedule = settings.schedule?;
             let dealt = before
@@ -501,7 +574,7 @@ fn changed(before: &Schedules, after: &Schedules) -> bool {
 }
 
 /// A number that is not foreseen, for jitter.
-fn chance() -> u32 {
+pub(crate) fn chance() -> u32 {
     // Without a source of chance there is no jitter, and nothing else is lost.
     getrandom::u32().unwrap_or(u32::MAX)
 }

@@ -10,11 +10,11 @@ use std::{
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use rosterbridge_domain::{
     id::SchoolNumber,
-    job::{FileReceipt, Job},
+    job::Job,
     notice::{Happening, SchoolYearNews},
     roster::{EnrollStatus, Student, Term},
     school_year::{KnownTerm, Season, Summer, TardyCodeFault, YearChange, tardy_code_faults},
-    settings::Setup,
+    settings::{IntegrationWindow, Setup},
 };
 use rosterbridge_store::{Roster, StoreError, ledger::RunId};
 use serde::{Deserialize, Serialize};
@@ -143,9 +143,14 @@ impl Sent {
 
     /// Whether a student is sent to either vendor.
     pub(crate) fn counts(&self, student: &Student) -> bool {
-        match self.seasons.get(&student.school) {
-            Some(season) => self.summer.counts(student.enroll_status, *season),
-            None => student.enroll_status == EnrollStatus::ACTIVE,
+        self.counts_at(student.school, student.enroll_status)
+    }
+
+    /// Whether a student of this school and status is sent to either vendor.
+    pub(crate) fn counts_at(&self, school: SchoolNumber, status: EnrollStatus) -> bool {
+        match self.seasons.get(&school) {
+            Some(season) => self.summer.counts(status, *season),
+            None => status == EnrollStatus::ACTIVE,
         }
     }
 
@@ -259,15 +264,15 @@ impl Engine {
         Ok(sight)
     }
 
-    /// Remembers how many rows of sent files were of pre-registered students.
+    /// Remembers how many rows of files, as the other side has them now, are of pre-registered students.
     pub(crate) async fn keep_pre_registered(
         &self,
         sight: &YearsInSight,
-        files: &[FileReceipt],
+        files: &[&str],
     ) -> Result<(), EngineError> {
         let sent: Vec<(String, Option<u64>)> = files
             .iter()
-            .map(|file| (file.name.clone(), sight.pre_registered.get(&file.name).copied()))
+            .map(|name| ((*name).to_owned(), sight.pre_registered.get(*name).copied()))
             .filter(|(name, count)| sight.noticed.pre_registered.get(name) != count.as_ref())
             .collect();
         if sent.is_empty() {
@@ -341,10 +346,27 @@ impl Engine {
         now: DateTime<Utc>,
         on_event: &OnEvent,
     ) -> Result<(), EngineError> {
-        let under_way = match self.begin(&RunId::new(now).to_string()) {
+        if self.look_between_runs(setup, now, on_event).await?.is_some() {
+            // Where earlier looks failed.
+            let notices = self.note_all_the_same(vec![Happening::Succeeded(None)], now, None).await;
+            announce(&notices, on_event);
+        }
+        Ok(())
+    }
+
+    /// Reads the roster without running a job, for all that are switched on; `None` where a person's run was faster, which
+    /// looks as well.
+    pub(crate) async fn look_between_runs(
+        self: &Arc<Self>,
+        setup: &Setup,
+        now: DateTime<Utc>,
+        on_event: &OnEvent,
+    ) -> Result<Option<Pull>, EngineError> {
+        // Let go of after the look itself: whoever waits for it may begin then.
+        let _looking = self.looking.lock().await;
+        let under_way = match self.begin_look(&RunId::new(now).to_string()) {
             Ok(under_way) => under_way,
-            // A person's run looks as well.
-            Err(EngineError::Busy) => return Ok(()),
+            Err(EngineError::Busy) => return Ok(None),
             Err(error) => return Err(error),
         };
         let practice = self.is_at_practice_address().await?;
@@ -352,12 +374,15 @@ impl Engine {
         let met = under_way.cancel.run_until_cancelled(self.meet(setup, practice)).await;
         let server = met.ok_or(EngineError::Cancelled)??;
         self.bind_to_district(server.district.as_deref()).await?;
-        let pull = self.pull_from(&server, &jobs, &under_way.cancel, &|_, _| ()).await?;
+        let pull = match self.pull_from(&server, &jobs, &under_way.cancel, &|_, _| ()).await {
+            // The roster it began with is damaged. The second time it begins with nothing.
+            Err(EngineError::Store(StoreError::Corrupt(_) | StoreError::Damaged { .. })) => {
+                self.pull_from(&server, &jobs, &under_way.cancel, &|_, _| ()).await?
+            }
+            pull => pull?,
+        };
         self.notice_school_year(setup, &pull, false, now, on_event, None).await?;
-        // Where earlier looks failed.
-        let notices = self.note_all_the_same(vec![Happening::Succeeded(None)], now, None).await;
-        announce(&notices, on_event);
-        Ok(())
+        Ok(Some(pull))
     }
 }
 
@@ -411,6 +436,16 @@ impl Summers {
         // A run at midnight itself is one of that day.
         let last = until.checked_sub_days(Days::new(1))?.and_hms_opt(23, 59, 59)?;
         Some(zone.from_local_datetime(&last).latest()?.with_timezone(&Utc).max(from))
+    }
+
+    /// When the integration does something in its window for the first time, from `from` on.
+    pub(crate) fn first_in_window(&self, window: &IntegrationWindow, from: DateTime<Utc>) -> DateTime<Utc> {
+        // Where the end of a pause is not known, its time of day at least is.
+        let from = self.free_from(from, window.zone).unwrap_or(from);
+        match window.open_at(from) {
+            Some(_) => from,
+            None => window.next_opening(from).map_or(from, |opening| opening.opened_at),
+        }
     }
 
     /// Whether PowerSchool is to be looked at in a pause.
@@ -477,6 +512,21 @@ mod tests {
         let expected = until.map(|until| SummerPause { until: until.parse().ok() });
         assert_eq!(summers.on(summers.today(at(now), zone)), expected);
         assert_eq!(summers.free_from(at(now), zone), free_from.map(at));
+    }
+
+    /// The window opens at 16:00 in Chicago: 22:00 UTC in winter, 21:00 in summer.
+    #[rstest]
+    #[case::before_it_opens("2027-01-12T12:00:00Z", "2027-01-12T22:00:00Z")]
+    #[case::while_it_is_open("2027-01-12T22:30:00Z", "2027-01-12T22:30:00Z")]
+    #[case::in_summer("2026-07-15T12:00:00Z", "2026-08-17T21:00:00Z")]
+    #[case::in_summer_while_it_is_open("2026-07-15T21:30:00Z", "2026-08-17T21:00:00Z")]
+    #[case::no_later_year("2027-07-15T12:00:00Z", "2027-07-15T21:00:00Z")]
+    fn the_window_counts_from_the_end_of_the_pause(#[case] now: &str, #[case] first: &str) {
+        let summers = summers(vec![
+            whole_year(35, "2025-08-18", "2026-06-05"),
+            whole_year(36, "2026-08-17", "2027-06-04"),
+        ]);
+        assert_eq!(summers.first_in_window(&IntegrationWindow::default(), at(now)), at(first));
     }
 
     #[test]

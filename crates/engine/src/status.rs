@@ -1,5 +1,7 @@
 //! The state of a profile, its history, and the rows it keeps for a person.
 
+use std::collections::HashSet;
+
 use chrono::Utc;
 use rosterbridge_domain::job::Job;
 use rosterbridge_powerschool::ServerUrl;
@@ -9,6 +11,7 @@ use crate::{
     engine::Engine,
     error::EngineError,
     metrics::phases,
+    raptor,
     report::{Cause, HeldPage, HeldView, JobReport, JobView, RunView, StatusView},
 };
 
@@ -83,7 +86,8 @@ impl Engine {
                 schedule: setup
                     .jobs
                     .iter()
-                    .find(|settings| settings.job == job)
+                    // The roster follows its window, whatever an older set-up says.
+                    .find(|settings| settings.job == job && job != Job::RaptorRoster)
                     .and_then(|found| found.schedule),
                 next_at: next.get(&job).copied(),
             })
@@ -96,8 +100,9 @@ impl Engine {
                 .map_or_else(|_| String::new(), |url| url.host().to_owned()),
             paused: pause.is_paused(now),
             pause,
-            running: self.running(),
+            running: self.visible_run(),
             raptor_status: self.raptor_status().await?,
+            raptor: self.raptor_view(&setup, next.get(&Job::RaptorRoster).copied(), now).await?,
             today: roster.as_ref().map(|roster| roster.meta().today),
             jobs,
             held: self.ledger(rosterbridge_store::Ledger::held_count).await?,
@@ -140,10 +145,16 @@ impl Engine {
         .await
     }
 
-    /// Marks rows to be decided again. The next run of their exchange does, as long as their file is still there.
-    pub async fn retry_held(&self, ids: Vec<i64>) -> Result<(), EngineError> {
+    /// Marks rows to be decided again, which the next run of their exchange does. Answers those of Raptor's it can decide
+    /// only from their file, since what they state was not kept by the version that held them.
+    pub async fn retry_held(&self, ids: Vec<i64>) -> Result<Vec<i64>, EngineError> {
         let ids: Vec<HeldId> = ids.into_iter().map(HeldId).collect();
-        self.ledger(move |ledger| ledger.retry_held(&ids)).await
+        self.ledger(move |ledger| {
+            ledger.retry_held(&ids, Utc::now())?;
+            let unkept: HashSet<HeldId> = ledger.held_hashes(raptor::SOURCE, false)?.into_values().collect();
+            Ok(ids.iter().filter(|id| unkept.contains(id)).map(|id| id.0).collect())
+        })
+        .await
     }
 
     /// Closes rows for good: they are never written, and their file can be moved away.

@@ -1,7 +1,7 @@
 //! Files that are as they were: what goes into them is the same as before, so they need not be put together to know their
 //! content; and where the other side still has them as they were sent, they need not be sent again.
 
-use std::{path::Path, sync::Arc, time::UNIX_EPOCH};
+use std::{sync::Arc, time::UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
@@ -9,17 +9,12 @@ use rosterbridge_domain::{
     settings::{HeroSettings, Setup},
 };
 use rosterbridge_sftp::{Entry, RemoteFile, Session};
-use rosterbridge_store::{Roster, ledger::RunId};
+use rosterbridge_store::{Ledger, Roster, StoreError, ledger::RunId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    engine::{Engine, blocking},
-    error::EngineError,
-    raptor::content_hash,
-    tally::Schools,
-};
+use crate::{engine::Engine, error::EngineError, tally::Schools};
 
 /// What sending files takes of a run.
 #[derive(Clone, Copy)]
@@ -37,11 +32,14 @@ pub(crate) struct Sending<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Made {
     /// A digest of all that the content depends on.
-    from: String,
+    pub(crate) from: String,
     /// Of each file.
     pub(crate) files: Vec<FileReceipt>,
     /// What a person should know about them.
     pub(crate) notes: Vec<String>,
+    /// The rows that were looked at: where only changes are sent, more than the files have.
+    #[serde(default)]
+    pub(crate) rows: u64,
 }
 
 /// What a job's files come to, and the rows of each school by school.
@@ -57,8 +55,10 @@ struct AtHero {
     modified: u64,
 }
 
-/// A digest of all that a job's files depend on; `None` where that can't be told.
-pub(crate) fn made_from(job: Job, roster: &Roster, setup: &Setup) -> Option<String> {
+/// A digest of all that a job's files depend on; `None` where that can't be told. Roster files for Raptor depend on what
+/// Raptor has, too: `accepted` names it.
+pub(crate) fn made_from(job: Job, roster: &Roster, setup: &Setup, accepted: Option<&str>) -> Option<String> {
+    let raptor = &setup.raptor;
     let settings = serde_json::json!({
         "job": job,
         "program": env!("CARGO_PKG_VERSION"),
@@ -66,6 +66,7 @@ pub(crate) fn made_from(job: Job, roster: &Roster, setup: &Setup) -> Option<Stri
         "summer": setup.summer,
         "schools": setup.hero.schools,
         "buildings": setup.mappings.buildings,
+        "raptor": accepted.map(|accepted| (accepted, &raptor.roster, &raptor.folder, &raptor.connection)),
     });
     Some(hex::encode(Sha256::digest(settings.to_string())))
 }
@@ -80,9 +81,7 @@ impl Engine {
     ) -> Result<Option<MadeBefore>, EngineError> {
         let Some(from) = from.map(str::to_owned) else { return Ok(None) };
         self.ledger(move |ledger| {
-            let text = ledger.value(&made_key(job))?.unwrap_or_default();
-            let made = serde_json::from_str::<Made>(&text).ok().filter(|made| made.from == from);
-            let Some(made) = made else { return Ok(None) };
+            let Some(made) = made_of(ledger, job, &from)? else { return Ok(None) };
             let mut schools = Vec::new();
             for receipt in &made.files {
                 let accepted = ledger.last_upload(job, &receipt.name)?;
@@ -97,15 +96,9 @@ impl Engine {
     }
 
     /// Remembers what a job's files came to, where it can be told what they are made from.
-    pub(crate) async fn remember_made(
-        &self,
-        job: Job,
-        from: Option<String>,
-        files: Vec<FileReceipt>,
-        notes: Vec<String>,
-    ) -> Result<(), EngineError> {
-        let Some(from) = from else { return Ok(()) };
-        let text = serde_json::to_string(&Made { from, files, notes }).unwrap_or_default();
+    pub(crate) async fn remember_made(&self, job: Job, made: Option<Made>) -> Result<(), EngineError> {
+        let Some(made) = made else { return Ok(()) };
+        let text = serde_json::to_string(&made).unwrap_or_default();
         self.ledger(move |ledger| {
             let key = made_key(job);
             // Every write waits for the disk.
@@ -142,54 +135,35 @@ impl Engine {
         self.ledger(move |ledger| ledger.set_value(&key, &text)).await
     }
 
-    /// Whether a folder has these very contents. It only reads; cancelled, it ends after the file it is at.
-    pub(crate) async fn still_in_folder(
-        &self,
-        receipts: &[FileReceipt],
-        folder: &Path,
-        cancel: &CancellationToken,
-    ) -> Result<bool, EngineError> {
-        let (receipts, folder, stop) = (receipts.to_vec(), folder.to_owned(), cancel.clone());
-        blocking(move || {
-            // One that can't be read is written anew, which says what is wrong with it.
-            let there = |receipt: &FileReceipt| {
-                !stop.is_cancelled()
-                    && content_hash(&folder.join(&receipt.name)).is_ok_and(|sha256| sha256 == receipt.sha256)
-            };
-            Ok(receipts.iter().all(there))
-        })
-        .await
-    }
-
     /// When these very contents were accepted, the first of them, if all were on the day it is in the district.
-    pub(crate) async fn all_sent_today(
-        &self,
-        job: Job,
-        receipts: &[FileReceipt],
-        now: DateTime<Utc>,
-        zone: chrono_tz::Tz,
-    ) -> Result<Option<DateTime<Utc>>, EngineError> {
-        let mut oldest = None;
-        for receipt in receipts {
-            let Some(sent_at) = self.sent_today(job, receipt, now, zone).await? else { return Ok(None) };
-            oldest = Some(oldest.map_or(sent_at, |oldest: DateTime<Utc>| oldest.min(sent_at)));
-        }
-        Ok(oldest)
-    }
-
-    /// When this very content was accepted, if that was on the day it is in the district.
     pub(crate) async fn sent_today(
         &self,
         job: Job,
-        receipt: &FileReceipt,
+        receipts: &[FileReceipt],
         now: DateTime<Utc>,
         zone: chrono_tz::Tz,
     ) -> Result<Option<DateTime<Utc>>, EngineError> {
-        let name = receipt.name.clone();
-        let last = self.ledger(move |ledger| ledger.last_upload(job, &name)).await?;
-        let sent_at = last.filter(|upload| upload.receipt == *receipt).map(|upload| upload.uploaded_at);
-        Ok(sent_at.filter(|at| is_of_today(*at, now, zone)))
+        let receipts = receipts.to_vec();
+        self.ledger(move |ledger| {
+            let mut oldest: Option<DateTime<Utc>> = None;
+            for receipt in receipts {
+                let last = ledger.last_upload(job, &receipt.name)?.filter(|upload| upload.receipt == receipt);
+                let Some(at) = last.map(|upload| upload.uploaded_at).filter(|at| is_of_today(*at, now, zone))
+                else {
+                    return Ok(None);
+                };
+                oldest = Some(oldest.map_or(at, |oldest| oldest.min(at)));
+            }
+            Ok(oldest)
+        })
+        .await
     }
+}
+
+/// What a job's files came to last, if that was from the same.
+pub(crate) fn made_of(ledger: &Ledger, job: Job, from: &str) -> Result<Option<Made>, StoreError> {
+    let text = ledger.value(&made_key(job))?.unwrap_or_default();
+    Ok(serde_json::from_str::<Made>(&text).ok().filter(|made| made.from == from))
 }
 
 /// Whether a file sent then need not be sent again: the first exchange of a day sends it in any case, so whoever watches the

@@ -258,7 +258,7 @@ impl NotUndone {
         }
     }
 
-    fn of_code(code: &str) -> Self {
+    pub(crate) fn of_code(code: &str) -> Self {
         Self::ALL.into_iter().find(|known| known.as_str() == code).unwrap_or(Self::Changed)
     }
 

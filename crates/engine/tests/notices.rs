@@ -11,7 +11,11 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rosterbridge_domain::settings::{MailSecurity, MailSettings, Setup};
+use rosterbridge_domain::{
+    id::SchoolNumber,
+    mapping::BuildingMapping,
+    settings::{MailSecurity, MailSettings, Prerequisites, Setup},
+};
 use rosterbridge_engine::{
     Engine,
     profile::{ProfileFolder, ProfileLock},
@@ -32,7 +36,16 @@ fn listener() -> TcpListener {
 
 fn set_up(port: u16, raptor: bool) -> Setup {
     let mut setup = Setup::default();
+    let building = BuildingMapping {
+        building: "Oak".to_owned(),
+        school: Some(SchoolNumber::new(100)),
+        enabled: true,
+        ..BuildingMapping::default()
+    };
+    setup.mappings.buildings = vec![building];
     setup.raptor.enabled = raptor;
+    setup.raptor.prerequisites = Prerequisites::DONE;
+    "exchange".clone_into(&mut setup.raptor.folder);
     setup.mail = MailSettings {
         host: "127.0.0.1".to_owned(),
         port,
@@ -194,4 +207,17 @@ async fn without_a_mail_server_nothing_waits() {
     assert_eq!(subjects(sink.path()), [""; 0]);
     assert_eq!(waiting(&engine).await, None);
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_mail_goes_to_those_named_or_else_to_everybody_who_gets_reports() {
+    let home = tempfile::tempdir().unwrap();
+    let (port, taken) = choosy("550 5.1.1 no such mailbox");
+    let engine = engine(home.path()).await;
+    engine.save_setup(set_up(port, false)).await.unwrap();
+    assert!(engine.test_mail(vec!["front@example.org".to_owned()]).await.unwrap().passed);
+    assert!(engine.test_mail(Vec::new()).await.unwrap().passed);
+    assert!(!engine.test_mail(vec!["refused@example.org".to_owned()]).await.unwrap().passed);
+    assert!(!engine.test_mail(vec!["no address".to_owned()]).await.unwrap().passed);
+    assert_eq!(*taken.lock().unwrap(), ["<front@example.org>", "<it@example.org>"]);
 }

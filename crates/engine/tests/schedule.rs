@@ -13,7 +13,7 @@ use rosterbridge_domain::{
     job::{Job, Outcome},
     retry::{CircuitState, Remote},
     schedule::{JobSchedule, Missed, Pause, When},
-    settings::Setup,
+    settings::{JobSettings, Setup},
 };
 use rosterbridge_engine::{
     Engine, OnEvent,
@@ -26,7 +26,7 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-/// A profile set up for a practice district, where nothing is scheduled yet.
+/// A profile set up for a practice district, where nothing is scheduled yet and Raptor's window is of no concern.
 struct Stage {
     engine: Arc<Engine>,
     district: Running,
@@ -75,7 +75,9 @@ impl Stage {
         let ready = serde_json::to_string(district.ready()).unwrap();
         engine.import_practice(&ready, true).await.unwrap();
         engine.set_pause(Pause::No).await.unwrap();
-        Self { engine, district, home }
+        let stage = Self { engine, district, home };
+        stage.change(|setup| setup.jobs.retain(|settings| settings.job != Job::RaptorRoster)).await;
+        stage
     }
 
     async fn change(&self, change: impl FnOnce(&mut Setup)) {
@@ -174,6 +176,21 @@ async fn a_job_that_is_switched_on_or_gets_another_time_does_not_run_for_times_g
     assert_eq!(stage.at("2026-11-20T11:05:00Z").await, NONE);
 }
 
+/// It follows its window: a schedule for it, from an older set-up, is of no concern.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_roster_for_raptor_has_no_schedule() {
+    let stage = Stage::new().await;
+    let schedule = Some(daily("03:10", Missed::CatchUp));
+    let settings = JobSettings { job: Job::RaptorRoster, enabled: true, schedule };
+    stage.change(|setup| setup.jobs.push(settings)).await;
+    assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
+    assert_eq!(stage.at("2026-11-18T03:10:00Z").await, NONE);
+    let status = stage.engine.status().await.unwrap();
+    let view = status.jobs.iter().find(|view| view.job == Job::RaptorRoster).unwrap();
+    assert_eq!((view.schedule, view.next_at), (None, status.raptor.next.map(|next| next.at)));
+    assert!(view.next_at.is_some());
+}
+
 /// PowerSchool is gone: the run is tried again with growing pauses, and then left to its next time.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_pass_is_tried_again_a_few_times() {
@@ -202,8 +219,9 @@ async fn a_dead_hero_does_not_delay_raptor() {
         when: When::Every { minutes: minutes.try_into().unwrap() },
         ..daily("00:00", Missed::CatchUp)
     };
+    stage.engine.sync(vec![Job::RaptorRoster], false, Arc::new(|_| ())).await.unwrap();
     stage.schedule(Job::HeroStudents, every(5)).await;
-    stage.schedule(Job::RaptorRoster, every(5)).await;
+    stage.schedule(Job::RaptorTardies, every(5)).await;
     // Nobody listens there any more.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     stage.change(|setup| setup.hero.port = closed).await;
@@ -215,7 +233,7 @@ async fn a_dead_hero_does_not_delay_raptor() {
         if jobs.contains(&Job::HeroStudents) {
             (hero, last_try) = (hero + 1, Some(now));
         }
-        raptor += usize::from(jobs.contains(&Job::RaptorRoster));
+        raptor += usize::from(jobs.contains(&Job::RaptorTardies));
     }
     assert_eq!(raptor, 12, "each of its times");
     assert!((3..10).contains(&hero), "tried, and then left alone: {hero}");

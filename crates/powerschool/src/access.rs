@@ -36,12 +36,12 @@ impl Reach {
         granted: impl Fn(&str, &str) -> Option<Access>,
         has_query: impl Fn(&str) -> bool,
     ) -> Self {
-        let mut lacking = plugin::access_request(&[job]);
+        let mut lacking = plugin::access_needed(&[job]);
         lacking.retain(|field| granted(field.table, &field.field) < Some(field.access));
         if lacking.is_empty() {
             return Self::Full;
         }
-        let in_core: Vec<&str> = tables::needed(&[job])
+        let in_core: Vec<&str> = tables::essential(&[job])
             .filter(|table| !has_query(table.query) && core::holds(table, &table.columns_for(&[job])))
             .map(|table| table.name)
             .collect();

@@ -6,7 +6,7 @@ use reqwest::header;
 use rosterbridge_domain::{
     attendance::AttendanceWrite,
     id::{SchoolDcid, SchoolNumber},
-    roster::{AttendanceRecord, School},
+    roster::{AttendanceRecord, School, SchoolPreference},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -381,6 +381,11 @@ impl Client {
             }
         }
         self.collect(&day).await
+    }
+
+    /// How the schools take attendance, by their preferences. Not every plugin may read them.
+    pub async fn school_preferences(&self) -> Result<Vec<SchoolPreference>, Error> {
+        self.collect(&Narrowed::Years(&PullScope::every_year())).await
     }
 
     /// Writes attendance; the answers come in the order of `writes`, one for each. Nothing is ever sent twice.

@@ -174,7 +174,7 @@ pub enum Error {
     #[error("The server refused the request before PowerSchool saw it (HTTP 403).")]
     Forbidden,
     /// The server's version has no API for this.
-    #[error("This PowerSchool is too old{}: 9.0 or higher is required.", version.as_ref().map(|v| format!(" (version {v})")).unwrap_or_default())]
+    #[error("This PowerSchool is too old{}: 'PowerSchool v.9.0 or higher REQUIRED'.", version.as_ref().map(|v| format!(" (version {v})")).unwrap_or_default())]
     TooOld {
         /// The version, if the server told it (it does since 9.0).
         version: Option<Version>,

@@ -26,7 +26,7 @@ pub const NAME: &str = "RosterBridge";
 /// The plugin's version. PowerSchool updates in place only to a higher one: the first two numbers rise with a release
 /// that changes a query or the access request, `revision` with every plugin written for other exchanges than before.
 pub fn version(revision: u32) -> String {
-    format!("1.1.{revision}")
+    format!("1.2.{revision}")
 }
 
 /// The namespace of `plugin.xml`.
@@ -90,8 +90,17 @@ pub struct FieldAccess {
 
 /// Every field a plugin for these exchanges asks for, by table and field. Fewer exchanges never need more.
 pub fn access_request(jobs: &[Job]) -> Vec<FieldAccess> {
+    access_to(tables::needed(jobs), jobs)
+}
+
+/// Those of the fields that these exchanges can't do without.
+pub fn access_needed(jobs: &[Job]) -> Vec<FieldAccess> {
+    access_to(tables::essential(jobs), jobs)
+}
+
+fn access_to(tables: impl Iterator<Item = &'static Table>, jobs: &[Job]) -> Vec<FieldAccess> {
     let mut wanted: BTreeMap<(&'static str, String), Access> = BTreeMap::new();
-    for table in tables::needed(jobs) {
+    for table in tables {
         for column in table.columns_for(jobs) {
             wanted.insert((table.name, column.to_ascii_uppercase()), Access::ViewOnly);
         }
@@ -119,7 +128,16 @@ pub struct NamedQuery {
 
 /// The named queries of a plugin for these exchanges.
 pub fn named_queries(jobs: &[Job]) -> Vec<NamedQuery> {
-    tables::needed(jobs)
+    queries_of(tables::needed(jobs), jobs)
+}
+
+/// Those of the named queries that these exchanges can't do without.
+pub fn queries_needed(jobs: &[Job]) -> Vec<NamedQuery> {
+    queries_of(tables::essential(jobs), jobs)
+}
+
+fn queries_of(tables: impl Iterator<Item = &'static Table>, jobs: &[Job]) -> Vec<NamedQuery> {
+    tables
         .map(|table| NamedQuery {
             name: table.query,
             columns: table.columns_for(jobs).iter().map(|column| qualified(table, column)).collect(),

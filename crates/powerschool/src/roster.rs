@@ -10,7 +10,7 @@ use rosterbridge_domain::{
     job::Job,
     roster::{
         AttendanceCode, AttendanceRecord, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus,
-        Enrollment, Period, School, Section, SectionMeeting, Student, Teacher, Term,
+        Enrollment, Period, School, SchoolPreference, Section, SectionMeeting, Student, Teacher, Term,
     },
 };
 use serde_json::{Map, Value, json};
@@ -119,7 +119,7 @@ impl Narrowed<'_> {
             (Self::SchoolDay(school, day), _) => {
                 json!({"schoolid": school.get(), "att_date": day.to_string()})
             }
-            (Self::Years(_), Limit::None | Limit::SchoolAndDay) => json!({}),
+            (Self::Years(_), Limit::None | Limit::SchoolAndDay | Limit::Named(..)) => json!({}),
         };
         match arguments {
             Value::Object(arguments) => arguments,
@@ -148,6 +148,7 @@ impl Narrowed<'_> {
                 vec![format!("{column}=ge={from};{column}=le={to}")]
             }
             (Self::SchoolDay(school, day), _) => vec![format!("schoolid=={school};att_date=={day}")],
+            (Self::Years(_), Limit::Named(column, begins, _)) => vec![format!("{column}=={begins}*")],
             (Self::Years(_), Limit::None | Limit::SchoolAndDay) => vec![String::new()],
         }
     }
@@ -327,6 +328,7 @@ roster_rows! {
 
     CycleDay from CYCLE_DAY, key CycleDayId = |row| row.id, read |fields| Self {
         id: CycleDayId::new(fields.integer()?),
+        number: fields.optional_integer()?.unwrap_or_default(),
         letter: fields.text()?,
         school: SchoolNumber::new(fields.integer()?),
         year: YearId::new(fields.integer()?),
@@ -358,6 +360,14 @@ roster_rows! {
         year: YearId::new(fields.integer()?),
         period_number: fields.integer()?,
         cycle_day_letter: fields.text()?,
+    };
+
+    SchoolPreference from PREFS, key i64 = |row| row.id, read |fields| Self {
+        id: fields.integer()?,
+        name: fields.text()?,
+        value: fields.text()?,
+        school: SchoolNumber::new(fields.optional_integer()?.unwrap_or_default()),
+        year: YearId::new(fields.optional_integer()?.unwrap_or_default()),
     };
 
     AttendanceRecord from ATTENDANCE,

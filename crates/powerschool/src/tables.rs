@@ -17,6 +17,8 @@ pub enum Limit {
     Date(&'static str),
     /// One school on one day.
     SchoolAndDay,
+    /// By a column whose text begins with this and is one of these.
+    Named(&'static str, &'static str, &'static [&'static str]),
 }
 
 /// A table as the exchange reads it.
@@ -39,6 +41,9 @@ pub struct Table {
     pub limit: Limit,
     /// What the query is for, told to the administrator who installs the plugin.
     pub purpose: &'static str,
+    /// Whether the exchanges can't do without it. Of a table that only makes the set-up easier, a plugin without access to it
+    /// lacks nothing.
+    pub essential: bool,
 }
 
 /// Columns that only some of a table's exchanges read.
@@ -61,7 +66,7 @@ const WITH_ENROLMENTS: &[Job] = &[Job::HeroSchedule, Job::HeroAttendance, Job::R
 const WITH_ATTENDANCE: &[Job] = &[Job::HeroAttendance, Job::RaptorTardies];
 
 /// Every query of the plugin.
-pub(crate) const ALL: [&Table; 14] = [
+pub(crate) const ALL: [&Table; 15] = [
     &SCHOOLS,
     &STUDENTS,
     &CC,
@@ -76,6 +81,7 @@ pub(crate) const ALL: [&Table; 14] = [
     &BELL_SCHEDULE_ITEMS,
     &SECTION_MEETING,
     &ATTENDANCE,
+    &PREFS,
 ];
 
 pub(crate) static SCHOOLS: Table = Table {
@@ -87,6 +93,7 @@ pub(crate) static SCHOOLS: Table = Table {
     key: &["school_number"],
     limit: Limit::None,
     purpose: "Schools of the district",
+    essential: true,
 };
 
 pub(crate) static STUDENTS: Table = Table {
@@ -129,6 +136,7 @@ pub(crate) static STUDENTS: Table = Table {
     key: &["student_number", "dcid"],
     limit: Limit::None,
     purpose: "Students",
+    essential: true,
 };
 
 pub(crate) static CC: Table = Table {
@@ -155,11 +163,12 @@ pub(crate) static CC: Table = Table {
             jobs: &[Job::HeroSchedule, Job::HeroAttendance],
             columns: &["course_number", "section_number"],
         },
-        OnlyFor { jobs: &[Job::HeroSchedule], columns: &["expression", "period_obsolete"] },
+        OnlyFor { jobs: &[Job::HeroSchedule], columns: &["period_obsolete"] },
     ],
     key: &["studentid", "id"],
     limit: Limit::Term("termid"),
     purpose: "Students' enrolments in sections, by school year",
+    essential: true,
 };
 
 pub(crate) static SECTIONS: Table = Table {
@@ -186,6 +195,7 @@ pub(crate) static SECTIONS: Table = Table {
     key: &["id"],
     limit: Limit::Term("termid"),
     purpose: "Sections, by school year",
+    essential: true,
 };
 
 pub(crate) static COURSES: Table = Table {
@@ -197,6 +207,7 @@ pub(crate) static COURSES: Table = Table {
     key: &["course_number", "dcid"],
     limit: Limit::None,
     purpose: "Courses",
+    essential: true,
 };
 
 pub(crate) static TEACHERS: Table = Table {
@@ -208,6 +219,7 @@ pub(crate) static TEACHERS: Table = Table {
     key: &["id"],
     limit: Limit::None,
     purpose: "Teachers",
+    essential: true,
 };
 
 pub(crate) static TERMS: Table = Table {
@@ -219,6 +231,7 @@ pub(crate) static TERMS: Table = Table {
     key: &["schoolid", "id"],
     limit: Limit::None,
     purpose: "Terms",
+    essential: true,
 };
 
 pub(crate) static ATTENDANCE_CODE: Table = Table {
@@ -230,6 +243,7 @@ pub(crate) static ATTENDANCE_CODE: Table = Table {
     key: &["schoolid", "yearid", "id"],
     limit: Limit::Year("yearid"),
     purpose: "Attendance codes, by school year",
+    essential: true,
 };
 
 pub(crate) static PERIOD: Table = Table {
@@ -237,21 +251,23 @@ pub(crate) static PERIOD: Table = Table {
     query: "com.rosterbridge.calendar.periods.of_years",
     jobs: WITH_ATTENDANCE,
     columns: &["id", "period_number", "name", "abbreviation", "schoolid", "year_id"],
-    only_for: &[OnlyFor { jobs: &[Job::HeroAttendance], columns: &["abbreviation"] }],
+    only_for: &[],
     key: &["id"],
     limit: Limit::Year("year_id"),
     purpose: "Periods, by school year",
+    essential: true,
 };
 
 pub(crate) static CYCLE_DAY: Table = Table {
     name: "CYCLE_DAY",
     query: "com.rosterbridge.calendar.cycle_days.of_years",
     jobs: WITH_ATTENDANCE,
-    columns: &["id", "letter", "schoolid", "year_id"],
+    columns: &["id", "day_number", "letter", "schoolid", "year_id"],
     only_for: &[],
     key: &["id"],
     limit: Limit::Year("year_id"),
     purpose: "Cycle days, by school year",
+    essential: true,
 };
 
 pub(crate) static CALENDAR_DAY: Table = Table {
@@ -263,6 +279,7 @@ pub(crate) static CALENDAR_DAY: Table = Table {
     key: &["schoolid", "date_value", "id"],
     limit: Limit::Date("date_value"),
     purpose: "School calendars, by school year",
+    essential: true,
 };
 
 pub(crate) static BELL_SCHEDULE_ITEMS: Table = Table {
@@ -274,6 +291,7 @@ pub(crate) static BELL_SCHEDULE_ITEMS: Table = Table {
     key: &["id"],
     limit: Limit::None,
     purpose: "Times of bell schedules",
+    essential: true,
 };
 
 pub(crate) static SECTION_MEETING: Table = Table {
@@ -285,6 +303,7 @@ pub(crate) static SECTION_MEETING: Table = Table {
     key: &["sectionid", "id"],
     limit: Limit::Year("year_id"),
     purpose: "When sections meet, by school year",
+    essential: true,
 };
 
 pub(crate) static ATTENDANCE: Table = Table {
@@ -307,6 +326,23 @@ pub(crate) static ATTENDANCE: Table = Table {
     key: &["studentid", "dcid"],
     limit: Limit::SchoolAndDay,
     purpose: "Attendance of one school on one day, to check what was written",
+    essential: true,
+};
+
+pub(crate) static PREFS: Table = Table {
+    name: "PREFS",
+    query: "com.rosterbridge.attendance.preferences.all",
+    jobs: &[Job::RaptorTardies],
+    columns: &["id", "name", "value", "schoolid", "yearid"],
+    only_for: &[],
+    key: &["id"],
+    limit: Limit::Named(
+        "name",
+        "ATT_",
+        &["ATT_RecordModeMeeting", "ATT_RecordModeDaily", "ATT_BridgePeriod"],
+    ),
+    purpose: "How each school takes attendance, to suggest it in the set-up",
+    essential: false,
 };
 
 /// Fields of ATTENDANCE that are written, and only named in the access request.
@@ -323,6 +359,11 @@ pub(crate) const ATTENDANCE_WRITTEN: [&str; 11] = [
     "studentid",
     "yearid",
 ];
+
+/// The tables that any of the exchanges can't do without.
+pub(crate) fn essential(jobs: &[Job]) -> impl Iterator<Item = &'static Table> {
+    needed(jobs).filter(|table| table.essential)
+}
 
 /// The tables that any of the exchanges reads.
 pub(crate) fn needed(jobs: &[Job]) -> impl Iterator<Item = &'static Table> {
@@ -366,6 +407,7 @@ impl Table {
             Limit::Date(column) => format!(
                 " WHERE {column} BETWEEN TO_DATE(:date_from, 'YYYY-MM-DD') AND TO_DATE(:date_to, 'YYYY-MM-DD')"
             ),
+            Limit::Named(column, _, names) => format!(" WHERE {column} IN ('{}')", names.join("', '")),
             Limit::SchoolAndDay => {
                 " WHERE schoolid = :schoolid AND att_date = TO_DATE(:att_date, 'YYYY-MM-DD')".to_owned()
             }
@@ -376,7 +418,7 @@ impl Table {
     /// The query's arguments and what each is.
     pub(crate) fn arguments(&self) -> &'static [(&'static str, &'static str)] {
         match self.limit {
-            Limit::None => &[],
+            Limit::None | Limit::Named(..) => &[],
             Limit::Year(_) | Limit::Term(_) => {
                 &[("yearid_from", "First school year (YearID)"), ("yearid_to", "Last school year (YearID)")]
             }

@@ -48,6 +48,9 @@ pub struct Faults {
     pub firewall: Option<Firewall>,
     /// What happens to attendance writes.
     pub attendance: Option<AttendanceFault>,
+    /// A meeting record of a school's bridge period sets the daily record too, one-way. PowerSchool does not say whether it
+    /// does so for what a program writes.
+    pub bridge_daily: bool,
     /// Requests whose path holds this text get no answer and do nothing, until their clients give up. They are counted
     /// at `/control/hanging`.
     pub hang: Option<String>,

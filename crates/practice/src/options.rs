@@ -33,6 +33,8 @@ pub struct ServeOptions {
     /// Where keys, credentials, ports and the database stay between starts; none for a fresh
     /// temporary folder that is removed at the end.
     pub data: Option<PathBuf>,
+    /// Tardies of the day, at most one a student; none for one student in a hundred.
+    pub tardies: Option<u32>,
     /// Added to every answer of the HTTPS server, milliseconds.
     pub latency_ms: u64,
     /// Renders each PowerSchool answer once and serves it from memory when it is asked for again.
@@ -69,6 +71,7 @@ impl Default for ServeOptions {
             seed: 1,
             date: None,
             data: None,
+            tardies: None,
             latency_ms: 0,
             prerender: false,
             attendance: AttendanceMode::Upsert,

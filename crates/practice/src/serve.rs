@@ -283,7 +283,7 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
     };
     let raptor_folder = data.join("raptor");
     std::fs::create_dir_all(&raptor_folder).map_err(at(&raptor_folder))?;
-    raptor::write_folder(&district, plan.date, plan.seed, &raptor_folder)?;
+    raptor::write_folder(&district, plan.date, plan.seed, options.tardies, &raptor_folder)?;
     let offered = options.plugin.take();
     if offered.is_some() && identity.plugin_state == PluginState::Deleted {
         identity.next_plugin();

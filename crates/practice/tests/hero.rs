@@ -250,7 +250,7 @@ fn hero_and_raptor_never_speak_about_the_same_student(#[values(1, 2, 3, 4, 5, 6,
     deliver_all(&hero.sftp(), &hero.student_file());
     let export = fs::read_to_string(hero.export()).unwrap();
     let tardy: Vec<&str> = export.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
-    raptor::write_folder(&hero.district, date(), seed, hero.folder.path()).unwrap();
+    raptor::write_folder(&hero.district, date(), seed, None, hero.folder.path()).unwrap();
     let signed_in = fs::read_to_string(hero.folder.path().join("tardies-2026-11-20.csv")).unwrap();
     let signed_in: Vec<&str> =
         signed_in.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();

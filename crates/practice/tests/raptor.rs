@@ -28,7 +28,7 @@ fn rows(path: &Path) -> Vec<BTreeMap<String, String>> {
 fn buildings_are_named_in_raptors_own_way() {
     let folder = tempfile::tempdir().unwrap();
     let district = district(&folder, FRIDAY, 200);
-    raptor::write_folder(&district, FRIDAY, 1, folder.path()).unwrap();
+    raptor::write_folder(&district, FRIDAY, 1, None, folder.path()).unwrap();
     let buildings: BTreeSet<String> =
         rows(&folder.path().join("buildings.csv")).iter().map(|row| row["Building"].clone()).collect();
     let connection = district.connect().unwrap();
@@ -47,7 +47,7 @@ fn buildings_are_named_in_raptors_own_way() {
 fn every_building_has_student_reasons() {
     let folder = tempfile::tempdir().unwrap();
     let district = district(&folder, FRIDAY, 200);
-    raptor::write_folder(&district, FRIDAY, 1, folder.path()).unwrap();
+    raptor::write_folder(&district, FRIDAY, 1, None, folder.path()).unwrap();
     let reasons = rows(&folder.path().join("student-reasons.csv"));
     for building in rows(&folder.path().join("buildings.csv")) {
         let own: Vec<&str> = reasons
@@ -67,7 +67,7 @@ fn every_building_has_student_reasons() {
 fn every_tardy_is_inside_exactly_one_class(#[case] date: NaiveDate) {
     let folder = tempfile::tempdir().unwrap();
     let district = district(&folder, date, 600);
-    raptor::write_folder(&district, date, 1, folder.path()).unwrap();
+    raptor::write_folder(&district, date, 1, None, folder.path()).unwrap();
     let buildings: Vec<String> =
         rows(&folder.path().join("buildings.csv")).iter().map(|row| row["Building"].clone()).collect();
     let reasons: BTreeSet<(String, String)> = rows(&folder.path().join("student-reasons.csv"))
@@ -131,7 +131,7 @@ fn the_same_seed_and_date_give_the_same_files() {
     let district = district(&folder, FRIDAY, 600);
     let write = |name: &str, seed: u64| {
         let target = folder.path().join(name);
-        raptor::write_folder(&district, FRIDAY, seed, &target).unwrap();
+        raptor::write_folder(&district, FRIDAY, seed, None, &target).unwrap();
         fs::read(target.join("tardies-2026-11-20.csv")).unwrap()
     };
     let first = write("a", 1);
@@ -148,7 +148,7 @@ fn tardies_are_written_once(#[case] already: &str) {
     let exchange = folder.path().join("exchange");
     fs::create_dir_all(exchange.join("processed")).unwrap();
     fs::write(exchange.join(already), "as it was").unwrap();
-    raptor::write_folder(&district, FRIDAY, 1, &exchange).unwrap();
+    raptor::write_folder(&district, FRIDAY, 1, None, &exchange).unwrap();
     assert_eq!(fs::read_to_string(exchange.join(already)).unwrap(), "as it was");
     assert_eq!(exchange.join("tardies-2026-11-20.csv").exists(), !already.starts_with("processed"));
     assert!(exchange.join("buildings.csv").exists());
@@ -158,7 +158,7 @@ fn tardies_are_written_once(#[case] already: &str) {
 fn a_tiny_district_still_has_tardies() {
     let folder = tempfile::tempdir().unwrap();
     let district = district(&folder, FRIDAY, 60);
-    raptor::write_folder(&district, FRIDAY, 1, folder.path()).unwrap();
+    raptor::write_folder(&district, FRIDAY, 1, None, folder.path()).unwrap();
     assert_eq!(rows(&folder.path().join("tardies-2026-11-20.csv")).len(), 3);
 }
 
@@ -168,7 +168,15 @@ fn a_folder_that_cannot_be_made_is_named() {
     let district = district(&folder, FRIDAY, 60);
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = raptor::write_folder(&district, FRIDAY, 1, &file.join("exchange")).unwrap_err();
+    let error = raptor::write_folder(&district, FRIDAY, 1, None, &file.join("exchange")).unwrap_err();
     assert_eq!(error.code(), "practice.raptor_folder");
     assert!(error.to_string().contains("exchange"));
+}
+
+#[test]
+fn as_many_students_are_late_as_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let district = district(&folder, FRIDAY, 200);
+    raptor::write_folder(&district, FRIDAY, 1, Some(40), folder.path()).unwrap();
+    assert_eq!(rows(&folder.path().join("tardies-2026-11-20.csv")).len(), 40);
 }

@@ -88,6 +88,20 @@ pub enum FileError {
         /// The column's name.
         column: &'static str,
     },
+    /// More columns than any export has.
+    #[error("the file from Raptor has {found} columns, and at most {most} are read")]
+    TooManyColumns {
+        /// Columns of its header.
+        found: usize,
+        /// The most that are read.
+        most: usize,
+    },
+    /// The line that names the columns is longer than any row.
+    #[error("the first line of the file from Raptor is longer than 16 KiB")]
+    HeaderTooLong,
+    /// More than a year of tardies of the largest district.
+    #[error("the file from Raptor is larger than 64 MiB or has more than 100,000 rows")]
+    TooLarge,
     /// UTF-16.
     #[error("the file from Raptor is in UTF-16")]
     WrongCharacters,
@@ -115,6 +129,9 @@ impl FileError {
             Self::Empty => "raptor.empty_file",
             Self::WrongColumns { .. } => "raptor.wrong_columns",
             Self::RepeatedColumn { .. } => "raptor.repeated_column",
+            Self::TooManyColumns { .. } => "raptor.too_many_columns",
+            Self::HeaderTooLong => "raptor.header_too_long",
+            Self::TooLarge => "raptor.file_too_large",
             Self::WrongCharacters => "raptor.wrong_characters",
             Self::ListRow { .. } => "raptor.list_row",
             Self::ListTooLong { .. } => "raptor.list_too_long",
@@ -130,6 +147,14 @@ impl FileError {
                 "The first line must name every column once. A tardy file needs Building, IdNumber, SignInTime and \
                  Reason, and may have Comment; a list needs Building, and Reason for student reasons. Correct the \
                  first line; nothing was taken from the file."
+            }
+            Self::TooManyColumns { .. } | Self::HeaderTooLong => {
+                "Check which program wrote the file: a tardy file has five columns, and others are passed over. Nothing \
+                 was taken from it."
+            }
+            Self::TooLarge => {
+                "Check which program wrote the file. If it is a tardy file, split it, or let it name the last weeks \
+                 only. Nothing was taken from it."
             }
             Self::WrongCharacters => "Save the file as CSV in UTF-8. Nothing was taken from it.",
             Self::ListRow { .. } => "Correct this line of the list and read it again.",

@@ -1,13 +1,18 @@
 //! A file name for a building's roster, whatever the building is called.
 
+use chrono::NaiveDateTime;
 use sha2::{Digest, Sha256};
 
 /// Names that Windows gives to devices, with or without an extension (Microsoft: Naming Files, Paths, and
 /// Namespaces).
 const DEVICES: [&str; 7] = ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"];
-/// The longest stem, in characters: at most four bytes each, so that the name stays below 255 bytes everywhere and
-/// leaves room for the folder in Windows' 260 characters.
+/// The longest stem, in characters, so that the name leaves room for the folder in Windows' 260 characters.
 const LONGEST_STEM: usize = 48;
+/// The longest stem, in bytes: a name with everything that is added to it stays below the 200 bytes that are sure to be
+/// taken by SFTP servers.
+const LONGEST_BYTES: usize = 120;
+/// Stands between the building and the time in the name of a file of changes.
+const CHANGES: &str = " changes ";
 /// Hexadecimal digits of the suffix.
 const SUFFIX: usize = 8;
 
@@ -26,6 +31,9 @@ pub fn building_file_name(building: &str) -> String {
         .map(|c| if c.is_alphanumeric() || matches!(c, ' ' | '-' | '_') { c } else { '_' })
         .take(LONGEST_STEM)
         .collect();
+    while stem.len() > LONGEST_BYTES {
+        stem.pop();
+    }
     stem.truncate(stem.trim_end().len());
     if !stem.starts_with(char::is_alphanumeric) {
         stem.insert_str(0, "building ");
@@ -33,6 +41,19 @@ pub fn building_file_name(building: &str) -> String {
     let hash = hex::encode(&Sha256::digest(name.to_lowercase())[..SUFFIX / 2]);
     // The hash also keeps `con` from being a device, since only the whole stem counts.
     format!("{stem}-{hash}.csv")
+}
+
+/// The name of a file of changes of `building`: the roster file's, with the local time at which it was made. The
+/// `count`th file of that second has its number behind the time, from the second on.
+pub fn changes_file_name(building: &str, at: NaiveDateTime, count: u32) -> String {
+    let name = building_file_name(building);
+    let stem = name.strip_suffix(".csv").unwrap_or(&name);
+    let time = at.format("%Y-%m-%d %H%M%S");
+    if count < 2 {
+        format!("{stem}{CHANGES}{time}.csv")
+    } else {
+        format!("{stem}{CHANGES}{time} {count}.csv")
+    }
 }
 
 /// Whether every system takes the name as it is, and it can be no other name's result. Letters beyond ASCII are not
@@ -45,6 +66,7 @@ fn is_plain(name: &str) -> bool {
         && name.chars().all(allowed)
         && !is_device(name)
         && !ends_like_a_hash(name)
+        && !name.to_ascii_lowercase().contains(CHANGES)
 }
 
 fn is_device(name: &str) -> bool {

@@ -9,6 +9,10 @@ use encoding_rs::WINDOWS_1252;
 
 use crate::error::{FileError, RowError};
 
+/// The largest file taken, in bytes.
+pub(crate) const LARGEST_FILE: u64 = 64 * 1024 * 1024;
+/// The most columns a header may name.
+const MOST_COLUMNS: usize = 1_000;
 /// The longest line and the longest record taken, in bytes.
 const LONGEST_RECORD: usize = 16 * 1024;
 /// The most lines of one record.
@@ -38,6 +42,24 @@ pub(crate) struct Record<const N: usize> {
     pub(crate) values: Result<[String; N], RowError>,
 }
 
+/// A file up to the largest that is taken: it ends there, and whether there was more is known.
+struct Measured<R> {
+    inner: R,
+    left: u64,
+    exceeded: bool,
+}
+
+impl<R: Read> Read for Measured<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !self.exceeded {
+            self.exceeded = self.inner.read(&mut [0])? > 0;
+        }
+        let read = self.inner.by_ref().take(self.left).read(buffer)?;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
 /// A physical line.
 struct Line {
     number: u64,
@@ -47,7 +69,7 @@ struct Line {
 
 /// The records after the header.
 pub(crate) struct Records<R, const N: usize> {
-    reader: BufReader<R>,
+    reader: BufReader<Measured<R>>,
     /// The number of the line read last.
     number: u64,
     /// Lines read ahead while looking for the end of a quote.
@@ -72,7 +94,7 @@ impl<R: Read, const N: usize> Records<R, N> {
         multi_line: Option<MultiLine>,
     ) -> Result<Self, FileError> {
         let mut records = Self {
-            reader: BufReader::new(reader),
+            reader: BufReader::new(Measured { inner: reader, left: LARGEST_FILE, exceeded: false }),
             number: 0,
             ahead: VecDeque::new(),
             utf8_only: false,
@@ -95,16 +117,23 @@ impl<R: Read, const N: usize> Records<R, N> {
         }
         let header = loop {
             match records.line()? {
+                None if records.reader.get_ref().exceeded => return Err(FileError::TooLarge),
                 None => return Err(FileError::Empty),
                 Some(line) if line.text.is_empty() => {}
                 Some(line) => break line,
             }
         };
+        if header.problem == Some(RowError::TooLong) {
+            return Err(FileError::HeaderTooLong);
+        }
         records.delimiter = if header.text.contains('\t') { '\t' } else { ',' };
         let names = match split(&header.text, records.delimiter) {
             Split::Values(names) if header.problem.is_none() => names,
             _ => return Err(FileError::WrongColumns { missing: columns[..required].to_vec() }),
         };
+        if names.len() > MOST_COLUMNS {
+            return Err(FileError::TooManyColumns { found: names.len(), most: MOST_COLUMNS });
+        }
         for (column, place) in columns.into_iter().zip(&mut records.places) {
             let mut found =
                 names.iter().enumerate().filter(|(_, name)| name.trim().eq_ignore_ascii_case(column));
@@ -128,6 +157,7 @@ impl<R: Read, const N: usize> Records<R, N> {
     pub(crate) fn next(&mut self) -> Result<Option<Record<N>>, FileError> {
         let line = loop {
             match self.line()? {
+                None if self.reader.get_ref().exceeded => return Err(FileError::TooLarge),
                 None => return Ok(None),
                 Some(line) if line.text.is_empty() && line.problem.is_none() => {}
                 Some(line) => break line,
@@ -319,7 +349,7 @@ fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7F
 }
 
-/// The line for a person: what is no character as `\x81`.
+/// The line for a person: what is no character as `\x81`, at most as long as a line may be.
 fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + 16);
     for chunk in bytes.utf8_chunks() {
@@ -330,6 +360,10 @@ fn shown(bytes: &[u8]) -> String {
             }
         }
         text.extend(chunk.invalid().iter().copied().map(escaped));
+    }
+    if text.len() > LONGEST_RECORD {
+        text.truncate(text.floor_char_boundary(LONGEST_RECORD));
+        text.push('…');
     }
     text
 }

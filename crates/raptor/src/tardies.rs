@@ -7,12 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{FileError, RowError},
-    records::{MultiLine, Record, Records},
+    records::{LARGEST_FILE, MultiLine, Record, Records},
     sign_in::SignInTime,
 };
 
 /// The columns of a tardy file. All but the last have to be there; their order is free.
 pub const TARDY_COLUMNS: [&str; 5] = ["Building", "IdNumber", "SignInTime", "Reason", "Comment"];
+/// The largest tardy file that is read, in bytes.
+pub const LARGEST_TARDY_FILE: u64 = LARGEST_FILE;
+/// The most rows of a tardy file.
+const MOST_ROWS: usize = 100_000;
 const REQUIRED: usize = 4;
 const SIGN_IN_TIME: usize = 2;
 const COMMENT: usize = 4;
@@ -48,9 +52,13 @@ pub struct TardyRow {
 ///
 /// Comma or tab, with or without byte order mark, UTF-8 or windows-1252 (each row that is not UTF-8 is taken as
 /// windows-1252, unless a byte order mark says UTF-8). Values may be quoted; a comment may go over several lines.
-/// A quote that does not end spoils its own line only.
+/// A quote that does not end spoils its own line only. A file that is larger than any tardy file ends with an error, so
+/// that what is kept of one is bounded: 100,000 rows, 64 MiB.
 pub struct TardyFile<R> {
     records: Records<R, 5>,
+    rows: usize,
+    /// Bytes of the rows' texts.
+    text: u64,
     failed: bool,
 }
 
@@ -63,7 +71,20 @@ impl<R: Read> TardyFile<R> {
             row_mark: SIGN_IN_TIME,
             is_mark: |text| SignInTime::parse(text).is_some(),
         };
-        Ok(Self { records: Records::open(reader, TARDY_COLUMNS, REQUIRED, Some(comments))?, failed: false })
+        let records = Records::open(reader, TARDY_COLUMNS, REQUIRED, Some(comments))?;
+        Ok(Self { records, rows: 0, text: 0, failed: false })
+    }
+
+    /// The next record, unless there were too many.
+    fn record(&mut self) -> Result<Option<Record<5>>, FileError> {
+        let Some(record) = self.records.next()? else { return Ok(None) };
+        self.rows += 1;
+        // More than its bytes, where they are of windows-1252 or no characters.
+        self.text += record.raw.len() as u64;
+        if self.rows > MOST_ROWS || self.text > LARGEST_TARDY_FILE {
+            return Err(FileError::TooLarge);
+        }
+        Ok(Some(record))
     }
 }
 
@@ -74,7 +95,7 @@ impl<R: Read> Iterator for TardyFile<R> {
         if self.failed {
             return None;
         }
-        match self.records.next() {
+        match self.record() {
             Ok(Some(Record { line, raw, values })) => {
                 Some(Ok(TardyRow { line, raw, parsed: values.and_then(tardy) }))
             }

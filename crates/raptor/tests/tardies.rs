@@ -3,11 +3,12 @@
 
 use std::io::{self, Read};
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
 use proptest::prelude::*;
 use rosterbridge_domain::id::StudentNumber;
 use rosterbridge_raptor::{
-    FileError, RowError, SignInTime, StudentReason, Tardy, TardyFile, TardyRow, read_buildings, read_reasons,
+    FileError, LARGEST_TARDY_FILE, RowError, SignInTime, StudentReason, Tardy, TardyFile, TardyRow,
+    read_buildings, read_reasons,
 };
 use rstest::rstest;
 
@@ -98,6 +99,43 @@ fn zoned_times(#[case] text: &str) {
     assert_eq!(instant, DateTime::parse_from_rfc3339("2026-09-30T13:12:00Z").unwrap());
     assert_eq!(time.local(chrono_tz::America::Chicago), at(8, 12, 0));
     assert_eq!(time.local(chrono_tz::America::New_York), at(9, 12, 0));
+}
+
+/// The date is the building's, whatever day it is where the zone of the file is.
+#[rstest]
+#[case::evening_before("2026-10-01T02:30:00Z", (2026, 9, 30), (21, 30))]
+#[case::day_after("2026-09-30T23:59:00-12:00", (2026, 10, 1), (6, 59))]
+#[case::day_before("2026-09-30T00:01:00+14:00", (2026, 9, 29), (5, 1))]
+#[case::new_year("2027-01-01T05:59:00Z", (2026, 12, 31), (23, 59))]
+// On 1 November 2026 the clocks of Chicago go back from 2:00 to 1:00, on 14 March 2027 ahead from 2:00 to 3:00.
+#[case::before_the_clock_goes_back("2026-11-01T06:30:00Z", (2026, 11, 1), (1, 30))]
+#[case::after_the_clock_went_back("2026-11-01T07:30:00Z", (2026, 11, 1), (1, 30))]
+#[case::before_the_clock_goes_ahead("2027-03-14T07:59:00Z", (2027, 3, 14), (1, 59))]
+#[case::after_the_clock_went_ahead("2027-03-14T08:00:00Z", (2027, 3, 14), (3, 0))]
+fn a_zoned_time_has_the_buildings_date(
+    #[case] text: &str,
+    #[case] (year, month, day): (i32, u32, u32),
+    #[case] (hour, minute): (u32, u32),
+) {
+    let local = SignInTime::parse(text).unwrap().local(chrono_tz::America::Chicago);
+    let expected = NaiveDate::from_ymd_opt(year, month, day).unwrap().and_hms_opt(hour, minute, 0).unwrap();
+    assert_eq!(local, expected);
+}
+
+/// A time the clocks show twice, or never, is what the building's clock showed: nothing is computed from it.
+#[rstest]
+#[case::twice("2026-11-01T01:30", (2026, 11, 1), (1, 30))]
+#[case::never("2027-03-14T02:30", (2027, 3, 14), (2, 30))]
+fn a_local_time_is_taken_as_it_is(
+    #[case] text: &str,
+    #[case] (year, month, day): (i32, u32, u32),
+    #[case] (hour, minute): (u32, u32),
+) {
+    let local = SignInTime::parse(text).unwrap().local(chrono_tz::America::Chicago);
+    assert_eq!(
+        local,
+        NaiveDate::from_ymd_opt(year, month, day).unwrap().and_hms_opt(hour, minute, 0).unwrap()
+    );
 }
 
 #[test]
@@ -222,10 +260,126 @@ fn a_comment_over_too_many_lines_is_a_stray_quote() {
 #[case::no_header(GOOD, "raptor.wrong_columns")]
 #[case::header_with_open_quote("\"Building,IdNumber,SignInTime,Reason", "raptor.wrong_columns")]
 #[case::twice("Building,IdNumber,SignInTime,Reason,REASON", "raptor.repeated_column")]
-fn a_file_that_is_refused(#[case] file: &str, #[case] code: &str) {
-    let error = read(file).unwrap_err();
+#[case::ten_thousand_columns(format!("{HEADER}{}", ",".repeat(9_995)), "raptor.too_many_columns")]
+#[case::ten_thousand_named_columns(format!("{HEADER}{}", ",extra".repeat(9_995)), "raptor.header_too_long")]
+#[case::zeros("\0".repeat(100_000), "raptor.header_too_long")]
+#[case::zeros_instead_of_names("\0".repeat(100), "raptor.wrong_columns")]
+fn a_file_that_is_refused(#[case] file: impl AsRef<str>, #[case] code: &str) {
+    let error = read(file.as_ref()).unwrap_err();
     assert_eq!(error.code(), code);
     assert!(!error.remedy().is_empty());
+}
+
+#[test]
+fn a_thousand_columns_are_read() {
+    let file = format!("{HEADER}{}\n{GOOD}\n", ",x".repeat(995));
+    assert_eq!(rows(file)[0].parsed, Ok(good()));
+}
+
+/// A file as long as asked for, which is made as it is read: it may be longer than the memory.
+struct Endless {
+    beginning: &'static [u8],
+    /// What follows again and again.
+    rest: &'static [u8],
+    at: u64,
+    given: u64,
+}
+
+impl Endless {
+    const fn new(beginning: &'static [u8], rest: &'static [u8]) -> Self {
+        Self { beginning, rest, at: 0, given: 0 }
+    }
+}
+
+impl Read for &mut Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for byte in &mut *buffer {
+            let beginning = self.beginning.get(usize::try_from(self.at).unwrap());
+            *byte = match beginning {
+                Some(byte) => *byte,
+                None => self.rest[usize::try_from(self.at).unwrap() % self.rest.len()],
+            };
+            self.at += 1;
+        }
+        self.given += buffer.len() as u64;
+        Ok(buffer.len())
+    }
+}
+
+const BEGINNING: &[u8] =
+    b"Building,IdNumber,SignInTime,Reason,Comment\nLincoln High,4711,2026-09-30T08:12,Late bus,ran\n";
+
+/// However long a file is, it is read up to the largest that is taken, and what is kept of it is bounded.
+#[rstest]
+#[case::rows(BEGINNING, b"L,1,2026-09-30T08:12,Late,\n", 100_000)]
+#[case::short_rows(BEGINNING, b"x\n", 100_000)]
+#[case::empty_lines(BEGINNING, b"\n", 1)]
+#[case::one_line(BEGINNING, b"x", 2)]
+#[case::zeros(BEGINNING, b"\0", 2)]
+#[case::no_header(b"", b"x", 0)]
+#[case::quotes(BEGINNING, b"L,1,2026-09-30T08:12,Late,\"\n", 100_000)]
+fn an_endless_file_is_refused(
+    #[case] beginning: &'static [u8],
+    #[case] rest: &'static [u8],
+    #[case] most_rows: usize,
+) {
+    let mut file = Endless::new(beginning, rest);
+    let (mut rows, mut code) = (0, None);
+    match TardyFile::open(&mut file) {
+        Ok(tardies) => {
+            for row in tardies {
+                match row {
+                    Ok(row) => {
+                        rows += 1;
+                        assert!(row.raw.len() <= 16 * 1024);
+                    }
+                    Err(error) => code = Some(error.code()),
+                }
+            }
+        }
+        Err(error) => code = Some(error.code()),
+    }
+    let refused =
+        if beginning.is_empty() && rest == b"x" { "raptor.header_too_long" } else { "raptor.file_too_large" };
+    assert_eq!((code, rows <= most_rows), (Some(refused), true), "{rows} rows");
+    assert!(file.given <= LARGEST_TARDY_FILE + 64 * 1024, "{} bytes were read", file.given);
+}
+
+/// Bytes that are no characters take four characters each to be shown: that must not multiply a file.
+#[test]
+fn a_line_of_zeros_is_shown_no_longer_than_a_line_may_be() {
+    let rows = rows(format!("{HEADER}\n{}\n{GOOD}", "\0".repeat(16 * 1024)));
+    assert_eq!(rows[0].parsed, Err(RowError::Characters));
+    assert!(rows[0].raw.len() <= 16 * 1024 + 3 && rows[0].raw.ends_with('…'), "{}", rows[0].raw.len());
+    assert_eq!(rows[1].parsed, Ok(good()));
+}
+
+#[rstest]
+#[case::formula("=1+1")]
+#[case::command("=cmd|' /C calc'!A0")]
+#[case::plus("+1+1")]
+#[case::at("@SUM(1)")]
+fn a_formula_is_text(#[case] text: &str) {
+    let rows = rows(format!("{HEADER}\nLincoln High,4711,2026-09-30T08:12,Late bus,{text}\n"));
+    assert_eq!(rows[0].parsed, Ok(Tardy { comment: text.to_owned(), ..good() }));
+}
+
+#[rstest]
+#[case::up("..\\..\\x")]
+#[case::root("/etc/passwd")]
+#[case::device("CON")]
+fn a_buildings_name_is_text(#[case] building: &str) {
+    let rows = rows(format!("{HEADER}\n{building},4711,2026-09-30T08:12,Late bus,ran\n"));
+    assert_eq!(rows[0].parsed, Ok(Tardy { building: building.to_owned(), ..good() }));
+}
+
+#[rstest]
+#[case::long_ago("1899-12-31T08:12", 1899)]
+#[case::far_ahead("12/31/2999 8:12 AM", 2999)]
+fn a_date_far_off_is_a_date(#[case] time: &str, #[case] year: i32) {
+    let rows = rows(format!("{HEADER}\nLincoln High,4711,{time},Late bus,ran\n"));
+    let local = rows[0].parsed.as_ref().unwrap().signed_in.local(chrono_tz::America::Chicago);
+    assert_eq!((local.year(), local.hour(), local.minute()), (year, 8, 12));
 }
 
 #[test]

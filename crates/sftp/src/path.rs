@@ -30,6 +30,18 @@ impl RemoteFolder {
         Ok(Self(if text == "/" { text.to_owned() } else { steps.to_owned() }))
     }
 
+    /// The folder of that name in this one, by the rules of [`RemoteFolder::parse`].
+    pub fn folder(&self, name: &str) -> Result<Self, Error> {
+        if !is_name(name) {
+            return Err(Error::BadName { name: name.to_owned() });
+        }
+        Ok(Self(match self.0.as_str() {
+            "" => name.to_owned(),
+            "/" => format!("/{name}"),
+            folder => format!("{folder}/{name}"),
+        }))
+    }
+
     /// A file of that name in this folder. Names are data from elsewhere: one that could leave the folder, or
     /// that no server can store, is refused.
     pub fn file(&self, name: &str) -> Result<RemoteFile, Error> {

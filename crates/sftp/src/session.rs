@@ -18,6 +18,9 @@ const READ_CHUNK: usize = 1024 * 1024;
 /// The file that shows whether a folder can be written to.
 const PROBE: &str = ".rosterbridge-probe";
 
+/// Mode of a new folder, before the server's umask: whoever takes files from it may be another account there.
+const FOLDER_MODE: i32 = 0o755;
+
 /// libssh2's objects.
 pub(crate) struct Channel {
     pub(crate) sftp: ssh2::Sftp,
@@ -126,6 +129,44 @@ impl Session {
         self.run("looking at a folder", move |line, channel| match stat(line, channel, folder.wire())? {
             Some(found) if found.is_dir() => Ok(()),
             _ => Err(Error::FolderMissing { folder: folder.to_string() }),
+        })
+        .await
+    }
+
+    /// Makes a folder, unless it exists. The one it is in has to.
+    pub async fn make_folder(&self, folder: &RemoteFolder) -> Result<(), Error> {
+        let folder = folder.clone();
+        self.run("making a folder", move |line, channel| {
+            let path = folder.wire();
+            let is_there = || Ok::<_, Error>(stat(line, channel, path)?.is_some_and(|found| found.is_dir()));
+            if is_there()? {
+                return Ok(());
+            }
+            match channel.sftp.mkdir(Path::new(path), FOLDER_MODE) {
+                Ok(()) => Ok(()),
+                // Somebody else may have made it meanwhile.
+                Err(_) if is_there()? => Ok(()),
+                Err(error) => Err(in_folder(line.request(&error, "make", path), &folder)),
+            }
+        })
+        .await
+    }
+
+    /// Gives a file another name, which none may have yet.
+    pub async fn rename(&self, from: &RemoteFile, to: &RemoteFile) -> Result<(), Error> {
+        let (from, to) = (from.wire(), to.wire());
+        self.run("renaming a file", move |line, channel| {
+            let renamed = channel.sftp.rename(Path::new(&from), Path::new(&to), None);
+            renamed.map_err(|error| line.request(&error, "rename", &from))
+        })
+        .await
+    }
+
+    /// Removes a file.
+    pub async fn remove(&self, file: &RemoteFile) -> Result<(), Error> {
+        let path = file.wire();
+        self.run("removing a file", move |line, channel| {
+            channel.sftp.unlink(Path::new(&path)).map_err(|error| line.request(&error, "remove", &path))
         })
         .await
     }

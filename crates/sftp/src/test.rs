@@ -74,6 +74,8 @@ pub struct Needs {
     pub upload_folder: Option<RemoteFolder>,
     /// The folder downloads come from: must exist and be listable.
     pub download_folder: Option<RemoteFolder>,
+    /// A folder in one of these that uploads go to: made where it is missing, and must be writable.
+    pub made_folder: Option<RemoteFolder>,
 }
 
 /// Tries a connection stage by stage and reports each as it ends. The first failure ends the test.
@@ -125,6 +127,10 @@ async fn run<F: FnMut(&StageReport)>(
     if let Some(folder) = &needs.download_folder {
         session.list(folder).await?;
     }
+    if let Some(folder) = &needs.made_folder {
+        session.make_folder(folder).await?;
+    }
+    let folders: Vec<_> = folders.into_iter().chain(&needs.made_folder).collect();
     if folders.is_empty() {
         progress.report(Outcome::Skipped);
     } else {
@@ -132,9 +138,13 @@ async fn run<F: FnMut(&StageReport)>(
         progress.report(Outcome::Passed(names.join(", ")));
     }
 
-    if let Some(folder) = &needs.upload_folder {
+    let written: Vec<_> = needs.upload_folder.iter().chain(&needs.made_folder).collect();
+    for folder in &written {
         session.probe(folder).await?;
-        progress.report(Outcome::Passed(folder.to_string()));
+    }
+    if !written.is_empty() {
+        let names: Vec<_> = written.iter().map(ToString::to_string).collect();
+        progress.report(Outcome::Passed(names.join(", ")));
     }
     // What was to be found out is known; a server that closes first changes nothing.
     if let Err(error) = session.close().await {

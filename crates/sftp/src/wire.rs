@@ -160,6 +160,7 @@ fn action_in_progress(action: &'static str) -> &'static str {
         "write" => "writing a file",
         "rename" => "renaming a file",
         "remove" => "removing a file",
+        "make" => "making a folder",
         _ => "looking at a file",
     }
 }

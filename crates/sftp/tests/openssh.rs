@@ -583,8 +583,57 @@ async fn a_cancelled_token_connects_nowhere() {
 
 // The staged test
 
+#[tokio::test]
+async fn a_folder_is_made_once_and_files_get_other_names() {
+    let sshd = Sshd::start();
+    let session = open(&sshd).await;
+    let roster = folder("export").folder("roster").unwrap();
+    for _ in 0..2 {
+        session.make_folder(&roster).await.unwrap();
+    }
+    assert!(sshd.files().join("export/roster").is_dir());
+    let lost = session.make_folder(&folder("nowhere/roster")).await.unwrap_err();
+    assert_eq!(lost.code(), "sftp.folder_missing");
+
+    let [part, file] = [".a.part", "a.csv"].map(|name| roster.file(name).unwrap());
+    session.upload(&part, content("one")).await.unwrap();
+    session.rename(&part, &file).await.unwrap();
+    assert_eq!(fs::read_to_string(sshd.files().join("export/roster/a.csv")).unwrap(), "one");
+    assert_eq!(session.rename(&part, &file).await.unwrap_err().code(), "sftp.file_missing");
+    session.remove(&file).await.unwrap();
+    assert_eq!(names_in(&sshd, "export/roster"), [""; 0]);
+    assert_eq!(session.remove(&file).await.unwrap_err().code(), "sftp.file_missing");
+}
+
+#[tokio::test]
+async fn a_test_makes_the_folder_it_shall_write_to() {
+    let sshd = Sshd::start();
+    let needs = |made: &str| Needs {
+        upload_folder: None,
+        download_folder: Some(folder("export")),
+        made_folder: Some(folder(made)),
+    };
+    let tested = |needs: Needs| {
+        let (connection, pin) = (sshd.connection(), sshd.pin());
+        async move { test_connection(&connection, Some(&pin), &needs, &CancellationToken::new(), |_| ()).await }
+    };
+    let report = tested(needs("export/roster")).await;
+    assert!(report.failure().is_none(), "{report:?}");
+    let [.., folders, probe] = &report.stages[..] else { panic!("{report:?}") };
+    assert!(matches!(&folders.outcome, Outcome::Passed(found) if found == "export, export/roster"));
+    assert!(matches!(&probe.outcome, Outcome::Passed(found) if found == "export/roster"));
+    assert_eq!(names_in(&sshd, "export"), ["roster"]);
+    assert_eq!(names_in(&sshd, "export/roster"), [""; 0]);
+    let report = tested(needs("nowhere/roster")).await;
+    assert_eq!(report.failure().unwrap().code(), "sftp.folder_missing");
+}
+
 fn hero_needs() -> Needs {
-    Needs { upload_folder: Some(folder("imports")), download_folder: Some(folder("export")) }
+    Needs {
+        upload_folder: Some(folder("imports")),
+        download_folder: Some(folder("export")),
+        made_folder: None,
+    }
 }
 
 async fn staged(connection: &Connection, pin: Option<&str>) -> (Vec<(Stage, &'static str)>, Option<String>) {

@@ -64,7 +64,8 @@ CREATE TABLE periods (
 ) WITHOUT ROWID;
 
 CREATE TABLE cycle_days (
-    school INTEGER NOT NULL, year INTEGER NOT NULL, id INTEGER NOT NULL, letter TEXT NOT NULL,
+    school INTEGER NOT NULL, year INTEGER NOT NULL, id INTEGER NOT NULL, number INTEGER NOT NULL,
+    letter TEXT NOT NULL,
     PRIMARY KEY (school, year, id)
 ) WITHOUT ROWID;
 

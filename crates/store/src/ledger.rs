@@ -9,9 +9,12 @@ mod facts;
 mod held;
 mod migrate;
 mod outbox;
+mod raptor_roster;
 mod restore;
 mod retention;
 mod runs;
+mod status_changes;
+mod trace;
 
 use std::{
     fmt, fs,
@@ -31,15 +34,21 @@ use crate::{
 
 pub use counts::DatabaseVersions;
 pub use facts::PinnedHostKey;
-pub use held::{HeldId, HeldRow, HeldState};
+pub use held::{HeldId, HeldRow, HeldState, KeptRow};
 pub use outbox::{
-    Decision, DecisionCounts, DecisionOutcome, KeyHistory, OutboxId, OutboxRow, OutboxState, RowHash,
-    Standing, TakenOver, Undo, Written,
+    Decision, DecisionCounts, DecisionOutcome, KeyHistory, KnownRow, OutboxId, OutboxRow, OutboxState,
+    RowHash, Standing, TAKEN_OVER, TakenOver, Undo, Written,
 };
+pub use raptor_roster::{ELSEWHERE, ROW_DIGEST, RaptorRoster, RaptorStudents, SentRosters, StagedRoster};
 pub(crate) use restore::is_set_aside;
-pub use restore::{Restoration, Restored};
+pub use restore::{Restoration, Restored, UNKNOWN_SINCE_RESTORED};
 pub use retention::Forgotten;
 pub use runs::{Cause, JobResult, JobRun, Run, RunId, SchoolRows, Trigger, Upload};
+pub use status_changes::{StatusChange, Together};
+pub use trace::{
+    EventRecord, FileFates, InputFile, RowEvent, RowEventKind, RowFate, TRACED_AT_ONCE, TraceFilter,
+    TracedLine, TracedRow,
+};
 
 /// The largest ledger that is read whole at every opening; that takes less than a tenth of a second. A larger one is
 /// read whole at an opening after a process that did not close it, and by every backup.

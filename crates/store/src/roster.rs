@@ -4,6 +4,7 @@
 //! pull or the other. A [`Roster`] that is open keeps showing the pull it was opened on.
 
 mod staging;
+mod students;
 mod tables;
 
 use std::{
@@ -37,7 +38,7 @@ pub use staging::RosterStaging;
 pub use tables::{FollowedTable, RosterTable};
 
 /// The layout this program writes and reads.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 /// Students read at once; what is held in memory is a few times as much.
 const BATCH: usize = 256;
 /// Batches read before they are asked for.
@@ -384,17 +385,20 @@ impl Roster {
         &self,
         mut visit: impl FnMut(&Student) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
-        let mut after = None;
-        loop {
-            let students = note_damage(&self.path, read_students(&self.lock(), after))?;
-            let Some(last) = students.last() else { return Ok(()) };
-            after = Some((last.number.get(), last.dcid.get()));
-            for student in &students {
-                if visit(student)?.is_break() {
-                    return Ok(());
+        thread::scope(|scope| {
+            let (sender, batches) = mpsc::sync_channel(BATCHES_AHEAD);
+            let read = move |after| read_students(&self.lock(), after);
+            scope.spawn(move || self.read_ahead(&sender, read, |student: &Student| student));
+            // Leaving the loop early hangs up, which ends the reading.
+            for batch in batches {
+                for student in &batch? {
+                    if visit(student)?.is_break() {
+                        return Ok(());
+                    }
                 }
             }
-        }
+            Ok(())
+        })
     }
 
     /// Visits every student by student number together with their enrolments (by CC.ID), until the visitor breaks
@@ -406,7 +410,8 @@ impl Roster {
     ) -> Result<(), E> {
         thread::scope(|scope| {
             let (sender, batches) = mpsc::sync_channel(BATCHES_AHEAD);
-            scope.spawn(move || self.send_students_with_enrollments(&sender));
+            let read = move |after| self.read_students_with_enrollments(after);
+            scope.spawn(move || self.read_ahead(&sender, read, |(student, _): &(Student, _)| student));
             // Leaving the loop early hangs up, which ends the reading.
             for batch in batches {
                 for (student, enrollments) in &batch? {
@@ -419,14 +424,19 @@ impl Roster {
         })
     }
 
-    /// Reads every student with their enrolments, until nobody listens any more.
-    fn send_students_with_enrollments(&self, batches: &mpsc::SyncSender<Result<Batch, StoreError>>) {
+    /// Reads students batch by batch, each after the last one's number and DCID, until nobody listens any more.
+    fn read_ahead<T>(
+        &self,
+        batches: &mpsc::SyncSender<Result<Vec<T>, StoreError>>,
+        read: impl Fn(Option<(i64, i64)>) -> Result<Vec<T>, StoreError>,
+        student: impl Fn(&T) -> &Student,
+    ) {
         let mut after = None;
         loop {
-            let batch = note_damage(&self.path, self.read_students_with_enrollments(after));
+            let batch = note_damage(&self.path, read(after));
             // Neither an error nor an empty batch has a last student: either is the end.
-            let last = batch.as_ref().ok().and_then(|students| students.last());
-            after = last.map(|(student, _)| (student.number.get(), student.dcid.get()));
+            let last = batch.as_ref().ok().and_then(|batch| batch.last()).map(&student);
+            after = last.map(|student| (student.number.get(), student.dcid.get()));
             if batches.send(batch).is_err() || after.is_none() {
                 return;
             }

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{attendance::Source, held::HoldReason, job::Job};
 use rosterbridge_store::{
     Ledger, StoreError, backup, erase_databases,
-    ledger::{OutboxState, Standing, TakenOver, Trigger},
+    ledger::{InputFile, OutboxState, Standing, TakenOver, Trigger},
 };
 use rstest::rstest;
 use support::{Fixture, KEY, OTHER_KEY, at, daily, files_in, hash, hold, raw, start_run, write};
@@ -513,7 +513,7 @@ fn what_was_under_way_is_unknown_after_a_restoration() {
     fixture.decide(Source::Hero, FILE, &rows, 1);
     let ids: Vec<_> = ledger.pending(Source::Hero).unwrap().iter().map(|row| row.id).collect();
     ledger.mark_sending(&ids[1..], at(2)).unwrap();
-    ledger.mark_unknown(&ids[2..3], "powerschool.timeout", at(3)).unwrap();
+    ledger.mark_unknown(&ids[2..3], "not_seen", at(3)).unwrap();
     ledger.mark_confirmed(&ids[3..4], at(3)).unwrap();
     ledger.mark_held(ids[4], HoldReason::ExistingCode, "", at(3)).unwrap();
     let path = fixture.path();
@@ -522,7 +522,7 @@ fn what_was_under_way_is_unknown_after_a_restoration() {
     drop(fixture.ledger);
 
     let restored = Ledger::restore_latest(&path, &backups, &KEY, at(9)).unwrap();
-    assert_eq!(restored.made_unknown, 2);
+    assert_eq!(restored.made_unknown, 3);
     let ledger = Ledger::open(&path, &KEY, at(9)).unwrap();
     let rows: Vec<_> = ids.iter().map(|id| ledger.outbox_row(*id).unwrap().unwrap()).collect();
     let states: Vec<_> = rows.iter().map(|row| (row.state, row.reason.as_str(), row.changed_at)).collect();
@@ -531,7 +531,8 @@ fn what_was_under_way_is_unknown_after_a_restoration() {
         [
             (OutboxState::Unknown, "restored", at(9)),
             (OutboxState::Unknown, "restored", at(9)),
-            (OutboxState::Unknown, "powerschool.timeout", at(3)),
+            // After the backup it may have been sent once more: what is known of its first sending tells nothing of that.
+            (OutboxState::Unknown, "restored", at(9)),
             (OutboxState::Confirmed, "", at(3)),
             (OutboxState::Held, HoldReason::ExistingCode.code(), at(3)),
         ]
@@ -609,13 +610,15 @@ fn what_powerschool_held_already_is_taken_over_as_ours() {
     let rows = [(2, 1, "A"), (3, 2, "T"), (4, 3, "T"), (5, 4, "T")];
     let decisions = rows.map(|(row, student, code)| write(row, daily(student), code));
     let (standing, undecided) = ([hash(2), hash(3)].into(), [hash(5)].into());
+    let file = InputFile { name: FILE, sha256: "ef", day: support::day() };
     let taken_over = TakenOver {
+        rows: 0,
         decisions: &decisions,
         standing: &standing,
         undecided: &undecided,
         overtaken: &[open.id],
     };
-    assert_eq!(ledger.take_over(run, Source::Hero, FILE, &taken_over, at(11)).unwrap(), 2);
+    assert_eq!(ledger.take_over(run, Source::Hero, &file, &taken_over, at(11)).unwrap(), 2);
     let written = ledger.written_by(run).unwrap();
     let seen: Vec<_> = written.iter().map(|write| (write.standing, write.taken_over)).collect();
     assert_eq!(seen, [(Standing::Last, true); 3]);
@@ -633,9 +636,14 @@ fn what_powerschool_held_already_is_taken_over_as_ours() {
     // All of it or nothing.
     let decisions = [write(6, daily(5), "T"), write(7, daily(3), "A")];
     let (standing, undecided) = ([hash(6)].into(), [].into());
-    let taken_over =
-        TakenOver { decisions: &decisions, standing: &standing, undecided: &undecided, overtaken: &[] };
-    let refused = ledger.take_over(run, Source::Hero, FILE, &taken_over, at(12)).unwrap_err();
+    let taken_over = TakenOver {
+        rows: 0,
+        decisions: &decisions,
+        standing: &standing,
+        undecided: &undecided,
+        overtaken: &[],
+    };
+    let refused = ledger.take_over(run, Source::Hero, &file, &taken_over, at(12)).unwrap_err();
     assert_eq!(refused.code(), "store.unsettled_write");
     assert_eq!(ledger.history(Source::Hero, &[daily(5)]).unwrap(), std::collections::HashMap::new());
 }

@@ -148,7 +148,7 @@ fn writes_until_killed() {
                 write(row, daily(i64::try_from(row).unwrap()), "T")
             })
             .collect();
-        ledger.record_decisions(run, Source::Hero, &format!("{batch}.txt"), &rows, at(1)).unwrap();
+        support::record(&ledger, run, Source::Hero, &format!("{batch}.txt"), &rows, at(1)).unwrap();
         println!("committed {batch}");
     }
 }

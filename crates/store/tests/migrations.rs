@@ -43,16 +43,37 @@ const ROWS: &str = "
          NULL, NULL, 'ATTENDANCE.txt', 2, zeroblob(32), 'row', 5000, x'019aa100000070008000000000000001', '', 1, 2);
     INSERT INTO stated VALUES ('hero', 100, 7, '2026-11-20', 'ATT_ModeDaily', 0, 0, 'T', 2);
     INSERT INTO written VALUES (100, 7, '2026-11-20', 'ATT_ModeDaily', 0, 0, 'hero', 'T', 2, 1);
-    INSERT INTO decisions VALUES
+    INSERT INTO decisions (source, row_hash, decision, reason, file, line, raw, run, decided_at) VALUES
         ('hero', zeroblob(32), 'write', '', 'ATTENDANCE.txt', 1, NULL, x'019aa100000070008000000000000001', 1);
-    INSERT INTO held_rows VALUES
+    INSERT INTO held_rows (id, source, row_hash, file, line, raw, reason, detail, student_number, first_seen, last_seen,
+        run, state) VALUES
         (1, 'raptor', zeroblob(32), 'tardies.csv', 1, 'row', 'unknown_student', '', NULL, 1, 1,
          x'019aa100000070008000000000000001', 'open');
     INSERT INTO files_seen VALUES ('hero', 'ATTENDANCE.txt', 'ef', x'019aa100000070008000000000000001', 1);
 ";
 
 /// Rows of tables that came with a later layout, by its number.
-const LATER_ROWS: [(usize, &str); 1] = [(3, "INSERT INTO upload_schools VALUES (1, 100, 5, x'01020304');")];
+const LATER_ROWS: &[(usize, &str)] = &[
+    (3, "INSERT INTO upload_schools VALUES (1, 100, 5, x'01020304');"),
+    (
+        5,
+        "INSERT INTO status_changes VALUES
+             (1, 1000, 'disabled', 'pending_initialization', 'enabled', 'Switched on.', NULL, NULL);",
+    ),
+    (
+        6,
+        "INSERT INTO raptor_rosters VALUES ('north', 100, zeroblob(17));
+         INSERT INTO raptor_rosters_staged VALUES
+             ('north', 100, zeroblob(17), 'folder', 'roster/North changes 2026-09-30 160000.csv', 1, 90, 'ef');",
+    ),
+    (
+        7,
+        "INSERT INTO input_files VALUES (1, 'hero', 'ATTENDANCE.txt', 'ef', 1, '2026-11-20', 1);
+         INSERT INTO traced_rows VALUES ((1 << 40) + 1, zeroblob(32), 5000, NULL);
+         INSERT INTO row_events VALUES ((1 << 40) + 1, 1, 1, NULL, 'put_off', 'open', '', '', NULL, NULL, NULL);
+         INSERT INTO put_off_rows VALUES ('hero', zeroblob(32), (1 << 40) + 1);",
+    ),
+];
 
 /// A ledger as the program wrote it that knew the first `layout` migrations only.
 fn ledger_of_layout(path: &Path, layout: usize) {

@@ -12,7 +12,7 @@ use rosterbridge_domain::{
 };
 use rosterbridge_store::{
     Ledger, StoreError,
-    ledger::{HeldState, KeyHistory, OutboxId, OutboxState},
+    ledger::{HeldState, KeptRow, KeyHistory, OutboxId, OutboxState},
 };
 use rstest::rstest;
 use support::{Fixture, KEY, at, attendance, daily, hash, hold, meeting, noop, reject, start_run, write};
@@ -225,7 +225,7 @@ fn a_record_has_one_write_under_way(#[case] second: Source) {
     let ledger = &fixture.ledger;
     fixture.decide(Source::Hero, FILE, &[write(1, daily(1), "T")], 1);
     let rows = [write(8, daily(2), "T"), hold(9, HoldReason::UnknownCode), write(10, daily(1), "A")];
-    match ledger.record_decisions(fixture.run, second, "later.txt", &rows, at(2)) {
+    match support::record(ledger, fixture.run, second, "later.txt", &rows, at(2)) {
         Err(StoreError::UnsettledWrite { line: 10 }) => {}
         other => panic!("{other:?}"),
     }
@@ -234,7 +234,7 @@ fn a_record_has_one_write_under_way(#[case] second: Source) {
     assert_eq!(ledger.delivered(second, &[hash(8)]).unwrap(), HashSet::new());
 
     send_and_confirm(ledger, Source::Hero, 3);
-    ledger.record_decisions(fixture.run, second, "later.txt", &rows, at(4)).unwrap();
+    support::record(ledger, fixture.run, second, "later.txt", &rows, at(4)).unwrap();
     assert_eq!(ledger.pending(second).unwrap().len(), 2);
 }
 
@@ -303,7 +303,7 @@ fn a_file_delivered_again_does_not_double_the_list() {
     let rows = [hold(1, HoldReason::UnknownStudent), hold(2, HoldReason::UnknownCode), reject(3)];
     assert_eq!(fixture.decide(Source::Raptor, "a.csv", &rows, 1).all(), [0, 0, 2, 2, 1, 1]);
     let again = start_run(ledger, 60);
-    let counts = ledger.record_decisions(again, Source::Raptor, "b.csv", &rows, at(61)).unwrap();
+    let counts = support::record(ledger, again, Source::Raptor, "b.csv", &rows, at(61)).unwrap();
     assert_eq!(support::Counts(counts).all(), [0, 0, 2, 0, 1, 0]);
 
     let held = ledger.held(10, 0, Some(HeldState::Open)).unwrap();
@@ -324,6 +324,11 @@ fn a_file_delivered_again_does_not_double_the_list() {
         [(HoldReason::UnknownStudent, 2), (HoldReason::UnknownCode, 1)]
     );
     assert_eq!(ledger.held(1, 1, None).unwrap()[0].row_hash, hash(2), "a page");
+    let details = |source, reason| ledger.held_details(source, reason, 9).unwrap();
+    assert_eq!(details(Source::Raptor, HoldReason::UnknownStudent), ["row in question"]);
+    assert_eq!(details(Source::Hero, HoldReason::UnknownCode), [""; 0], "another source's");
+    ledger.discard_held(&[held[0].id], at(80)).unwrap();
+    assert_eq!(details(Source::Raptor, HoldReason::UnknownStudent), [""; 0], "nothing waits for it any more");
 }
 
 #[test]
@@ -348,8 +353,8 @@ fn another_decision_takes_a_row_off_the_list() {
     assert_eq!(states, [HeldState::Resolved, HeldState::Resolved, HeldState::Resolved, HeldState::Open]);
     assert_eq!(ledger.held_count().unwrap(), 1);
 
-    assert!(ledger.resolve_held(Source::Raptor, &hash(4)).unwrap());
-    assert!(!ledger.resolve_held(Source::Raptor, &hash(4)).unwrap());
+    assert!(ledger.resolve_held(Source::Raptor, &hash(4), at(3)).unwrap());
+    assert!(!ledger.resolve_held(Source::Raptor, &hash(4), at(3)).unwrap());
     assert_eq!(ledger.held_count().unwrap(), 0);
 
     // Held once more, it is a new entry.
@@ -364,7 +369,7 @@ fn a_person_retries_and_discards() {
     fixture.decide(Source::Raptor, "a.csv", &rows, 1);
     let ids: Vec<_> = ledger.held(10, 0, None).unwrap().iter().map(|row| row.id).collect();
 
-    ledger.retry_held(&ids[..1]).unwrap();
+    ledger.retry_held(&ids[..1], at(2)).unwrap();
     assert_eq!(ledger.held(10, 0, Some(HeldState::Retried)).unwrap().len(), 1);
     assert_eq!(ledger.held_count().unwrap(), 2, "it still waits");
     assert_eq!(fixture.decide(Source::Raptor, "a.csv", &rows[..1], 2).all(), [0, 0, 1, 0, 0, 0]);
@@ -376,7 +381,35 @@ fn a_person_retries_and_discards() {
 
     assert_eq!(ledger.discard_held(&ids, at(5)).unwrap_err().code(), "store.not_found");
     assert_eq!(ledger.held_count().unwrap(), 1, "all or nothing");
-    assert_eq!(ledger.retry_held(&ids[1..]).unwrap_err().code(), "store.not_found");
+    assert_eq!(ledger.retry_held(&ids[1..], at(6)).unwrap_err().code(), "store.not_found");
+}
+
+#[test]
+fn a_held_row_is_kept_with_what_it_states_until_it_is_settled() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let rows = [hold(1, HoldReason::UnknownStudent), hold(2, HoldReason::UnknownStudent)];
+    fixture.decide(Source::Raptor, "a.csv", &rows, 1);
+    fixture.decide(Source::Hero, FILE, &[hold(3, HoldReason::UnknownStudent)], 1);
+    let ids: Vec<_> = ledger.held(10, 0, None).unwrap().iter().map(|row| row.id).collect();
+    let hashes = |kept| ledger.held_hashes(Source::Raptor, kept).unwrap();
+    assert_eq!((hashes(true).len(), hashes(false).len()), (0, 2));
+    assert_eq!(ledger.kept_rows(&ids).unwrap(), []);
+
+    ledger.keep_fields(Source::Raptor, &[(hash(2), "two".to_owned()), (hash(9), "nine".to_owned())]).unwrap();
+    assert_eq!((hashes(true), hashes(false)), ([(hash(2), ids[1])].into(), [(hash(1), ids[0])].into()));
+    let kept = ledger.kept_rows(&ids).unwrap();
+    assert_eq!(kept.len(), 1);
+    let KeptRow { row_hash, file, line, raw, fields, .. } = &kept[0];
+    assert_eq!((*row_hash, file.as_str(), *line, fields.as_str()), (hash(2), "a.csv", 2, "two"));
+    assert_eq!(*raw, rows[1].raw);
+
+    // Held again, also under another name, it stays so; a person may ask for it.
+    fixture.decide(Source::Raptor, "b.csv", &rows, 2);
+    ledger.retry_held(&ids[1..2], at(3)).unwrap();
+    assert_eq!(ledger.kept_rows(&ids).unwrap(), kept);
+    ledger.discard_held(&ids[1..2], at(4)).unwrap();
+    assert_eq!((ledger.kept_rows(&ids).unwrap(), hashes(true).len()), (Vec::new(), 0));
 }
 
 #[test]
@@ -443,7 +476,7 @@ proptest! {
                     let source = if hero { Source::Hero } else { Source::Raptor };
                     let open = model.rows.iter().any(|(_, _, of, _, state)| *of == key && OPEN.contains(state));
                     let answer =
-                        ledger.record_decisions(fixture.run, source, FILE, &[write(row, keys[key], code)], now);
+                        support::record(ledger, fixture.run, source, FILE, &[write(row, keys[key], code)], now);
                     prop_assert_eq!(answer.is_ok(), !open);
                     if !open {
                         let id = ledger.pending(source).unwrap().last().unwrap().id;

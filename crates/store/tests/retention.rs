@@ -64,7 +64,7 @@ fn empty() -> (tempfile::TempDir, Ledger) {
 fn each_kind_of_row_goes_when_it_is_old_and_done_with() {
     let (_folder, ledger) = empty();
     let old = run(&ledger, Trigger::Schedule, day(0));
-    let decide = |run, rows: &[_], at| ledger.record_decisions(run, Source::Hero, FILE, rows, at).unwrap();
+    let decide = |run, rows: &[_], at| support::record(&ledger, run, Source::Hero, FILE, rows, at).unwrap();
     // The first revision of a record written twice, a rejected and a harmless row, and a held one, discarded.
     decide(old, &[write(1, daily(1), "T"), reject(2), hold(3, HoldReason::UnknownStudent)], day(0));
     decide(old, &[noop(4, daily(4), "A", NoOpReason::AlreadyStated)], day(0));
@@ -80,7 +80,16 @@ fn each_kind_of_row_goes_when_it_is_old_and_done_with() {
 
     assert_eq!(ledger.forget_before(day(0)).unwrap(), Forgotten::default(), "nothing is older");
     let forgotten = ledger.forget_before(day(9)).unwrap();
-    let all = Forgotten { runs: 1, writes: 1, decisions: 4, held_rows: 1, files: 1, uploads: 1 };
+    let all = Forgotten {
+        runs: 1,
+        writes: 1,
+        decisions: 4,
+        held_rows: 1,
+        files: 1,
+        uploads: 1,
+        traced: 3,
+        ..Forgotten::default()
+    };
     assert_eq!(forgotten, all);
     assert_eq!(ledger.forget_before(day(9)).unwrap(), Forgotten::default());
     assert_eq!(ledger.run(old).unwrap(), None);
@@ -94,7 +103,7 @@ fn what_still_matters_stays_however_old() {
     let (folder, ledger) = empty();
     let old = run(&ledger, Trigger::Schedule, day(0));
     let dry = run(&ledger, Trigger::DryRun, day(0) + TimeDelta::hours(1));
-    let decide = |rows: &[_]| ledger.record_decisions(old, Source::Hero, FILE, rows, day(0)).unwrap();
+    let decide = |rows: &[_]| support::record(&ledger, old, Source::Hero, FILE, rows, day(0)).unwrap();
     decide(&[write(1, daily(1), "T"), write(2, daily(2), "T")]);
     confirm_all(&ledger, day(0));
     decide(&[write(3, daily(3), "T"), write(4, daily(4), "T"), write(5, daily(5), "T")]);
@@ -114,7 +123,7 @@ fn what_still_matters_stays_however_old() {
 
     let forgotten = ledger.forget_before(day(50)).unwrap();
     // The decisions of what was confirmed, and the dry run.
-    assert_eq!(forgotten, Forgotten { runs: 1, decisions: 2, ..Forgotten::default() });
+    assert_eq!(forgotten, Forgotten { runs: 1, decisions: 2, traced: 2, ..Forgotten::default() });
     assert_eq!(ledger.run(dry).unwrap(), None);
     assert_eq!(ledger.pending(Source::Hero).unwrap().len(), 3);
     assert_eq!(ledger.held(9, 0, Some(HeldState::Open)).unwrap().len(), 2);
@@ -149,7 +158,7 @@ fn more_than_one_batch_of_each() {
     let runs: Vec<_> = (0..1_100).map(|second| run(&ledger, Trigger::DryRun, at(second))).collect();
     let rows: Vec<_> =
         (0..1_300_u64).map(|row| write(row, daily(i64::try_from(row).unwrap()), "T")).collect();
-    ledger.record_decisions(runs[0], Source::Hero, FILE, &rows, at(0)).unwrap();
+    support::record(&ledger, runs[0], Source::Hero, FILE, &rows, at(0)).unwrap();
     for id in ledger.pending(Source::Hero).unwrap().iter().map(|row| row.id) {
         ledger.mark_already_recorded(id, at(1)).unwrap();
     }
@@ -197,7 +206,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 
 /// Lets a row about a student's record meet its fate; none if the record has a write under way.
 fn live(ledger: &Ledger, run: RunId, row: u64, student: i64, code: &str, fate: Fate, at: DateTime<Utc>) {
-    let decide = |decision| ledger.record_decisions(run, Source::Hero, FILE, &[decision], at);
+    let decide = |decision| support::record(ledger, run, Source::Hero, FILE, &[decision], at);
     match fate {
         Fate::Rejected => drop(decide(reject(row)).unwrap()),
         Fate::HeldOpen => drop(decide(hold(row, HoldReason::UnknownStudent)).unwrap()),

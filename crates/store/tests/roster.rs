@@ -14,7 +14,7 @@ use rosterbridge_domain::{
     },
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
-        School, Section, SectionMeeting, Student, Teacher, Term,
+        RosterStudent, School, Section, SectionMeeting, Student, Teacher, Term,
     },
 };
 use rosterbridge_store::{
@@ -175,6 +175,7 @@ fn every_table_comes_back() {
     };
     let cycle = |id: i64, school: i64| CycleDay {
         id: CycleDayId::new(id),
+        number: 1,
         letter: "A".to_owned(),
         school: SchoolNumber::new(school),
         year: YEAR,
@@ -368,6 +369,45 @@ fn an_unfinished_pull_leaves_the_roster_as_it_was() {
     assert_eq!(numbers(&roster), [1, 2]);
     drop(roster);
     assert_eq!(numbers(&pull(folder.path(), [3])), [3]);
+}
+
+#[test]
+fn what_a_roster_names_of_the_students_comes_in_the_same_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut staging = RosterStaging::create(folder.path(), &KEY).unwrap();
+    let students: Vec<Student> = (1..=5_000)
+        .map(|number| Student {
+            dob: student(number).dob.filter(|_| number % 3 > 0),
+            home_room: if number % 5 == 0 { "".into() } else { format!("Room {number}").into() },
+            guardian_email: "".into(),
+            enroll_status: EnrollStatus(number % 4 - 1),
+            school: SchoolNumber::new(number % 7),
+            // One number for two students, across what is read at once.
+            number: StudentNumber::new(if number == 2_049 { 2_048 } else { number }),
+            ..student(number)
+        })
+        .collect();
+    staging.insert(&students).unwrap();
+    let roster = staging.finish(meta()).unwrap();
+    let mut expected = students.iter().map(RosterStudent::from);
+    roster
+        .for_each_roster_student(|student| {
+            assert_eq!(Some(*student), expected.next());
+            Ok::<_, StoreError>(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    assert_eq!(expected.next(), None);
+
+    let mut seen = 0;
+    roster
+        .for_each_roster_student(|_| {
+            seen += 1;
+            Ok::<_, StoreError>(if seen == 300 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })
+        .unwrap();
+    assert_eq!(seen, 300);
+    let error = roster.for_each_roster_student(|_| Err(StoreError::DiskFull)).unwrap_err();
+    assert_eq!(error.code(), "store.disk_full");
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn written(
     if let rosterbridge_store::ledger::DecisionOutcome::Write(write) = &mut decision.outcome {
         write.previous_code = before.map(str::to_owned);
     }
-    ledger.record_decisions(run, source, "file", &[decision], at(second)).unwrap();
+    support::record(ledger, run, source, "file", &[decision], at(second)).unwrap();
     let [pending] = &ledger.pending(source).unwrap()[..] else { panic!("not one") };
     ledger.mark_sending(&[pending.id], at(second)).unwrap();
     ledger.mark_confirmed(&[pending.id], at(second)).unwrap();
@@ -130,7 +130,7 @@ fn an_undo_under_way_keeps_others_off_and_can_be_given_up() {
     let twice = ledger.record_undo(own, &undos(ledger, run), at(3)).unwrap_err();
     assert!(matches!(twice, StoreError::UnsettledWrite { .. }), "{twice}");
     let other =
-        ledger.record_decisions(own, Source::Raptor, "file", &[write(9, key, "X")], at(3)).unwrap_err();
+        support::record(ledger, own, Source::Raptor, "file", &[write(9, key, "X")], at(3)).unwrap_err();
     assert!(matches!(other, StoreError::UnsettledWrite { .. }), "{other}");
 
     // It is found after a crash like any other write.
@@ -190,7 +190,7 @@ fn a_write_keeps_the_comment_that_stood_before_it() {
         let mut write = attendance(daily(i64::try_from(row).unwrap()), "T");
         write.previous_comment.clone_from(before);
         let decision = support::decision(row, rosterbridge_store::ledger::DecisionOutcome::Write(write));
-        ledger.record_decisions(fixture.run, Source::Hero, "file", &[decision], at(1)).unwrap();
+        support::record(ledger, fixture.run, Source::Hero, "file", &[decision], at(1)).unwrap();
     }
     let pending = ledger.pending(Source::Hero).unwrap();
     assert!(pending.iter().map(|row| &row.write.previous_comment).eq(&comments));

@@ -35,7 +35,17 @@ export function emptySetup(): Setup {
       update_existing: true,
       schools: [],
     },
-    raptor: { enabled: false, student_tardy: false, folder: '', notify: [] },
+    raptor: {
+      prerequisites: { client_configured: false, plugin_installed: false, credentials_entered: false },
+      enabled: false,
+      student_tardy: false,
+      folder: '',
+      notify: [],
+      window: { zone: 'America/Chicago', opens: '16:00', minutes: 120, retry_minutes: 10 },
+      follow_minutes: 5,
+      roster: { content: 'full', layout: '', layouts: [] },
+      before_first_bell: 'not_tardy',
+    },
     mail: { host: '', port: 587, security: 'starttls', username: '', from: '', to: [] },
     mappings: { buildings: [], tardy_codes: [], replaceable_codes: [] },
     jobs: JOB_ORDER.map((job) => ({ job, enabled: false, schedule: usualSchedule(job, 'America/Chicago') })),
@@ -81,16 +91,20 @@ export function practiceSetup(long: boolean): Setup {
       username: 'hero-practice',
     },
     raptor: {
+      ...setup.raptor,
+      prerequisites: { client_configured: true, plugin_installed: true, credentials_entered: true },
       enabled: true,
       student_tardy: true,
       folder: '/home/office/.local/share/rosterbridge/practice/raptor',
-      notify: [],
     },
     mappings: {
-      buildings: schools.map(([school, , building], index) => ({
+      buildings: schools.map(([school, name, building], index) => ({
         building,
         school,
+        school_name: name,
         method: index < 2 ? ('daily' as const) : ('meeting' as const),
+        bridge_period: '',
+        between_classes: 'hold' as const,
         enabled: true,
       })),
       tardy_codes: [
@@ -109,20 +123,33 @@ export function practiceSetup(long: boolean): Setup {
 export function choices(long: boolean): Choices {
   const schools = long ? LONG_SCHOOLS : SCHOOLS;
   return {
-    schools: schools.map(([number, name]) => ({ number, name })),
+    schools: schools.map(([number, name, abbreviation], index) => ({
+      number,
+      name,
+      abbreviation,
+      method: {
+        method: index < 2 ? ('daily' as const) : index === 3 ? ('both' as const) : ('meeting' as const),
+        bridge_period: index === 3 ? 'HR' : '',
+        by: index === 4 ? ('sections' as const) : ('preferences' as const),
+      },
+    })),
     buildings: [
-      ...schools.map(([number, , building]) => ({ building, suggested_school: number })),
-      { building: 'District Office', suggested_school: null },
+      ...schools.map(([number, , building]) => ({ building, suggested_school: number, found_in: 'list' as const })),
+      { building: 'District Office', suggested_school: null, found_in: 'tardy_file' },
     ],
-    reasons: ['Appointment', 'Bus late', 'Car trouble', 'Family matter', 'Overslept', 'Traffic'],
+    reasons: [
+      ...['Appointment', 'Bus late', 'Family matter', 'Overslept', 'Traffic'].map((reason) => ({ reason, found_in: 'list' as const })),
+      { reason: 'Car trouble', found_in: 'tardy_file' },
+    ],
     codes: [
-      { code: null, description: 'Present', presence: 'Present', schools: 5 },
-      { code: 'A', description: 'Absent', presence: 'Absent', schools: 5 },
-      { code: 'T', description: 'Tardy', presence: 'Present', schools: 5 },
-      { code: 'TE', description: 'Tardy Excused', presence: 'Present', schools: 5 },
-      { code: 'TX', description: 'Tardy, medical appointment', presence: 'Present', schools: 3 },
-      { code: 'E', description: 'Excused', presence: 'Absent', schools: 5 },
+      { code: null, description: 'Present', presence: 'Present', schools: 5, missing_in: [] },
+      { code: 'A', description: 'Absent', presence: 'Absent', schools: 5, missing_in: [] },
+      { code: 'T', description: 'Tardy', presence: 'Present', schools: 5, missing_in: [] },
+      { code: 'TE', description: 'Tardy Excused', presence: 'Present', schools: 5, missing_in: [] },
+      { code: 'TX', description: 'Tardy, medical appointment', presence: 'Present', schools: 3, missing_in: [100, 110] },
+      { code: 'E', description: 'Excused', presence: 'Absent', schools: 5, missing_in: [] },
     ],
+    changes: [],
   };
 }
 

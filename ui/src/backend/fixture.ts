@@ -1,16 +1,20 @@
 /** Sample data that answers as the engine would, for a plain browser and for tests. Never part of the product. */
 
+import type { Choices } from '../bindings/Choices';
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
 import type { GuardedView } from '../bindings/GuardedView';
 import type { HeroTest } from '../bindings/HeroTest';
+import type { HostKeyView } from '../bindings/HostKeyView';
 import type { HoldReason } from '../bindings/HoldReason';
+import type { IntegrationStatus } from '../bindings/IntegrationStatus';
 import type { Job } from '../bindings/Job';
 import type { JobReport } from '../bindings/JobReport';
 import type { JobSchedule } from '../bindings/JobSchedule';
 import type { Pause } from '../bindings/Pause';
 import type { Phase } from '../bindings/Phase';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
+import type { RaptorTest } from '../bindings/RaptorTest';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
 import type { RunView } from '../bindings/RunView';
@@ -33,7 +37,9 @@ import {
   syncReport,
   withPlans,
 } from './fixture-data';
+import { raptorHistory, raptorView, reconciliation, rosterPreview, tracePage } from './fixture-raptor';
 import { HANDOVER, HANDOVER_KEY, LONG_URL, pluginCheck, pluginView, powerSchoolTest } from './fixture-powerschool';
+import { manyChoices, mappingChanges, namesOf, raptorConfirmation } from './fixture-setup';
 import type { FileContent, Happened, Host } from './host';
 
 /** What was saved and notified since the page was opened, for tests to look at. */
@@ -54,6 +60,12 @@ const TROUBLE: Pick<JobReport, 'outcome' | 'cause'> = {
     message: 'Hero’s server did not answer.',
     remedy: 'Nothing was changed. Check the network if it stays so.',
   },
+};
+
+const UNREADABLE: Fault = {
+  code: 'store.busy',
+  message: 'The records of this profile could not be read: another process holds them.',
+  remedy: 'Try again in a moment.',
 };
 
 /** What a pull reads, in order. */
@@ -91,12 +103,16 @@ function nextAt({ when, zone: timeZone }: JobSchedule): string {
  * `new` (nothing configured), `practice` (filled in, host key not accepted), `quiet` (finished, nothing run yet),
  * `home` (finished, with a history).
  * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `replaced`, `dns`,
- * `authority`, `access`, `queries`, `maintenance`: PowerSchool's test; `sync`, `practice`, `handover` or `keychain`), `changed-key`,
- * `guarded` (a file was stopped), `elsewhere` (a run started by another process), `tested` (PowerSchool was tested two
- * days ago), `waiting` (a test waits for the server, and runs after that many milliseconds), `written` (a plugin was
+ * `authority`, `access`, `queries`, `maintenance`: PowerSchool's test; `history`, `trace`, `preview`: what can't be
+ * read, `roster`: none was read yet; `sync`, `practice`, `handover` or `keychain`), `changed-key`, `schools` (so many
+ * schools to choose from, with a building for each), `changes` (what is mapped has changed on either side;
+ * `fail=choices`: PowerSchool can't be read), `guarded` (a file was stopped), `elsewhere` (a run started by another
+ * process), `tested` (PowerSchool was tested two days ago), `status` (of the Raptor integration), `open` (its window
+ * is open), `waiting` (a test waits for the server, and runs after that many milliseconds), `written` (a plugin was
  * saved for Raptor alone), `paused` (`resumed`, `tomorrow` or `hour`: how long), `mail` (mail does not go out; with
- * `fail=mail` the test mail fails), `schedule` (a scheduled run begins after that many milliseconds), `trouble`
- * (an exchange failed and is tried again), `login` (the system refuses to change what starts at login), `own` (a district of one's own, not the practice district).
+ * `fail=mail` the test mail fails), `schedule` (a scheduled run begins after that many milliseconds), `trouble` (an
+ * exchange failed and is tried again), `login` (the system refuses to change what starts at login), `own` (a district
+ * of one's own, not the practice district).
  */
 export function fixtureHost(query: URLSearchParams): Host {
   const scene = query.get('scene') ?? 'new';
@@ -111,6 +127,7 @@ export function fixtureHost(query: URLSearchParams): Host {
   const secrets = new Set<string>(scene === 'new' ? [] : ['powerschool.client-secret', 'hero.password']);
   let pinned: string | null = scene === 'quiet' || scene === 'home' ? FINGERPRINT : null;
   if (query.has('changed-key')) pinned = OTHER_FINGERPRINT;
+  let raptorPinned: string | null = query.has('changed-key') ? OTHER_FINGERPRINT : null;
   let runs: RunView[] = scene === 'home' ? pastRuns(students) : [];
   let last = new Map<Job, JobReport>(
     scene === 'home' ? JOB_ORDER.map((job) => [job, jobReport(job, students)] as const) : [],
@@ -131,7 +148,11 @@ export function fixtureHost(query: URLSearchParams): Host {
         },
       ]
     : [];
+  const asked = query.get('status') as IntegrationStatus | null;
   let cancelled = false;
+  const schools = Number(query.get('schools') ?? 0);
+  const some: Choices = schools > 0 ? manyChoices(choices(long), schools) : choices(long);
+  const found: Choices = query.has('changes') ? { ...some, changes: mappingChanges(setup.mappings) } : some;
   let pause: Pause = { kind: 'no' };
   const pauseFor = query.get('paused');
   if (pauseFor === 'resumed') pause = { kind: 'until_resumed' };
@@ -181,8 +202,15 @@ export function fixtureHost(query: URLSearchParams): Host {
     };
   }
 
+  function raptorStatus(): IntegrationStatus {
+    if (asked !== null) return asked;
+    if (!setup.raptor.enabled) return 'disabled';
+    return last.size > 0 ? 'synchronizing' : 'pending_initialization';
+  }
+
   function status(): StatusView {
     const lastRun = runs.find((run) => !run.dry_run);
+    const raptor = raptorView(raptorStatus(), setup.raptor.window, pause.kind !== 'no', query.has('open'));
     return {
       profile,
       practice: profile === 'practice',
@@ -190,16 +218,19 @@ export function fixtureHost(query: URLSearchParams): Host {
       paused: pause.kind !== 'no',
       pause,
       ...(running === undefined ? {} : { running }),
-      raptor_status: last.size > 0 ? 'synchronizing' : 'pending_initialization',
+      raptor_status: raptorStatus(),
+      raptor,
       school_year: { schools: [], changes: [], tardy_code_faults: [] },
       today: setup.powerschool.url === '' ? null : '2026-11-20',
       jobs: JOB_ORDER.map((job) => {
         const trouble = query.has('trouble') && job.startsWith('hero-');
         const report = trouble ? { ...jobReport(job, 0), ...TROUBLE } : last.get(job);
         const settings = setup.jobs.find((candidate) => candidate.job === job);
-        const { schedule } = settings ?? {};
+        // The roster goes out when the window of the Raptor integration is open, and with the updates that follow.
+        const { schedule } = job === 'raptor-roster' ? {} : (settings ?? {});
         const planned = settings?.enabled === true && pause.kind !== 'until_resumed';
-        const next = trouble ? new Date(Date.now() + 7 * 60_000).toISOString() : schedule && nextAt(schedule);
+        const roster = job === 'raptor-roster' ? raptor.next?.at : undefined;
+        const next = trouble ? new Date(Date.now() + 7 * 60_000).toISOString() : (roster ?? (schedule && nextAt(schedule)));
         return {
           job,
           enabled: settings?.enabled ?? false,
@@ -327,6 +358,43 @@ export function fixtureHost(query: URLSearchParams): Host {
       onEvent,
     );
     return { report, host_key: key };
+  }
+
+  async function testRaptor(accept: string | null, onEvent: (event: Event) => void): Promise<RaptorTest> {
+    const { connection } = setup.raptor;
+    if (connection === undefined) {
+      return {
+        report: await stages([['Folder', 'It exists.'], ['Reading', '5 buildings and 6 reasons.'], ['Writing', 'Files can be written.']], null, onEvent),
+      };
+    }
+    if (accept === FINGERPRINT) raptorPinned = FINGERPRINT;
+    const host_key: HostKeyView = {
+      algorithm: 'ssh-ed25519',
+      sha256: FINGERPRINT,
+      md5: MD5,
+      accepted: raptorPinned === FINGERPRINT,
+      ...(raptorPinned !== null && raptorPinned !== FINGERPRINT ? { pinned_instead: raptorPinned } : {}),
+    };
+    const reached: [string, string][] = [
+      ['Address', `${connection.host}, port ${connection.port}`],
+      ['Connection', 'The server answers as SSH-2.0.'],
+      ['Host key', host_key.accepted ? 'The key you accepted.' : ''],
+      ['Login', host_key.accepted ? `Signed in as ${connection.username}.` : ''],
+    ];
+    if (host_key.accepted) return { report: await stages([...reached, ['Folder roster/', 'There, and files can be written to it.']], null, onEvent), host_key };
+    const fault: Fault =
+      host_key.pinned_instead === undefined
+        ? {
+            code: 'sftp.host_key_unknown',
+            message: "This server's host key has not been accepted yet.",
+            remedy: 'Compare the fingerprint with the one you were given, then accept it.',
+          }
+        : {
+            code: 'sftp.host_key_changed',
+            message: "The server's host key is not the one that was accepted.",
+            remedy: 'Ask whoever runs the server whether the key was changed. Until then nothing is sent.',
+          };
+    return { report: await stages(reached, fault, onEvent), host_key };
   }
 
   async function sync(jobs: Job[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
@@ -492,7 +560,7 @@ export function fixtureHost(query: URLSearchParams): Host {
           kind: 'test',
           data: await stages(
             [
-              ['Settings', `To ${counted(setup.mail.to.length, 'address', 'addresses')}.`],
+              ['Settings', `To ${counted((request.to.length > 0 ? request.to : setup.mail.to).length, 'address', 'addresses')}.`],
               ['Connection', `${setup.mail.host}, port ${setup.mail.port}`],
               ['Sign-in', 'Accepted.'],
               ['Message', 'The server took it.'],
@@ -502,13 +570,26 @@ export function fixtureHost(query: URLSearchParams): Host {
           ),
         };
       case 'test_raptor':
-        return {
-          kind: 'test',
-          data: await stages([['Folder', 'It exists.'], ['Reading', '5 buildings and 6 reasons.'], ['Writing', 'Files can be written.']], null, onEvent),
-        };
+        return { kind: 'raptor_test', data: await testRaptor(request.accept_host_key, onEvent) };
       case 'choices':
         await wait();
-        return { kind: 'choices', data: choices(long) };
+        if (fail === 'choices') {
+          throw {
+            code: 'powerschool.unreachable',
+            message: 'PowerSchool did not answer.',
+            remedy: 'Check the network. What is mapped already is kept.',
+          } satisfies Fault;
+        }
+        return { kind: 'choices', data: found };
+      case 'raptor_confirmation':
+        await wait();
+        return {
+          kind: 'raptor_confirmation',
+          data: raptorConfirmation(request.setup, found, last.size > 0 ? students : undefined, pause.kind !== 'no'),
+        };
+      case 'read_names':
+        await wait();
+        return { kind: 'names', data: namesOf(request.text) };
       case 'sync':
         return { kind: 'sync', data: await sync(request.jobs, request.dry_run, onEvent) };
       case 'guarded':
@@ -536,6 +617,29 @@ export function fixtureHost(query: URLSearchParams): Host {
         };
       case 'support_bundle':
         return { kind: 'support_bundle', data: { file: request.file, bytes: 20_480, contents: ['about.json'] } };
+      case 'raptor_history':
+        if (fail === 'history') throw UNREADABLE;
+        await wait();
+        return { kind: 'raptor_history', data: raptorHistory(raptorStatus(), scene === 'home' ? 5 : 0, request.limit, request.before) };
+      case 'trace':
+        if (fail === 'trace') throw UNREADABLE;
+        await wait();
+        return { kind: 'trace', data: scene === 'home' ? tracePage(request.query, long) : { total: 0, rows: [] } };
+      case 'reconciliation':
+        if (fail === 'trace') throw UNREADABLE;
+        await wait();
+        return { kind: 'reconciliation', data: reconciliation(request.day, long) };
+      case 'roster_preview':
+        if (fail === 'preview') throw UNREADABLE;
+        if (fail === 'roster') {
+          throw {
+            code: 'setup.incomplete',
+            message: 'PowerSchool’s roster has not been read yet.',
+            remedy: 'Complete that step of the set-up, then try again.',
+          } satisfies Fault;
+        }
+        await wait();
+        return { kind: 'roster_preview', data: rosterPreview(request.roster, request.building ?? '', students) };
       case 'pause':
         pause = request.pause;
         return { kind: 'status', data: status() };

@@ -9,12 +9,19 @@ import type { HandoverTo } from '../bindings/HandoverTo';
 import type { HeldPage } from '../bindings/HeldPage';
 import type { HeroTest } from '../bindings/HeroTest';
 import type { Job } from '../bindings/Job';
+import type { NamesOf } from '../bindings/NamesOf';
 import type { Pause } from '../bindings/Pause';
 import type { PluginCheck } from '../bindings/PluginCheck';
 import type { PluginView } from '../bindings/PluginView';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
+import type { RaptorConfirmation } from '../bindings/RaptorConfirmation';
+import type { RaptorHistory } from '../bindings/RaptorHistory';
+import type { RaptorTest } from '../bindings/RaptorTest';
+import type { Reconciliation } from '../bindings/Reconciliation';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
+import type { RosterPreview } from '../bindings/RosterPreview';
+import type { RosterSettings } from '../bindings/RosterSettings';
 import type { RunView } from '../bindings/RunView';
 import type { SecretState } from '../bindings/SecretState';
 import type { Setup } from '../bindings/Setup';
@@ -23,12 +30,19 @@ import type { StageReport } from '../bindings/StageReport';
 import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
 import type { TestReport } from '../bindings/TestReport';
+import type { TracePage } from '../bindings/TracePage';
+import type { TraceQuery } from '../bindings/TraceQuery';
 import type { Environment, FileContent, Happened, Host } from './host';
 
 export type { Environment, FileContent, Happened, Host } from './host';
 
 /** The names of the secrets the interface asks for. */
-export type SecretName = 'powerschool.client-secret' | 'hero.password' | 'proxy.password' | 'smtp.password';
+export type SecretName =
+  | 'powerschool.client-secret'
+  | 'hero.password'
+  | 'raptor.password'
+  | 'proxy.password'
+  | 'smtp.password';
 
 type Kind = Response['kind'];
 type Answer<K extends Kind> = Extract<Response, { kind: K }> extends { data: infer Data } ? Data : undefined;
@@ -204,8 +218,9 @@ export class Backend {
     }
   }
 
-  testMail(onStage: (stage: StageReport) => void): Promise<TestReport> {
-    return this.#stages('test', { op: 'test_mail' }, onStage);
+  /** `to`: to these; to everybody who gets reports where nobody is named. */
+  testMail(to: string[], onStage: (stage: StageReport) => void): Promise<TestReport> {
+    return this.#stages('test', { op: 'test_mail', to }, onStage);
   }
 
   /** Holds scheduled runs back, or lets them go on. */
@@ -217,8 +232,38 @@ export class Backend {
     return this.#stages('hero_test', { op: 'test_hero', accept_host_key: acceptHostKey }, onStage);
   }
 
-  testRaptor(onStage: (stage: StageReport) => void): Promise<TestReport> {
-    return this.#stages('test', { op: 'test_raptor' }, onStage);
+  /** Of the exchange folder, or of the SFTP connection in its place. */
+  testRaptor(acceptHostKey: string | null, onStage: (stage: StageReport) => void): Promise<RaptorTest> {
+    return this.#stages('raptor_test', { op: 'test_raptor', accept_host_key: acceptHostKey }, onStage);
+  }
+
+  /** What enabling the integration with this set-up would do; nothing is saved. */
+  raptorConfirmation(setup: Setup): Promise<RaptorConfirmation> {
+    return this.#ask('raptor_confirmation', { op: 'raptor_confirmation', setup });
+  }
+
+  /** The names in a pasted or opened text. */
+  readNames(text: string, of: NamesOf): Promise<string[]> {
+    return this.#ask('names', { op: 'read_names', text, of });
+  }
+
+  /** How the status of the Raptor integration came about, latest first; only what was before `before`, by its id. */
+  raptorHistory(limit: number, before?: number): Promise<RaptorHistory> {
+    return this.#ask('raptor_history', { op: 'raptor_history', limit, ...(before === undefined ? {} : { before }) });
+  }
+
+  /** A building's roster file as these settings would make it; of the first mapped building where none is named. */
+  rosterPreview(roster: RosterSettings, building?: string): Promise<RosterPreview> {
+    return this.#ask('roster_preview', { op: 'roster_preview', roster, ...(building === undefined ? {} : { building }) });
+  }
+
+  trace(query: TraceQuery): Promise<TracePage> {
+    return this.#ask('trace', { op: 'trace', query });
+  }
+
+  /** A day's rows and what became of them; today's in the district where no day is named. */
+  reconciliation(day?: string): Promise<Reconciliation> {
+    return this.#ask('reconciliation', { op: 'reconciliation', ...(day === undefined ? {} : { day }) });
   }
 
   choices(): Promise<Choices> {

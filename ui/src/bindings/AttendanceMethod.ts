@@ -3,4 +3,4 @@
 /**
  * How a school records attendance (a setting per school in PowerSchool, confirmed here by a person).
  */
-export type AttendanceMethod = "daily" | "meeting";
+export type AttendanceMethod = "daily" | "meeting" | "both";

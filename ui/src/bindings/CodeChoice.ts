@@ -17,6 +17,10 @@ description: string,
  */
 presence: string, 
 /**
- * In how many of the schools it exists this year.
+ * In how many of the mapped schools it exists this year; of all schools while none is mapped.
  */
-schools: number, };
+schools: number, 
+/**
+ * The numbers of those it does not exist in.
+ */
+missing_in: Array<number>, };

@@ -15,6 +15,7 @@ job: Job,
  */
 enabled: boolean, 
 /**
- * When it runs by itself; `None` only when a person asks for it.
+ * When it runs by itself; `None` only when a person asks for it. Raptor's roster has none, and one in an older file
+ * is ignored: it follows [`RaptorSettings::window`].
  */
 schedule?: JobSchedule, };

@@ -9,6 +9,11 @@ import type { Metrics } from "./Metrics";
 import type { PluginCheck } from "./PluginCheck";
 import type { PluginView } from "./PluginView";
 import type { PowerSchoolTest } from "./PowerSchoolTest";
+import type { RaptorConfirmation } from "./RaptorConfirmation";
+import type { RaptorHistory } from "./RaptorHistory";
+import type { RaptorTest } from "./RaptorTest";
+import type { Reconciliation } from "./Reconciliation";
+import type { RosterPreview } from "./RosterPreview";
 import type { RunView } from "./RunView";
 import type { SecretState } from "./SecretState";
 import type { SetupView } from "./SetupView";
@@ -16,9 +21,10 @@ import type { StatusView } from "./StatusView";
 import type { SupportBundle } from "./SupportBundle";
 import type { SyncReport } from "./SyncReport";
 import type { TestReport } from "./TestReport";
+import type { TracePage } from "./TracePage";
 import type { UndoReport } from "./UndoReport";
 
 /**
  * The answer to a [`Request`].
  */
-export type Response = { "kind": "status", "data": StatusView } | { "kind": "runs", "data": Array<RunView> } | { "kind": "held", "data": HeldPage } | { "kind": "setup", "data": SetupView } | { "kind": "exported", "data": string } | { "kind": "secret", "data": SecretState } | { "kind": "test", "data": TestReport } | { "kind": "power_school_test", "data": PowerSchoolTest } | { "kind": "last_test", "data": PowerSchoolTest | null } | { "kind": "plugin", "data": PluginView } | { "kind": "plugin_check", "data": PluginCheck } | { "kind": "handover", "data": Handover } | { "kind": "handover_key", "data": string } | { "kind": "hero_test", "data": HeroTest } | { "kind": "choices", "data": Choices } | { "kind": "sync", "data": SyncReport } | { "kind": "undo", "data": UndoReport } | { "kind": "guarded", "data": Array<GuardedView> } | { "kind": "done" } | { "kind": "metrics", "data": Metrics } | { "kind": "backups", "data": Array<BackupView> } | { "kind": "backed_up", "data": BackupView } | { "kind": "recovery_file", "data": string } | { "kind": "support_bundle", "data": SupportBundle };
+export type Response = { "kind": "status", "data": StatusView } | { "kind": "runs", "data": Array<RunView> } | { "kind": "held", "data": HeldPage } | { "kind": "retried", "data": number[] } | { "kind": "setup", "data": SetupView } | { "kind": "exported", "data": string } | { "kind": "secret", "data": SecretState } | { "kind": "test", "data": TestReport } | { "kind": "raptor_test", "data": RaptorTest } | { "kind": "raptor_confirmation", "data": RaptorConfirmation } | { "kind": "raptor_history", "data": RaptorHistory } | { "kind": "roster_preview", "data": RosterPreview } | { "kind": "names", "data": Array<string> } | { "kind": "trace", "data": TracePage } | { "kind": "reconciliation", "data": Reconciliation } | { "kind": "power_school_test", "data": PowerSchoolTest } | { "kind": "last_test", "data": PowerSchoolTest | null } | { "kind": "plugin", "data": PluginView } | { "kind": "plugin_check", "data": PluginCheck } | { "kind": "handover", "data": Handover } | { "kind": "handover_key", "data": string } | { "kind": "hero_test", "data": HeroTest } | { "kind": "choices", "data": Choices } | { "kind": "sync", "data": SyncReport } | { "kind": "undo", "data": UndoReport } | { "kind": "guarded", "data": Array<GuardedView> } | { "kind": "done" } | { "kind": "metrics", "data": Metrics } | { "kind": "backups", "data": Array<BackupView> } | { "kind": "backed_up", "data": BackupView } | { "kind": "recovery_file", "data": string } | { "kind": "support_bundle", "data": SupportBundle };

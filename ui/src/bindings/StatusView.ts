@@ -3,6 +3,7 @@ import type { IntegrationStatus } from "./IntegrationStatus";
 import type { JobView } from "./JobView";
 import type { MailProblem } from "./MailProblem";
 import type { Pause } from "./Pause";
+import type { RaptorView } from "./RaptorView";
 import type { SchoolYearView } from "./SchoolYearView";
 
 /**
@@ -34,9 +35,13 @@ pause: Pause,
  */
 running?: string, 
 /**
- * The Raptor integration.
+ * The Raptor integration's status.
  */
 raptor_status: IntegrationStatus, 
+/**
+ * The Raptor integration's times.
+ */
+raptor: RaptorView, 
 /**
  * 'Today' as the exchange sees it: the practice date on the practice district.
  */

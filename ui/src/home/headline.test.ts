@@ -11,6 +11,7 @@ const quiet: StatusView = {
   paused: false,
   pause: { kind: 'no' },
   raptor_status: 'synchronizing',
+  raptor: { status: 'synchronizing', window: { zone: 'America/Chicago', opens: '16:00', minutes: 120, retry_minutes: 10 } },
   school_year: { schools: [], changes: [], tardy_code_faults: [] },
   today: '2026-11-20',
   jobs: [{ job: 'hero-students', enabled: true, last_at: null }],

@@ -20,6 +20,7 @@ const status: StatusView = {
   paused: false,
   pause: { kind: 'no' },
   raptor_status: 'synchronizing',
+  raptor: { status: 'synchronizing', window: { zone: ownZone(), opens: '16:00', minutes: 120, retry_minutes: 10 } },
   school_year: { schools: [], changes: [], tardy_code_faults: [] },
   today: null,
   jobs: [],
@@ -35,7 +36,14 @@ test.each([
   ['paused', [roster], paused, 'Paused'],
   ['a pause that ends has a next run', [{ ...roster, next_at: at(18) }], paused, 'Next run today, 6:00 PM'],
   ['no days', [roster], status, 'No run is planned'],
-  ['no schedule', [{ job: 'raptor-roster' as const, enabled: true, last_at: null }], status, 'Runs when you ask'],
+  ['no schedule', [{ job: 'hero-teachers' as const, enabled: true, last_at: null }], status, 'Runs when you ask'],
+  ['the window of the Raptor integration', [{ job: 'raptor-roster' as const, enabled: true, last_at: null, next_at: at(16) }], status, 'Next run today, 4:00 PM'],
+  [
+    'a look for updates is no run',
+    [{ job: 'raptor-roster' as const, enabled: true, last_at: null, next_at: at(16) }, { ...tardies, next_at: at(17) }],
+    { ...status, raptor: { ...status.raptor, next: { step: 'look' as const, at: at(16) } } },
+    'Next run today, 5:00 PM',
+  ],
   ['practice', [{ ...roster, next_at: at(16) }], { ...status, profile: 'practice', practice: true }, 'Runs when you ask'],
   ['nothing is on', [{ ...roster, enabled: false }], status, ''],
 ])('%s', (_, jobs, state, words) => {
@@ -45,7 +53,8 @@ test.each([
 test.each([
   ['a schedule', [roster], status, true],
   ['a schedule of one that is off', [{ ...roster, enabled: false }], status, false],
-  ['no schedule', [{ job: 'raptor-roster' as const, enabled: true, last_at: null }], status, false],
+  ['no schedule', [{ job: 'hero-teachers' as const, enabled: true, last_at: null }], status, false],
+  ['the window of the Raptor integration', [{ job: 'raptor-roster' as const, enabled: true, last_at: null }], status, true],
   ['practice', [roster], { ...status, profile: 'practice', practice: true }, false],
 ])('what can be paused: %s', (_, jobs, state, expected) => {
   expect(anythingScheduled({ ...state, jobs })).toBe(expected);
@@ -55,5 +64,5 @@ test('an exchange says when it runs, and on whose clock when that is another one
   expect(ownTimes({ ...roster, next_at: at(16) }, now)).toBe('Every day at 4:00 PM');
   const other = ownZone() === 'America/New_York' ? 'Asia/Tokyo' : 'America/New_York';
   expect(ownTimes({ ...roster, schedule: usualSchedule('hero-students', other) }, now)).toMatch(/^Monday to Friday at 3:10 AM, \w+ time$/);
-  expect(ownTimes({ job: 'raptor-roster', enabled: true, last_at: null }, now)).toBe('Only when you run it');
+  expect(ownTimes({ job: 'hero-teachers', enabled: true, last_at: null }, now)).toBe('Only when you run it');
 });

@@ -9,33 +9,44 @@ export function runsByItself(status: StatusView): boolean {
 
 /** Whether anything runs by itself: where nothing does, nothing can be paused or resumed. */
 export function anythingScheduled(status: StatusView): boolean {
-  return runsByItself(status) && status.jobs.some((view) => view.enabled && view.schedule !== undefined);
+  return runsByItself(status) && status.jobs.some((view) => view.enabled && isPlanned(view));
 }
 
 /** When an integration runs next: "Next run today, 4:00 PM (5:00 PM Eastern time)". */
 export function nextRun(jobs: JobView[], status: StatusView, now: Date): string {
   if (!runsByItself(status)) return 'Runs when you ask';
-  const enabled = jobs.filter((view) => view.enabled);
+  // A look for updates is no run: it becomes one only where there are some.
+  const looks = status.raptor.next?.step === 'look';
+  const enabled = jobs.filter((view) => view.enabled && !(looks && view.job === 'raptor-roster'));
   if (enabled.length === 0) return '';
   const planned = enabled
     .filter((view) => view.next_at !== undefined)
     .sort((a, b) => new Date(a.next_at ?? 0).getTime() - new Date(b.next_at ?? 0).getTime());
   const [first] = planned;
-  if (first?.next_at !== undefined) return `Next run ${upcomingIn(first.next_at, zoneOf(first), now)}`;
+  if (first?.next_at !== undefined) return `Next run ${upcomingIn(first.next_at, zoneOf(first, status), now)}`;
   if (status.paused) return 'Paused';
-  return enabled.some((view) => view.schedule !== undefined) ? 'No run is planned' : 'Runs when you ask';
+  return enabled.some(isPlanned) ? 'No run is planned' : 'Runs when you ask';
 }
 
 /** When an exchange runs by itself: "Every day at 4:00 PM, Central time". */
 export function ownTimes(view: JobView, now: Date): string {
   if (view.schedule === undefined) return 'Only when you run it';
   const words = scheduleWords(view.schedule);
-  const zone = zoneOf(view);
+  const zone = clockOf(view);
   const elsewhere = zone !== undefined && isZone(zone) && !sameClock(zone, now);
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}${elsewhere ? `, ${zoneName(zone)}` : ''}`;
 }
 
+/** Whether an exchange runs by itself: by its schedule, or with the window of the Raptor integration. */
+function isPlanned(view: JobView): boolean {
+  return view.schedule !== undefined || view.job === 'raptor-roster';
+}
+
+function zoneOf(view: JobView, status: StatusView): string | undefined {
+  return view.job === 'raptor-roster' ? status.raptor.window.zone : clockOf(view);
+}
+
 /** The clock an exchange follows; one that runs again and again follows none in particular. */
-function zoneOf(view: JobView): string | undefined {
+function clockOf(view: JobView): string | undefined {
   return view.schedule?.when.kind === 'at' ? view.schedule.zone : undefined;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FILE_LIMIT, base64Of, readFile, textOf } from './file';
+import { FILE_LIMIT, base64Of, looseTextOf, readFile, textOf } from './file';
 
 test('a file is read whole, as text and in Base64', async () => {
   const taken = await readFile(new File(['<plugin/> é'], 'plugin.xml'));
@@ -24,4 +24,14 @@ test.each([
     message: `${name} has 12.0 MB; at most 8.0 MB are taken.`,
     remedy: expect.stringMatching(remedy) as string,
   });
+});
+
+test.each([
+  ['UTF-8', [0x53, 0xc3, 0xa9]],
+  ['UTF-8 with its mark', [0xef, 0xbb, 0xbf, 0x53, 0xc3, 0xa9]],
+  ['UTF-16, little end first', [0xff, 0xfe, 0x53, 0x00, 0xe9, 0x00]],
+  ['UTF-16, big end first', [0xfe, 0xff, 0x00, 0x53, 0x00, 0xe9]],
+  ['windows-1252', [0x53, 0xe9]],
+])('a list saved as %s is read', (_, bytes) => {
+  expect(looseTextOf({ name: 'buildings.csv', bytes: Uint8Array.from(bytes) })).toBe('Sé');
 });

@@ -41,6 +41,24 @@ export function textOf(file: TakenFile): string {
   return new TextDecoder().decode(file.bytes);
 }
 
+/**
+ * As text, whatever a spreadsheet saved it as: UTF-8, UTF-16 with its mark, or else windows-1252, in which every byte
+ * is a character.
+ */
+export function looseTextOf({ bytes }: TakenFile): string {
+  for (const [mark, encoding] of [
+    [[0xff, 0xfe], 'utf-16le'],
+    [[0xfe, 0xff], 'utf-16be'],
+  ] as const) {
+    if (bytes[0] === mark[0] && bytes[1] === mark[1]) return new TextDecoder(encoding).decode(bytes);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
+}
+
 /** In Base64, in pieces: a call takes only so many arguments. */
 export function base64Of(file: TakenFile): string {
   const PIECE = 0x8000;

@@ -150,6 +150,7 @@ export function stepFor(code: string): SetupStep | undefined {
     case 'powerschool':
       return 'powerschool';
     case 'raptor':
+    case 'mapping':
       return 'buildings';
     case 'hero':
     case 'sftp':

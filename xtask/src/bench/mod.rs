@@ -12,6 +12,7 @@ mod ours;
 mod peers;
 mod powerschool;
 mod python_client;
+mod raptor;
 
 use crate::{
     process::{self, StepError},
@@ -30,12 +31,16 @@ pub enum Bench {
     PowerSchool,
     /// Runs with and without changes, a million students, and nothing to do.
     Engine,
+    /// Roster files of a large district, and a day's tardies.
+    Raptor,
 }
 
 impl Bench {
     /// The bench of that name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::MainJob, Self::PowerSchool, Self::Engine].into_iter().find(|bench| bench.name() == name)
+        [Self::MainJob, Self::PowerSchool, Self::Engine, Self::Raptor]
+            .into_iter()
+            .find(|bench| bench.name() == name)
     }
 
     const fn name(self) -> &'static str {
@@ -43,6 +48,7 @@ impl Bench {
             Self::MainJob => "main-job",
             Self::PowerSchool => "powerschool",
             Self::Engine => "engine",
+            Self::Raptor => "raptor",
         }
     }
 }
@@ -54,6 +60,7 @@ pub fn run(bench: Bench, root: &Path, target: &Path, json: bool) -> Result<(), F
         Bench::MainJob => main_job::measure(root, target),
         Bench::PowerSchool => powerschool::measure(root, target),
         Bench::Engine => engine::measure(root, target),
+        Bench::Raptor => raptor::measure(root, target),
     };
     let Measured { figures, targets } = measured.map_err(step)?;
     let report = Report { bench: bench.name(), machine: machine(), figures, targets };

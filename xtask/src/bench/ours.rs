@@ -100,6 +100,13 @@ impl Ours {
         process::run(import.arg(ready_file).stdout(std::io::stderr()))
     }
 
+    /// Has the profile in `home` do something with a file.
+    pub fn command(&self, home: &Path, arguments: &[&str], file: &Path) -> Result<(), StepError> {
+        let mut command = Command::new(&self.rosterbridge);
+        self.on(&mut command, home).args(arguments).arg(file);
+        process::run(command.stdout(Stdio::null()))
+    }
+
     /// Runs these jobs once, or all that are enabled. `told` is a file for the memory.
     pub fn sync(&self, home: &Path, told: &Path, jobs: &[&str]) -> Result<Run, StepError> {
         let mut command = remembering_memory(&self.rosterbridge, told);

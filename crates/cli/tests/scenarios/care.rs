@@ -14,13 +14,16 @@ use std::{
 use rosterbridge_crash_points::CrashPoint;
 use rosterbridge_vault::{SecretName, Vault};
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 #[cfg(target_os = "linux")]
 use tempfile::TempDir;
 
-use crate::support::{District, EXPORTS, Output, Profile, until};
 #[cfg(target_os = "linux")]
 use crate::support::{copy_tree, rosterbridge};
+use crate::{
+    crash_care::corrected,
+    support::{District, EXPORTS, Output, Profile, until},
+};
 
 impl Profile {
     pub fn folder(&self) -> PathBuf {
@@ -37,19 +40,26 @@ impl Profile {
     }
 }
 
-/// Somebody in the office clears the record that was made last.
-fn blank_the_last_record(district: &District) {
-    let cleared = district
+/// Somebody in the office changes the record that was made last; no code clears it.
+pub fn correct_the_last_record(district: &District, code: Option<&str>) {
+    let corrected = district
         .database()
         .execute(
             "UPDATE Attendance SET Attendance_CodeID = (SELECT ID FROM Attendance_Code c
-                 WHERE c.SchoolID = Attendance.SchoolID AND c.YearID = Attendance.YearID AND c.Att_Code IS NULL)
+                 WHERE c.SchoolID = Attendance.SchoolID AND c.YearID = Attendance.YearID AND c.Att_Code IS ?1)
               WHERE DCID = (SELECT MAX(DCID) FROM Attendance)",
-            [],
+            [code],
         )
         .unwrap();
-    assert_eq!(cleared, 1);
+    assert_eq!(corrected, 1);
 }
+
+fn blank_the_last_record(district: &District) {
+    correct_the_last_record(district, None);
+}
+
+/// After a restoration a run waits so many seconds for what left before.
+const ANSWER_SECONDS: u32 = 2;
 
 /// Ways a ledger may be damaged.
 fn cut_off(ledger: &Path) {
@@ -109,7 +119,7 @@ fn after_a_restored_ledger_nothing_is_lost_and_nothing_doubled(
     #[case] options: &[&str],
 ) {
     let district = District::start(options);
-    let profile = Profile::of(&district);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
     // Each of Hero's three files makes Hero write its own anew, so they are sent once only.
     profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
     let sync = ["sync", "hero-attendance", "raptor-tardies"];
@@ -173,7 +183,7 @@ fn after_a_restored_ledger_nothing_is_lost_and_nothing_doubled(
 #[rstest]
 fn a_source_that_is_switched_off_stays_to_be_read_again(#[values("upsert", "insert")] mode: &str) {
     let district = District::start(&["--attendance", mode]);
-    let profile = Profile::of(&district);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
     profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
     let day = Day::of(&district);
     let (rows, tardies) = (day.lines.len(), day.tardies.len() - 1);
@@ -223,7 +233,7 @@ fn a_waiting_tardy_is_held_where_a_restored_ledger_finds_a_blank_record(
     #[values(false, true)] held_before: bool,
 ) {
     let district = District::start(&["--attendance", mode]);
-    let profile = Profile::of(&district);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
     profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
     let day = Day::of(&district);
     let sync = ["sync", "raptor-tardies"];
@@ -247,7 +257,7 @@ fn a_waiting_tardy_is_held_where_a_restored_ledger_finds_a_blank_record(
     profile.run(&["backup", "now"]).done();
     if held_before {
         let like: i64 = day.tardies[1].split(',').nth(1).unwrap().parse().unwrap();
-        district.change(&serde_json::json!([{"add_student": {"student_number": 8_000_001, "like": like}}]));
+        district.change(&json!([{"add_student": {"student_number": 8_000_001, "like": like}}]));
     } else {
         waits();
     }
@@ -289,7 +299,7 @@ fn a_row_of_heros_is_held_where_a_restored_ledger_finds_a_blank_record(
     #[values(false, true)] held_before: bool,
 ) {
     let district = District::start(&["--attendance", mode]);
-    let profile = Profile::of(&district);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
     profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
     let day = Day::of(&district);
     let sync = ["sync", "hero-attendance"];
@@ -302,7 +312,7 @@ fn a_row_of_heros_is_held_where_a_restored_ledger_finds_a_blank_record(
     profile.run(&["backup", "now"]).done();
     if held_before {
         let like: i64 = student.parse().unwrap();
-        district.change(&serde_json::json!([{"add_student": {"student_number": 8_000_001, "like": like}}]));
+        district.change(&json!([{"add_student": {"student_number": 8_000_001, "like": like}}]));
     }
     day.export(0, &line);
     assert_eq!(profile.run(&sync).done().job("hero-attendance")["rows"]["written"], 1);
@@ -333,7 +343,7 @@ fn a_row_of_heros_is_held_where_a_restored_ledger_finds_a_blank_record(
 #[rstest]
 fn an_undo_knows_what_a_restored_ledger_does_not_know(#[values("upsert", "insert")] mode: &str) {
     let district = District::start(&["--attendance", mode]);
-    let profile = Profile::of(&district);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
     profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
     let day = Day::of(&district);
     let rows = day.lines.len();
@@ -448,10 +458,135 @@ fn writes_under_way_at_the_backup_are_not_sent_again(#[values("upsert", "insert"
     assert_eq!(district.audit().len(), written.len() + 1);
 }
 
+/// A request that left before the ledger was restored, and of which it knows nothing, arrives only afterwards.
+#[test]
+fn what_left_before_the_restoration_is_waited_for() {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::patient_for(&district, 8);
+    profile.run(&[&["sync"], EXPORTS.as_slice()].concat()).done();
+    let day = Day::of(&district);
+    day.export(1, "");
+    profile.run(&["backup", "now"]).done();
+    district.faults(&json!({"attendance": {"apply_late": {"n": 1, "seconds": 6}}}));
+    let sync = ["sync", "hero-attendance"];
+    let mut running = profile.spawn(&sync);
+    until("the write has left", || (district.faults_left()["attendance"] == Value::Null).then_some(()));
+    running.kill().unwrap();
+    running.wait().unwrap();
+    flipped(&profile.folder().join("ledger.db"));
+    let again = profile.run(&sync).done();
+    assert_eq!(again.job("hero-attendance")["rows"]["written"], 0, "{}", again.stdout);
+    district.holds_each_once(&district.hero_records());
+}
+
+/// What a teacher had recorded as Hero stated it, Hero changed after the backup, and now it states it again.
+#[rstest]
+fn what_a_source_states_again_is_held_where_another_recorded_it_first(
+    #[values(false, true)] replaceable: bool,
+) {
+    let district = District::start(&[]);
+    let (profile, teacher) = (Profile::patient_for(&district, ANSWER_SECONDS), Profile::of(&district));
+    profile.run(&[&["sync"], EXPORTS.as_slice()].concat()).done();
+    let day = Day::of(&district);
+    let (first, second) = (&day.lines[0], corrected(&day.lines[0]));
+    let code = |line: &str| line.split('\t').nth(5).unwrap().to_owned();
+    let codes = if replaceable { vec![code(first), code(&second)] } else { vec![code(first)] };
+    profile.change_setup(|setup| setup["mappings"]["replaceable_codes"] = codes.into());
+    let sync = ["sync", "hero-attendance"];
+    day.export(0, first);
+    assert_eq!(teacher.run(&sync).done().job("hero-attendance")["rows"]["written"], 1);
+    assert_eq!(profile.run(&sync).done().job("hero-attendance")["rows"]["noop"], 1);
+    profile.run(&["backup", "now"]).done();
+    day.export(0, &second);
+    assert_eq!(profile.run(&sync).done().job("hero-attendance")["rows"]["written"], 1);
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    day.export(0, first);
+    profile.run(&sync).ended(3, "sync.held_rows");
+    profile.run(&sync).ended(0, "sync.held_rows");
+    assert_eq!(district.audit(), written, "nothing is written unasked");
+    let held = profile.run(&["held", "list"]).done();
+    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
+    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    profile.run(&["held", "retry", &row["id"].to_string()]).done();
+    let retried = profile.run(&sync);
+    assert_eq!(
+        retried.job("hero-attendance")["rows"]["written"],
+        u64::from(replaceable),
+        "{}",
+        retried.stdout
+    );
+}
+
+/// At the time of the backup a tardy of Raptor's was decided and not sent. Another code for its record, of Hero's, says
+/// nothing of whether it was.
+#[test]
+fn what_one_source_states_does_not_settle_a_write_of_the_other() {
+    let district = District::start(&[]);
+    let (profile, teacher) = (Profile::patient_for(&district, ANSWER_SECONDS), Profile::of(&district));
+    profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
+    let day = Day::of(&district);
+    let file = "tardies.csv";
+    let setup = profile.setup();
+    let tardy = (0..day.tardies.len() - 1).find_map(|row| {
+        day.drop_tardies(&district, file, row..row + 1);
+        district.raptor_records(&district.raptor(file), &setup).into_keys().find(|key| key.cc > 0)
+    });
+    let key = tardy.expect("a tardy of a class meeting");
+    let line: String = district
+        .database()
+        .query_one(
+            "SELECT c.SchoolID || char(9) || s.Student_Number || char(9) || c.Course_Number || char(9)
+                 || c.Section_Number || char(9) || '11/18/2026' || char(9) || 'A' || char(9) || p.Abbreviation
+               FROM CC c JOIN Students s ON s.ID = c.StudentID JOIN Period p ON p.ID = ?2 WHERE c.ID = ?1",
+            (key.cc, key.period),
+            |row| row.get(0),
+        )
+        .unwrap();
+    day.export(0, "");
+    let place = CrashPoint::DecisionsRecorded.as_str();
+    let mut tardies = profile.command(&["sync", "raptor-tardies"]);
+    let ended = tardies.env("ROSTERBRIDGE_CRASH_AT", place).output().unwrap();
+    assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    profile.run(&["backup", "now"]).done();
+    day.export(0, &format!("{line}\r\n"));
+    assert_eq!(teacher.run(&["sync", "hero-attendance"]).done().job("hero-attendance")["rows"]["written"], 1);
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    profile.run(&["sync", "hero-attendance", "raptor-tardies"]).ended(3, "sync.held_rows");
+    assert_eq!(district.audit(), written);
+    let held = profile.run(&["held", "list"]).done();
+    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
+    assert_eq!(row["source"], "raptor");
+    assert!(district.raptor(file).exists(), "the file waits");
+}
+
+/// Nothing of a source is sent before it was read again, by an undo neither.
+#[test]
+fn an_undo_waits_until_its_source_is_read_again() {
+    let district = District::start(&[]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    profile.run(&[&["sync"], EXPORTS.as_slice()].concat()).done();
+    let run = profile.run(&["sync", "hero-attendance"]).done().data()["run"].as_str().unwrap().to_owned();
+    profile.run(&["backup", "now"]).done();
+    let written = district.audit();
+    let (export, away) = (district.hero("export/ATTENDANCE.txt"), district.hero("export/later.txt"));
+    fs::rename(&export, &away).unwrap();
+    flipped(&profile.folder().join("ledger.db"));
+    profile.run(&["undo", &run]).ended(1, "hero.export_missing");
+    profile.run(&["sync", "hero-attendance"]).ended(1, "hero.export_missing");
+    assert_eq!(district.audit(), written);
+    fs::rename(&away, &export).unwrap();
+    profile.run(&["undo", &run]).done();
+    assert_eq!(district.audit().len(), 2 * written.len());
+}
+
 #[test]
 fn without_a_backup_a_person_begins_anew() {
     let district = District::start(&[]);
-    let profile = Profile::of(&district);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
     profile.run(&["sync"]).done();
     let written = district.audit();
     cut_off(&profile.folder().join("ledger.db"));
@@ -465,6 +600,7 @@ fn without_a_backup_a_person_begins_anew() {
     // Set up again, it takes note of what is there.
     let ready = district.ready_file();
     profile.run(&["setup", "import", "--practice", ready.to_str().unwrap()]).done();
+    profile.change_setup(|setup| setup["powerschool"]["answer_seconds"] = ANSWER_SECONDS.into());
     profile.run(&["sync"]).done();
     assert_eq!(district.audit(), written);
     district.holds_each_once(&district.day(&profile.setup()));

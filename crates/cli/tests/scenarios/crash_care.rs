@@ -105,7 +105,7 @@ fn half_a_day(mode: &str) -> (District, Profile, Day) {
 }
 
 /// A row that states another code than before.
-fn corrected(line: &str) -> String {
+pub fn corrected(line: &str) -> String {
     let mut fields: Vec<&str> = line.trim_end().split('\t').collect();
     fields[5] = if fields[5] == "T" { "A" } else { "T" };
     fields.join("\t") + "\n"
@@ -174,6 +174,12 @@ fn a_restoration_that_ends_anywhere_is_done_again(#[case] mode: &str, #[case] da
         stage.profile.run(&SYNC).done();
         let last = (stage.left(), stage.profile.held());
         assert_ne!(next, last, "the correction is written");
+        let unread = ledger(&stage.profile)
+            .query_one("SELECT count(*) FROM facts WHERE name = 'ledger.restoration'", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .unwrap();
+        assert_eq!(unread, 0, "the restoration is complete");
         assert!(!stage.profile.folder().join("ledger.db-damaged").exists());
         (next, last)
     };

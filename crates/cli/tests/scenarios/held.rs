@@ -79,6 +79,73 @@ fn a_copy(row: &Dropped) -> Dropped {
     }
 }
 
+/// Raptor's program may replace its file, or take it away, before somebody has dealt with a row of it.
+#[rstest]
+#[case::taken_away(false)]
+#[case::replaced(true)]
+fn a_held_row_does_not_need_its_file(#[case] replaced: bool) {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "raptor-roster"]).done();
+    let like = a_tardy(&district);
+    let Dropped { building, time, reason, .. } = a_copy(&like);
+    // Its text alone does not tell which value is which.
+    let text = |student: i64| {
+        format!(
+            "Comment\tReason\tIdNumber\tSignInTime\tBuilding\nBus 12\t{reason}\t{student}\t{time}\t{building}\n"
+        )
+    };
+    let path = district.raptor("late.csv");
+    fs::write(&path, text(8_000_001)).unwrap();
+    profile.run(&["sync", "raptor-tardies"]).ended(3, "sync.held_rows");
+    let held = the_held_row(&profile);
+    fs::remove_file(&path).unwrap();
+    if replaced {
+        fs::write(&path, text(like.student)).unwrap();
+    }
+    let others = u64::from(replaced);
+
+    let dry = profile.run(&["sync", "raptor-tardies", "--dry-run"]);
+    assert_eq!(dry.job("raptor-tardies")["rows"]["held"], 1, "{}", dry.stdout);
+    let sync = profile.run(&["sync", "raptor-tardies"]).ended(0, "sync.held_rows");
+    let job = sync.job("raptor-tardies");
+    assert_eq!((&job["rows"]["read"], &job["rows"]["written"]), (&json!(1 + others), &json!(others)));
+    assert_eq!(job["files"].as_array().unwrap().len() as u64, others, "{job}");
+    let still = the_held_row(&profile);
+    assert_eq!(
+        ["id", "file", "line", "raw"].map(|field| &still[field]),
+        ["id", "file", "line", "raw"].map(|field| &held[field])
+    );
+
+    district.change(&json!([{"add_student": {"student_number": 8_000_001, "like": like.student}}]));
+    let retry = profile.run(&["held", "retry", &held["id"].to_string()]).done();
+    assert_eq!(retry.data()["by_file"], json!([]));
+    let sync = profile.run(&["sync", "raptor-tardies"]).done();
+    let rows = &sync.job("raptor-tardies")["rows"];
+    assert_eq!((&rows["read"], &rows["written"], &rows["held"]), (&json!(1), &json!(1), &json!(0)));
+    assert_eq!(district.audit().len() as u64, 1 + others);
+    assert_eq!(profile.run(&["held", "list"]).done().data()["total"], 0);
+    let again = profile.run(&["sync", "raptor-tardies"]).done();
+    assert_eq!(again.job("raptor-tardies")["rows"]["read"], 0);
+
+    // It is the same line all the time, and every row counts once.
+    let trace = profile.run(&["trace", "--student", "8000001"]).done();
+    assert_eq!(trace.data()["total"], 1, "{}", trace.stdout);
+    let row = &trace.data()["rows"][0];
+    assert_eq!(
+        (&row["file"], &row["line"], &row["fate"]),
+        (&json!("late.csv"), &json!(2), &json!("written"))
+    );
+    let day = profile.run(&["trace", "--reconcile"]).done();
+    let total = &day.data()["total"];
+    assert_eq!(
+        (&total["rows"], &total["written"]),
+        (&json!(1 + others), &json!(1 + others)),
+        "{}",
+        day.stdout
+    );
+}
+
 #[test]
 fn a_discarded_row_is_never_written() {
     let district = District::start(&["--attendance", "insert"]);

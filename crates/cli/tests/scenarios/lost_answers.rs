@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use rosterbridge_crash_points::CrashPoint;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{District, Profile, until};
+use crate::{
+    care::correct_the_last_record,
+    support::{District, Profile, until},
+};
 
 /// Long enough for a practice district on a busy machine to answer, short enough to wait for.
 const ANSWER_SECONDS: u32 = 2;
@@ -73,6 +77,58 @@ fn a_record_that_stands_twice_is_told_with_both_its_ids() {
     assert!(doubled.len() >= 2);
     let notes = sync.job("hero-attendance")["notes"].to_string();
     assert!(doubled.iter().all(|dcid| notes.contains(&dcid.to_string())), "{notes}, {doubled:?}");
+}
+
+/// The run that sent it again ends before it has looked for that.
+#[test]
+fn a_record_that_stands_twice_is_told_by_the_next_run() {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::patient_for(&district, 4);
+    profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
+    district.faults(&json!({"attendance": {"apply_late": {"n": 1, "seconds": 10}}}));
+    let sync = ["sync", "hero-attendance"];
+    let place = format!("{}@2", CrashPoint::WritesRecorded.as_str());
+    let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", &place).output().unwrap();
+    assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    profile.run(&sync).ended(1, "attendance.duplicate");
+    // And it is told once.
+    let told = profile.run(&sync);
+    assert_ne!(told.code(), "attendance.duplicate", "{}", told.stdout);
+}
+
+/// PowerSchool takes a write, the run ends before it knows, and somebody corrects the record.
+#[rstest]
+fn a_correction_of_a_write_without_an_answer_stands(
+    #[values("upsert", "insert")] mode: &str,
+    #[values(None, Some("E"))] code: Option<&str>,
+) {
+    let district = District::start(&["--attendance", mode]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    profile.change_setup(|setup| setup["mappings"]["replaceable_codes"] = json!(["E"]));
+    profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
+    let sync = ["sync", "hero-attendance"];
+    let place = CrashPoint::WritesAnswered.as_str();
+    let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", place).output().unwrap();
+    assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    let written = district.audit();
+    assert_eq!(written.len(), 30);
+    correct_the_last_record(&district, code);
+
+    profile.run(&sync).ended(3, "sync.held_rows");
+    profile.run(&sync).ended(0, "sync.held_rows");
+    assert_eq!(district.audit(), written, "nothing is written over the correction");
+    let held = profile.run(&["held", "list"]).done();
+    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
+    assert_eq!(row["code"], "held.corrected_in_powerschool");
+
+    // A person says that it is right.
+    profile.run(&["held", "retry", &row["id"].to_string()]).done();
+    assert_eq!(profile.run(&sync).done().job("hero-attendance")["rows"]["written"], 1);
+    assert_eq!(district.audit().len(), 31);
+    // It is ours again like any other, and a correction of it stands.
+    correct_the_last_record(&district, code);
+    profile.run(&sync).done();
+    assert_eq!(district.audit().len(), 31);
 }
 
 #[rstest]

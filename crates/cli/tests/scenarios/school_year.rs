@@ -72,13 +72,15 @@ fn pre_registered_students_go_too_if_chosen_and_the_guard_compares_like_with_lik
     let jobs = ["sync", "hero-students", "raptor-roster"];
     let choose = |summer: &str| profile.change_setup(|setup| setup["summer"] = json!(summer));
 
-    for (summer, expected) in [("pause", active), ("send_pre_registered", all), ("pause", active)] {
+    // Raptor is told once of those who are not sent any more: they are inactive.
+    let choices = [("pause", active, active), ("send_pre_registered", all, all), ("pause", active, all)];
+    for (summer, expected, of_raptor) in choices {
         choose(summer);
         let dry = profile.run(&[jobs.as_slice(), &["--dry-run"]].concat()).done();
         let run = profile.run(&jobs).done();
         for run in [&dry, &run] {
             assert_eq!(rows(run, "hero-students"), expected, "{summer}");
-            assert_eq!(rows(run, "raptor-roster"), expected, "{summer}");
+            assert_eq!(rows(run, "raptor-roster"), of_raptor, "{summer}");
         }
         assert_eq!(school_year(&profile)["summer_pause"].is_null(), summer != "pause");
     }
@@ -86,6 +88,29 @@ fn pre_registered_students_go_too_if_chosen_and_the_guard_compares_like_with_lik
     choose("send_pre_registered");
     district.database().execute("UPDATE Students SET Enroll_Status = 2 WHERE Enroll_Status = 0", ()).unwrap();
     profile.run(&jobs).ended(3, "guard.large_change");
+}
+
+/// Students who were pre-registered and are active now are as they were to Raptor: no file says anything of them.
+#[test]
+fn who_became_active_without_a_row_counts_as_active_from_then_on() {
+    let district = District::start_on("2026-07-15", &["--students", "300", "--schools", "1"]);
+    let profile = Profile::of(&district);
+    profile.change_setup(|setup| {
+        setup["summer"] = json!("send_pre_registered");
+        setup["raptor"]["roster"]["content"] = json!("changes");
+    });
+    let become_of_a_third = |before: i64, now: i64| {
+        let sql = "UPDATE Students SET Enroll_Status = ?2 WHERE Enroll_Status = ?1 AND ID % 3 = 0";
+        assert!(district.database().execute(sql, [before, now]).unwrap() > 90);
+    };
+    become_of_a_third(0, -1);
+    let sync = ["sync", "raptor-roster"];
+    profile.run(&sync).done();
+    become_of_a_third(-1, 0);
+    assert_eq!(profile.run(&sync).done().job("raptor-roster")["files"], json!([]));
+    // That so many fewer are sent is no longer what ending the choice would come to.
+    become_of_a_third(0, 2);
+    profile.run(&sync).ended(3, "guard.large_change");
 }
 
 #[test]

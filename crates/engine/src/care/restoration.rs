@@ -8,6 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use chrono::Utc;
@@ -17,22 +18,25 @@ use rosterbridge_domain::{
     settings::Setup,
 };
 use rosterbridge_powerschool::Client;
+use rosterbridge_raptor::FileError;
+use rosterbridge_sftp::Session;
 use rosterbridge_store::{
     Ledger, Roster,
     ledger::{
-        Decision, DecisionOutcome, KeyHistory, OutboxId, OutboxRow, OutboxState, RowHash, RunId, TakenOver,
+        Decision, DecisionOutcome, InputFile, KeyHistory, OutboxId, OutboxRow, OutboxState, RowHash, RunId,
+        TakenOver,
     },
 };
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attendance::{Current, SourceRow, read_back, row_hash},
+    attendance::{Current, SourceRow, read_back, row_hash, still_expected},
     decide::{District, Stop},
     diagnosis::existing_folder,
     engine::{Engine, blocking},
     error::EngineError,
-    raptor,
+    raptor::{self, LookUp},
 };
 
 /// The ledger's value that holds which sources were read again.
@@ -53,6 +57,15 @@ pub(crate) struct Rereading<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) roster: &'a Arc<Roster>,
     pub(crate) zone: chrono_tz::Tz,
+    /// Raptor's server, where its files are there and not in a folder.
+    pub(crate) server: Option<&'a Session>,
+}
+
+impl Rereading<'_> {
+    /// A file that is read again now.
+    pub(crate) fn file<'f>(&self, name: &'f str, sha256: &'f str) -> InputFile<'f> {
+        InputFile { name, sha256, day: Utc::now().with_timezone(&self.zone).date_naive() }
+    }
 }
 
 /// Where rows were found.
@@ -104,7 +117,12 @@ impl Engine {
         let text = serde_json::to_string(&known).unwrap_or_default();
         self.ledger(move |ledger| ledger.set_value(READ_AGAIN, &text)).await?;
         pass(CrashPoint::SourceNoted);
-        if self.unread_sources().await?.is_empty() {
+        self.complete_restoration().await
+    }
+
+    /// Ends the restoration where every source was read again, also where a run ended before it came to that.
+    pub(crate) async fn complete_restoration(&self) -> Result<(), EngineError> {
+        if self.ledger(Ledger::restoration).await?.is_some() && self.unread_sources().await?.is_empty() {
             self.ledger(Ledger::restoration_completed).await?;
             pass(CrashPoint::RestorationCompleted);
             tracing::info!("what happened since the ledger's backup is in it again");
@@ -112,8 +130,25 @@ impl Engine {
         Ok(())
     }
 
+    /// Waits until nothing can arrive any more that was sent before the ledger was restored: the restored ledger does not
+    /// know of it, and PowerSchool does not show it yet.
+    pub(crate) async fn wait_for_what_left_before(
+        &self,
+        answer_time: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<(), EngineError> {
+        let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(()) };
+        tokio::select! {
+            () = tokio::time::sleep(still_expected(restoration.at, Utc::now(), answer_time)) => Ok(()),
+            () = cancel.cancelled() => Err(EngineError::Cancelled),
+        }
+    }
+
     /// Reads Raptor's files again, those that were decided first; how many records were found as they say.
     pub(crate) async fn reread_raptor(&self, rereading: &Rereading<'_>) -> Result<usize, EngineError> {
+        if let Some(session) = rereading.server {
+            return self.reread_server(rereading, session).await;
+        }
         let folder = PathBuf::from(&rereading.setup.raptor.folder);
         let (processed, waiting) = {
             let text = rereading.setup.raptor.folder.clone();
@@ -145,6 +180,43 @@ impl Engine {
         Ok(taken_over)
     }
 
+    /// Reads the files of Raptor's server again that the ledger does not know to be decided.
+    async fn reread_server(
+        &self,
+        rereading: &Rereading<'_>,
+        session: &Session,
+    ) -> Result<usize, EngineError> {
+        let cancel = CancellationToken::new();
+        let Rereading { setup, roster, zone, .. } = *rereading;
+        let look_up = LookUp { setup, roster, zone, cancel: &cancel };
+        let mut found = self.find_tardies(setup, Some(session), &cancel).await?;
+        let mut unread = found.changing.first().map(|name| EngineError::FileChanging(name.into()));
+        let mut taken_over = 0;
+        while !found.waiting.is_empty() {
+            let batch = self.read_tardies(&mut found.waiting, Some(session), &look_up).await?;
+            let growing = batch.within_a_row.first().map(|name| EngineError::FileChanging(name.into()));
+            unread = unread.or(growing).or(batch
+                .refused
+                .into_iter()
+                .map(|(_, error)| error)
+                .find(|error| !is_no_tardy_file(error)));
+            let mut rows = batch.rows.into_iter().peekable();
+            for (place, input) in batch.inputs.iter().enumerate() {
+                let of_file = std::iter::from_fn(|| rows.next_if(|row| row.input == place)).collect();
+                taken_over += self
+                    .take_over(
+                        rereading,
+                        Source::Raptor,
+                        rereading.file(&input.name, &input.sha256),
+                        of_file,
+                        Found::Waiting,
+                    )
+                    .await?;
+            }
+        }
+        unread.map_or(Ok(taken_over), Err)
+    }
+
     async fn reread_file(
         &self,
         rereading: &Rereading<'_>,
@@ -160,17 +232,16 @@ impl Engine {
         })
         .await;
         let (sha256, rows) = match read {
-            Ok((_, sha256, rows)) => (sha256, rows),
-            // The job tells of a file in the folder that can't be read; another program put one into `processed/`.
-            Err(
-                error @ (EngineError::RaptorFile(_) | EngineError::Io { .. } | EngineError::FileChanging(_)),
-            ) => {
-                tracing::warn!(code = error.code(), file = name, "a file can't be read again");
+            Ok(contents) => (contents.sha256, contents.rows.rows),
+            // The job tells of one in the folder; another program put one into `processed/`.
+            Err(error) if is_no_tardy_file(&error) => {
+                tracing::warn!(code = error.code(), file = name, "a file holds no tardies");
                 return Ok(0);
             }
             Err(error) => return Err(error),
         };
-        let taken_over = self.take_over(rereading, Source::Raptor, &name, rows, found).await?;
+        let file = rereading.file(&name, &sha256);
+        let taken_over = self.take_over(rereading, Source::Raptor, file, rows, found).await?;
         if found == Found::Processed {
             let (run, names) = (rereading.run, raptor::names_before_moving(&path));
             self.ledger(move |ledger| {
@@ -187,10 +258,12 @@ impl Engine {
         &self,
         rereading: &Rereading<'_>,
         source: Source,
-        file: &str,
+        file: InputFile<'_>,
         rows: Vec<SourceRow>,
         found: Found,
     ) -> Result<usize, EngineError> {
+        // Nobody reads a file in `processed/` once more.
+        let all_rows = if found == Found::Processed { rows.len() as u64 } else { 0 };
         let hashes: Vec<RowHash> = rows.iter().map(|row| row_hash(source, &row.raw)).collect();
         let decided = {
             let hashes = hashes.clone();
@@ -230,15 +303,22 @@ impl Engine {
                 student_number: row.student_number,
                 outcome,
             };
-            match &row.wanted {
+            match row.wanted {
                 Ok(write) if last.get(&write.key) == Some(&place) => {
-                    let history = histories.get(&write.key).unwrap_or(&nothing);
-                    let current = held.current(&write.key);
-                    let outcome = again.last_row(write, &current, history, open.get(&write.key), found, hash);
+                    let known = Known {
+                        source,
+                        current: held.current(&write.key),
+                        history: histories.get(&write.key).unwrap_or(&nothing),
+                        open: open.get(&write.key),
+                        found,
+                    };
+                    let outcome = again.last_row(&write, &known, hash);
                     again.decisions.extend(outcome.map(decision));
                 }
+                // Nobody knows what it states.
+                Err(Stop::Store(error)) => return Err(error.into()),
                 Err(Stop::Reject(detail)) if found == Found::Processed => {
-                    again.decisions.push(decision(DecisionOutcome::Reject { detail: detail.clone() }));
+                    again.decisions.push(decision(DecisionOutcome::Reject { detail }));
                 }
                 // Whatever it was decided to be, it was decided for good.
                 _ if found == Found::Processed => {
@@ -250,11 +330,13 @@ impl Engine {
                 _ => {}
             }
         }
-        let (run, file) = (rereading.run, file.to_owned());
+        let (run, day) = (rereading.run, file.day);
+        let (name, sha256) = (file.name.to_owned(), file.sha256.to_owned());
         let taken_over = self
             .ledger(move |ledger| {
                 let Again { decisions, standing, undecided, overtaken } = &again;
-                let taken_over = TakenOver { decisions, standing, undecided, overtaken };
+                let taken_over = TakenOver { rows: all_rows, decisions, standing, undecided, overtaken };
+                let file = InputFile { name: &name, sha256: &sha256, day };
                 ledger.take_over(run, source, &file, &taken_over, Utc::now())
             })
             .await?;
@@ -263,68 +345,116 @@ impl Engine {
     }
 }
 
+/// What is known of a record that a row names.
+struct Known<'a> {
+    /// Whose row it is.
+    source: Source,
+    /// What PowerSchool holds.
+    current: Current<'a>,
+    /// What the restored ledger knows to have been stated and written.
+    history: &'a KeyHistory,
+    /// A write of it that is under way, of either source.
+    open: Option<&'a OutboxRow>,
+    /// Where the row was found.
+    found: Found,
+}
+
 impl Again {
     /// The decision about the last row that names a record, if there is one to be made here.
     fn last_row(
         &mut self,
         write: &AttendanceWrite,
-        current: &Current<'_>,
-        history: &KeyHistory,
-        open: Option<&OutboxRow>,
-        found: Found,
+        known: &Known<'_>,
         hash: RowHash,
     ) -> Option<DecisionOutcome> {
+        let Known { source, ref current, history, open, found } = *known;
         let stated = |code: &str| DecisionOutcome::NoOp {
             key: Some(write.key),
             code: code.to_owned(),
             reason: NoOpReason::AlreadyRecorded,
         };
-        let stands = matches!(current.recorded, Recorded::Code(code) if code == write.code);
-        if stands {
-            if history.stated.as_deref() == Some(write.code.as_str()) && open.is_none() {
-                return (found == Found::Processed).then(|| stated(&write.code));
-            }
-            match open {
-                // One that is to be sent was judged just now: it comes to its end by itself. So does an undo, which this
-                // record is still to be changed by.
-                Some(open) if open.state == OutboxState::Decided || open.undoes.is_some() => {
-                    return (found == Found::Processed).then(|| stated(&write.code));
-                }
-                Some(open) => self.overtaken.push(open.id),
-                None => {}
-            }
-            self.standing.insert(hash);
+        let as_found = || {
             let mut write = write.clone();
             current.comment.clone_into(&mut write.comment);
             write.replaces = current.dcid;
-            return Some(DecisionOutcome::Write(write));
+            Some(DecisionOutcome::Write(write))
+        };
+        let stated_before = history.stated.as_deref() == Some(write.code.as_str());
+        if matches!(current.recorded, Recorded::Code(code) if code == write.code) {
+            let settled_otherwise = match open {
+                // One of the other source may never have been sent, whatever stands. One that is to be sent was judged
+                // just now. Both come to their end by themselves, and so does an undo, which this record is still to be
+                // changed by.
+                Some(open) => {
+                    open.source != source || open.state == OutboxState::Decided || open.undoes.is_some()
+                }
+                None => stated_before,
+            };
+            if settled_otherwise {
+                return (found == Found::Processed).then(|| stated(&write.code));
+            }
+            self.overtaken.extend(open.map(|open| open.id));
+            self.standing.insert(hash);
+            return as_found();
         }
         if found == Found::Processed {
             // It was written and changed since, or never had to be.
-            return open.is_none().then(|| stated(&write.code));
+            return open.is_none_or(|open| open.source != source).then(|| stated(&write.code));
         }
-        // What never was has no record. It is not written over again unasked, nor is a new row lost: the job holds it, and
-        // a person decides.
-        if matches!(current.recorded, Recorded::Blank) && open.is_none() && *history == KeyHistory::default()
-        {
-            self.undecided.insert(hash);
-            let mut write = write.clone();
-            current.comment.clone_into(&mut write.comment);
-            write.replaces = current.dcid;
-            return Some(DecisionOutcome::Write(write));
+        if open.is_some() {
+            return None;
         }
         match (current.recorded, &history.written) {
+            // What never was has no record. It is not written over again unasked, nor is a new row lost: the job holds it,
+            // and a person decides.
+            (Recorded::Blank, _) if *history == KeyHistory::default() => {
+                self.undecided.insert(hash);
+                as_found()
+            }
             // What the source stated last is not known any more: what it states now may be new, so a person decides. For
             // that it counts as having stated what PowerSchool holds.
-            (Recorded::Code(code), Some((_, written)))
-                if open.is_none()
-                    && history.stated.as_deref() == Some(write.code.as_str())
-                    && written != code =>
-            {
+            (Recorded::Code(code), Some((_, written))) if stated_before && written != code => {
                 self.undecided.insert(hash);
                 Some(stated(code))
             }
+            // The same where somebody else had recorded what it stated. Where none of it was ours, nothing would keep it
+            // from being written over what may be a correction, so it counts as ours.
+            (Recorded::Code(_), None) if stated_before => {
+                self.undecided.insert(hash);
+                as_found()
+            }
             _ => None,
         }
+    }
+}
+
+/// Whether a file holds no tardies, whoever reads it. Any other one that can't be read may hold some that were written
+/// since the backup.
+fn is_no_tardy_file(error: &EngineError) -> bool {
+    match error {
+        EngineError::RaptorFile(error) => !matches!(error, FileError::Io(_)),
+        EngineError::FileIsLink(_) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rosterbridge_store::StoreError;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::malformed(FileError::Empty.into(), true)]
+    #[case::a_link(EngineError::FileIsLink("link.csv".into()), true)]
+    #[case::half_read(FileError::Io(io::ErrorKind::TimedOut.into()).into(), false)]
+    #[case::locked(EngineError::FileChanging("open.csv".into()), false)]
+    #[case::not_allowed(EngineError::io("read", "own.csv".as_ref(), io::ErrorKind::PermissionDenied.into()), false)]
+    #[case::damaged_roster(EngineError::Store(StoreError::Busy), false)]
+    fn only_what_holds_no_tardies_counts_as_read(#[case] error: EngineError, #[case] is_none: bool) {
+        assert_eq!(is_no_tardy_file(&error), is_none);
     }
 }

@@ -150,7 +150,8 @@ pub(super) fn in_short(notice: &Notice) -> String {
 /// The code under which a restored ledger is told.
 pub(crate) const RESTORED: &str = "store.restored";
 const RESTORED_ADVICE: &str = "The damaged file was set aside. The next runs read the kept files and PowerSchool again \
-    before they write anything. Look at the held rows then, and have the disk checked.";
+    before they write anything. Look at the held rows then, and in Raptor for students who came and left after the \
+    backup. Have the disk checked.";
 const CUT_OFF_ADVICE: &str = "RosterBridge or this computer ended in the middle of it. The next run makes it good: what was \
     under way is finished first, and nothing is written twice.";
 const UNDO_CUT_OFF_ADVICE: &str = "An undo takes back the rest when you start it again.";
@@ -313,8 +314,8 @@ fn happened(event: IntegrationEvent) -> &'static str {
         IntegrationEvent::Disabled => "The integration was switched off",
         IntegrationEvent::WindowOpened => "The daily window opened, or somebody started a run",
         IntegrationEvent::WindowClosed => "The daily window closed",
-        IntegrationEvent::SyncSucceeded => "A full synchronisation succeeded",
-        IntegrationEvent::SyncFailed => "A full synchronisation failed",
+        IntegrationEvent::SyncSucceeded => "A full synchronization succeeded",
+        IntegrationEvent::SyncFailed => "A full synchronization failed",
         IntegrationEvent::FetchSucceeded => "An update was followed",
         IntegrationEvent::FetchFailed => "Following an update failed",
     }

@@ -9,6 +9,7 @@ use rosterbridge_domain::job::{Job, RowCounts};
 use rosterbridge_domain::retry::{CircuitState, Remote};
 use rosterbridge_domain::schedule::{JobSchedule, Pause};
 use rosterbridge_domain::school_year::{Season, TardyCodeFault, YearChange};
+use rosterbridge_domain::settings::IntegrationWindow;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -31,8 +32,10 @@ pub struct StatusView {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running: Option<String>,
-    /// The Raptor integration.
+    /// The Raptor integration's status.
     pub raptor_status: IntegrationStatus,
+    /// The Raptor integration's times.
+    pub raptor: RaptorView,
     /// 'Today' as the exchange sees it: the practice date on the practice district.
     #[ts(type = "string | null")]
     pub today: Option<NaiveDate>,
@@ -51,6 +54,52 @@ pub struct StatusView {
     pub mail: Option<MailProblem>,
     /// Where the schools are in their years.
     pub school_year: SchoolYearView,
+}
+
+/// Since when the Raptor integration is as it is, and what it does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RaptorView {
+    /// Its status.
+    pub status: IntegrationStatus,
+    /// Since when; absent where it was never switched on.
+    #[ts(optional, type = "string")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// The daily window, as it is set.
+    pub window: IntegrationWindow,
+    /// Until when the window is open; absent while it is closed.
+    #[ts(optional, type = "string")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_until: Option<DateTime<Utc>>,
+    /// When it opens next.
+    #[ts(optional, type = "string")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opens_at: Option<DateTime<Utc>>,
+    /// What it does next by itself; absent while it does nothing: switched off, paused, or in a summer whose end is not
+    /// known.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<RaptorNext>,
+}
+
+/// What the Raptor integration does next by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct RaptorNext {
+    /// What.
+    pub step: RaptorStep,
+    /// When.
+    #[ts(type = "string")]
+    pub at: DateTime<Utc>,
+}
+
+/// What the Raptor integration does by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum RaptorStep {
+    /// A full synchronisation, in the window.
+    Synchronize,
+    /// A look at PowerSchool for updates.
+    Look,
 }
 
 /// Where the schools that take part are in their school years, and what a new one changed.

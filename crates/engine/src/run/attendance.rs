@@ -8,7 +8,8 @@ use rosterbridge_domain::{
     attendance::{NoOpReason, OverwriteRules, Source},
     job::{FileReceipt, Job, RowCounts},
 };
-use rosterbridge_store::ledger::{DecisionOutcome, RunId};
+use rosterbridge_sftp::Session;
+use rosterbridge_store::ledger::{DecisionOutcome, InputFile, RunId};
 
 use super::{
     Run,
@@ -16,11 +17,13 @@ use super::{
 };
 use crate::{
     attendance::{AttendancePlan, Delivered, PlannedInput, SourceRow, Writing},
+    bridge,
     care::{Found, Rereading},
     connections::answer_time,
     engine::blocking,
     error::EngineError,
-    guard, hero, known_import, raptor,
+    guard, hero, known_import,
+    raptor::{self, AtHand, FoundTardies, LookUp, RemoteTardies},
     report::{Phase, PlanView},
 };
 
@@ -78,44 +81,90 @@ impl Run<'_> {
         self.read_again(job, done).await?;
         let unclear = self.settle(job, done).await?;
         self.progress(job, Phase::Download, "tardy files", 0, None);
-        let dropped =
-            self.engine.read_tardies(&self.setup, self.roster()?, self.server.zone, &self.cancel).await?;
-        let files: Vec<_> =
-            dropped.paths.into_iter().zip(dropped.inputs.iter().map(|input| input.sha256.clone())).collect();
-        self.progress(job, Phase::Plan, "rows", dropped.rows.len() as u64, None);
-        let plan = self.plan_attendance(raptor::SOURCE, dropped.inputs, dropped.rows).await?;
-        let decided = self.apply_attendance(job, plan, unclear, done).await?;
-        let mut left = dropped.refused;
+        let server = self.raptor(job).await?;
+        let mut found = self.engine.find_tardies(&self.setup, server.as_deref(), &self.cancel).await?;
+        let mut kept = self.engine.kept_tardies().await?;
+        // However many there are, only so many are in memory at a time.
+        loop {
+            let look_up = LookUp {
+                setup: &self.setup,
+                roster: self.roster()?,
+                zone: self.server.zone,
+                cancel: &self.cancel,
+            };
+            let mut batch = self.engine.read_tardies(&mut found.waiting, server.as_deref(), &look_up).await?;
+            found.refused.append(&mut batch.refused);
+            found.within_a_row.append(&mut batch.within_a_row);
+            let sha256 = batch.inputs.iter().map(|input| input.sha256.clone());
+            let files: Vec<_> = std::mem::take(&mut batch.files).into_iter().zip(sha256).collect();
+            batch.take_out_of(&mut kept);
+            if found.waiting.is_empty() {
+                self.engine.add_kept(&mut batch, &mut kept, &look_up).await?;
+            }
+            self.progress(job, Phase::Plan, "rows", batch.rows.len() as u64, None);
+            let receipts = done.files.len() + files.len();
+            let plan = self.plan_attendance(raptor::SOURCE, batch.inputs, batch.rows).await?;
+            let decided = self.apply_attendance(job, plan, unclear, done).await;
+            if !self.dry {
+                // Also where not all could be written: the file may be another one next time.
+                self.engine.keep_tardies(batch.tardies).await?;
+            }
+            let decided = decided?;
+            // What was kept was read from no file.
+            done.files.truncate(receipts);
+            if !self.dry {
+                let finished = files.into_iter().zip(decided).filter(|(_, decided)| *decided);
+                let finished = finished.map(|(file, _)| file).collect();
+                self.put_away(server.as_deref(), finished, batch.known, &mut found.refused).await?;
+            }
+            if found.waiting.is_empty() && kept.is_empty() {
+                break;
+            }
+        }
         if !self.dry {
-            let finished = files.into_iter().zip(decided).filter(|(_, decided)| *decided);
-            for ((path, sha256), _) in finished {
-                if self.cancel.is_cancelled() {
-                    // Its rows are decided: the next run only moves it.
-                    return Err(EngineError::Cancelled);
-                }
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let (run, seen, content) = (self.id, name.clone(), sha256.clone());
-                self.engine
-                    .ledger(move |ledger| {
-                        ledger.mark_file_seen(raptor::SOURCE, &seen, &content, run, Utc::now())
-                    })
-                    .await?;
-                if let Err(error) = blocking(move || raptor::set_aside(&path, &sha256)).await {
-                    // Its rows are decided: read again, they change nothing.
-                    left.push((name, error));
-                }
-            }
+            let changing =
+                found.refused.iter().any(|(_, error)| matches!(error, EngineError::FileChanging(_)));
+            let growing = !found.changing.is_empty() || !found.within_a_row.is_empty();
+            self.engine.exchange.left(changing || growing);
         }
-        for (name, error) in left {
-            let cause = error.cause();
-            done.notes.push(format!("{name} was left where it is: {} [{}]", cause.message, cause.code));
-            done.cause.get_or_insert(cause);
-            // A file that is still being written is whole in a while: the job need not wait for its next time.
-            if error.may_pass() {
-                done.failure.get_or_insert(Failure::of(&error));
-            }
-        }
+        tell_what_is_left(done, found);
         Ok(())
+    }
+
+    /// Puts decided files away: those of the folder go to `processed/`, those of the server are remembered. What can't be
+    /// moved is added to `left`.
+    async fn put_away(
+        &self,
+        server: Option<&Session>,
+        finished: Vec<(AtHand, String)>,
+        mut remote: Vec<(RemoteTardies, String)>,
+        left: &mut Vec<(String, EngineError)>,
+    ) -> Result<(), EngineError> {
+        for (file, sha256) in finished {
+            if self.cancel.is_cancelled() {
+                // Its rows are decided: the next run only moves it.
+                return Err(EngineError::Cancelled);
+            }
+            let name = file.name();
+            let path = match file {
+                AtHand::Dropped(path) => path,
+                AtHand::Remote(file) => {
+                    remote.push((file, sha256));
+                    continue;
+                }
+            };
+            let (run, seen, content) = (self.id, name.clone(), sha256.clone());
+            self.engine
+                .ledger(move |ledger| ledger.mark_file_seen(raptor::SOURCE, &seen, &content, run, Utc::now()))
+                .await?;
+            if let Err(error) = blocking(move || raptor::set_aside(&path, &sha256)).await {
+                // Its rows are decided: read again, they change nothing.
+                left.push((name, error));
+            }
+        }
+        let Some(session) = server else { return Ok(()) };
+        let remembering = self.engine.remember_decided(&self.setup, session, self.id, remote);
+        self.cancel.run_until_cancelled(remembering).await.ok_or(EngineError::Cancelled)?
     }
 
     /// After the ledger was restored: reads again what a source stated since its backup was made, so that nothing is
@@ -133,6 +182,9 @@ impl Run<'_> {
             }
             return Ok(());
         }
+        if unread.is_empty() {
+            return self.engine.complete_restoration().await;
+        }
         for source in unread {
             let of_source = match source {
                 Source::Hero => Job::HeroAttendance,
@@ -142,6 +194,10 @@ impl Run<'_> {
                 continue;
             }
             match self.read_source_again(job, source).await {
+                // What it stated since the backup is not known, so nothing of it can be sent.
+                Ok(None) if of_source == job => {
+                    return Err(EngineError::ExportMissing(self.setup.hero.attendance_file.clone()));
+                }
                 Ok(None) => tracing::info!(source = source.as_str(), "there is nothing to be read again yet"),
                 Ok(Some(records)) => {
                     self.engine.source_read_again(source).await?;
@@ -169,15 +225,21 @@ impl Run<'_> {
     /// How many records are known again; none where there is nothing to read yet.
     async fn read_source_again(&mut self, job: Job, source: Source) -> Result<Option<usize>, EngineError> {
         self.progress(job, Phase::Download, "what happened since the backup", 0, None);
-        let session = if source == Source::Hero { Some(self.hero(job).await?) } else { None };
+        self.engine.wait_for_what_left_before(answer_time(&self.setup), &self.cancel).await?;
+        let (session, server) = match source {
+            Source::Hero => (Some(self.hero(job).await?), None),
+            Source::Raptor => (None, self.raptor(job).await?),
+        };
         let (engine, zone) = (self.engine, self.server.zone);
         let (setup, roster) = (&self.setup, self.roster()?);
-        let rereading = Rereading { run: self.id, client: &self.server.client, setup, roster, zone };
+        let client = &self.server.client;
+        let rereading = Rereading { run: self.id, client, setup, roster, zone, server: server.as_deref() };
         let reading = async {
             let Some(session) = session else { return engine.reread_raptor(&rereading).await.map(Some) };
             let fetched = engine.fetch_attendance(setup, roster, zone, &session).await?;
             let Some((input, rows)) = fetched else { return Ok(None) };
-            engine.take_over(&rereading, source, &input.name, rows, Found::Waiting).await.map(Some)
+            let file = rereading.file(&input.name, &input.sha256);
+            engine.take_over(&rereading, source, file, rows, Found::Waiting).await.map(Some)
         };
         self.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)?
     }
@@ -271,28 +333,38 @@ impl Run<'_> {
     ) -> Result<Vec<bool>, EngineError> {
         let source = plan.source;
         let planned = PlanView::of_attendance(job, &plan);
-        self.engine.refuse_many_rows(job, &plan, &planned.id).await?;
-        done.plan = Some(planned);
+        let linked = match source {
+            Source::Raptor if !self.dry => bridge::samples(&self.setup, self.roster()?, &plan)?,
+            Source::Raptor | Source::Hero => Vec::new(),
+        };
+        // The district's.
+        let day = Utc::now().with_timezone(&self.server.zone).date_naive();
+        self.engine.refuse_many_rows(job, &plan, &planned.id, day).await?;
+        // Where there is too much to be decided at once.
+        done.plan = Some(match done.plan.take() {
+            None => planned,
+            Some(first) => first.followed_by(&planned),
+        });
         let mut decided = Vec::new();
         let mut to_write = 0;
         let open = if self.dry { HashSet::new() } else { self.engine.open_keys().await? };
         let mut put_off = HashSet::new();
         for mut input in plan.inputs {
             let rows = input.rows;
-            let planned = input.decisions.len();
             // A record whose last write is unclear takes no other: its rows wait in their file, and so does a row that
             // only repeats one of them.
-            input.decisions.retain(|decision| match &decision.outcome {
+            let all = std::mem::take(&mut input.decisions).into_iter();
+            let (waiting, decisions): (Vec<_>, Vec<_>) = all.partition(|decision| match &decision.outcome {
                 DecisionOutcome::Write(write) if open.contains(&write.key) => {
                     put_off.insert(decision.row_hash);
-                    false
+                    true
                 }
                 DecisionOutcome::NoOp { reason: NoOpReason::AlreadyDelivered, .. } => {
-                    !put_off.contains(&decision.row_hash)
+                    put_off.contains(&decision.row_hash)
                 }
-                _ => true,
+                _ => false,
             });
-            let waiting = planned > input.decisions.len();
+            input.decisions = decisions;
             let mut counts = RowCounts { read: rows, ..RowCounts::default() };
             for decision in &input.decisions {
                 match decision.outcome {
@@ -302,20 +374,26 @@ impl Run<'_> {
                     DecisionOutcome::Reject { .. } => counts.rejected += 1,
                 }
             }
-            decided.push(counts.held == 0 && !waiting);
+            decided.push(counts.held == 0 && waiting.is_empty());
             note_rejected(&mut done.notes, &input);
-            done.files.push(FileReceipt {
-                name: input.name.clone(),
-                rows,
-                bytes: input.bytes,
-                sha256: input.sha256,
-            });
+            if done.files.len() < MOST_RECEIPTS {
+                done.files.push(FileReceipt {
+                    name: input.name.clone(),
+                    rows,
+                    bytes: input.bytes,
+                    sha256: input.sha256.clone(),
+                });
+            }
             to_write += counts.written;
             if !self.dry {
-                let (run, name, decisions) = (self.id, input.name, input.decisions);
+                let PlannedInput { name, sha256, decisions, .. } = input;
+                let run = self.id;
                 let recorded = self
                     .engine
-                    .ledger(move |ledger| ledger.record_decisions(run, source, &name, &decisions, Utc::now()))
+                    .ledger(move |ledger| {
+                        let file = InputFile { name: &name, sha256: &sha256, day };
+                        ledger.record_decisions(run, source, &file, &decisions, &waiting, Utc::now())
+                    })
                     .await?;
                 pass(CrashPoint::DecisionsRecorded);
                 done.newly_held += recorded.newly_held + recorded.newly_rejected;
@@ -332,6 +410,11 @@ impl Run<'_> {
         }
         self.progress(job, Phase::Attendance, "attendance", 0, Some(to_write));
         let delivered = self.deliver(job, source, Some(self.id), Some(to_write), done).await?;
+        match self.engine.bridge_notes(&self.server.client, self.roster()?, linked).await {
+            Ok(notes) => done.notes.extend(notes),
+            // It only tells: the next run looks again.
+            Err(error) => tracing::warn!(code = error.code(), "daily records could not be looked at"),
+        }
         if delivered.held > 0 || delivered.unclear > 0 {
             // A refused row waits in its file until it is decided.
             decided.fill(false);
@@ -347,6 +430,51 @@ impl Run<'_> {
         }
         self.engine.forget_stop(job, guard::IMPORT).await?;
         Ok(decided)
+    }
+}
+
+/// Files a job's report lists.
+const MOST_RECEIPTS: usize = 1_000;
+/// Notes of one kind that a job's report shows.
+const MOST_NOTES: usize = 50;
+
+/// Tells which files a run left where they are, and why.
+fn tell_what_is_left(done: &mut Done, found: FoundTardies) {
+    let FoundTardies { changing, within_a_row, refused, more, .. } = found;
+    shorten(&mut done.notes);
+    let changing = changing
+        .iter()
+        .map(|name| format!("{name} is still being written: it is taken in once that is done."));
+    let within_a_row = within_a_row.iter().map(|name| {
+        format!(
+            "{name} does not end with a line end: it is taken in once nothing has changed it for a minute."
+        )
+    });
+    let mut notes: Vec<String> = changing.chain(within_a_row).collect();
+    for (name, error) in refused {
+        let cause = error.cause();
+        notes.push(format!("{name} was left where it is: {} [{}]", cause.message, cause.code));
+        done.cause.get_or_insert(cause);
+        // A file that is still being written is whole in a while: the job need not wait for its next time.
+        if error.may_pass() {
+            done.failure.get_or_insert(Failure::of(&error));
+        }
+    }
+    shorten(&mut notes);
+    if more {
+        notes.push(
+            "There are more files than one run looks at: the others follow when these are gone.".to_owned(),
+        );
+    }
+    done.notes.append(&mut notes);
+}
+
+/// Keeps the first notes and says how many others there are.
+fn shorten(notes: &mut Vec<String>) {
+    let more = notes.len().saturating_sub(MOST_NOTES);
+    if more > 0 {
+        notes.truncate(MOST_NOTES);
+        notes.push(format!("There are {more} more notes like these."));
     }
 }
 

@@ -1,18 +1,12 @@
 //! A run's files out: the three exports to Hero, the buildings' rosters for Raptor.
 
 use chrono::Utc;
-use rosterbridge_crash_points::{CrashPoint, pass};
-use rosterbridge_domain::{
-    integration::{IntegrationEvent, IntegrationStatus},
-    job::{FileReceipt, Job, RowCounts},
-    notice::Reason,
-};
+use rosterbridge_domain::job::{FileReceipt, Job, RowCounts};
 
 use super::{Run, outcome::Done};
 use crate::{
     error::EngineError,
     exports, hero,
-    notices::{announce, reason},
     report::{FileSample, Phase, PlanView},
     unchanged::{self, MadeBefore, Sending},
 };
@@ -26,7 +20,7 @@ impl Run<'_> {
         if self.dry {
             return Ok(None);
         }
-        let from = unchanged::made_from(job, self.roster()?, &self.setup);
+        let from = unchanged::made_from(job, self.roster()?, &self.setup, None);
         self.engine.made_before(job, from.as_deref()).await
     }
 
@@ -71,7 +65,7 @@ impl Run<'_> {
                 done.rows = RowCounts { read: rows, noop: rows, ..RowCounts::default() };
                 done.notes.push(unchanged::note(sent_at));
             }
-            self.engine.keep_pre_registered(&self.years, std::slice::from_ref(&plan.receipt)).await?;
+            self.engine.keep_pre_registered(&self.years, &[plan.receipt.name.as_str()]).await?;
             self.progress(job, Phase::Upload, &name, rows, Some(rows));
         }
         done.plan = Some(self.plan_view(job, std::slice::from_ref(&plan.receipt), vec![plan.sample]));
@@ -82,22 +76,35 @@ impl Run<'_> {
     pub(super) async fn raptor_roster(&self, done: &mut Done) -> Result<(), EngineError> {
         self.progress(Job::RaptorRoster, Phase::Plan, "buildings", 0, None);
         let (setup, years, cancel) = (&self.setup, &self.years, &self.cancel);
-        let plan = match self.made_before(Job::RaptorRoster).await? {
-            Some(made) => self.engine.plan_made_rosters(setup, made, years, cancel).await?,
+        let made = if self.dry {
+            // A dry run looks at the rows themselves, and leaves everything as it is.
+            None
+        } else {
+            done.notes.extend(self.engine.finish_left_rosters(setup, self.id, cancel).await?);
+            self.engine.made_rosters(setup, self.roster()?, cancel).await?
+        };
+        let plan = match made {
+            Some(made) => made,
             None => self.engine.plan_rosters(setup, self.roster()?, years, cancel).await?,
         };
-        let rows = plan.files.iter().map(|file| file.rows).sum();
-        done.rows = RowCounts { read: rows, written: rows, ..RowCounts::default() };
-        if !self.dry {
-            let sent_before = self.engine.apply_rosters(&plan, self.sending()?).await?;
-            if let Some(sent_at) = sent_before {
-                done.rows = RowCounts { read: rows, noop: rows, ..RowCounts::default() };
-                done.notes.push(unchanged::note(sent_at));
-            }
-            self.engine.keep_pre_registered(&self.years, &plan.files).await?;
+        done.rows = plan.rows();
+        done.notes.extend_from_slice(&plan.notes);
+        let receipts = plan.receipts();
+        done.plan = Some(self.plan_view(Job::RaptorRoster, &receipts, plan.samples()));
+        if self.dry {
+            done.files = receipts;
+            return Ok(());
         }
-        done.plan = Some(self.plan_view(Job::RaptorRoster, &plan.files, plan.samples));
-        done.files = plan.files;
+        let sent = self.engine.apply_rosters(&plan, self.sending()?).await?;
+        if let Some(sent_at) = sent.sent_before {
+            let read = done.rows.read;
+            done.rows = RowCounts { read, noop: read, ..RowCounts::default() };
+            done.notes.push(unchanged::note(sent_at));
+        }
+        // Of every building: who was sent is sent, whether or not they changed this time.
+        self.engine.keep_pre_registered(&self.years, &plan.names()).await?;
+        done.notes.extend(sent.notes);
+        done.files = sent.files;
         Ok(())
     }
 
@@ -106,25 +113,5 @@ impl Run<'_> {
     fn plan_view(&self, job: Job, files: &[FileReceipt], mut samples: Vec<FileSample>) -> PlanView {
         samples.truncate(if self.dry { SAMPLE_FILES } else { 0 });
         PlanView::of_files(job, files, samples)
-    }
-
-    /// Moves the Raptor integration's status with the outcome of a full synchronisation. A run a person asked for
-    /// counts as the window being open.
-    pub(super) async fn follow_raptor(&self, failed: Option<&EngineError>) -> Result<(), EngineError> {
-        if self.engine.raptor_status().await? == IntegrationStatus::PendingInitialization {
-            self.move_raptor(IntegrationEvent::WindowOpened, None).await?;
-        }
-        pass(CrashPoint::StatusUnmoved);
-        match failed {
-            None => self.move_raptor(IntegrationEvent::SyncSucceeded, None).await,
-            Some(error) => self.move_raptor(IntegrationEvent::SyncFailed, Some(reason(error))).await,
-        }
-    }
-
-    async fn move_raptor(&self, event: IntegrationEvent, reason: Option<Reason>) -> Result<(), EngineError> {
-        let notices = self.engine.raptor_event(event, reason, Some(&self.id.to_string())).await?;
-        self.engine.wake_sending();
-        announce(&notices, &self.on_event);
-        Ok(())
     }
 }

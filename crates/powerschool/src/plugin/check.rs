@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rosterbridge_domain::job::Job;
 
 use self::{archive::Archive, queries::Queries, rules::PluginXml, xml::Element};
-use super::{Access, named_queries, words};
+use super::{Access, queries_needed, words};
 use crate::access::Reach;
 
 /// The largest plugin file that is looked into, bytes. Real ones are a few kilobytes, with pages and pictures a few
@@ -125,7 +125,7 @@ impl Checked {
             .iter()
             .map(|query| (query.name.as_str(), query.columns.iter().map(String::as_str).collect()))
             .collect();
-        let without_queries = named_queries(&[job]).iter().any(|needed| {
+        let without_queries = queries_needed(&[job]).iter().any(|needed| {
             brought
                 .get(needed.name)
                 .is_none_or(|columns| needed.columns.iter().any(|column| !columns.contains(column.as_str())))

@@ -52,7 +52,7 @@ pub struct QueryFact {
 
 /// Asks for each table what the plugin may do with its fields (PowerSchool: `/ws/schema/table/{table}/metadata`).
 pub(super) async fn grants(client: &Client, jobs: &[Job]) -> Result<Vec<FieldGrant>, Error> {
-    let wanted = plugin::access_request(jobs);
+    let wanted = plugin::access_needed(jobs);
     let tables: BTreeSet<String> = wanted.iter().map(|field| field.table.to_owned()).collect();
     let answers: BTreeMap<String, BTreeMap<String, Access>> = stream::iter(tables)
         .map(|table| async move {
@@ -136,7 +136,7 @@ pub(super) async fn queries(client: &Client, jobs: &[Job]) -> Result<Vec<QueryFa
         }
     };
     let listed = &listed;
-    stream::iter(plugin::named_queries(jobs))
+    stream::iter(plugin::queries_needed(jobs))
         .map(|query| async move {
             let table = query.columns.first().and_then(|column| column.split('.').next()).unwrap_or_default();
             Ok(QueryFact {

@@ -426,6 +426,46 @@ async fn a_page_limit_does_not_cost_rows() {
     running.stop().await;
 }
 
+/// How the schools take attendance, by query and page by page: only that, of all preferences there are.
+#[rstest]
+#[case::by_query(false)]
+#[case::page_by_page(true)]
+#[tokio::test]
+async fn attendance_preferences_are_read(#[case] no_powerqueries: bool) {
+    let running = with_faults(Faults { no_powerqueries, ..Faults::default() }).await;
+    let client = client(&running);
+    let preferences = client.school_preferences().await.unwrap();
+    let of = |school: &School, name: &str| {
+        let mut values = preferences
+            .iter()
+            .filter(|row| row.school == school.number && row.name == name && row.year == YearId::new(36))
+            .map(|row| row.value.clone());
+        (values.next(), values.next())
+    };
+    let mut both = 0;
+    for school in pull::<School>(&client, &year()).await.unwrap() {
+        let (meeting, daily) = (of(&school, "ATT_RecordModeMeeting"), of(&school, "ATT_RecordModeDaily"));
+        assert!(meeting.1.is_none() && daily.1.is_none());
+        let records_both = meeting.0.as_deref() == Some("1") && daily.0.as_deref() == Some("1");
+        both += usize::from(records_both);
+        assert_eq!(of(&school, "ATT_BridgePeriod").0.is_some(), records_both, "{}", school.name);
+    }
+    assert!(both > 0);
+    running.stop().await;
+}
+
+/// They only suggest something: no exchange and no test needs them.
+#[tokio::test]
+async fn a_plugin_may_do_without_preferences() {
+    let missing_access = vec!["PREFS.VALUE".to_owned()];
+    let running = with_faults(Faults { missing_access, ..Faults::default() }).await;
+    assert_eq!(client(&running).school_preferences().await.unwrap_err().code(), "powerschool.no_access");
+    let needed = plugin::access_needed(&Job::ALL);
+    assert!(needed.iter().all(|field| field.table != "PREFS"));
+    assert!(plugin::queries_needed(&Job::ALL).iter().all(|query| !query.columns[0].starts_with("PREFS.")));
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_plugin_without_our_fields_names_what_it_lacks() {
     let missing_access = vec!["STUDENTS.DOB".to_owned(), "STUDENTS.HOME_PHONE".to_owned()];

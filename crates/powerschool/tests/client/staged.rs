@@ -86,9 +86,9 @@ async fn passes_on_the_practice_district_and_tells_what_it_found() {
     assert_eq!(server.time_zone, Some(chrono_tz::America::Chicago));
     assert_eq!((server.plugin_id, server.table_page_size), (Some(1), Some(100)));
     assert_eq!(server.clock_ahead_seconds, None);
-    assert_eq!(findings.access.len(), plugin::access_request(&Job::ALL).len());
+    assert_eq!(findings.access.len(), plugin::access_needed(&Job::ALL).len());
     assert!(findings.access.iter().all(rosterbridge_powerschool::FieldGrant::is_enough));
-    assert_eq!(findings.queries.len(), plugin::named_queries(&Job::ALL).len());
+    assert_eq!(findings.queries.len(), plugin::queries_needed(&Job::ALL).len());
     assert!(findings.queries.iter().all(|query| query.present && !query.table.is_empty()));
     assert!(!findings.certificates.is_empty());
     running.stop().await;

@@ -218,6 +218,48 @@ impl PowerSchool {
             Ok(calendar_day) => calendar_day,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        let stored = self.put(to, record, calendar_day)?;
+        if stored.is_err() {
+            return Ok(stored);
+        }
+        to.prepare_cached(
+            "INSERT INTO Practice_Write (StudentID, SchoolID, Att_Date, Att_Mode_Code, CCID, PeriodID,
+                Attendance_CodeID) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            record.student,
+            record.school,
+            record.date.to_string(),
+            record.mode,
+            record.cc,
+            record.period,
+            record.code
+        ])?;
+        if self.faults().bridge_daily && is_of_bridge(to, record)? {
+            let daily = Record {
+                client_uid: None,
+                dcid: None,
+                mode: "ATT_ModeDaily".to_owned(),
+                cc: 0,
+                period: 0,
+                times: None,
+                interval: None,
+                minutes: None,
+                comment: None,
+                ..*record
+            };
+            self.put(to, &daily, calendar_day)?.ok();
+        }
+        Ok(stored)
+    }
+
+    /// Creates or updates the row of a record that has been checked.
+    fn put(
+        &self,
+        to: &Transaction<'_>,
+        record: &Record,
+        calendar_day: i64,
+    ) -> Result<Result<(i64, &'static str), Refusal>, Failure> {
         let date = record.date.to_string();
         let existing = match (record.dcid, self.mode) {
             (Some(dcid), _) => {
@@ -285,19 +327,6 @@ impl PowerSchool {
             ])?;
             (dcid, "INSERT")
         };
-        to.prepare_cached(
-            "INSERT INTO Practice_Write (StudentID, SchoolID, Att_Date, Att_Mode_Code, CCID, PeriodID,
-                Attendance_CodeID) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            record.student,
-            record.school,
-            date,
-            record.mode,
-            record.cc,
-            record.period,
-            record.code
-        ])?;
         Ok(Ok((dcid, action)))
     }
 
@@ -397,6 +426,14 @@ fn check(to: &Transaction<'_>, record: &Record) -> rusqlite::Result<Result<i64, 
         }
     }
     Ok(Ok(calendar_day))
+}
+
+/// Whether a record is of a meeting in its school's bridge period.
+fn is_of_bridge(to: &Transaction<'_>, record: &Record) -> rusqlite::Result<bool> {
+    let bridge = "SELECT 1 FROM Prefs WHERE Name = 'ATT_BridgePeriod' AND SchoolID = ?1 AND YearID = ?2 AND Value = ?3";
+    let period = record.period.to_string();
+    Ok(record.mode == "ATT_ModeMeeting"
+        && to.prepare_cached(bridge)?.exists(params![record.school, record.year, period])?)
 }
 
 fn missing(field: &str) -> Failure {

@@ -1,11 +1,16 @@
 //! Rows kept for a person.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{attendance::Source, held::HoldReason, id::StudentNumber};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, RowHash, RunId, outbox};
+use super::{
+    Ledger, RowHash, RunId, outbox,
+    trace::{self, LINES, RowEventKind},
+};
 use crate::{
     StoreError,
     database::{from_instant, signed, to_instant},
@@ -75,6 +80,23 @@ pub struct HeldRow {
     pub state: HeldState,
 }
 
+/// A held row that can be decided without its file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRow {
+    /// The hash it is recognised by.
+    pub row_hash: RowHash,
+    /// The file that brought it first.
+    pub file: String,
+    /// SHA-256 of that file's content, as the ledger knows it.
+    pub sha256: String,
+    /// Its line there, from 1.
+    pub line: u64,
+    /// The row as it came.
+    pub raw: String,
+    /// What it states, as [`Ledger::keep_fields`] was told.
+    pub fields: String,
+}
+
 /// A row to be held.
 pub(super) struct Holding<'a> {
     pub source: Source,
@@ -89,27 +111,31 @@ pub(super) struct Holding<'a> {
     pub at: DateTime<Utc>,
 }
 
-/// Holds a row; whether it was not on the list before.
-pub(super) fn hold(connection: &Connection, row: &Holding<'_>) -> Result<bool, StoreError> {
+/// Holds a row: its id on the list, and whether it was not there before.
+pub(super) fn hold(connection: &Connection, row: &Holding<'_>) -> Result<(HeldId, bool), StoreError> {
     let at = from_instant(row.at);
-    let known = connection
+    let known: Option<i64> = connection
         .prepare_cached(
             "UPDATE held_rows SET file = ?3, line = ?4, reason = ?5, detail = ?6, last_seen = ?7, run = ?8,
                  state = 'open'
-             WHERE source = ?1 AND row_hash = ?2 AND state IN ('open', 'retried')",
+             WHERE source = ?1 AND row_hash = ?2 AND state IN ('open', 'retried') RETURNING id",
         )?
-        .execute(params![
-            row.source.as_str(),
-            row.row_hash,
-            row.file,
-            signed(row.line),
-            row.reason.code(),
-            row.detail,
-            at,
-            row.run
-        ])?;
-    if known > 0 {
-        return Ok(false);
+        .query_row(
+            params![
+                row.source.as_str(),
+                row.row_hash,
+                row.file,
+                signed(row.line),
+                row.reason.code(),
+                row.detail,
+                at,
+                row.run
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(id) = known {
+        return Ok((HeldId(id), false));
     }
     connection
         .prepare_cached(
@@ -129,7 +155,7 @@ pub(super) fn hold(connection: &Connection, row: &Holding<'_>) -> Result<bool, S
             at,
             row.run
         ])?;
-    Ok(true)
+    Ok((HeldId(connection.last_insert_rowid()), true))
 }
 
 /// Takes a row off the list; whether it was on it.
@@ -222,16 +248,109 @@ impl Ledger {
         Ok(reasons)
     }
 
+    /// What rows of a source wait for with this reason ([`HeldRow::detail`]): each once, in order, at most `limit`.
+    pub fn held_details(
+        &self,
+        source: Source,
+        reason: HoldReason,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT DISTINCT detail FROM held_rows
+             WHERE state IN ('open', 'retried') AND source = ?1 AND reason = ?2 AND detail <> ''
+             ORDER BY detail LIMIT ?3",
+        )?;
+        let details =
+            statement.query_map(params![source.as_str(), reason.code(), limit], |row| row.get(0))?;
+        Ok(details.collect::<Result<_, _>>()?)
+    }
+
+    /// The rows of a source that wait, and of which is kept what they state, or of which it is not.
+    pub fn held_hashes(&self, source: Source, kept: bool) -> Result<HashMap<RowHash, HeldId>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT row_hash, id FROM held_rows
+             WHERE state IN ('open', 'retried') AND source = ?1 AND (fields IS NOT NULL) = ?2",
+        )?;
+        let hashes = statement
+            .query_map(params![source.as_str(), kept], |row| Ok((row.get(0)?, HeldId(row.get(1)?))))?;
+        Ok(hashes.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps what waiting rows state, in a form of the caller's: with that they can be decided when their file is gone.
+    pub fn keep_fields(&self, source: Source, rows: &[(RowHash, String)]) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            let mut keep = transaction.prepare_cached(
+                "UPDATE held_rows SET fields = ?3
+                 WHERE source = ?1 AND row_hash = ?2 AND state IN ('open', 'retried')",
+            )?;
+            for (row_hash, fields) in rows {
+                keep.execute(params![source.as_str(), row_hash, fields])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Waiting rows by their ids, in that order. Those of which is not kept what they state are left out, and those whose
+    /// line is not known any more.
+    pub fn kept_rows(&self, ids: &[HeldId]) -> Result<Vec<KeptRow>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT held_rows.row_hash, name, sha256, decisions.traced % ?2, held_rows.raw, fields
+             FROM held_rows JOIN decisions USING (source, row_hash)
+                 JOIN input_files ON input_files.id = decisions.traced / ?2
+             WHERE held_rows.id = ?1 AND state IN ('open', 'retried') AND fields IS NOT NULL",
+        )?;
+        let mut kept = Vec::new();
+        for id in ids {
+            let mut rows = statement.query(params![id.0, LINES])?;
+            if let Some(row) = rows.next()? {
+                kept.push(KeptRow {
+                    row_hash: row.get(0)?,
+                    file: row.get(1)?,
+                    sha256: row.get(2)?,
+                    line: row.get::<_, i64>(3)?.unsigned_abs(),
+                    raw: row.get(4)?,
+                    fields: row.get(5)?,
+                });
+            }
+        }
+        Ok(kept)
+    }
+
     /// Takes a row off the list because it is settled otherwise; whether it was on it. Decisions recorded by
     /// [`Ledger::record_decisions`] do this by themselves.
-    pub fn resolve_held(&self, source: Source, row_hash: &RowHash) -> Result<bool, StoreError> {
-        resolve(&self.lock(), source, row_hash)
+    pub fn resolve_held(
+        &self,
+        source: Source,
+        row_hash: &RowHash,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        self.transaction(|transaction| {
+            let held: Option<i64> = transaction
+                .query_row(
+                    "SELECT id FROM held_rows WHERE source = ?1 AND row_hash = ?2 AND state IN ('open', 'retried')",
+                    params![source.as_str(), row_hash],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            let Some(held) = held else { return Ok(false) };
+            trace::of_held_row(transaction, HeldId(held), RowEventKind::Resolved, at)?;
+            resolve(transaction, source, row_hash)
+        })
     }
 
     /// Marks open rows to be decided again.
-    pub fn retry_held(&self, ids: &[HeldId]) -> Result<(), StoreError> {
+    pub fn retry_held(&self, ids: &[HeldId], at: DateTime<Utc>) -> Result<(), StoreError> {
         self.transaction(|transaction| {
             for id in ids {
+                let asked_before = transaction
+                    .prepare_cached("SELECT 1 FROM held_rows WHERE id = ?1 AND state = 'retried'")?
+                    .exists([id.0])?;
+                if !asked_before {
+                    trace::of_held_row(transaction, *id, RowEventKind::Retried, at)?;
+                }
                 let changed = transaction.execute(
                     "UPDATE held_rows SET state = 'retried' WHERE id = ?1 AND state IN ('open', 'retried')",
                     [id.0],
@@ -257,6 +376,7 @@ impl Ledger {
                     )
                     .optional()?;
                 let (source, row_hash) = row.ok_or(StoreError::NotFound("such held row"))?;
+                trace::of_held_row(transaction, *id, RowEventKind::Discarded, at)?;
                 transaction.execute(
                     "UPDATE decisions SET decision = 'discard', decided_at = ?3 WHERE source = ?1 AND row_hash = ?2",
                     params![source, row_hash, from_instant(at)],

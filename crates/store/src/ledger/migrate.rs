@@ -13,6 +13,10 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/ledger/002_retention.sql"),
     include_str!("../../migrations/ledger/003_undo.sql"),
     include_str!("../../migrations/ledger/004_stated_revision.sql"),
+    include_str!("../../migrations/ledger/005_status_changes.sql"),
+    include_str!("../../migrations/ledger/006_raptor_rosters.sql"),
+    include_str!("../../migrations/ledger/007_trace.sql"),
+    include_str!("../../migrations/ledger/008_held_fields.sql"),
 ];
 
 /// Refuses a file without a layout, which is no ledger whatever it opens as, and a layout newer than the newest of

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, History, NoOpReason, Source},
     held::HoldReason,
-    id::StudentNumber,
+    id::{AttendanceDcid, StudentNumber},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -28,12 +28,13 @@ use self::{
 use super::{
     Ledger, RunId,
     held::{self, Holding},
+    trace::{self, Event, RowEventKind},
 };
 use crate::{StoreError, database::from_instant};
 
-pub use decisions::{Decision, DecisionCounts, DecisionOutcome};
-pub(super) use rows::{source, state};
-pub use taken_over::TakenOver;
+pub use decisions::{Decision, DecisionCounts, DecisionOutcome, KnownRow};
+pub(super) use rows::{record, source, state};
+pub use taken_over::{TAKEN_OVER, TakenOver};
 pub use undo::{Standing, Undo, Written};
 
 /// SHA-256 of what identifies a source row.
@@ -206,39 +207,55 @@ impl Ledger {
         detail: &str,
         at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
+        self.transaction(|transaction| hold(transaction, id, reason, detail, at))
+    }
+
+    /// As [`Ledger::mark_held`], of a write that may have reached PowerSchool, where something else stands now than
+    /// before. Somebody may have corrected what we wrote: it counts as written by us, but as not stated, so that no later
+    /// row is written over it until a person has the row decided again.
+    pub fn mark_corrected(
+        &self,
+        id: OutboxId,
+        reason: HoldReason,
+        detail: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
         self.transaction(|transaction| {
-            advance(transaction, id, OPEN_STATES, OutboxState::Held, reason.code(), at)?;
-            let (row, raw) = transaction
-                .prepare_cached(&format!("SELECT {COLUMNS}, raw FROM outbox WHERE id = ?1"))?
-                .query_row([id.0], |row| Ok((read(row), row.get::<_, String>("raw")?)))?;
-            let row = row?;
-            let newly = held::hold(
-                transaction,
-                &Holding {
-                    source: row.source,
-                    row_hash: &row.row_hash,
-                    file: &row.file,
-                    line: row.line,
-                    raw: &raw,
-                    reason,
-                    detail,
-                    student_number: row.student_number,
-                    run: row.run,
-                    at,
-                },
-            )?;
+            let newly = hold(transaction, id, reason, detail, at)?;
+            // Where we had written before, whatever is not that any more is a correction already.
             transaction
                 .prepare_cached(
-                    "UPDATE decisions SET decision = 'hold', reason = ?3, decided_at = ?4
-                     WHERE source = ?1 AND row_hash = ?2",
+                    "INSERT OR IGNORE INTO written
+                         (school, student, date, mode, cc, period, source, code, written_at, outbox)
+                     SELECT school, student, date, mode, cc, period, source, code, changed_at, id
+                     FROM outbox WHERE id = ?1",
                 )?
-                .execute(params![row.source.as_str(), row.row_hash, reason.code(), from_instant(at)])?;
+                .execute([id.0])?;
             Ok(newly)
         })
     }
 
-    /// What this profile did before with each of `keys`; records without a history are left out. What a restored ledger
-    /// took for ours although its record had been cleared counts no longer once a person has the row decided again.
+    /// Keeps what a write that is to be sent was judged against: what PowerSchool holds may have changed since the row
+    /// was decided. Neither its record nor its code is another one.
+    pub fn judged_again(&self, id: OutboxId, write: &AttendanceWrite) -> Result<(), StoreError> {
+        let changed = self
+            .lock()
+            .prepare_cached(&format!(
+                "UPDATE outbox SET comment = ?2, replaces = ?3, previous_code = ?4, previous_comment = ?5
+                 WHERE id = ?1 AND state IN ({OPEN_STATES}) AND undoes IS NULL"
+            ))?
+            .execute(params![
+                id.0,
+                write.comment,
+                write.replaces.map(AttendanceDcid::get),
+                write.previous_code,
+                write.previous_comment
+            ])?;
+        if changed == 0 { Err(StoreError::NotInState { id: id.0 }) } else { Ok(()) }
+    }
+
+    /// What this profile did before with each of `keys`; records without a history are left out. What only counts as ours,
+    /// because somebody may have corrected it, counts no longer once a person has the row decided again.
     pub fn history(
         &self,
         source: Source,
@@ -252,7 +269,8 @@ impl Ledger {
         let mut written = connection.prepare_cached(&format!(
             "SELECT source, code FROM written WHERE school = ?1 AND student = ?2 AND date = ?3 AND mode = ?4
                  AND cc = ?5 AND period = ?6 AND NOT EXISTS (SELECT 1 FROM outbox
-                     WHERE outbox.id = written.outbox AND outbox.reason = '{FOUND_CLEARED}' AND (
+                     WHERE outbox.id = written.outbox
+                         AND (outbox.reason = '{FOUND_CLEARED}' OR outbox.state = 'held') AND (
                          EXISTS (SELECT 1 FROM held_rows WHERE held_rows.source = outbox.source
                              AND held_rows.row_hash = outbox.row_hash AND held_rows.state IN ('open', 'retried')
                              AND held_rows.state = 'retried')
@@ -306,12 +324,58 @@ fn advance(
     reason: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    trace::write_changes(connection, id, to, reason, at)?;
     let changed = connection
         .prepare_cached(&format!(
             "UPDATE outbox SET state = ?2, reason = ?3, changed_at = ?4 WHERE id = ?1 AND state IN ({from})"
         ))?
         .execute(params![id.0, to.as_str(), reason, from_instant(at)])?;
     if changed == 0 { Err(StoreError::NotInState { id: id.0 }) } else { Ok(()) }
+}
+
+/// Not written, and its row goes to the held rows; whether it was not on that list before.
+fn hold(
+    connection: &Connection,
+    id: OutboxId,
+    reason: HoldReason,
+    detail: &str,
+    at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let (row, raw) = connection
+        .prepare_cached(&format!("SELECT {COLUMNS}, raw FROM outbox WHERE id = ?1"))?
+        .query_row([id.0], |row| Ok((read(row), row.get::<_, String>("raw")?)))
+        .optional()?
+        .ok_or(StoreError::NotInState { id: id.0 })?;
+    let row = row?;
+    advance(connection, id, OPEN_STATES, OutboxState::Held, reason.code(), at)?;
+    let (held, newly) = held::hold(
+        connection,
+        &Holding {
+            source: row.source,
+            row_hash: &row.row_hash,
+            file: &row.file,
+            line: row.line,
+            raw: &raw,
+            reason,
+            detail,
+            student_number: row.student_number,
+            run: row.run,
+            at,
+        },
+    )?;
+    connection
+        .prepare_cached(
+            "UPDATE decisions SET decision = 'hold', reason = ?3, decided_at = ?4
+             WHERE source = ?1 AND row_hash = ?2",
+        )?
+        .execute(params![row.source.as_str(), row.row_hash, reason.code(), from_instant(at)])?;
+    let event = Event {
+        sent_at: (row.state == OutboxState::Sending).then_some(row.changed_at),
+        held: Some(held),
+        ..Event::new(RowEventKind::Held, reason.code(), detail)
+    };
+    trace::of_write(connection, id, event, at)?;
+    Ok(newly)
 }
 
 /// `sending` or `unknown` → `confirmed`.
@@ -343,6 +407,17 @@ fn keep_as_stated(connection: &Connection, id: OutboxId) -> Result<(), StoreErro
         .prepare_cached(
             "INSERT OR REPLACE INTO stated (source, school, student, date, mode, cc, period, code, stated_at)
              SELECT source, school, student, date, mode, cc, period, code, changed_at FROM outbox WHERE id = ?1",
+        )?
+        .execute([id.0])?;
+    Ok(())
+}
+
+/// Forgets what the source of a write stated for its record.
+fn forget_stated(connection: &Connection, id: OutboxId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM stated WHERE (source, school, student, date, mode, cc, period) =
+                 (SELECT source, school, student, date, mode, cc, period FROM outbox WHERE id = ?1)",
         )?
         .execute([id.0])?;
     Ok(())

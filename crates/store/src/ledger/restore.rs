@@ -11,7 +11,7 @@ use rosterbridge_crash_points::{CrashPoint, pass};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::{Ledger, OutboxState, create, migrate};
+use super::{Ledger, OutboxState, create, migrate, raptor_roster, trace};
 use crate::{
     ProfileKeyBytes, StoreError,
     backup::{self, Backup},
@@ -21,7 +21,7 @@ use crate::{
 /// The name of the fact that says that the ledger was restored.
 const RESTORATION: &str = "ledger.restoration";
 /// What the reason of a write says that became unknown because the ledger was restored.
-const UNKNOWN_SINCE_RESTORED: &str = "restored";
+pub const UNKNOWN_SINCE_RESTORED: &str = "restored";
 /// The time in the name of a ledger that was set aside.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 /// What such a name begins with.
@@ -47,7 +47,7 @@ pub struct Restored {
     pub set_aside: Option<PathBuf>,
     /// Newer backups that could not be used, with the reason, newest first.
     pub passed_over: Vec<(PathBuf, StoreError)>,
-    /// Writes that were under way when the backup was made, and are now unknown.
+    /// Writes that were under way when the backup was made: all of them are unknown now.
     pub made_unknown: usize,
 }
 
@@ -168,11 +168,15 @@ fn prepare(
     let mut connection = database::connect(ready, key, Access::Write)?;
     connection.execute_batch("PRAGMA foreign_keys = ON;")?;
     migrate::migrate(&mut connection, migrate::MIGRATIONS, |_, _| Ok(()))?;
-    // What was to be sent may have been sent since.
+    // What was to be sent may have been sent since. And one that was unknown may have been sent again: what was found out
+    // about it before the backup tells nothing any more.
+    trace::all_become_unknown(&connection, UNKNOWN_SINCE_RESTORED, at)?;
     let made_unknown = connection.execute(
-        "UPDATE outbox SET state = ?1, reason = ?2, changed_at = ?3 WHERE state IN ('decided', 'sending')",
+        "UPDATE outbox SET state = ?1, reason = ?2, changed_at = ?3
+         WHERE state IN ('decided', 'sending', 'unknown')",
         params![OutboxState::Unknown.as_str(), UNKNOWN_SINCE_RESTORED, from_instant(at)],
     )?;
+    raptor_roster::restored(&connection)?;
     let from = backup.path.file_name().map(|name| name.to_string_lossy().into_owned());
     mark(&connection, &Restoration { at, from, backup_made_at: Some(backup.made_at) })?;
     database::check_all(&connection, ready)?;

@@ -26,6 +26,10 @@ pub struct Forgotten {
     pub files: usize,
     /// Uploads that have a later one of the same name.
     pub uploads: usize,
+    /// What happened to the Raptor integration before its status changed last.
+    pub status_changes: usize,
+    /// Rows that can't be traced any more.
+    pub traced: usize,
 }
 
 impl Ledger {
@@ -36,7 +40,9 @@ impl Ledger {
     /// - what each source last stated for a record and what was last written there, with that write's row. Of such a row
     ///   the text it came as is emptied: it may name the student, and nothing needs it;
     /// - a settled held row whose row was decided again since `cutoff`;
+    /// - what happened to a row that is held or under way, or to which something happened since;
     /// - the last upload of every name, with which the next one is compared;
+    /// - how the Raptor integration's status came to be what it is;
     /// - the last run of every job, runs that have not ended, and those something that stays refers to.
     ///
     /// A row delivered again after its decision was forgotten is decided afresh, by the overwrite rules.
@@ -81,9 +87,45 @@ impl Ledger {
                   LIMIT ?2)",
             params![at, AT_ONCE, run],
         )?;
+        let status_changes = self.repeat(
+            "DELETE FROM status_changes WHERE id IN
+                 (SELECT id FROM status_changes
+                  WHERE at < ?1 AND id < (SELECT max(id) FROM status_changes WHERE from_status <> to_status)
+                  LIMIT ?2)",
+            params![at, AT_ONCE],
+        )?;
+        let traced = self.forget_traced_rows(at)?;
         let writes = self.forget_writes(at)?;
         let runs = self.forget_runs(at)?;
-        Ok(Forgotten { runs, writes, decisions, held_rows, files, uploads })
+        Ok(Forgotten { runs, writes, decisions, held_rows, files, uploads, status_changes, traced })
+    }
+
+    /// Forgets what happened to rows, and their files once nothing of them is left. What is left of a file is all there
+    /// is to count from then on.
+    fn forget_traced_rows(&self, cutoff: i64) -> Result<usize, StoreError> {
+        let forgotten = self.repeat(
+            "DELETE FROM traced_rows WHERE id IN
+                 (SELECT traced_rows.id FROM input_files CROSS JOIN traced_rows
+                      ON traced_rows.id BETWEEN input_files.id << 40 AND ((input_files.id + 1) << 40) - 1
+                  WHERE first_read < ?1
+                      AND (SELECT at < ?1 AND fate NOT IN ('open', 'held') FROM row_events
+                          WHERE traced = traced_rows.id ORDER BY seq DESC LIMIT 1)
+                  LIMIT ?2)",
+            params![cutoff, AT_ONCE],
+        )?;
+        self.transaction(|transaction| {
+            transaction.execute(
+                "UPDATE input_files SET row_count = 0 WHERE first_read < ?1 AND row_count <> 0",
+                [cutoff],
+            )?;
+            transaction.execute(
+                "DELETE FROM input_files WHERE first_read < ?1 AND NOT EXISTS (SELECT 1 FROM traced_rows
+                     WHERE traced_rows.id BETWEEN input_files.id << 40 AND ((input_files.id + 1) << 40) - 1)",
+                [cutoff],
+            )?;
+            Ok(())
+        })?;
+        Ok(forgotten)
     }
 
     /// Repeats a statement that removes at most [`AT_ONCE`] rows, until it finds none; how many it removed.

@@ -434,7 +434,7 @@ impl Ledger {
     }
 }
 
-fn insert_upload(
+pub(super) fn insert_upload(
     connection: &Connection,
     run: RunId,
     job: Job,

@@ -182,6 +182,11 @@ impl<T: Column> Column for Option<T> {
     }
 }
 
+/// The date in a column that is not null.
+pub fn day(row: &Row<'_>, index: usize) -> Result<NaiveDate> {
+    Column::read(row, index)
+}
+
 /// A date as the roster stores it: days of the common era.
 pub fn day_number(date: NaiveDate) -> i32 {
     date.num_days_from_ce()
@@ -276,7 +281,7 @@ tables! {
     Term = terms { school, id, dcid, year, abbreviation, first_day, last_day }
     AttendanceCode = attendance_codes { school, year, id, dcid, code, description, presence }
     Period = periods { school, year, id, number, name, abbreviation }
-    CycleDay = cycle_days { school, year, id, letter }
+    CycleDay = cycle_days { school, year, id, number, letter }
     CalendarDay = calendar_days { school, date, id, in_session, cycle_day, bell_schedule }
     BellScheduleItem = bell_schedule_items { bell_schedule, id, period, start, end }
     SectionMeeting = section_meetings { section, id, period_number, cycle_day_letter, school, year }

@@ -1,7 +1,10 @@
 //! Things the tests of this crate share.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    hash::{Hash, Hasher},
+    path::{Path, PathBuf},
+};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rosterbridge_domain::{
@@ -11,8 +14,8 @@ use rosterbridge_domain::{
     job::Job,
 };
 use rosterbridge_store::{
-    Ledger, ProfileKeyBytes,
-    ledger::{Decision, DecisionOutcome, RowHash, RunId, Trigger},
+    Ledger, ProfileKeyBytes, StoreError,
+    ledger::{Decision, DecisionCounts, DecisionOutcome, InputFile, RowHash, RunId, Trigger},
 };
 
 pub const KEY: ProfileKeyBytes = *b"0123456789abcdef0123456789ABCDEF";
@@ -38,12 +41,35 @@ impl Fixture {
     }
 
     pub fn decide(&self, source: Source, file: &str, decisions: &[Decision], second: i64) -> Counts {
-        Counts(self.ledger.record_decisions(self.run, source, file, decisions, at(second)).unwrap())
+        Counts(record(&self.ledger, self.run, source, file, decisions, at(second)).unwrap())
     }
 }
 
+/// Records the decisions about the rows of a file: its content is these rows.
+pub fn record(
+    ledger: &Ledger,
+    run: RunId,
+    source: Source,
+    file: &str,
+    decisions: &[Decision],
+    at: DateTime<Utc>,
+) -> Result<DecisionCounts, StoreError> {
+    let sha256 = content(decisions);
+    let file = InputFile { name: file, sha256: &sha256, day: day() };
+    ledger.record_decisions(run, source, &file, decisions, &[], at)
+}
+
+/// Stands for the SHA-256 of a file with these rows.
+pub fn content(decisions: &[Decision]) -> String {
+    let mut content = std::hash::DefaultHasher::new();
+    for decision in decisions {
+        (decision.line, decision.row_hash).hash(&mut content);
+    }
+    format!("{:064x}", content.finish())
+}
+
 /// Decision counts in a form that compares at a glance.
-pub struct Counts(pub rosterbridge_store::ledger::DecisionCounts);
+pub struct Counts(pub DecisionCounts);
 
 impl Counts {
     /// To write, no-op, held, newly held, rejected, newly rejected.

@@ -22,8 +22,6 @@ test('another zone for the district leaves an exchange with one of its own', () 
   expect(scheduleOf(draftOf(own, ZONE), 'America/New_York')?.zone).toBe('America/Phoenix');
   const shared = { ...own, schedule: usualSchedule('hero-students', ZONE) };
   expect(scheduleOf(draftOf(shared, ZONE), 'America/New_York')?.zone).toBe('America/New_York');
-  const roster = { job: 'raptor-roster' as const, enabled: true, schedule: usualSchedule('raptor-roster', ZONE) };
-  expect(scheduleOf(draftOf(roster, 'America/Chicago'), 'America/New_York')?.zone).toBe('America/Chicago');
 });
 
 test('an exchange that runs only when asked has no schedule, and gets the usual one back', () => {

@@ -51,7 +51,7 @@ export function draftOf(settings: JobSettings, district: string): Draft {
     days: when.kind === 'at' ? when.days : 'MTWHF',
     time: clockTime(when.kind === 'at' ? when.time : usual.when.kind === 'at' ? usual.when.time : '16:00'),
     minutes: String(when.kind === 'every' ? when.minutes : 60),
-    ownZone: settings.job === 'raptor-roster' || schedule.zone !== district,
+    ownZone: schedule.zone !== district,
     zone: schedule.zone,
     onlyInSession: schedule.only_in_session,
     catchUp: schedule.missed === 'catch_up',

@@ -14,7 +14,10 @@ use super::{OutboxId, OutboxRow, OutboxState, RowHash};
 use crate::{
     StoreError,
     database::{from_instant, signed, to_date, to_instant},
-    ledger::RunId,
+    ledger::{
+        RunId,
+        trace::{EventRecord, TracedId},
+    },
 };
 
 /// A record's key as columns.
@@ -50,12 +53,14 @@ pub(super) struct NewWrite<'a> {
     pub(super) raw: &'a str,
     pub(super) student_number: Option<StudentNumber>,
     pub(super) undoes: Option<OutboxId>,
+    /// Where what becomes of its row is noted.
+    pub(super) traced: Option<TracedId>,
     pub(super) run: RunId,
     pub(super) at: DateTime<Utc>,
 }
 
 /// Puts a write into the outbox, as the next revision of what the source states for the record.
-pub(super) fn insert(connection: &Connection, new: &NewWrite<'_>) -> Result<(), StoreError> {
+pub(super) fn insert(connection: &Connection, new: &NewWrite<'_>) -> Result<OutboxId, StoreError> {
     let (k, write) = (KeyColumns::from(&new.write.key), new.write);
     let unsettled = connection
         .prepare_cached(
@@ -70,12 +75,12 @@ pub(super) fn insert(connection: &Connection, new: &NewWrite<'_>) -> Result<(), 
         .prepare_cached(
             "INSERT INTO outbox (source, school, student, date, mode, cc, period, revision, state, code, code_id,
                  year, calendar_day, starts_at, ends_at, comment, replaces, previous_code, file, line, row_hash,
-                 raw, student_number, run, decided_at, changed_at, previous_comment, undoes, follows)
+                 raw, student_number, run, decided_at, changed_at, previous_comment, undoes, traced, follows)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
                  (SELECT coalesce(max(revision), 0) + 1 FROM outbox WHERE source = ?1 AND school = ?2
                      AND student = ?3 AND date = ?4 AND mode = ?5 AND cc = ?6 AND period = ?7),
                  'decided', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?23, ?24,
-                 ?25, (SELECT outbox FROM written WHERE school = ?2 AND student = ?3 AND date = ?4 AND mode = ?5
+                 ?25, ?26, (SELECT outbox FROM written WHERE school = ?2 AND student = ?3 AND date = ?4 AND mode = ?5
                      AND cc = ?6 AND period = ?7))",
         )?
         .execute(params![
@@ -104,8 +109,21 @@ pub(super) fn insert(connection: &Connection, new: &NewWrite<'_>) -> Result<(), 
             from_instant(new.at),
             write.previous_comment,
             new.undoes.map(|id| id.0),
+            new.traced,
         ])?;
-    Ok(())
+    Ok(OutboxId(connection.last_insert_rowid()))
+}
+
+/// The record a write is about, if the write is still kept.
+pub(in crate::ledger) fn record(
+    connection: &Connection,
+    id: OutboxId,
+) -> Result<Option<EventRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE id = ?1"))?;
+    let mut rows = statement.query([id.0])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let write = read(row)?.write;
+    Ok(Some(EventRecord { key: write.key, code: write.code, previous_code: write.previous_code }))
 }
 
 /// The columns [`read`] reads.

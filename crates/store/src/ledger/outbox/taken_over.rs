@@ -7,27 +7,29 @@ use rosterbridge_domain::attendance::Source;
 
 use super::{
     Decision, DecisionCounts, OutboxId, OutboxState, RowHash, advance, confirm, decisions::Recording,
-    keep_as_stated, keep_as_written,
+    forget_stated, keep_as_stated, keep_as_written,
 };
 use crate::{
     StoreError,
-    ledger::{Ledger, RunId},
+    ledger::{InputFile, Ledger, RunId},
 };
 
 /// The reason of a write that was confirmed without having been sent by this ledger.
-pub(super) const TAKEN_OVER: &str = "taken_over";
-/// The same where its record had no code any more.
+pub const TAKEN_OVER: &str = "taken_over";
+/// The same where its record had no code any more, or another one.
 pub(super) const FOUND_CLEARED: &str = "found_cleared";
 
 /// What rows that are read again after a restoration come to.
 #[derive(Clone, Copy, Debug)]
 pub struct TakenOver<'a> {
+    /// How many rows the file has, if nobody will read it once more; 0 if its rows wait to be decided.
+    pub rows: u64,
     /// The decisions about them.
     pub decisions: &'a [Decision],
     /// Rows among these whose code stands in PowerSchool: they were written, and count as ours.
     pub standing: &'a HashSet<RowHash>,
     /// Rows among these that wait where they were found, and are decided by the next plan: their own decision stays what
-    /// it was. A write is of a record that somebody may have cleared after it was written: it counts as ours as well, but
+    /// it was. A write is of a record that somebody may have changed after it was written: it counts as ours as well, but
     /// as not stated, so that the row is held. Of one without consequence only what was stated is kept.
     pub undecided: &'a HashSet<RowHash>,
     /// Writes under way about records that stand as a later row says: PowerSchool had them before.
@@ -40,7 +42,7 @@ impl Ledger {
         &self,
         run: RunId,
         source: Source,
-        file: &str,
+        file: &InputFile<'_>,
         taken_over: &TakenOver<'_>,
         at: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
@@ -48,7 +50,7 @@ impl Ledger {
             for id in taken_over.overtaken {
                 confirm(transaction, *id, at)?;
             }
-            let recording = Recording { connection: transaction, run, source, file, at };
+            let mut recording = Recording::of(transaction, run, source, file, at)?;
             let mut counts = DecisionCounts::default();
             for decision in taken_over.decisions {
                 if taken_over.undecided.contains(&decision.row_hash) {
@@ -57,6 +59,7 @@ impl Ledger {
                     recording.record(decision, &mut counts)?;
                 }
             }
+            recording.finish(taken_over.rows, &[], &[])?;
             let decided: Vec<(OutboxId, RowHash)> = transaction
                 .prepare_cached(
                     "SELECT id, row_hash FROM outbox INDEXED BY outbox_open
@@ -77,6 +80,8 @@ impl Ledger {
                 if stands {
                     keep_as_stated(transaction, id)?;
                     standing += 1;
+                } else {
+                    forget_stated(transaction, id)?;
                 }
             }
             Ok(standing)

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     StoreError,
-    ledger::{Ledger, RunId},
+    ledger::{
+        Ledger, RunId,
+        trace::{self, Event, RowEventKind},
+    },
 };
 
 /// A confirmed write of a run that may be taken back.
@@ -108,7 +111,10 @@ impl Ledger {
                 let undone = transaction
                     .prepare_cached(&format!("SELECT {COLUMNS} FROM outbox WHERE id = ?1"))?
                     .query_row([undo.undoes.0], |row| Ok(read(row)))??;
-                insert(
+                let traced = transaction
+                    .prepare_cached("SELECT traced FROM outbox WHERE id = ?1")?
+                    .query_row([undo.undoes.0], |row| row.get(0))?;
+                let id = insert(
                     transaction,
                     &NewWrite {
                         source: undone.source,
@@ -119,10 +125,12 @@ impl Ledger {
                         raw: "",
                         student_number: undone.student_number,
                         undoes: Some(undo.undoes),
+                        traced,
                         run,
                         at,
                     },
                 )?;
+                trace::of_write(transaction, id, Event::new(RowEventKind::UndoDecided, "", ""), at)?;
             }
             Ok(())
         })

@@ -1,0 +1,69 @@
+/** What the Raptor integration is doing, in words. */
+
+import type { IntegrationEvent } from '../bindings/IntegrationEvent';
+import type { IntegrationStatus } from '../bindings/IntegrationStatus';
+import type { Job } from '../bindings/Job';
+import type { RaptorView } from '../bindings/RaptorView';
+import type { StatusView } from '../bindings/StatusView';
+import { clockIn } from '../setup/raptor/window';
+import { isZone, sameClock, upcoming } from '../text/schedule';
+import { runsByItself } from './next';
+
+/** What happened, in a few words. */
+export const EVENTS: Record<IntegrationEvent, string> = {
+  enabled: 'Switched on',
+  disabled: 'Switched off',
+  window_opened: 'The window opened',
+  window_closed: 'The window closed',
+  sync_succeeded: 'Full synchronization succeeded',
+  sync_failed: 'Full synchronization failed',
+  fetch_succeeded: 'Updates were fetched',
+  fetch_failed: 'Fetching updates failed',
+};
+
+/** A time to come by the clock of a zone, with that zone's abbreviation: "today, 4:00 PM CST". */
+export function byClockOf(zone: string, then: string, now: Date): string {
+  const date = new Date(then);
+  if (!isZone(zone)) return upcoming(then, now);
+  const day = (at: Date) => Date.parse(`${at.toLocaleDateString('en-CA', { timeZone: zone })}T00:00:00Z`);
+  const days = Math.round((day(date) - day(now)) / 86_400_000);
+  const clock = clockIn(zone, date);
+  if (days <= 0) return `today, ${clock}`;
+  if (days === 1) return `tomorrow, ${clock}`;
+  return `${date.toLocaleDateString('en-US', { weekday: 'short', month: 'short', day: 'numeric', timeZone: zone })}, ${clock}`;
+}
+
+/** The same, with this computer's time where its clock shows another one: "today, 4:00 PM CST (5:00 PM here)". */
+export function windowTime(zone: string, then: string, now: Date): string {
+  const words = byClockOf(zone, then, now);
+  if (!isZone(zone) || sameClock(zone, new Date(then))) return words;
+  return `${words} (${upcoming(then, now).split(', ').at(-1)} here)`;
+}
+
+/** What the integration does next by itself; nothing where it does nothing. */
+export function nextThing(view: RaptorView, status: StatusView, now: Date): string {
+  if (view.status === 'disabled') return '';
+  if (!runsByItself(status)) return 'It synchronizes when you run it.';
+  const { next, window } = view;
+  if (next === undefined) return status.paused ? 'Nothing happens by itself while scheduled runs are paused.' : '';
+  if (next.step === 'look') return `Next look for updates ${upcoming(next.at, now)}`;
+  const when = windowTime(window.zone, next.at, now);
+  if (view.open_until === undefined) return `The window opens ${when}`;
+  return new Date(next.at) <= now ? 'The window is open: it synchronizes now' : `Next attempt ${when}`;
+}
+
+const NOT_IN_STEP: IntegrationStatus[] = [
+  'pending_initialization',
+  'initialization_scheduled',
+  'reinitialization_scheduled',
+];
+
+/** Whether running these would start, while its window is closed, the full synchronization that waits for it. */
+export function startsBeforeWindow(status: StatusView, jobs: Job[]): boolean {
+  return (
+    runsByItself(status) &&
+    jobs.includes('raptor-roster') &&
+    status.raptor.open_until === undefined &&
+    NOT_IN_STEP.includes(status.raptor.status)
+  );
+}

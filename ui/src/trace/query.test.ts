@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import type { TracedRow } from '../bindings/TracedRow';
+import { fieldFaults, fieldsOf, queryOf, recordFacts, rowText } from './query';
+
+const empty = { student: '', file: '', line: '', day: '' };
+
+describe('a search', () => {
+  test.each([
+    [empty, {}],
+    [{ ...empty, student: ' 10422 ' }, { student: 10_422 }],
+    [{ ...empty, file: ' tardies.csv ', line: '7' }, { file: 'tardies.csv', line: 7 }],
+    [{ ...empty, day: '2026-11-20' }, { day: '2026-11-20' }],
+    // What can't be read is complained about and never sent as something else.
+    [{ ...empty, student: '10-422', line: 'x' }, {}],
+  ])('%j', (fields, query) => {
+    expect(queryOf(fields, 50, 100)).toEqual({ ...query, limit: 50, offset: 100 });
+  });
+
+  test.each([
+    [empty, []],
+    [{ ...empty, student: '10422', line: '1' }, []],
+    [{ ...empty, student: '10-422' }, ['student']],
+    [{ ...empty, student: '1e3' }, ['student']],
+    [{ ...empty, line: '0' }, ['line']],
+    [{ ...empty, line: '-1', student: 'Kim' }, ['student', 'line']],
+  ])('what is wrong with %j', (fields, wrong) => {
+    expect(Object.keys(fieldFaults(fields))).toEqual(wrong);
+  });
+
+  test('of rows asked for elsewhere', () => {
+    expect(queryOf(fieldsOf({ file: 'tardies.csv', line: 7 }), 10, 0)).toEqual({ file: 'tardies.csv', line: 7, limit: 10, offset: 0 });
+    expect(fieldsOf({})).toEqual(empty);
+  });
+});
+
+const record = { school: 200, date: '2026-11-20', mode: 'ATT_ModeMeeting', cc: 48_211, period: 903, code: 'T', previous_code: 'A' };
+
+describe('a record of PowerSchool’s', () => {
+  test('of a meeting', () => {
+    expect(recordFacts(record, 'Cedar Ridge Middle School')).toEqual([
+      ['School', 'Cedar Ridge Middle School (200)'],
+      ['Day', 'Fri, Nov 20, 2026'],
+      ['Recorded', 'Meeting'],
+      ['Enrolment', 'CC 48211'],
+      ['Period', 'ID 903'],
+      ['Code', 'T'],
+      ['Before', 'A'],
+    ]);
+  });
+
+  test('of a day has neither class nor period, and an empty code is none', () => {
+    const { previous_code: _, ...day } = { ...record, mode: 'ATT_ModeDaily', cc: 0, period: 0, code: '' };
+    expect(recordFacts(day, undefined)).toEqual([
+      ['School', '200'],
+      ['Day', 'Fri, Nov 20, 2026'],
+      ['Recorded', 'Daily'],
+      ['Code', 'none'],
+    ]);
+  });
+});
+
+test('a row is copied with everything that happened to it', () => {
+  const row: TracedRow = {
+    source: 'raptor',
+    file: 'tardies.csv',
+    file_sha256: 'ab12',
+    line: 7,
+    raw: 'Cedar Ridge MS,10422,2026-11-20T08:52:00,Car trouble,',
+    student_number: 10_422,
+    fate: 'written',
+    steps: [
+      { at: '2026-11-20T15:00:00Z', run: 'r4', what: 'held', code: 'held.reason_not_mapped', sentence: 'Held.' },
+      { at: '2026-11-20T15:30:00Z', what: 'retried', code: '', sentence: 'A person asked again.' },
+      { at: '2026-11-20T15:31:00Z', run: 'r5', what: 'confirmed', code: '', sentence: 'There.', record },
+    ],
+  };
+  expect(rowText(row, () => 'Cedar Ridge Middle School').split('\n')).toEqual([
+    'tardies.csv, line 7: Written',
+    'SHA-256 of the file: ab12',
+    'Student number: 10422',
+    'As it came: Cedar Ridge MS,10422,2026-11-20T08:52:00,Car trouble,',
+    '2026-11-20T15:00:00Z  Held. [held.reason_not_mapped] (run r4)',
+    '2026-11-20T15:30:00Z  A person asked again.',
+    '2026-11-20T15:31:00Z  There. (run r5)',
+    '    School: Cedar Ridge Middle School (200), Day: Fri, Nov 20, 2026, Recorded: Meeting, Enrolment: CC 48211, Period: ID 903, Code: T, Before: A',
+  ]);
+});
