@@ -155,10 +155,11 @@ fn sentence(event: &RowEvent, before: Option<&RowEvent>, repeats: Option<&Traced
         }
         RowEventKind::Held => {
             let reason = HoldReason::ALL.iter().find(|reason| reason.code() == code);
-            let why = reason.map_or(code, |reason| reason.sentence());
-            match event.detail.as_str() {
-                "" => format!("It is held. {why}").trim_end().to_owned(),
-                detail => format!("It is held. {why} ({detail})"),
+            match (reason.map(|reason| reason.sentence()), event.detail.as_str()) {
+                (Some(why), "") => format!("It is held. {why}"),
+                (Some(why), detail) => format!("It is held. {why} ({detail})"),
+                (None, "") => "It is held.".to_owned(),
+                (None, detail) => format!("It is held: {}.", detail.trim_end_matches('.')),
             }
         }
         RowEventKind::Rejected => format!("It is malformed: {}.", event.detail.trim_end_matches('.')),

@@ -17,7 +17,7 @@ use crate::support::{District, Output, Profile, rosterbridge};
 #[case::unknown_test(&["test", "internet"])]
 #[case::option_of_another_test(&["test", "hero", "--offline"])]
 #[case::no_fingerprint(&["test", "powerschool", "--accept-certificate", "AB:CD"])]
-#[case::key_of_another_test(&["test", "raptor", "--accept-host-key", "SHA256:abc"])]
+#[case::key_of_another_test(&["test", "mail", "--accept-host-key", "SHA256:abc"])]
 fn wrong_usage_is_one_document_and_exit_code_2(#[case] arguments: &[&str]) {
     let output = rosterbridge().args(arguments).arg("--json").output().unwrap();
     let output = Output::of(&output).ended(2, "usage");

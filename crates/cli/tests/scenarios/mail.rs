@@ -192,16 +192,23 @@ fn every_change_of_raptors_status_is_a_mail_of_its_own_to_its_own_addressees() {
     profile.run(&["sync", "raptor-roster"]).done();
     assert_eq!(mail.new_subjects(), [""; 0], "nothing changed");
 
-    // The change and the failure go to different people.
+    // A failure and a change go to different people.
     profile.change_setup(|setup| setup["raptor"]["folder"] = json!("/nowhere/at/all"));
     profile.run(&["sync", "raptor-roster"]);
     let mails = mail.new_mails();
-    let [change, same, failure] = &mails[..] else { panic!("{mails:?}") };
-    assert_eq!(change.subject(), same.subject(), "one for each addressee");
-    assert_eq!(change.subject(), "Raptor integration is now Reinitialization Scheduled");
-    assert!(change.text.contains("Code: raptor.folder_unusable"), "{}", change.text);
+    let [failure] = &mails[..] else { panic!("{mails:?}") };
     assert_eq!(failure.subject(), "raptor-roster failed");
+    assert!(failure.text.contains("Code: raptor.folder_unusable"), "{}", failure.text);
     assert_eq!(failure.header("Delivered-To"), ["it@example.org"]);
+    profile.run(&["raptor", "disable"]).done();
+    let mails = mail.new_mails();
+    let [change, same] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!(change.subject(), same.subject(), "one for each addressee");
+    assert_eq!(change.subject(), "Raptor integration is now Disabled");
+    assert_eq!(
+        (change.header("Delivered-To"), same.header("Delivered-To")),
+        (vec!["front@example.org"], vec!["office@example.org"])
+    );
 }
 
 #[test]
