@@ -289,7 +289,16 @@ export const SCENES = [
   { name: 'tardies-empty', query: 'scene=new', actions: [click('welcome-district'), step('tardies'), click('student-tardy-yes'), until('reasons-open')] },
   { name: 'tardies', query: 'scene=practice', actions: [step('tardies'), until('tardy-row-0')] },
   { name: 'tardies-off', query: 'scene=new', actions: [click('welcome-district'), step('tardies')] },
-  { name: 'tardies-new', query: 'scene=practice', actions: [step('tardies'), click('tardy-new'), click('tardy-code')] },
+  ...['', '-long'].map((suffix) => ({
+    name: `tardies-new${suffix}`,
+    query: `scene=practice${suffix === '' ? '' : '&long'}`,
+    actions: [step('tardies'), click('tardy-new'), click('tardy-code')],
+  })),
+  {
+    name: 'prerequisites',
+    query: 'scene=new&own',
+    actions: [...RAPTOR_NEW, click('prerequisite-plugin'), (page) => page.locator('.page').evaluate((shown) => shown.scrollTo({ top: 0 }))],
+  },
   { name: 'tardies-long', query: 'scene=practice&long', actions: [step('tardies'), until('tardy-row-0')] },
   { name: 'hero', query: 'scene=practice', actions: [step('hero')] },
   { name: 'hero-empty', query: 'scene=new', actions: [click('welcome-district'), step('hero')] },
@@ -418,9 +427,9 @@ export const SCENES = [
   },
   { name: 'layout-no-roster', query: 'scene=practice&fail=roster', actions: [step('buildings'), click('roster-show'), until('no-roster')] },
   { name: 'layout-failed', query: 'scene=practice&fail=preview', actions: [step('buildings'), click('roster-show'), until('error-code')] },
-  ...['', '-question', '-tested', '-changed', '-wrong'].map((suffix) => ({
+  ...['', '-question', '-tested', '-changed', '-wrong', '-accepted', '-long'].map((suffix) => ({
     name: `raptor-sftp${suffix}`,
-    query: `scene=practice${suffix === '-changed' ? '&changed-key' : ''}`,
+    query: `scene=practice${{ '-changed': '&changed-key', '-accepted': '&fail=lists', '-long': '&long' }[suffix] ?? ''}`,
     actions: [
       ...(suffix === '-changed' ? [click('open-setup')] : []),
       step('buildings'),
@@ -428,16 +437,20 @@ export const SCENES = [
       ...(suffix === ''
         ? []
         : [
-            (page) => page.getByTestId('field-raptor-host').fill('sftp.northfield.k12.us'),
+            (page) =>
+              page
+                .getByTestId('field-raptor-host')
+                .fill(`sftp.${suffix === '-long' ? 'washington-county-regional-cooperative.k12.example.org' : 'northfield.k12.us'}`),
             (page) => page.getByTestId('field-raptor-username').fill(suffix === '-wrong' ? ' ' : 'raptor'),
             (page) => page.getByTestId('field-raptor-password').fill('a password'),
           ]),
       ...(suffix === '-wrong'
         ? [(page) => page.getByTestId('field-raptor-port').fill('99999'), (page) => page.getByTestId('field-raptor-host').fill(' '), click('step-next')]
         : []),
-      ...(['-question', '-tested', '-changed'].includes(suffix) ? [click('test-raptor')] : []),
-      ...(suffix === '-question' ? [until('accept-host-key')] : []),
-      ...(suffix === '-tested' ? [click('accept-host-key'), (page) => page.getByText('The server is ready.').last().waitFor()] : []),
+      ...(['', '-wrong'].includes(suffix) ? [] : [click('test-raptor')]),
+      ...(['-question', '-long'].includes(suffix) ? [until('accept-host-key')] : []),
+      ...(['-tested', '-accepted'].includes(suffix) ? [click('accept-host-key'), (page) => page.getByText('The server is ready.').last().waitFor()] : []),
+      ...(suffix === '-accepted' ? [click('step-next'), click('step-back'), until('accepted-host-key'), until('error-code')] : []),
       ...(suffix === '-changed' ? [until('host-key-changed')] : []),
     ],
   })),

@@ -31,6 +31,8 @@ export class Session {
   environment = $state.raw<Environment>();
   screen = $state<Screen>('starting');
   step = $state<SetupStep>('powerschool');
+  /** The panel of the step that is shown first, by its id, until the set-up has turned to it. */
+  panel: string | undefined;
   setup = $state.raw<SetupView>();
   status = $state.raw<StatusView>();
   runs = $state.raw<RunView[]>([]);
@@ -334,8 +336,10 @@ export class Session {
     this.screen = 'trace';
   }
 
-  editSetup(step: SetupStep): void {
+  /** Opens a step of the set-up; there at a panel, by its id. */
+  editSetup(step: SetupStep, panel?: string): void {
     this.step = step;
+    this.panel = panel;
     this.screen = 'setup';
   }
 
@@ -380,7 +384,7 @@ export class Session {
 function isFinished(view: SetupView): boolean {
   const enabled = view.setup.jobs.filter((job) => job.enabled);
   const usesHero = enabled.some((job) => job.job.startsWith('hero-'));
-  return enabled.length > 0 && (!usesHero || view.host_key_sha256 !== null);
+  return enabled.length > 0 && (!usesHero || view.hero_host_key !== null);
 }
 
 function isUntouched(view: SetupView): boolean {
@@ -402,7 +406,7 @@ export function isStepComplete(view: SetupView, step: SetupStep): boolean {
     case 'tardies':
       return raptor.student_tardy ? mappings.tardy_codes.some((row) => row.active) : raptor.enabled;
     case 'hero':
-      return hero.username !== '' && has('hero.password') && view.host_key_sha256 !== null;
+      return hero.username !== '' && has('hero.password') && view.hero_host_key !== null;
     case 'schedule':
       return view.setup.jobs.some((job) => job.enabled);
   }

@@ -1,5 +1,5 @@
 import { configure } from '@testing-library/svelte';
-import { vi } from 'vitest';
+import { beforeEach, vi } from 'vitest';
 
 // A busy machine may be slow; what is awaited comes or the test fails.
 configure({ asyncUtilTimeout: 10_000 });
@@ -13,3 +13,6 @@ vi.stubGlobal(
     disconnect() {}
   },
 );
+
+// No test finds what another one has kept.
+beforeEach(() => localStorage.clear());

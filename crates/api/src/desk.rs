@@ -168,7 +168,8 @@ async fn setup_view(engine: &Engine) -> Result<Box<SetupView>, Fault> {
     Ok(Box::new(SetupView {
         setup: engine.setup().await?,
         secrets: engine.secret_states().await?,
-        host_key_sha256: engine.pinned_host_key().await?,
+        hero_host_key: engine.hero_host_key().await?,
+        raptor_host_key: engine.raptor_host_key().await?,
         practice: engine.is_practice().await?,
         test_waiting: engine.is_test_waiting(),
     }))

@@ -8,9 +8,10 @@ use rosterbridge_domain::{
 };
 use rosterbridge_engine::care::BackupView;
 use rosterbridge_engine::report::{
-    Choices, Event, GuardedView, Handover, HeldPage, HeroTest, Metrics, PluginCheck, PluginView,
-    PowerSchoolTest, RaptorConfirmation, RaptorHistory, RaptorTest, Reconciliation, RosterPreview, RunView,
-    SecretState, StatusView, SupportBundle, SyncReport, TestReport, TracePage, TraceQuery, UndoReport,
+    AcceptedHostKey, Choices, Event, GuardedView, Handover, HeldPage, HeroTest, Metrics, PluginCheck,
+    PluginView, PowerSchoolTest, RaptorConfirmation, RaptorHistory, RaptorTest, Reconciliation,
+    RosterPreview, RunView, SecretState, StatusView, SupportBundle, SyncReport, TestReport, TracePage,
+    TraceQuery, UndoReport,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -375,8 +376,10 @@ pub struct SetupView {
     pub setup: Setup,
     /// Every secret's state.
     pub secrets: Vec<SecretState>,
-    /// The pinned host key of the Hero connection, `SHA256:…`.
-    pub host_key_sha256: Option<String>,
+    /// The accepted host key of the Hero connection.
+    pub hero_host_key: Option<AcceptedHostKey>,
+    /// The accepted host key of the SFTP server that files are exchanged with Raptor over; none where a folder is used.
+    pub raptor_host_key: Option<AcceptedHostKey>,
     /// Whether the profile is set up for the practice district.
     pub practice: bool,
     /// Whether a test of PowerSchool waits for the server to be reachable.

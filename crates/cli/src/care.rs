@@ -6,9 +6,10 @@ use rosterbridge_api::{BackupView, Fault, Request, Response, RestoredView, Sessi
 use serde_json::{Value, json};
 
 use crate::{
+    answer::{to_value, unexpected},
     args::Backup,
-    commands::{read, secret_from_stdin, to_value, unexpected, write_owner_only},
     document::Document,
+    files::{read, secret_from_stdin, write_owner_only},
 };
 
 /// Carries out a `backup` command. Those for a profile that does not open need none that does.

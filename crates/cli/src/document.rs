@@ -106,7 +106,10 @@ impl Document {
 /// The commands for what a remedy tells a person to do in the window.
 fn commands(code: &str) -> Option<&'static str> {
     Some(match code {
-        "powerschool.no_access" | "powerschool.core_only" | "powerschool.no_queries" => {
+        "powerschool.no_access"
+        | "powerschool.core_only"
+        | "powerschool.no_queries"
+        | "powerschool.partial_access" => {
             "rosterbridge plugin build FILE.zip --of-profile writes that plugin, and rosterbridge test powerschool lists \
              every field."
         }

@@ -11,8 +11,8 @@ use rosterbridge_api::{
 use serde_json::json;
 
 use crate::{
+    answer::unexpected,
     args::{Jobs, SetJob},
-    commands::unexpected,
     document::Document,
     text,
 };

@@ -1,18 +1,27 @@
 //! RosterBridge on the command line.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod args;
 mod care;
 mod commands;
+mod connection_test;
 mod document;
+mod files;
+mod handover;
+mod held;
 mod jobs;
 mod mapping;
+mod plugin;
 mod practice;
 mod raptor;
 mod run;
+mod secrets;
 mod service;
+mod setup;
 mod stop;
 mod support_bundle;
+mod sync;
 mod text;
 mod trace;
 

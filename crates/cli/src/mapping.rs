@@ -17,8 +17,8 @@ use rosterbridge_api::{
 use serde_json::{Value, json};
 
 use crate::{
+    answer::{to_value, unexpected},
     args::{MapBuilding, Mapping},
-    commands::{to_value, unexpected},
     document::Document,
 };
 
@@ -83,11 +83,12 @@ async fn save(session: &Session, setup: Setup) -> Result<(), Fault> {
 /// Buildings without a school, with the school that is clearly meant if there is one. One that is mapped already, or that
 /// two of them mean, is left to a person.
 fn suggestions<'a>(mappings: &Mappings, choices: &'a Choices) -> Vec<(&'a str, Option<&'a SchoolChoice>)> {
+    let known = mappings.buildings_by_name();
     let open = || {
         let names = choices
             .buildings
             .iter()
-            .filter(|choice| mappings.building(&choice.building).is_none_or(|row| row.school.is_none()));
+            .filter(|choice| known.get(&folded(&choice.building)).is_none_or(|row| row.school.is_none()));
         names.map(|choice| (choice.building.as_str(), choice.suggested_school))
     };
     let mut taken: BTreeMap<i64, usize> = BTreeMap::new();
@@ -254,6 +255,7 @@ fn list(mappings: &Mappings, choices: &Choices) -> Result<Value, Fault> {
         "replaceable_codes": to_value(&mappings.replaceable_codes)?,
         "codes": to_value(&choices.codes)?,
         "changes": to_value(&choices.changes)?,
+        "lists_unread": to_value(&choices.lists_unread)?,
     }))
 }
 
@@ -283,6 +285,13 @@ fn listed(mappings: &Mappings, choices: &Choices) -> String {
     for (building, _) in suggestions(mappings, choices) {
         let from = if found(building) { ", named in a tardy file" } else { "" };
         let _ = writeln!(text, "  {building}: not mapped{from}");
+    }
+    if let Some(why) = &choices.lists_unread {
+        let _ = writeln!(
+            text,
+            "  Raptor's lists could not be read: {} [{}] {}",
+            why.message, why.code, why.remedy
+        );
     }
     for school in left_out(mappings, choices) {
         let _ = writeln!(text, "  No building: {} ({})", school.name, school.number);

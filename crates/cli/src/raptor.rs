@@ -14,8 +14,8 @@ use rosterbridge_api::{
 use serde_json::json;
 
 use crate::{
+    answer::{to_value, unexpected},
     args::Raptor,
-    commands::{to_value, unexpected},
     document::Document,
 };
 
@@ -110,6 +110,7 @@ async fn status(session: &Session) -> Result<Box<StatusView>, Fault> {
 
 /// Its status, window, and what comes next.
 fn status_text(status: &StatusView) -> String {
+    let sends_students = status.jobs.iter().any(|view| view.job == Job::RaptorRoster && view.enabled);
     let RaptorView { status: raptor, since, window, open_until, opens_at, next } = &status.raptor;
     let time =
         |at: &chrono::DateTime<chrono::Utc>| at.with_timezone(&window.zone).format("%Y-%m-%d %H:%M %Z");
@@ -139,7 +140,14 @@ fn status_text(status: &StatusView) -> String {
         None if status.paused => {
             text.push_str("Scheduled runs are paused. Go on with: rosterbridge jobs resume\n");
         }
-        None => text.push_str("Nothing is planned: the exchange raptor-roster is off, or it is summer.\n"),
+        None if !sends_students => {}
+        None => text.push_str("Nothing is planned: it is summer.\n"),
+    }
+    if *raptor != IntegrationStatus::Disabled && !sends_students {
+        text.push_str(
+            "No students are sent: the exchange raptor-roster is switched off. Switch it on with: rosterbridge jobs set \
+             raptor-roster --on\n",
+        );
     }
     text
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use rosterbridge_api::{Fault, Session, report::Event};
 use serde_json::Value;
 
-use crate::{commands::show, document::Document, stop, text};
+use crate::{answer::show, document::Document, stop, text};
 
 /// Runs the profile's jobs when they are due, until it is asked to stop. While another process holds the profile, that
 /// one does it, and this one waits for its turn.

@@ -6,8 +6,9 @@ use rosterbridge_api::{Fault, Request, Response, Session, report::SupportBundle}
 use serde_json::{Value, json};
 
 use crate::{
-    commands::{file_fault, to_value, unexpected},
+    answer::{to_value, unexpected},
     document::Document,
+    files::file_fault,
 };
 
 /// Writes a bundle through whichever process holds the profile; by this one alone when nobody can open it.

@@ -8,8 +8,8 @@ use rosterbridge_api::{
 };
 
 use crate::{
+    answer::{to_value, unexpected},
     args::Trace,
-    commands::{to_value, unexpected},
     document::Document,
 };
 

@@ -175,7 +175,7 @@ pub enum NoOpReason {
     AlreadyRecorded,
     /// The very same row was decided in an earlier run.
     AlreadyDelivered,
-    /// A later row of the same file states the key again.
+    /// A later sign-in or row states the key again.
     Superseded,
     /// The student signed in before the first bell.
     NotTardy,
@@ -199,7 +199,7 @@ impl NoOpReason {
             }
             Self::AlreadyRecorded => "PowerSchool holds this code already.",
             Self::AlreadyDelivered => "The very same row was decided before.",
-            Self::Superseded => "A later row states this record again.",
+            Self::Superseded => "A later sign-in or row states this record again.",
             Self::NotTardy => "The student signed in before the first bell.",
         }
     }

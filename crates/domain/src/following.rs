@@ -1,4 +1,4 @@
-//! What the Raptor integration is to do by itself at a moment: in its daily window it is initialised, attempt by attempt,
+//! What the Raptor integration is to do by itself at a moment: in its daily window it is initialized, attempt by attempt,
 //! and afterwards updates are looked for every few minutes. A function of its status, its settings, the moment passed in
 //! and the little that is kept of what was done: [`Following`].
 //!

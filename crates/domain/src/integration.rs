@@ -11,11 +11,11 @@ pub enum IntegrationStatus {
     Disabled,
     /// Enabled, waiting for the integration window to open.
     PendingInitialization,
-    /// The window opened; the first full synchronisation runs.
+    /// The window opened; the first full synchronization runs.
     Initializing,
     /// The first attempt failed and the window is still open: wait, then try again.
     Reinitializing,
-    /// A full synchronisation succeeded; updates are followed as they happen.
+    /// A full synchronization succeeded; updates are followed as they happen.
     Synchronizing,
     /// An update came and fetching its data failed.
     ReinitializationScheduled,
@@ -35,9 +35,9 @@ pub enum IntegrationEvent {
     WindowOpened,
     /// The daily window closed.
     WindowClosed,
-    /// A full synchronisation succeeded.
+    /// A full synchronization succeeded.
     SyncSucceeded,
-    /// A full synchronisation failed.
+    /// A full synchronization failed.
     SyncFailed,
     /// Following an update succeeded.
     FetchSucceeded,
@@ -88,7 +88,7 @@ impl IntegrationStatus {
         !matches!(self, Self::Disabled | Self::PendingInitialization)
     }
 
-    /// Whether a full synchronisation is still to succeed: then it is tried while the window is open.
+    /// Whether a full synchronization is still to succeed: then it is tried while the window is open.
     pub const fn awaits_synchronization(self) -> bool {
         !matches!(self, Self::Disabled | Self::Synchronizing)
     }

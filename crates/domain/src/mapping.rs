@@ -1,7 +1,7 @@
 //! The administrator's mapping tables: Raptor buildings to PowerSchool schools, Raptor tardy codes to PowerSchool
 //! attendance codes, and suggestions for the former.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -92,19 +92,16 @@ pub struct Mappings {
 }
 
 impl Mappings {
-    /// The row of a Raptor building. Names are compared without surrounding spaces and letter case.
-    pub fn building(&self, name: &str) -> Option<&BuildingMapping> {
-        let wanted = folded(name);
-        self.buildings.iter().find(|row| folded(&row.building) == wanted)
+    /// The row of each Raptor building, by its name [`folded`]; of several the first.
+    pub fn buildings_by_name(&self) -> HashMap<String, &BuildingMapping> {
+        self.buildings.iter().rev().map(|row| (folded(&row.building), row)).collect()
     }
 
-    /// The attendance code of a Raptor tardy code, if it has an active row.
-    pub fn tardy_code(&self, reason: &str) -> Option<&str> {
-        let wanted = folded(reason);
-        self.tardy_codes
-            .iter()
-            .find(|row| row.active && folded(&row.reason) == wanted)
-            .map(|row| row.code.as_str())
+    /// The attendance code of each Raptor tardy code that has an active row, by its name [`folded`]; of several the
+    /// first.
+    pub fn codes_by_reason(&self) -> HashMap<String, &str> {
+        let active = self.tardy_codes.iter().rev().filter(|row| row.active);
+        active.map(|row| (folded(&row.reason), row.code.as_str())).collect()
     }
 }
 

@@ -89,6 +89,49 @@ impl Student {
             && self.entry_date.is_none_or(|entry| entry <= date)
             && self.exit_date.is_none_or(|exit| date < exit)
     }
+
+    /// The school whose enrolment the student had on `date`: the present one, or one of the `earlier`. On the day on
+    /// which one ends and another begins it is the new one. Where enrolments overlap all the same, `asked` is taken if it
+    /// is among them, else the one that began last.
+    pub fn school_on(
+        &self,
+        earlier: &[Reenrollment],
+        date: NaiveDate,
+        asked: SchoolNumber,
+    ) -> Option<SchoolNumber> {
+        let present = self.attends(self.school, date).then_some((self.entry_date, self.school));
+        let earlier = earlier
+            .iter()
+            .filter(|stay| stay.student == self.id && stay.includes(date))
+            .map(|stay| (stay.entry_date, stay.school));
+        // Of two that began on one day the present one, which comes last.
+        earlier
+            .chain(present)
+            .max_by_key(|(entry, school)| (*school == asked, *entry))
+            .map(|(_, school)| school)
+    }
+}
+
+/// A row of REENROLLMENTS: an enrolment of a student in a school that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reenrollment {
+    /// REENROLLMENTS.ID.
+    pub id: i64,
+    /// REENROLLMENTS.STUDENTID.
+    pub student: StudentId,
+    /// REENROLLMENTS.SCHOOLID.
+    pub school: SchoolNumber,
+    /// REENROLLMENTS.ENTRYDATE: the first day.
+    pub entry_date: Option<NaiveDate>,
+    /// REENROLLMENTS.EXITDATE: the day *after* the last one. The same as the first day for one that never was.
+    pub exit_date: NaiveDate,
+}
+
+impl Reenrollment {
+    /// Whether the enrolment held on `date` (PowerSchool: `EntryDate <= date < ExitDate`).
+    pub fn includes(&self, date: NaiveDate) -> bool {
+        self.entry_date.is_none_or(|entry| entry <= date) && date < self.exit_date
+    }
 }
 
 /// What a roster names of a student: some columns of a row of STUDENTS, borrowed from wherever they were read.

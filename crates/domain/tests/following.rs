@@ -343,7 +343,7 @@ struct Follower {
     settings: RaptorSettings,
     now: DateTime<Utc>,
     crashing: bool,
-    /// Whether a full synchronisation has succeeded with no failure since.
+    /// Whether a full synchronization has succeeded with no failure since.
     good: bool,
     /// When attempts and looks began, since the clock was last put back or it was switched on.
     attempts: Vec<DateTime<Utc>>,
@@ -365,7 +365,7 @@ impl Follower {
         match (before, self.status) {
             (S::Synchronizing, S::Synchronizing) => {}
             (_, S::Synchronizing) => {
-                assert!(!self.good, "initialised twice without a failure in between");
+                assert!(!self.good, "initialized twice without a failure in between");
                 self.good = true;
             }
             (S::Synchronizing, _) | (_, S::PendingInitialization) => self.good = false,
@@ -497,7 +497,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_happens_the_rules_hold_and_it_is_initialised_in_the_end(
+    fn whatever_happens_the_rules_hold_and_it_is_initialized_in_the_end(
         window in windows(),
         follow in 1..60_u16,
         day in days(),

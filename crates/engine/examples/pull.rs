@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         proxy: Proxy::default(),
         timeouts: Timeouts::default(),
     })?;
-    let scope = PullScope { years: vec![YearId::new(year.parse()?)], jobs: Vec::new() };
+    let scope = PullScope { years: vec![YearId::new(year.parse()?)], ..PullScope::every_year() };
 
     let mut key = [0; 32];
     key[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());

@@ -318,7 +318,8 @@ impl Engine {
         Ok(true)
     }
 
-    /// Forgets what is older than the retention, and removes the files we moved to Raptor's `processed/` before that.
+    /// Forgets what is older than the retention, and removes the files we moved before that in Raptor's folder: tardy files to
+    /// `processed/`, roster files to `roster/not-in-use/`.
     async fn tidy(&self, now: DateTime<Utc>) -> Result<(), EngineError> {
         let setup = self.setup().await?;
         let cutoff = now - setup.retention();
@@ -327,7 +328,7 @@ impl Engine {
         if self.ledger(Ledger::restoration).await?.is_some_and(|restoration| restoration.at >= cutoff) {
             return Ok(());
         }
-        let removed = self.forget_processed(PathBuf::from(&setup.raptor.folder), cutoff).await?;
+        let removed = self.forget_kept_files(PathBuf::from(&setup.raptor.folder), cutoff).await?;
         let forgotten = self.ledger(move |ledger| ledger.forget_before(cutoff)).await?;
         tracing::info!(
             files = removed,
@@ -338,19 +339,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes files that we moved to `processed/` before `cutoff`: how many.
-    async fn forget_processed(&self, folder: PathBuf, cutoff: DateTime<Utc>) -> Result<usize, EngineError> {
-        let listed = folder.clone();
-        let old = blocking(move || raptor::processed_files(&listed)).await?;
+    /// Removes files that we moved to `processed/` or `roster/not-in-use/` before `cutoff`: how many.
+    async fn forget_kept_files(&self, folder: PathBuf, cutoff: DateTime<Utc>) -> Result<usize, EngineError> {
+        let kept = blocking(move || {
+            let processed = raptor::processed_files(&folder)?.into_iter();
+            let processed =
+                processed.map(|(path, changed)| (raptor::names_before_moving(&path), path, changed));
+            let rosters = raptor::files_not_in_use(&folder)?.into_iter();
+            let rosters = rosters.map(|(path, changed)| (vec![raptor::kept_name(&path)], path, changed));
+            Ok(processed.chain(rosters).collect::<Vec<_>>())
+        })
+        .await?;
         let mut removed = 0;
-        for (path, changed) in old {
+        for (names, path, changed) in kept {
             // What was changed since can't have been moved there before.
             if changed >= cutoff {
                 continue;
             }
             let hashed = path.clone();
             let sha256 = blocking(move || raptor::content_hash(&hashed)).await?;
-            let names = raptor::names_before_moving(&path);
             let ours = self
                 .ledger(move |ledger| {
                     names.iter().try_fold(false, |ours, name| {

@@ -3,7 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs::File,
-    path::Path,
+    io::{PipeReader, Read},
+    path::{Path, PathBuf},
 };
 
 use rosterbridge_domain::{
@@ -12,29 +13,32 @@ use rosterbridge_domain::{
     job::Job,
     mapping::{AttendanceMethod, Mappings, folded, suggest_school},
     roster::{School, SchoolPreference},
-    settings::Setup,
+    settings::{RaptorConnection, Setup},
 };
 use rosterbridge_powerschool::Client;
+use rosterbridge_sftp::{Error as SftpError, RemoteFolder, Session};
 use rosterbridge_store::{Roster, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    connections::raptor_folder,
     engine::{Engine, blocking},
     error::EngineError,
     exports::current_years,
+    raptor::read_at_server,
     report::{
-        BuildingChoice, Choices, CodeChoice, MappingChange, MethodKnownBy, MethodPreset, NameFoundIn,
+        BuildingChoice, Cause, Choices, CodeChoice, MappingChange, MethodKnownBy, MethodPreset, NameFoundIn,
         ReasonChoice, SchoolChoice,
     },
 };
 
-/// Raptor's list of buildings in the exchange folder.
+/// Raptor's list of buildings in the exchange folder, or in the server's folder in its place.
 pub(crate) const BUILDINGS_FILE: &str = "buildings.csv";
-/// Raptor's list of student reasons in the exchange folder.
+/// Raptor's list of student reasons there.
 pub(crate) const REASONS_FILE: &str = "student-reasons.csv";
 
 impl Engine {
-    /// Reads PowerSchool afresh and the exchange folder, for the mapping steps.
+    /// Reads PowerSchool afresh and the lists of the exchange folder or server, for the mapping steps.
     pub async fn choices(&self) -> Result<Choices, EngineError> {
         let setup = self.setup().await?;
         let practice = self.is_practice().await?;
@@ -44,15 +48,86 @@ impl Engine {
             .filter(|job| setup.job_enabled(*job) || *job == Job::RaptorTardies)
             .collect();
         let server = self.meet(&setup, practice).await?;
-        let pull = self.pull_from(&server, &wanted, &CancellationToken::new(), &|_, _| ()).await?;
+        let never = CancellationToken::new();
+        let (pull, lists) = tokio::join!(
+            self.pull_from(&server, &wanted, &never, &|_, _| ()),
+            self.raptor_lists(&setup, &never),
+        );
+        let pull = pull?;
         if let Some((_, error)) = pull.refused.into_iter().find(|(job, _)| setup.job_enabled(*job)) {
             return Err(error.into());
         }
-        let roster = pull.roster;
+        let (roster, lists) = (pull.roster, lists?);
         let preferences = preferences(&server.client).await;
         let (buildings, reasons) = self.names_in_held_rows().await?;
         let waiting = Waiting { buildings, reasons };
-        blocking(move || choices(&roster, &setup, &preferences, waiting)).await
+        blocking(move || choices(&roster, &setup, &preferences, lists, waiting)).await
+    }
+
+    /// Raptor's lists, where files are exchanged with it.
+    async fn raptor_lists(&self, setup: &Setup, cancel: &CancellationToken) -> Result<Lists, EngineError> {
+        let Some(connection) = &setup.raptor.connection else {
+            let folder = PathBuf::from(&setup.raptor.folder);
+            return blocking(move || lists_in(&folder)).await;
+        };
+        // As with a folder that is not there, the schools can be mapped to what is known.
+        let mut lists = Lists::default();
+        if let Err(error) = self.read_lists_at_server(connection, cancel, &mut lists).await {
+            lists.unread = Some(error.cause());
+        }
+        Ok(lists)
+    }
+
+    async fn read_lists_at_server(
+        &self,
+        connection: &RaptorConnection,
+        cancel: &CancellationToken,
+        lists: &mut Lists,
+    ) -> Result<(), EngineError> {
+        let folder = raptor_folder(connection)?;
+        let session = self.raptor(connection, cancel).await?;
+        let buildings = list_at_server(&session, &folder, BUILDINGS_FILE, buildings_of).await;
+        let reasons = list_at_server(&session, &folder, REASONS_FILE, reasons_of).await;
+        if let Err(error) = session.close().await {
+            tracing::debug!(code = error.code(), "Raptor's server did not say goodbye");
+        }
+        // What is wrong with one says nothing about the other.
+        let buildings = buildings.map(|names| lists.buildings = names);
+        let reasons = reasons.map(|names| lists.reasons = names);
+        buildings.and(reasons)
+    }
+}
+
+/// Raptor's lists.
+#[derive(Default)]
+struct Lists {
+    /// Its buildings; none where there is no list.
+    buildings: Vec<String>,
+    /// Its student reasons, each once; none where there is no list.
+    reasons: Vec<String>,
+    /// Why one of them, or both, could not be read.
+    unread: Option<Cause>,
+}
+
+fn lists_in(folder: &Path) -> Result<Lists, EngineError> {
+    if folder.as_os_str().is_empty() || !folder.is_dir() {
+        return Ok(Lists::default());
+    }
+    Ok(Lists { buildings: buildings_in(folder)?, reasons: reasons_in(folder)?, unread: None })
+}
+
+/// The names of a list in a folder of a server; none when there is no list.
+async fn list_at_server(
+    session: &Session,
+    folder: &RemoteFolder,
+    name: &str,
+    names: fn(PipeReader) -> Result<Vec<String>, EngineError>,
+) -> Result<Vec<String>, EngineError> {
+    let file = folder.file(name).map_err(EngineError::raptor_server)?;
+    match read_at_server(session, &file, names).await {
+        Ok((_, names)) => Ok(names),
+        Err(EngineError::RaptorServer(SftpError::FileMissing { .. })) => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
@@ -74,14 +149,11 @@ fn choices(
     roster: &Roster,
     setup: &Setup,
     preferences: &[SchoolPreference],
+    Lists { buildings, reasons, unread }: Lists,
     waiting: Waiting,
 ) -> Result<Choices, EngineError> {
     let schools: Vec<_> =
         roster.schools()?.into_iter().filter(|school| school.number != SchoolNumber::GRADUATED).collect();
-    let folder = Path::new(&setup.raptor.folder);
-    let listed = setup.raptor.connection.is_none() && !setup.raptor.folder.is_empty() && folder.is_dir();
-    let buildings = if listed { buildings_in(folder)? } else { Vec::new() };
-    let reasons = if listed { reasons_in(folder)? } else { Vec::new() };
     let codes = codes(roster, &setup.mappings)?;
     let changes = changes(&setup.mappings, &schools, &buildings, &reasons, &codes);
     let mut presets = presets(roster, preferences)?;
@@ -98,6 +170,7 @@ fn choices(
             .collect(),
         codes,
         changes,
+        lists_unread: unread,
         schools: schools
             .into_iter()
             .map(|school| SchoolChoice {
@@ -260,21 +333,26 @@ fn preferred(
 /// Raptor's buildings as listed in the exchange folder; none when there is no list.
 pub(crate) fn buildings_in(folder: &Path) -> Result<Vec<String>, EngineError> {
     match open(&folder.join(BUILDINGS_FILE))? {
-        Some(file) => Ok(rosterbridge_raptor::read_buildings(file)?),
+        Some(file) => buildings_of(file),
         None => Ok(Vec::new()),
     }
+}
+
+fn buildings_of(list: impl Read) -> Result<Vec<String>, EngineError> {
+    Ok(rosterbridge_raptor::read_buildings(list)?)
 }
 
 /// Raptor's student reasons as listed in the exchange folder, each once; none when there is no list.
 pub(crate) fn reasons_in(folder: &Path) -> Result<Vec<String>, EngineError> {
     match open(&folder.join(REASONS_FILE))? {
-        Some(file) => {
-            let reasons: BTreeSet<String> =
-                rosterbridge_raptor::read_reasons(file)?.into_iter().map(|row| row.reason).collect();
-            Ok(reasons.into_iter().collect())
-        }
+        Some(file) => reasons_of(file),
         None => Ok(Vec::new()),
     }
+}
+
+fn reasons_of(list: impl Read) -> Result<Vec<String>, EngineError> {
+    let reasons = rosterbridge_raptor::read_reasons(list)?.into_iter().map(|row| row.reason);
+    Ok(reasons.collect::<BTreeSet<_>>().into_iter().collect())
 }
 
 fn open(path: &Path) -> Result<Option<File>, EngineError> {

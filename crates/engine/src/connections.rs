@@ -8,7 +8,7 @@ use rosterbridge_sftp::{Address, Authentication, RemoteFolder, Session};
 use rosterbridge_vault::SecretName;
 use tokio_util::sync::CancellationToken;
 
-use crate::{engine::Engine, error::EngineError};
+use crate::{engine::Engine, error::EngineError, report::AcceptedHostKey};
 
 impl Engine {
     /// How to reach PowerSchool, checked for its shape.
@@ -87,16 +87,33 @@ impl Engine {
 
     /// The fingerprint accepted for an address.
     pub(crate) async fn pinned(&self, address: &Address) -> Result<Option<String>, EngineError> {
-        let (host, port) = (address.host.clone(), address.port);
-        Ok(self.ledger(move |ledger| ledger.pinned_host_key(&host, port)).await?.map(|key| key.sha256))
+        Ok(self.accepted_host_key(address).await?.map(|key| key.sha256))
     }
 
-    /// The fingerprint accepted for the set-up's Hero connection.
-    pub async fn pinned_host_key(&self) -> Result<Option<String>, EngineError> {
+    /// The host key accepted for the set-up's Hero connection.
+    pub async fn hero_host_key(&self) -> Result<Option<AcceptedHostKey>, EngineError> {
         match hero_address(&self.setup().await?) {
-            Ok(address) => self.pinned(&address).await,
+            Ok(address) => self.accepted_host_key(&address).await,
             Err(_) => Ok(None),
         }
+    }
+
+    /// The host key accepted for the set-up's SFTP server that files are exchanged with Raptor over, if there is one.
+    pub async fn raptor_host_key(&self) -> Result<Option<AcceptedHostKey>, EngineError> {
+        match self.setup().await?.raptor.connection.as_ref().map(raptor_address) {
+            Some(Ok(address)) => self.accepted_host_key(&address).await,
+            Some(Err(_)) | None => Ok(None),
+        }
+    }
+
+    async fn accepted_host_key(&self, address: &Address) -> Result<Option<AcceptedHostKey>, EngineError> {
+        let (host, port) = (address.host.clone(), address.port);
+        let pinned = self.ledger(move |ledger| ledger.pinned_host_key(&host, port)).await?;
+        Ok(pinned.map(|key| AcceptedHostKey {
+            algorithm: key.algorithm,
+            sha256: key.sha256,
+            accepted_at: key.accepted_at,
+        }))
     }
 }
 

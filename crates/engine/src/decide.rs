@@ -13,7 +13,7 @@ use rosterbridge_domain::{
     calendar::{self, Class, DailySignIn, SchoolDay, SignIn},
     held::HoldReason,
     id::{AttendanceCodeId, SchoolNumber, SectionId, StudentNumber, YearId},
-    mapping::{AttendanceMethod, BetweenClasses, Mappings},
+    mapping::{AttendanceMethod, BetweenClasses, BuildingMapping, folded},
     roster::{AttendanceCode, Enrollment, School, SectionMeeting, Student, Term},
     settings::{BeforeFirstBell, SchoolDays, Setup},
 };
@@ -47,7 +47,9 @@ fn hold<T>(reason: HoldReason, detail: impl Into<String>) -> Result<T, Stop> {
 /// Answers questions about the district from the roster, remembering what one file asks again and again.
 pub(crate) struct District<'a> {
     roster: &'a Roster,
-    mappings: &'a Mappings,
+    buildings: HashMap<String, &'a BuildingMapping>,
+    /// Active rows of the tardy code table.
+    tardy_codes: HashMap<String, &'a str>,
     /// The district's.
     pub(crate) zone: Tz,
     today: NaiveDate,
@@ -72,7 +74,8 @@ impl<'a> District<'a> {
     pub(crate) fn new(roster: &'a Roster, setup: &'a Setup, zone: Tz) -> Result<Self, StoreError> {
         Ok(Self {
             roster,
-            mappings: &setup.mappings,
+            buildings: setup.mappings.buildings_by_name(),
+            tardy_codes: setup.mappings.codes_by_reason(),
             zone,
             today: roster.meta().today,
             oldest: setup.attendance.oldest,
@@ -129,7 +132,7 @@ impl<'a> District<'a> {
 
     /// A tardy of Raptor's: a student who signed in at a building for a reason.
     pub(crate) fn raptor(&mut self, row: &Tardy) -> Result<AttendanceWrite, Stop> {
-        let Some(mapping) = self.mappings.building(&row.building) else {
+        let Some(mapping) = self.buildings.get(&folded(&row.building)).copied() else {
             return hold(HoldReason::BuildingNotMapped, &row.building);
         };
         if !mapping.enabled {
@@ -141,7 +144,7 @@ impl<'a> District<'a> {
         let Some(method) = mapping.method else {
             return hold(HoldReason::MethodNotSet, &row.building);
         };
-        let Some(code) = self.mappings.tardy_code(&row.reason) else {
+        let Some(code) = self.tardy_codes.get(&folded(&row.reason)).copied() else {
             return hold(HoldReason::ReasonNotMapped, &row.reason);
         };
         let student = self.student(row.student)?;
@@ -152,17 +155,20 @@ impl<'a> District<'a> {
         self.in_time(school, date)?;
         let enrollments = self.roster.enrollments_of(student.id)?;
         let sits_there = enrollments.iter().any(|cc| cc.school == school && cc.includes(date));
-        if !student.attends(school, date) && !sits_there {
-            return hold(HoldReason::StudentNotInSchool, self.school_name(student.school));
+        let enrolled_at = self.enrolled_at(&student, date, school)?;
+        if enrolled_at != Some(school) && !sits_there {
+            return hold(
+                HoldReason::StudentNotInSchool,
+                self.school_name(enrolled_at.unwrap_or(student.school)),
+            );
         }
         match method {
             AttendanceMethod::Daily => {
-                // The daily record belongs to the school of the student's enrolment on that day. PowerSchool's row
-                // tells the present one only: of a student who has changed schools since, it is not known here.
-                if !student.attends(student.school, date) {
+                // The daily record belongs to the school of the student's enrolment on that day.
+                let Some(enrolled_at) = enrolled_at else {
                     return hold(HoldReason::StudentNotInSchool, self.school_name(student.school));
-                }
-                let day = self.writable_day(student.school, date)?;
+                };
+                let day = self.writable_day(enrolled_at, date)?;
                 match calendar::daily_sign_in(&day, at, mapping.between_classes) {
                     DailySignIn::BeforeFirstBell => self.before_first_bell(signed_in),
                     DailySignIn::Tardy => self.record(&student, &day, None, code, &row.comment),
@@ -197,6 +203,20 @@ impl<'a> District<'a> {
             1 => Ok(found.swap_remove(0)),
             _ => hold(HoldReason::AmbiguousStudent, number.to_string()),
         }
+    }
+
+    /// The school whose enrolment a student had on a date, `asked` before any other.
+    fn enrolled_at(
+        &self,
+        student: &Student,
+        date: NaiveDate,
+        asked: SchoolNumber,
+    ) -> Result<Option<SchoolNumber>, StoreError> {
+        // That is most of them: no need to look at earlier enrolments.
+        if student.attends(asked, date) {
+            return Ok(Some(asked));
+        }
+        Ok(student.school_on(&self.roster.reenrollments_of(student.id)?, date, asked))
     }
 
     /// The day, if it is in session, not in the future, and not too long ago.
@@ -349,3 +369,6 @@ fn school_day(
     let (cycle_days, periods) = (roster.cycle_days(school, year)?, roster.periods(school, year)?);
     Ok(SchoolDay::new(&day, year, &cycle_days, &periods, &items))
 }
+
+#[cfg(test)]
+mod tests;

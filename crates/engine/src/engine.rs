@@ -150,6 +150,15 @@ impl Engine {
         Ok(tokio::task::spawn_blocking(move || span.in_scope(|| work(&ledger))).await??)
     }
 
+    /// Gives back the memory a run has taken. Aside: nobody has to wait for it.
+    pub(crate) fn give_back_memory(&self) {
+        let ledger = Arc::clone(&self.ledger);
+        drop(tokio::task::spawn_blocking(move || {
+            ledger.give_back_memory();
+            rosterbridge_allocator::give_back();
+        }));
+    }
+
     /// Where the last complete pull is.
     pub(crate) fn roster_folder(&self) -> &std::path::Path {
         self.folder.path()

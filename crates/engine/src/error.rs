@@ -144,7 +144,7 @@ pub enum EngineError {
         "the Raptor integration can't be switched on yet: there is neither an exchange folder nor an SFTP connection"
     )]
     RaptorNoExchange,
-    /// Raptor's integration has not been initialised.
+    /// Raptor's integration has not been initialized.
     #[error("the Raptor integration is {0}, so tardies are not taken in yet")]
     RaptorNotInitialized(rosterbridge_domain::integration::IntegrationStatus),
     /// A person stopped it.

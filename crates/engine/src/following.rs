@@ -1,4 +1,4 @@
-//! What the Raptor integration does by itself: full synchronisations in its window, and looks at PowerSchool for updates.
+//! What the Raptor integration does by itself: full synchronizations in its window, and looks at PowerSchool for updates.
 //! What is due is [`rosterbridge_domain::following`]'s to say; here it is carried out.
 
 use std::{

@@ -90,7 +90,10 @@ impl Engine {
         let Some(test) = self.last_test().await? else { return Ok(false) };
         let lacking = test.report.stages.iter().any(|stage| match &stage.result {
             StageResult::Failed(cause) | StageResult::Warned(cause) => {
-                matches!(cause.code.as_str(), "powerschool.no_access" | "powerschool.no_queries")
+                matches!(
+                    cause.code.as_str(),
+                    "powerschool.no_access" | "powerschool.no_queries" | "powerschool.partial_access"
+                )
             }
             _ => false,
         });

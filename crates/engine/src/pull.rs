@@ -18,13 +18,14 @@ use rosterbridge_domain::{
     id::YearId,
     job::Job,
     roster::{
-        AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, Enrollment, Period, School, Section,
-        SectionMeeting, Student, Teacher, Term,
+        AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, Enrollment, Period, Reenrollment,
+        School, Section, SectionMeeting, Student, Teacher, Term,
     },
     settings::Setup,
 };
 use rosterbridge_powerschool::{
-    Batch, Client, DataVersion, Fingerprint, Metadata, PullScope, RosterRow, ServerUrl, Version, plugin,
+    Batch, Client, DataVersion, Fingerprint, Metadata, PullScope, RosterRow, ServerUrl, Version, Warning,
+    plugin,
 };
 use rosterbridge_store::{
     Roster, RosterStaging, StoreError,
@@ -74,6 +75,8 @@ pub(crate) struct Pull {
     pub(crate) roster: Arc<Roster>,
     /// The jobs that need what the plugin has no access to, and what that is. Their tables may be empty.
     pub(crate) refused: BTreeMap<Job, rosterbridge_powerschool::Error>,
+    /// What the jobs do without, because the plugin has no access to it.
+    pub(crate) without: Vec<Warning>,
 }
 
 impl Engine {
@@ -150,13 +153,13 @@ impl Engine {
         // that error is the one to report.
         let filling = inserting.await??;
         let years = read?;
-        let ReadOutcome { versions, answers, laid_over, refused } =
+        let ReadOutcome { versions, answers, laid_over, refused, without } =
             outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
         let whole_at = before.as_ref().filter(|_| laid_over).map_or(began, |before| before.state.whole_at);
         if let (Some(before), true) = (before, filling.staging.is_none()) {
             tracing::info!("nothing has changed in PowerSchool");
             self.confirm_roster(&before.roster, Utc::now()).await?;
-            return Ok(Pull { roster: before.roster, refused });
+            return Ok(Pull { roster: before.roster, refused, without });
         }
         // Where something could not be read, the next pull may find that it can be.
         let state = refused.is_empty().then_some(PullState { basis, whole_at, versions, answers });
@@ -169,7 +172,7 @@ impl Engine {
             Ok(filling.finish(meta)?)
         })
         .await?;
-        Ok(Pull { roster: Arc::new(roster), refused })
+        Ok(Pull { roster: Arc::new(roster), refused, without })
     }
 
     /// The roster in place, if a pull on `basis` may go on from it.
@@ -321,6 +324,8 @@ struct ReadOutcome {
     laid_over: bool,
     /// The jobs that lack something.
     refused: BTreeMap<Job, rosterbridge_powerschool::Error>,
+    /// What the jobs do without.
+    without: Vec<Warning>,
 }
 
 impl Reading<'_> {
@@ -328,7 +333,7 @@ impl Reading<'_> {
     /// tables are asked for. Of the rest some are read at the same time, the largest first: the many small ones then
     /// cost their round trips while a large one streams.
     async fn read(&self, today: NaiveDate, jobs: &[Job]) -> Result<Vec<YearId>, EngineError> {
-        let every_year = PullScope { years: Vec::new(), jobs: jobs.to_vec() };
+        let every_year = PullScope { jobs: jobs.to_vec(), ..PullScope::every_year() };
         let listing = async { Ok::<Vec<School>, EngineError>(self.client.schools().await?) };
         let (schools, terms) = tokio::try_join!(listing, self.terms(&every_year))?;
         (self.on_rows)("schools", schools.len() as u64);
@@ -338,8 +343,10 @@ impl Reading<'_> {
             self.insert(schools).await?;
         }
 
-        let scope = PullScope { years, ..every_year };
-        let tables: [TableReading<'_>; 11] = [
+        let first_day =
+            terms.iter().filter(|term| years.contains(&term.year)).map(|term| term.first_day).min();
+        let scope = PullScope { years, first_day, ..every_year };
+        let tables: [TableReading<'_>; 12] = [
             Box::pin(self.followed_table::<Enrollment>(&scope, "enrolments")),
             Box::pin(self.followed_table::<Student>(&scope, "students")),
             Box::pin(self.table_for_some::<CalendarDay>(&scope, "calendar days")),
@@ -347,6 +354,7 @@ impl Reading<'_> {
             Box::pin(self.followed_table::<Section>(&scope, "sections")),
             Box::pin(self.table_for_some::<Teacher>(&scope, "teachers")),
             Box::pin(self.table_for_some::<Course>(&scope, "courses")),
+            Box::pin(self.table_if_allowed::<Reenrollment>(&scope, "earlier enrolments")),
             Box::pin(self.table_for_some::<AttendanceCode>(&scope, "attendance codes")),
             Box::pin(self.table_for_some::<Period>(&scope, "periods")),
             Box::pin(self.table_for_some::<CycleDay>(&scope, "cycle days")),
@@ -411,28 +419,36 @@ impl Reading<'_> {
         if !scope.needs::<R>() {
             return Ok(());
         }
-        self.stage(RosterStaging::discard::<R>).await?;
         let (sink, mut batches) = mpsc::channel::<Batch<R>>(1);
         let pulling = async { Ok::<_, EngineError>(self.client.pull::<R>(scope, sink).await?) };
         let passing = async {
-            let mut count = 0;
+            let (mut count, mut discarded) = (0, false);
             while let Some(batch) = batches.recv().await {
                 seen(&batch);
                 match batch {
                     Batch::Rows(rows) => {
+                        // What the file has stays until there is something to put in its place.
+                        if !std::mem::replace(&mut discarded, true) {
+                            self.stage(RosterStaging::discard::<R>).await?;
+                        }
                         count += rows.len() as u64;
                         self.insert(rows).await?;
                     }
                     Batch::StartOver => {
                         count = 0;
-                        self.stage(RosterStaging::discard::<R>).await?;
+                        if discarded {
+                            self.stage(RosterStaging::discard::<R>).await?;
+                        }
                     }
                 }
                 (self.on_rows)(subject, count);
             }
-            Ok::<(), EngineError>(())
+            Ok::<bool, EngineError>(discarded)
         };
-        let (pulled, ()) = tokio::try_join!(pulling, passing)?;
+        let (pulled, discarded) = tokio::try_join!(pulling, passing)?;
+        if !discarded {
+            self.stage(RosterStaging::discard::<R>).await?;
+        }
         let mut outcome = self.outcome();
         if let Some(version) = pulled.version {
             outcome.versions.insert(R::table().to_owned(), version.get());
@@ -472,6 +488,30 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads a table that the jobs can do without. Where the plugin may not read it, there are no rows of it, and what
+    /// that costs is told.
+    async fn table_if_allowed<R: RosterRow + RosterTable>(
+        &self,
+        scope: &PullScope,
+        subject: &'static str,
+    ) -> Result<(), EngineError> {
+        if self.repeats::<R>(scope, subject).await {
+            return Ok(());
+        }
+        let error = match self.table::<R>(scope, subject, |_| ()).await {
+            Err(EngineError::PowerSchool(error)) => error,
+            other => return other,
+        };
+        let Some(warning) = scope.without::<R>(&error) else { return Err(error.into()) };
+        tracing::info!(table = R::table(), code = error.code(), "going on without the table");
+        self.outcome().without.push(warning);
+        self.fill(|filling| match filling.stored::<R>() {
+            0 => Ok(()),
+            _ => filling.staging()?.discard::<R>(),
+        })
+        .await
     }
 
     /// Reads what changed of a table since the roster in place was read; the whole table when that is not certain.

@@ -17,8 +17,8 @@ use ts_rs::TS;
 
 pub use self::{
     connection::{
-        CertificateView, FieldAccess, FieldAccessView, HeroTest, HostKeyView, PowerSchoolTest, QueryView,
-        ServerView, StageReport, StageResult, TableAccessView, TestReport,
+        AcceptedHostKey, CertificateView, FieldAccess, FieldAccessView, HeroTest, HostKeyView,
+        PowerSchoolTest, QueryView, ServerView, StageReport, StageResult, TableAccessView, TestReport,
     },
     held::{HeldPage, HeldView},
     plan::{FileSample, GuardReason, GuardedSchool, GuardedView, PlanView, PlannedRecord},

@@ -61,6 +61,8 @@ struct Run<'a> {
     roster: Option<Arc<Roster>>,
     /// The jobs whose part of the roster could not be read.
     refused: BTreeMap<Job, rosterbridge_powerschool::Error>,
+    /// What the jobs do without, because the plugin has no access to it.
+    without: Vec<rosterbridge_powerschool::Warning>,
     /// The connection to Hero, opened by the first job that needs it.
     hero: Option<Arc<Session>>,
     /// The job the connection to Hero failed for, and why. It is not tried again in this run: four wrong passwords
@@ -206,8 +208,7 @@ impl Engine {
         }
         pass(CrashPoint::RunFinished);
         drop(under_way);
-        // Aside: nobody has to wait for it.
-        drop(tokio::task::spawn_blocking(rosterbridge_allocator::give_back));
+        self.give_back_memory();
         self.wake_sending();
         on_event(Event::RunFinished(ran.report.clone()));
         Ok(ran)
@@ -299,7 +300,7 @@ impl Engine {
         };
         let years =
             self.notice_school_year(&setup, &pull, dry, Utc::now(), &on_event, Some(&id.to_string())).await?;
-        let Pull { roster, refused } = pull;
+        let Pull { roster, refused, without } = pull;
         pass(CrashPoint::RosterPulled);
         report.seconds.push(seconds("pull", started));
         Ok(Run {
@@ -310,6 +311,7 @@ impl Engine {
             server,
             roster: Some(roster),
             refused,
+            without,
             hero: None,
             hero_failed: None,
             raptor: None,
@@ -343,7 +345,7 @@ impl Run<'_> {
         // Windows replaces no file that is open.
         (self.roster, self.ahead) = (None, None);
         let pull = self.engine.pull_from(&self.server, &jobs, &self.cancel, &progress).await?;
-        (self.roster, self.refused) = (Some(pull.roster), pull.refused);
+        (self.roster, self.refused, self.without) = (Some(pull.roster), pull.refused, pull.without);
         Ok(())
     }
 

@@ -122,7 +122,8 @@ impl Engine {
         Ok(json!({
             "trusted_besides_the_systems": trusted,
             "presented_by_powerschool": presented,
-            "pinned_host_key_of_hero": self.pinned_host_key().await?,
+            "pinned_host_key_of_hero": self.hero_host_key().await?.map(|key| key.sha256),
+            "pinned_host_key_of_raptor": self.raptor_host_key().await?.map(|key| key.sha256),
         }))
     }
 }

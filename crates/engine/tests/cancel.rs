@@ -1,22 +1,23 @@
 //! Cancelling a run at the moment one of its steps begins: against a practice district, with a real keychain.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod practice;
+
 use std::{
     fs,
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use rosterbridge_domain::job::{Job, Outcome};
 use rosterbridge_engine::{
     Engine, OnEvent,
-    profile::{ProfileFolder, ProfileLock},
     report::{Event, Phase, Progress},
 };
-use rosterbridge_practice::{Running, ServeOptions};
+use rosterbridge_practice::{AttendanceMode, Running, ServeOptions};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -31,22 +32,14 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::with(practice::small()).await
+    }
+
+    async fn with(options: ServeOptions) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let district = rosterbridge_practice::start(ServeOptions {
-            students: 40,
-            schools: 2,
-            date: DATE.parse().ok(),
-            data: Some(home.path().join("district")),
-            plugin: Some(rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap()),
-            ..ServeOptions::default()
-        })
-        .await
-        .unwrap();
-        let folder = ProfileFolder::new(home.path(), "practice").unwrap();
-        let lock = ProfileLock::take(&folder).unwrap().unwrap();
-        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
-        let ready = serde_json::to_string(district.ready()).unwrap();
-        engine.import_practice(&ready, true).await.unwrap();
+        let options =
+            ServeOptions { date: DATE.parse().ok(), data: Some(home.path().join("district")), ..options };
+        let (engine, district) = practice::start(home.path(), options).await;
         Self { engine, district, home }
     }
 
@@ -149,4 +142,41 @@ async fn a_file_whose_rows_are_written_is_moved_by_the_next_run() {
     assert_eq!(next.jobs[0].rows.noop, written);
     assert!(!stage.raptor("").contains(&tardies));
     assert_eq!(stage.raptor("processed"), [tardies]);
+}
+
+/// Cancelled while some are on their way, those before them noted and those after them marked: each is written once.
+#[rstest]
+#[case::early(1)]
+#[case::late(15)]
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_under_way_are_made_once_each(#[case] noted: u64) {
+    let stage = Stage::with(ServeOptions {
+        tardies: Some(35),
+        attendance: AttendanceMode::Insert,
+        ..practice::small()
+    })
+    .await;
+    let mut setup = stage.engine.setup().await.unwrap();
+    setup.powerschool.answer_seconds = 1;
+    stage.engine.save_setup(setup).await.unwrap();
+    assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    let planned = Arc::new(AtomicU64::new(0));
+    let total = Arc::clone(&planned);
+    let (on_event, _) = stage.cancelling(move |progress| {
+        total.fetch_max(progress.total.unwrap_or_default(), Ordering::SeqCst);
+        progress.phase == Phase::Attendance
+            && (noted..progress.total.unwrap_or_default()).contains(&progress.done)
+    });
+    let report = stage.engine.sync(vec![Job::RaptorTardies], false, on_event).await.unwrap();
+    assert_eq!(report.jobs[0].outcome, Outcome::Cancelled);
+    let planned = planned.load(Ordering::SeqCst);
+    let written = report.jobs[0].rows.written;
+    assert!((noted..planned).contains(&written), "{written} of {planned} were noted");
+
+    let next = stage.engine.sync(vec![Job::RaptorTardies], false, Arc::new(|_| ())).await.unwrap();
+    assert_eq!((next.jobs[0].outcome, next.jobs[0].rows.written), (Outcome::Succeeded, planned - written));
+    let database = stage.district.district().connect().unwrap();
+    let sent = "SELECT count(*), count(DISTINCT StudentID) FROM Practice_Write";
+    let sent: (i64, i64) = database.query_row(sent, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(sent, (planned.cast_signed(), planned.cast_signed()));
 }

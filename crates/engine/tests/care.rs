@@ -216,6 +216,34 @@ async fn what_is_older_than_the_retention_goes_and_only_what_is_ours() {
     district.stop().await;
 }
 
+/// It counts when a file was put aside, not when it was written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roster_file_that_is_not_in_use_goes_with_the_retention() {
+    let home = Home::new();
+    let engine = home.open().await;
+    let district = practice(&engine).await;
+    engine.sync(vec![Job::RaptorRoster], false, silent()).await.unwrap();
+    let not_in_use = district.ready().raptor.folder.join("roster/not-in-use");
+    assert!(!not_in_use.exists());
+    change(&engine, |setup| setup.mappings.buildings[0].enabled = false).await;
+    engine.sync(vec![Job::RaptorRoster], false, silent()).await.unwrap();
+    let ours: Vec<PathBuf> = fs::read_dir(&not_in_use).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(ours.len(), 1);
+    let stranger = not_in_use.join("kept by hand.csv");
+    fs::write(&stranger, "a,b\n1,2\n").unwrap();
+    let now = Utc::now();
+    for file in [&ours[0], &stranger] {
+        age(file, now - TimeDelta::days(100));
+    }
+    change(&engine, |setup| setup.retention_days = 60).await;
+    assert!(engine.keep_house(now + TimeDelta::days(59), &silent()).await.unwrap());
+    assert!(ours[0].exists());
+    assert!(engine.keep_house(now + TimeDelta::days(61), &silent()).await.unwrap());
+    assert!(!ours[0].exists());
+    assert!(stranger.exists());
+    district.stop().await;
+}
+
 /// Nobody may ever switch on again what a restored ledger has still to read.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restoration_that_is_never_completed_keeps_nothing_longer_than_the_retention() {

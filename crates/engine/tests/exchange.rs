@@ -2,6 +2,8 @@
 //! practice district, with a real keychain.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod practice;
+
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -12,13 +14,10 @@ use std::{
 use chrono::{TimeDelta, Timelike, Utc};
 use rosterbridge_domain::{
     job::{Job, Outcome},
-    schedule::{JobSchedule, Missed, Pause, TimeOfDay, When},
+    schedule::{JobSchedule, Missed, TimeOfDay, When},
 };
-use rosterbridge_engine::{
-    Engine,
-    profile::{ProfileFolder, ProfileLock},
-};
-use rosterbridge_practice::{Running, ServeOptions};
+use rosterbridge_engine::Engine;
+use rosterbridge_practice::Running;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -39,14 +38,7 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let folder = ProfileFolder::new(home.path(), "practice").unwrap();
-        let lock = ProfileLock::take(&folder).unwrap().unwrap();
-        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
-        let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
-        let district = rosterbridge_practice::start(ServeOptions::small(plugin)).await.unwrap();
-        let ready = serde_json::to_string(district.ready()).unwrap();
-        engine.import_practice(&ready, true).await.unwrap();
-        engine.set_pause(Pause::No).await.unwrap();
+        let (engine, district) = practice::start(home.path(), practice::small()).await;
         engine.sync(vec![Job::RaptorRoster], false, Arc::new(|_| ())).await.unwrap();
         let mut setup = engine.setup().await.unwrap();
         let hours_away = Utc::now() + TimeDelta::hours(6);

@@ -3,6 +3,8 @@
 //! The window opens at 22:00 UTC in November, and at 21:00 UTC in July.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
+mod practice;
+
 use std::{
     fs,
     path::PathBuf,
@@ -19,7 +21,6 @@ use rosterbridge_domain::{
 };
 use rosterbridge_engine::{
     Engine, EngineError, OnEvent,
-    profile::{ProfileFolder, ProfileLock},
     report::{Event, RaptorStep},
 };
 use rosterbridge_practice::{DistrictChange, Faults, Maintenance, Running, ServeOptions};
@@ -42,12 +43,6 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-async fn open(home: &TempDir) -> Arc<Engine> {
-    let folder = ProfileFolder::new(home.path(), "practice").unwrap();
-    let lock = ProfileLock::take(&folder).unwrap().unwrap();
-    Arc::new(Engine::open(folder, lock).await.unwrap())
-}
-
 fn fields(value: Value) -> Map<String, Value> {
     let Value::Object(fields) = value else { panic!("{value}") };
     fields
@@ -56,13 +51,8 @@ fn fields(value: Value) -> Map<String, Value> {
 impl Stage {
     async fn on(date: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let engine = open(&home).await;
-        let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
-        let options = ServeOptions { date: date.parse().ok(), ..ServeOptions::small(plugin) };
-        let district = rosterbridge_practice::start(options).await.unwrap();
-        let ready = serde_json::to_string(district.ready()).unwrap();
-        engine.import_practice(&ready, true).await.unwrap();
-        engine.set_pause(Pause::No).await.unwrap();
+        let options = ServeOptions { date: date.parse().ok(), ..practice::small() };
+        let (engine, district) = practice::start(home.path(), options).await;
         Self { engine, district, told: Arc::default(), home }
     }
 
@@ -74,7 +64,7 @@ impl Stage {
     async fn restarted(self) -> Self {
         let Self { engine, district, told, home } = self;
         drop(engine);
-        Self { engine: open(&home).await, district, told, home }
+        Self { engine: practice::open(home.path()).await, district, told, home }
     }
 
     async fn change(&self, change: impl FnOnce(&mut Setup)) {
@@ -138,7 +128,7 @@ fn down() -> Faults {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_window_opens_and_the_first_synchronisation_succeeds() {
+async fn the_window_opens_and_the_first_synchronization_succeeds() {
     let stage = Stage::new().await;
     assert_eq!(stage.at("2026-11-18T21:59:59Z").await, NONE);
     assert_eq!(stage.status().await, S::PendingInitialization);
@@ -253,7 +243,7 @@ async fn a_powerschool_that_does_not_tell_what_is_new_is_looked_at_once_an_hour(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_that_fails_has_it_initialised_again_in_the_next_window() {
+async fn a_look_that_fails_has_it_initialized_again_in_the_next_window() {
     let stage = Stage::new().await;
     assert_eq!(stage.at("2026-11-18T22:00:00Z").await, ROSTER);
     stage.told();

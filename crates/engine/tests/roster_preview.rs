@@ -1,29 +1,21 @@
 //! What a person is shown of a roster file before its layout is saved: against a practice district, with a real keychain.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod practice;
+
 use std::{fs, sync::Arc};
 
 use rosterbridge_domain::{
     job::{Job, Outcome},
     settings::{Delimiter, RosterContent, RosterField, RosterLayout, RosterSettings},
 };
-use rosterbridge_engine::{
-    Engine,
-    profile::{ProfileFolder, ProfileLock},
-};
 use rosterbridge_practice::ServeOptions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_is_how_the_file_begins() {
     let home = tempfile::tempdir().unwrap();
-    let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
-    let options = ServeOptions { data: Some(home.path().join("district")), ..ServeOptions::small(plugin) };
-    let district = rosterbridge_practice::start(options).await.unwrap();
-    let folder = ProfileFolder::new(home.path(), "practice").unwrap();
-    let lock = ProfileLock::take(&folder).unwrap().unwrap();
-    let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
-    let ready = serde_json::to_string(district.ready()).unwrap();
-    engine.import_practice(&ready, true).await.unwrap();
+    let options = ServeOptions { data: Some(home.path().join("district")), ..practice::small() };
+    let (engine, district) = practice::start(home.path(), options).await;
 
     let mut layout = RosterLayout { name: "Ours".to_owned(), ..RosterLayout::default() };
     layout.columns.retain(|column| column.field != RosterField::GuardianEmail);

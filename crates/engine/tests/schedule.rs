@@ -1,6 +1,8 @@
 //! What the engine does by itself, with the time passed in: against a practice district, with a real keychain.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod practice;
+
 use std::{
     fs,
     io::Write,
@@ -17,10 +19,9 @@ use rosterbridge_domain::{
 };
 use rosterbridge_engine::{
     Engine, OnEvent,
-    profile::{ProfileFolder, ProfileLock},
     report::{Event, Phase, Progress},
 };
-use rosterbridge_practice::{Faults, Running, ServeOptions};
+use rosterbridge_practice::{Faults, Running};
 use rstest::rstest;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
@@ -67,14 +68,7 @@ fn daily(time: &str, missed: Missed) -> JobSchedule {
 impl Stage {
     async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let folder = ProfileFolder::new(home.path(), "practice").unwrap();
-        let lock = ProfileLock::take(&folder).unwrap().unwrap();
-        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
-        let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
-        let district = rosterbridge_practice::start(ServeOptions::small(plugin)).await.unwrap();
-        let ready = serde_json::to_string(district.ready()).unwrap();
-        engine.import_practice(&ready, true).await.unwrap();
-        engine.set_pause(Pause::No).await.unwrap();
+        let (engine, district) = practice::start(home.path(), practice::small()).await;
         let stage = Self { engine, district, home };
         stage.change(|setup| setup.jobs.retain(|settings| settings.job != Job::RaptorRoster)).await;
         stage

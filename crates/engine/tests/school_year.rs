@@ -1,6 +1,8 @@
 //! Summer and the days around it, as the schedule meets them: against a practice district, with a real keychain.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod practice;
+
 use std::{
     fs,
     path::PathBuf,
@@ -11,12 +13,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
     id::{TermId, YearId},
     job::{Job, Outcome},
-    schedule::{JobSchedule, Missed, Pause, When},
+    schedule::{JobSchedule, Missed, When},
     school_year::{Season, Summer, YearChange},
 };
 use rosterbridge_engine::{
     Engine,
-    profile::{ProfileFolder, ProfileLock},
     report::{Event, SummerPause},
 };
 use rosterbridge_practice::{Faults, Running, ServeOptions};
@@ -35,19 +36,12 @@ struct Stage {
 impl Stage {
     async fn on(date: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let plugin = rosterbridge_powerschool::plugin::build(&Job::ALL, 0).unwrap();
         let options = ServeOptions {
             date: date.parse().ok(),
             data: Some(home.path().join("district")),
-            ..ServeOptions::small(plugin)
+            ..practice::small()
         };
-        let district = rosterbridge_practice::start(options.clone()).await.unwrap();
-        let folder = ProfileFolder::new(home.path(), "practice").unwrap();
-        let lock = ProfileLock::take(&folder).unwrap().unwrap();
-        let engine = Arc::new(Engine::open(folder, lock).await.unwrap());
-        let ready = serde_json::to_string(district.ready()).unwrap();
-        engine.import_practice(&ready, true).await.unwrap();
-        engine.set_pause(Pause::No).await.unwrap();
+        let (engine, district) = practice::start(home.path(), options.clone()).await;
         let mut setup = engine.setup().await.unwrap();
         let when = When::At { days: "MTWHFSU".parse().unwrap(), time: "03:10".parse().unwrap() };
         let schedule =

@@ -9,10 +9,9 @@ use chrono::NaiveDate;
 use futures_util::{StreamExt, stream};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceMode, AttendanceWrite},
-    id::{SchoolNumber, StudentId},
+    id::{AttendanceDcid, SchoolNumber, StudentId},
 };
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{AnswerProblem, Error},
@@ -205,20 +204,10 @@ async fn send(
     writes: &[AttendanceWrite],
     request: &Request,
 ) -> Sent {
-    let records: Vec<Value> = request
-        .places
-        .iter()
-        .enumerate()
-        .map(|(uid, &place)| {
-            json!({
-                "name": "ATTENDANCE",
-                "client_uid": uid.to_string(),
-                "tables": {"attendance": fields_of(&writes[place])},
-            })
-        })
-        .collect();
+    let records: Vec<Record<'_>> =
+        request.places.iter().enumerate().map(|(uid, &place)| Record::of(uid, &writes[place])).collect();
     let count = records.len();
-    let call = Call::post(request.resource, json!({"name": "ATTENDANCE", "record": records}));
+    let call = Call::post(request.resource, Body { name: ATTENDANCE, record: records });
     match transport.write_once::<Answer>(&call).await {
         Ok(answer) => Sent::Answered(answer.of_records(request.resource, count)),
         Err(failure) if is_missing(&failure) && request.resource == DAILY_BATCH => {
@@ -271,35 +260,76 @@ fn is_missing(failure: &Failure) -> bool {
     matches!(failure.error, Error::UnexpectedAnswer { problem: AnswerProblem::Status(404), .. })
 }
 
+/// What resources and records are called.
+const ATTENDANCE: &str = "ATTENDANCE";
+
+/// A request's body.
+#[derive(Serialize)]
+struct Body<'a> {
+    name: &'static str,
+    record: Vec<Record<'a>>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    name: &'static str,
+    /// Its number in the request, which its result names.
+    client_uid: String,
+    tables: Tables<'a>,
+}
+
+#[derive(Serialize)]
+struct Tables<'a> {
+    attendance: Columns<'a>,
+}
+
 /// The columns of one record (PowerSchool: all of them are required for their mode).
-fn fields_of(write: &AttendanceWrite) -> Map<String, Value> {
-    let mut fields = Map::new();
-    let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
-    set("studentid", json!(write.key.student.get()));
-    set("schoolid", json!(write.key.school.get()));
-    set("yearid", json!(write.year.get()));
-    set("att_date", json!(write.key.date.to_string()));
-    set("att_mode_code", json!(write.key.mode().code()));
-    set("attendance_codeid", json!(write.code_id.get()));
-    set("calendar_dayid", json!(write.calendar_day.get()));
-    // An empty one takes the place of one that is there only where that is meant.
-    let clears =
-        write.replaces.is_some() && write.previous_comment.as_ref().is_some_and(|one| !one.is_empty());
-    if !write.comment.is_empty() || clears {
-        set("att_comment", json!(write.comment));
+#[derive(Serialize)]
+struct Columns<'a> {
+    studentid: i64,
+    schoolid: i64,
+    yearid: i64,
+    att_date: String,
+    att_mode_code: &'static str,
+    attendance_codeid: i64,
+    calendar_dayid: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    att_comment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ccid: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    periodid: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_time: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_time: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dcid: Option<i64>,
+}
+
+impl<'a> Record<'a> {
+    fn of(uid: usize, write: &'a AttendanceWrite) -> Self {
+        let key = &write.key;
+        // An empty one takes the place of one that is there only where that is meant.
+        let clears =
+            write.replaces.is_some() && write.previous_comment.as_ref().is_some_and(|one| !one.is_empty());
+        let attendance = Columns {
+            studentid: key.student.get(),
+            schoolid: key.school.get(),
+            yearid: write.year.get(),
+            att_date: key.date.to_string(),
+            att_mode_code: key.mode().code(),
+            attendance_codeid: write.code_id.get(),
+            calendar_dayid: write.calendar_day.get(),
+            att_comment: (!write.comment.is_empty() || clears).then_some(write.comment.as_str()),
+            ccid: key.meeting.map(|meeting| meeting.cc.get()),
+            periodid: key.meeting.map(|meeting| meeting.period.get()),
+            start_time: write.times.map(|times| times.start),
+            end_time: write.times.map(|times| times.end),
+            dcid: write.replaces.map(AttendanceDcid::get),
+        };
+        Self { name: ATTENDANCE, client_uid: uid.to_string(), tables: Tables { attendance } }
     }
-    if let Some(meeting) = write.key.meeting {
-        set("ccid", json!(meeting.cc.get()));
-        set("periodid", json!(meeting.period.get()));
-    }
-    if let Some(times) = write.times {
-        set("start_time", json!(times.start));
-        set("end_time", json!(times.end));
-    }
-    if let Some(dcid) = write.replaces {
-        set("dcid", json!(dcid.get()));
-    }
-    fields
 }
 
 /// PowerSchool's answer to a write.

@@ -287,6 +287,14 @@ pub enum Warning {
         /// How many are missing.
         missing: usize,
     },
+    /// The installed plugin may not read a table that the exchanges can do without.
+    #[error("The PowerSchool plugin may not read {table}. Without it {loss}.")]
+    PartialAccess {
+        /// The table, in capitals.
+        table: &'static str,
+        /// What the exchanges can't do then.
+        loss: &'static str,
+    },
 }
 
 impl Warning {
@@ -296,6 +304,7 @@ impl Warning {
             Self::ClockSkew { .. } => "powerschool.clock_skew",
             Self::CertificateExpiring { .. } => "powerschool.certificate_expiring",
             Self::NoQueries { .. } => "powerschool.no_queries",
+            Self::PartialAccess { .. } => "powerschool.partial_access",
         }
     }
 
@@ -310,6 +319,9 @@ impl Warning {
             }
             Self::NoQueries { .. } => {
                 "Everything works without them, only slower, as with a vendor's plugin. For the full speed install the RosterBridge plugin, over the installed one if that is ours."
+            }
+            Self::PartialAccess { .. } => {
+                "Everything else works. To have that too, write the RosterBridge plugin again and install it over the installed one: the credentials stay."
             }
         }
     }

@@ -26,7 +26,7 @@ pub const NAME: &str = "RosterBridge";
 /// The plugin's version. PowerSchool updates in place only to a higher one: the first two numbers rise with a release
 /// that changes a query or the access request, `revision` with every plugin written for other exchanges than before.
 pub fn version(revision: u32) -> String {
-    format!("1.2.{revision}")
+    format!("1.3.{revision}")
 }
 
 /// The namespace of `plugin.xml`.
@@ -96,6 +96,11 @@ pub fn access_request(jobs: &[Job]) -> Vec<FieldAccess> {
 /// Those of the fields that these exchanges can't do without.
 pub fn access_needed(jobs: &[Job]) -> Vec<FieldAccess> {
     access_to(tables::essential(jobs), jobs)
+}
+
+/// Those of the fields whose absence is told.
+pub(crate) fn access_told(jobs: &[Job]) -> Vec<FieldAccess> {
+    access_to(tables::told(jobs), jobs)
 }
 
 fn access_to(tables: impl Iterator<Item = &'static Table>, jobs: &[Job]) -> Vec<FieldAccess> {

@@ -10,15 +10,16 @@ use rosterbridge_domain::{
     job::Job,
     roster::{
         AttendanceCode, AttendanceRecord, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus,
-        Enrollment, Period, School, SchoolPreference, Section, SectionMeeting, Student, Teacher, Term,
+        Enrollment, Period, Reenrollment, School, SchoolPreference, Section, SectionMeeting, Student,
+        Teacher, Term,
     },
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
-    error::Error,
+    error::{AnswerProblem, Error, Warning},
     records::{FieldError, Fields},
-    tables::{self, Limit, Table},
+    tables::{self, Limit, Need, Table},
 };
 
 /// What to read of the tables.
@@ -26,6 +27,8 @@ use crate::{
 pub struct PullScope {
     /// TERMS.YEARID of the years wanted, read as one span from the first to the last; empty for every year there is.
     pub years: Vec<YearId>,
+    /// The first school day of those years, as far as the terms tell; without it June before them.
+    pub first_day: Option<NaiveDate>,
     /// The exchanges whose columns are read, so that a plugin written for them is enough; empty for all columns.
     pub jobs: Vec<Job>,
 }
@@ -33,14 +36,14 @@ pub struct PullScope {
 impl PullScope {
     /// Every year PowerSchool has, with all columns.
     pub const fn every_year() -> Self {
-        Self { years: Vec::new(), jobs: Vec::new() }
+        Self { years: Vec::new(), first_day: None, jobs: Vec::new() }
     }
 
     /// Every year, with the columns of these rows' table that a plugin has whatever exchanges it was written for.
     pub(crate) fn of_every_plugin<R: RosterRow>() -> Self {
         let reads_no_more = |job: &Job| !R::TABLE.only_for.iter().any(|only| only.jobs.contains(job));
         let jobs = R::TABLE.jobs.iter().copied().filter(reads_no_more).collect();
-        Self { years: Vec::new(), jobs }
+        Self { jobs, ..Self::every_year() }
     }
 
     /// Whether the scope's exchanges read the table of these rows at all.
@@ -70,6 +73,19 @@ impl PullScope {
         }
     }
 
+    /// What a person is told where the rows of these can't be read for this reason, and the exchanges work without them;
+    /// `None` for every other table and every other reason.
+    pub fn without<R: RosterRow>(&self, error: &Error) -> Option<Warning> {
+        let Need::Useful(loss) = R::TABLE.need else { return None };
+        // What the plugin may not even ask about, it may not read.
+        let unknown = matches!(
+            error,
+            Error::UnexpectedAnswer { problem: AnswerProblem::Status(404) | AnswerProblem::Refused(_), .. }
+        );
+        (unknown || !self.kept_from::<R>(error).is_empty())
+            .then_some(Warning::PartialAccess { table: R::TABLE.name, loss })
+    }
+
     /// First and last YearID. Without years, a span wider than any school's history.
     fn span(&self) -> (i64, i64) {
         let ids = || self.years.iter().map(|year| year.get());
@@ -80,6 +96,11 @@ impl PullScope {
     /// table says when a school's year begins before its terms are read.
     fn days((first, last): (i64, i64)) -> (String, String) {
         (format!("{}-06-01", 1990 + first), format!("{}-08-31", 1991 + last))
+    }
+
+    /// The day after which something has to have ended to matter in the school years.
+    fn after(&self) -> String {
+        self.first_day.map_or_else(|| Self::days(self.span()).0, |day| day.to_string())
     }
 }
 
@@ -116,6 +137,7 @@ impl Narrowed<'_> {
                 let (from, to) = PullScope::days(scope.span());
                 json!({"date_from": from, "date_to": to})
             }
+            (Self::Years(scope), Limit::After(_)) => json!({"ended_after": scope.after()}),
             (Self::SchoolDay(school, day), _) => {
                 json!({"schoolid": school.get(), "att_date": day.to_string()})
             }
@@ -147,6 +169,7 @@ impl Narrowed<'_> {
                 let (from, to) = PullScope::days(scope.span());
                 vec![format!("{column}=ge={from};{column}=le={to}")]
             }
+            (Self::Years(scope), Limit::After(column)) => vec![format!("{column}=gt={}", scope.after())],
             (Self::SchoolDay(school, day), _) => vec![format!("schoolid=={school};att_date=={day}")],
             (Self::Years(_), Limit::Named(column, begins, _)) => vec![format!("{column}=={begins}*")],
             (Self::Years(_), Limit::None | Limit::SchoolAndDay) => vec![String::new()],
@@ -238,6 +261,14 @@ roster_rows! {
         guardian_email: fields.text()?,
         home_phone: fields.text()?,
         home_room: fields.text()?,
+    };
+
+    Reenrollment from REENROLLMENTS, key (StudentId, i64) = |row| (row.student, row.id), read |fields| Self {
+        id: fields.integer()?,
+        student: StudentId::new(fields.integer()?),
+        school: SchoolNumber::new(fields.integer()?),
+        entry_date: fields.optional_date()?,
+        exit_date: fields.date()?,
     };
 
     Enrollment from CC, key (StudentId, CcId) = |row| (row.student, row.id), read |fields| {

@@ -15,6 +15,8 @@ pub enum Limit {
     Term(&'static str),
     /// By a column with a date within the school years.
     Date(&'static str),
+    /// By a column with a date after the first day of the school years.
+    After(&'static str),
     /// One school on one day.
     SchoolAndDay,
     /// By a column whose text begins with this and is one of these.
@@ -41,9 +43,19 @@ pub struct Table {
     pub limit: Limit,
     /// What the query is for, told to the administrator who installs the plugin.
     pub purpose: &'static str,
-    /// Whether the exchanges can't do without it. Of a table that only makes the set-up easier, a plugin without access to it
-    /// lacks nothing.
-    pub essential: bool,
+    /// How much the exchanges need it.
+    pub need: Need,
+}
+
+/// How much the exchanges need a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// They can't do without it.
+    Essential,
+    /// They work without it, and a person is told what that costs: this.
+    Useful(&'static str),
+    /// It only makes the set-up easier: a plugin without access to it lacks nothing.
+    SetUp,
 }
 
 /// Columns that only some of a table's exchanges read.
@@ -66,9 +78,10 @@ const WITH_ENROLMENTS: &[Job] = &[Job::HeroSchedule, Job::HeroAttendance, Job::R
 const WITH_ATTENDANCE: &[Job] = &[Job::HeroAttendance, Job::RaptorTardies];
 
 /// Every query of the plugin.
-pub(crate) const ALL: [&Table; 15] = [
+pub(crate) const ALL: [&Table; 16] = [
     &SCHOOLS,
     &STUDENTS,
+    &REENROLLMENTS,
     &CC,
     &SECTIONS,
     &COURSES,
@@ -93,7 +106,7 @@ pub(crate) static SCHOOLS: Table = Table {
     key: &["school_number"],
     limit: Limit::None,
     purpose: "Schools of the district",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static STUDENTS: Table = Table {
@@ -136,7 +149,21 @@ pub(crate) static STUDENTS: Table = Table {
     key: &["student_number", "dcid"],
     limit: Limit::None,
     purpose: "Students",
-    essential: true,
+    need: Need::Essential,
+};
+
+pub(crate) static REENROLLMENTS: Table = Table {
+    name: "REENROLLMENTS",
+    query: "com.rosterbridge.roster.reenrollments.ended_after",
+    jobs: &[Job::RaptorTardies],
+    columns: &["id", "studentid", "schoolid", "entrydate", "exitdate"],
+    only_for: &[],
+    key: &["studentid", "id"],
+    limit: Limit::After("exitdate"),
+    purpose: "Students' earlier enrolments in schools, of this school year",
+    need: Need::Useful(
+        "tardies of students who have changed schools since, or left and came back, are held where the school takes daily attendance",
+    ),
 };
 
 pub(crate) static CC: Table = Table {
@@ -168,7 +195,7 @@ pub(crate) static CC: Table = Table {
     key: &["studentid", "id"],
     limit: Limit::Term("termid"),
     purpose: "Students' enrolments in sections, by school year",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static SECTIONS: Table = Table {
@@ -195,7 +222,7 @@ pub(crate) static SECTIONS: Table = Table {
     key: &["id"],
     limit: Limit::Term("termid"),
     purpose: "Sections, by school year",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static COURSES: Table = Table {
@@ -207,7 +234,7 @@ pub(crate) static COURSES: Table = Table {
     key: &["course_number", "dcid"],
     limit: Limit::None,
     purpose: "Courses",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static TEACHERS: Table = Table {
@@ -219,7 +246,7 @@ pub(crate) static TEACHERS: Table = Table {
     key: &["id"],
     limit: Limit::None,
     purpose: "Teachers",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static TERMS: Table = Table {
@@ -231,7 +258,7 @@ pub(crate) static TERMS: Table = Table {
     key: &["schoolid", "id"],
     limit: Limit::None,
     purpose: "Terms",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static ATTENDANCE_CODE: Table = Table {
@@ -243,7 +270,7 @@ pub(crate) static ATTENDANCE_CODE: Table = Table {
     key: &["schoolid", "yearid", "id"],
     limit: Limit::Year("yearid"),
     purpose: "Attendance codes, by school year",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static PERIOD: Table = Table {
@@ -255,7 +282,7 @@ pub(crate) static PERIOD: Table = Table {
     key: &["id"],
     limit: Limit::Year("year_id"),
     purpose: "Periods, by school year",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static CYCLE_DAY: Table = Table {
@@ -267,7 +294,7 @@ pub(crate) static CYCLE_DAY: Table = Table {
     key: &["id"],
     limit: Limit::Year("year_id"),
     purpose: "Cycle days, by school year",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static CALENDAR_DAY: Table = Table {
@@ -279,7 +306,7 @@ pub(crate) static CALENDAR_DAY: Table = Table {
     key: &["schoolid", "date_value", "id"],
     limit: Limit::Date("date_value"),
     purpose: "School calendars, by school year",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static BELL_SCHEDULE_ITEMS: Table = Table {
@@ -291,7 +318,7 @@ pub(crate) static BELL_SCHEDULE_ITEMS: Table = Table {
     key: &["id"],
     limit: Limit::None,
     purpose: "Times of bell schedules",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static SECTION_MEETING: Table = Table {
@@ -303,7 +330,7 @@ pub(crate) static SECTION_MEETING: Table = Table {
     key: &["sectionid", "id"],
     limit: Limit::Year("year_id"),
     purpose: "When sections meet, by school year",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static ATTENDANCE: Table = Table {
@@ -326,7 +353,7 @@ pub(crate) static ATTENDANCE: Table = Table {
     key: &["studentid", "dcid"],
     limit: Limit::SchoolAndDay,
     purpose: "Attendance of one school on one day, to check what was written",
-    essential: true,
+    need: Need::Essential,
 };
 
 pub(crate) static PREFS: Table = Table {
@@ -342,7 +369,7 @@ pub(crate) static PREFS: Table = Table {
         &["ATT_RecordModeMeeting", "ATT_RecordModeDaily", "ATT_BridgePeriod"],
     ),
     purpose: "How each school takes attendance, to suggest it in the set-up",
-    essential: false,
+    need: Need::SetUp,
 };
 
 /// Fields of ATTENDANCE that are written, and only named in the access request.
@@ -362,7 +389,12 @@ pub(crate) const ATTENDANCE_WRITTEN: [&str; 11] = [
 
 /// The tables that any of the exchanges can't do without.
 pub(crate) fn essential(jobs: &[Job]) -> impl Iterator<Item = &'static Table> {
-    needed(jobs).filter(|table| table.essential)
+    needed(jobs).filter(|table| table.need == Need::Essential)
+}
+
+/// The tables whose absence is told: all but those that only make the set-up easier.
+pub(crate) fn told(jobs: &[Job]) -> impl Iterator<Item = &'static Table> {
+    needed(jobs).filter(|table| table.need != Need::SetUp)
 }
 
 /// The tables that any of the exchanges reads.
@@ -407,6 +439,7 @@ impl Table {
             Limit::Date(column) => format!(
                 " WHERE {column} BETWEEN TO_DATE(:date_from, 'YYYY-MM-DD') AND TO_DATE(:date_to, 'YYYY-MM-DD')"
             ),
+            Limit::After(column) => format!(" WHERE {column} > TO_DATE(:ended_after, 'YYYY-MM-DD')"),
             Limit::Named(column, _, names) => format!(" WHERE {column} IN ('{}')", names.join("', '")),
             Limit::SchoolAndDay => {
                 " WHERE schoolid = :schoolid AND att_date = TO_DATE(:att_date, 'YYYY-MM-DD')".to_owned()
@@ -423,6 +456,7 @@ impl Table {
                 &[("yearid_from", "First school year (YearID)"), ("yearid_to", "Last school year (YearID)")]
             }
             Limit::Date(_) => &[("date_from", "First day, YYYY-MM-DD"), ("date_to", "Last day, YYYY-MM-DD")],
+            Limit::After(_) => &[("ended_after", "First day of the school year, YYYY-MM-DD")],
             Limit::SchoolAndDay => &[("schoolid", "School number"), ("att_date", "Day, YYYY-MM-DD")],
         }
     }

@@ -23,8 +23,7 @@ use reqwest::{
 };
 use rosterbridge_domain::settings::{PowerSchoolSettings, ProxyMode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::sync::Mutex;
 
 pub(crate) use self::{
@@ -122,7 +121,8 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
-    pub(crate) body: Option<Value>,
+    /// JSON.
+    pub(crate) body: Option<Vec<u8>>,
     /// Whether PowerSchool wants a token for it.
     pub(crate) authenticated: bool,
 }
@@ -132,7 +132,9 @@ impl Call {
         Self { method: Method::GET, path: path.into(), query: Vec::new(), body: None, authenticated: true }
     }
 
-    pub(crate) fn post(path: impl Into<String>, body: Value) -> Self {
+    pub(crate) fn post(path: impl Into<String>, body: impl Serialize) -> Self {
+        // Texts and numbers can always be written.
+        let body = serde_json::to_vec(&body).unwrap_or_default();
         Self { method: Method::POST, body: Some(body), ..Self::get(path) }
     }
 
@@ -410,7 +412,7 @@ impl Transport {
             request = request.query(&call.query);
         }
         if let Some(body) = &call.body {
-            request = request.json(body);
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
         }
         if let Some(bearer) = bearer {
             request = request.bearer_auth(bearer.expose_secret());

@@ -54,8 +54,8 @@ fn permission_mappings_xml() {
 
 #[test]
 fn the_version_rises_with_the_revision() {
-    assert_eq!([plugin::version(0), plugin::version(12)], ["1.2.0", "1.2.12"]);
-    assert!(plugin::files(&[], 12).unwrap()[0].1.contains("version=\"1.2.12\""));
+    assert_eq!([plugin::version(0), plugin::version(12)], ["1.3.0", "1.3.12"]);
+    assert!(plugin::files(&[], 12).unwrap()[0].1.contains("version=\"1.3.12\""));
 }
 
 #[test]

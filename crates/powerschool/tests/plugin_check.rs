@@ -43,7 +43,7 @@ fn ours_passes_without_a_remark_and_fits() {
     assert_eq!(remarks(&checked), Vec::<String>::new());
     assert!(checked.valid() && checked.oauth);
     assert_eq!(checked.name.as_deref(), Some("RosterBridge"));
-    assert_eq!(checked.version.as_deref(), Some("1.2.3"));
+    assert_eq!(checked.version.as_deref(), Some("1.3.3"));
     assert_eq!(checked.publisher.as_deref(), Some("RosterBridge (support@rosterbridge.example)"));
     let asked: Vec<_> = plugin::access_request(&Job::ALL)
         .into_iter()

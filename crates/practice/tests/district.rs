@@ -325,6 +325,20 @@ fn a_usual_district_has_what_interfaces_stumble_over() {
         &connection,
         "SELECT 1 FROM Students A JOIN Students B ON B.ID = A.ID + 1 WHERE B.Student_Number < A.Student_Number",
     );
+    // Some came from another school of their grade this year, some left and came back; at no time are they in two.
+    let earlier = |which: &str| {
+        format!(
+            "SELECT 1 FROM ReEnrollments R JOIN Students S ON S.ID = R.StudentID
+              WHERE R.EntryDate = '2026-08-17' AND R.Grade_Level = S.Grade_Level AND {which}"
+        )
+    };
+    some(&connection, &earlier("R.SchoolID <> S.SchoolID AND R.ExitDate = S.EntryDate"));
+    some(&connection, &earlier("R.SchoolID = S.SchoolID AND R.ExitDate < S.EntryDate"));
+    none(
+        &connection,
+        "SELECT 1 FROM ReEnrollments R JOIN Students S ON S.ID = R.StudentID WHERE R.ExitDate > S.EntryDate",
+    );
+    none(&connection, "SELECT 1 FROM ReEnrollments WHERE EntryDate >= ExitDate");
     // Somewhere an ID is another row's DCID, so that mixing them up shows.
     for table in
         ["Schools", "Students", "Sections", "CC", "SchoolStaff", "Attendance_Code", "Period", "Terms"]

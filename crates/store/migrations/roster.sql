@@ -18,6 +18,12 @@ CREATE TABLE students (
     PRIMARY KEY (number, dcid)
 ) WITHOUT ROWID;
 
+CREATE TABLE reenrollments (
+    student INTEGER NOT NULL, id INTEGER NOT NULL, school INTEGER NOT NULL, entry_date INTEGER,
+    exit_date INTEGER NOT NULL,
+    PRIMARY KEY (student, id)
+) WITHOUT ROWID;
+
 CREATE TABLE enrollments (
     student INTEGER NOT NULL, id INTEGER NOT NULL, dcid INTEGER NOT NULL, section INTEGER NOT NULL,
     term INTEGER NOT NULL, dropped INTEGER NOT NULL, course_number TEXT NOT NULL, section_number TEXT NOT NULL,

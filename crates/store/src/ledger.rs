@@ -37,9 +37,11 @@ pub use facts::PinnedHostKey;
 pub use held::{HeldId, HeldRow, HeldState, KeptRow};
 pub use outbox::{
     Decision, DecisionCounts, DecisionOutcome, KeyHistory, KnownRow, OutboxId, OutboxRow, OutboxState,
-    RowHash, Standing, TAKEN_OVER, TakenOver, Undo, Written,
+    RowHash, Standing, TAKEN_OVER, TakenOver, Told, Undo, Written,
 };
-pub use raptor_roster::{ELSEWHERE, ROW_DIGEST, RaptorRoster, RaptorStudents, SentRosters, StagedRoster};
+pub use raptor_roster::{
+    ANOTHER_NAME, ELSEWHERE, LEFT, ROW_DIGEST, RaptorRoster, RaptorStudents, SentRosters, StagedRoster,
+};
 pub(crate) use restore::is_set_aside;
 pub use restore::{Restoration, Restored, UNKNOWN_SINCE_RESTORED};
 pub use retention::Forgotten;
@@ -107,7 +109,7 @@ impl Ledger {
         let mut connection = database::connect(path, key, Access::Write)?;
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA cache_size = -4096;",
+             PRAGMA cache_size = -16384;",
         )?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate::refuse_unknown(&connection, path, migrate::MIGRATIONS)?;
@@ -124,6 +126,14 @@ impl Ledger {
     /// Where the ledger is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the memory back that holds pages of the ledger.
+    pub fn give_back_memory(&self) {
+        // Whoever needs them reads them again.
+        if let Err(error) = self.lock().execute_batch("PRAGMA shrink_memory") {
+            tracing::debug!(%error, "the ledger's memory was not given back");
+        }
     }
 
     /// The folder of a ledger's backups: `backups` beside it.

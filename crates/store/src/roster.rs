@@ -22,8 +22,8 @@ use compact_str::CompactString;
 use rosterbridge_domain::{
     id::{BellScheduleId, SchoolNumber, SectionId, StudentId, StudentNumber, TeacherId, YearId},
     roster::{
-        AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, Enrollment, Period, School, Section,
-        SectionMeeting, Student, Teacher, Term,
+        AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, Enrollment, Period, Reenrollment,
+        School, Section, SectionMeeting, Student, Teacher, Term,
     },
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params};
@@ -38,7 +38,7 @@ pub use staging::RosterStaging;
 pub use tables::{FollowedTable, RosterTable};
 
 /// The layout this program writes and reads.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 /// Students read at once; what is held in memory is a few times as much.
 const BATCH: usize = 256;
 /// Batches read before they are asked for.
@@ -83,6 +83,8 @@ pub struct RosterCounts {
     pub students: u64,
     /// STUDENTS with ENROLL_STATUS 0.
     pub active_students: u64,
+    /// REENROLLMENTS that ended in the school years pulled.
+    pub reenrollments: u64,
     /// CC.
     pub enrollments: u64,
     /// SECTIONS.
@@ -373,6 +375,11 @@ impl Roster {
     /// The students with a number: none, one, or several if PowerSchool's own data is ambiguous.
     pub fn students_by_number(&self, number: StudentNumber) -> Result<Vec<Student>, StoreError> {
         self.select("WHERE number = ?1 ORDER BY dcid", [number.get()])
+    }
+
+    /// A student's enrolments in schools that have ended, as far as they reach into the school years pulled.
+    pub fn reenrollments_of(&self, student: StudentId) -> Result<Vec<Reenrollment>, StoreError> {
+        self.select("WHERE student = ?1 ORDER BY id", [student.get()])
     }
 
     /// A student's enrolments, dropped ones included.

@@ -43,7 +43,7 @@ fn what_may_have_been_corrected_counts_as_ours_until_a_person_says_otherwise() {
     let id = fixture.sent(1, "T", 1);
     ledger.mark_unknown(&[id], "powerschool.timeout", at(2)).unwrap();
     assert!(ledger.mark_corrected(id, HoldReason::CorrectedInPowerSchool, "", at(3)).unwrap());
-    assert_eq!(fixture.history(1), KeyHistory { stated: None, written: Some(wrote("T")) });
+    assert_eq!(fixture.history(1), KeyHistory { written: Some(wrote("T")), ..KeyHistory::default() });
     assert_eq!(ledger.outbox_row(id).unwrap().unwrap().state, OutboxState::Held);
     assert!(ledger.written_by(fixture.run).unwrap().is_empty(), "there is nothing an undo takes back");
     assert!(ledger.delivered(Source::Hero, &[hash(1)]).unwrap().is_empty(), "the row is decided again");
@@ -68,7 +68,10 @@ fn what_was_written_before_stays_what_was_written() {
     ledger.mark_confirmed(&[first], at(2)).unwrap();
     let second = fixture.sent(2, "T", 3);
     ledger.mark_corrected(second, HoldReason::SeveralRecords, "", at(4)).unwrap();
-    assert_eq!(fixture.history(1), KeyHistory { stated: Some("A".to_owned()), written: Some(wrote("A")) });
+    assert_eq!(
+        fixture.history(1),
+        KeyHistory { stated: Some("A".to_owned()), written: Some(wrote("A")), ..KeyHistory::default() }
+    );
     assert_eq!(ledger.written_by(fixture.run).unwrap()[0].standing, Standing::Last);
     let final_ = ledger.mark_corrected(second, HoldReason::SeveralRecords, "", at(5)).unwrap_err();
     assert_eq!(final_.code(), "store.not_in_state");
@@ -99,7 +102,7 @@ fn what_counts_as_ours_after_a_restoration_counts_as_not_stated() {
     let ledger = &fixture.ledger;
     fixture.decide(Source::Hero, FILE, &[write(1, daily(1), "T")], 1);
     ledger.mark_already_recorded(fixture.open().id, at(2)).unwrap();
-    assert_eq!(fixture.history(1), KeyHistory { stated: Some("T".to_owned()), written: None });
+    assert_eq!(fixture.history(1), KeyHistory { stated: Some("T".to_owned()), ..KeyHistory::default() });
 
     let run = start_run(ledger, 10);
     let decisions = [write(1, daily(1), "T")];
@@ -113,5 +116,6 @@ fn what_counts_as_ours_after_a_restoration_counts_as_not_stated() {
     };
     let file = InputFile { name: FILE, sha256: &content(&decisions), day: day() };
     assert_eq!(ledger.take_over(run, Source::Hero, &file, &taken_over, at(11)).unwrap(), 0);
-    assert_eq!(fixture.history(1), KeyHistory { stated: None, written: Some(wrote("T")) });
+    let found = KeyHistory { written: Some(wrote("T")), only_counts: true, ..KeyHistory::default() };
+    assert_eq!(fixture.history(1), found);
 }

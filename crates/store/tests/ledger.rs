@@ -363,6 +363,8 @@ fn the_last_upload_of_a_name() {
     let last = ledger.last_upload(Job::HeroStudents, "imports/STUDENT.TXT").unwrap().unwrap();
     assert_eq!((last.receipt, last.uploaded_at, last.run), (receipt(12), at(2), fixture.run));
     assert_eq!(ledger.last_upload(Job::RaptorRoster, "imports/STUDENT.TXT").unwrap(), None);
+    assert_eq!(ledger.uploaded_names(Job::HeroStudents).unwrap(), ["imports/STUDENT.TXT"]);
+    assert_eq!(ledger.uploaded_names(Job::RaptorRoster).unwrap(), [""; 0]);
 }
 
 #[rstest]

@@ -41,7 +41,8 @@ const ROWS: &str = "
          NULL, NULL, 'ATTENDANCE.txt', 1, zeroblob(32), 'row', 5000, x'019aa100000070008000000000000001', '', 1, 2),
         (2, 'hero', 100, 8, '2026-11-20', 'ATT_ModeDaily', 0, 0, 1, 'sending', 'T', 17, 36, 4711, NULL, NULL, '',
          NULL, NULL, 'ATTENDANCE.txt', 2, zeroblob(32), 'row', 5000, x'019aa100000070008000000000000001', '', 1, 2);
-    INSERT INTO stated VALUES ('hero', 100, 7, '2026-11-20', 'ATT_ModeDaily', 0, 0, 'T', 2);
+    INSERT INTO stated (source, school, student, date, mode, cc, period, code, stated_at) VALUES
+        ('hero', 100, 7, '2026-11-20', 'ATT_ModeDaily', 0, 0, 'T', 2);
     INSERT INTO written VALUES (100, 7, '2026-11-20', 'ATT_ModeDaily', 0, 0, 'hero', 'T', 2, 1);
     INSERT INTO decisions (source, row_hash, decision, reason, file, line, raw, run, decided_at) VALUES
         ('hero', zeroblob(32), 'write', '', 'ATTENDANCE.txt', 1, NULL, x'019aa100000070008000000000000001', 1);
@@ -73,6 +74,7 @@ const LATER_ROWS: &[(usize, &str)] = &[
          INSERT INTO row_events VALUES ((1 << 40) + 1, 1, 1, NULL, 'put_off', 'open', '', '', NULL, NULL, NULL);
          INSERT INTO put_off_rows VALUES ('hero', zeroblob(32), (1 << 40) + 1);",
     ),
+    (9, "INSERT INTO rows_in_doubt VALUES ('raptor', zeroblob(32), 1);"),
 ];
 
 /// A ledger as the program wrote it that knew the first `layout` migrations only.

@@ -10,7 +10,7 @@ use rosterbridge_domain::{
 };
 use rosterbridge_store::{
     Ledger,
-    ledger::{ELSEWHERE, RaptorRoster, RaptorStudents, SentRosters, StagedRoster},
+    ledger::{ELSEWHERE, LEFT, RaptorRoster, RaptorStudents, SentRosters, StagedRoster},
 };
 use support::{Fixture, KEY, at};
 
@@ -109,6 +109,7 @@ fn a_restored_ledger_knows_who_was_told_and_not_what() {
     let Fixture { ledger, run, folder } = Fixture::new();
     let mut away = students(&[4, 9]);
     away.push(StudentNumber::new(12), ELSEWHERE);
+    away.push(StudentNumber::new(13), LEFT);
     let told = [RaptorRoster { students: away, ..roster("north", &[]) }, roster("south", &[])];
     assert!(told.iter().all(|roster| !roster.students.are_of_a_backup()));
     ledger.accept_raptor_rosters(run, sent(&told, &[]), at(5)).unwrap();
@@ -127,10 +128,10 @@ fn a_restored_ledger_knows_who_was_told_and_not_what() {
     let numbers = |roster: &RaptorRoster| -> Vec<i64> {
         roster.students.iter().map(|(number, _)| number.get()).collect()
     };
-    assert_eq!(known.iter().map(numbers).collect::<Vec<_>>(), [vec![4, 9, 12], vec![]]);
+    assert_eq!(known.iter().map(numbers).collect::<Vec<_>>(), [vec![4, 9, 12, 13], vec![]]);
     let same = |(before, now): (_, _)| before == now;
     let kept: Vec<bool> = told[0].students.iter().zip(known[0].students.iter()).map(same).collect();
-    assert_eq!(kept, [false, false, true], "who is elsewhere is named by no file");
+    assert_eq!(kept, [false, false, true, true], "who is elsewhere or has left is named by no file");
     assert_eq!(
         known.iter().map(|roster| roster.students.are_of_a_backup()).collect::<Vec<_>>(),
         [true, false]

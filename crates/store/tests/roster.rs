@@ -14,7 +14,7 @@ use rosterbridge_domain::{
     },
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
-        RosterStudent, School, Section, SectionMeeting, Student, Teacher, Term,
+        Reenrollment, RosterStudent, School, Section, SectionMeeting, Student, Teacher, Term,
     },
 };
 use rosterbridge_store::{
@@ -70,6 +70,16 @@ fn enrollment(student: StudentId, id: i64) -> Enrollment {
         period: "1".into(),
         date_enrolled: day(),
         date_left: day().succ_opt().unwrap(),
+    }
+}
+
+fn reenrollment(student: StudentId, id: i64) -> Reenrollment {
+    Reenrollment {
+        id,
+        student,
+        school: SCHOOL,
+        entry_date: (id % 2 == 0).then(day),
+        exit_date: day().succ_opt().unwrap(),
     }
 }
 
@@ -228,12 +238,15 @@ fn every_table_comes_back() {
     staging.insert(&[teacher(3, "20"), teacher(4, "10"), teacher(5, "20")]).unwrap();
     staging.insert(&[section(9), section(10)]).unwrap();
     staging.insert(&[left.clone(), student(2)]).unwrap();
+    staging.insert(&[reenrollment(left.id, 8), reenrollment(StudentId::new(1), 6)]).unwrap();
+    staging.insert(&[reenrollment(left.id, 7)]).unwrap();
     staging.insert(&enrollments[..2]).unwrap();
     staging.insert(&enrollments[2..]).unwrap();
     let counts = RosterCounts {
         schools: 2,
         students: 2,
         active_students: 1,
+        reenrollments: 3,
         enrollments: 3,
         sections: 2,
         courses: 3,
@@ -269,6 +282,9 @@ fn every_table_comes_back() {
     assert_eq!(by_number, [4, 3, 5]);
     assert_eq!(roster.section(SectionId::new(10)).unwrap(), Some(section(10)));
     assert_eq!(roster.section(SectionId::new(11)).unwrap(), None);
+    let earlier = roster.reenrollments_of(left.id).unwrap();
+    assert_eq!(earlier, [reenrollment(left.id, 7), reenrollment(left.id, 8)]);
+    assert_eq!(roster.reenrollments_of(StudentId::new(2)).unwrap(), []);
     let names = roster.teacher_names().unwrap();
     let first = &roster.teachers().unwrap()[0];
     assert_eq!(names.get(first.id).unwrap().number, first.number);

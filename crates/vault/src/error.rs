@@ -126,7 +126,7 @@ impl VaultError {
             }
             Self::Empty(_) => "Enter a value; to remove a stored one, delete it.",
             Self::NotKept { .. } => {
-                "Check that the keychain is not read-only and not being synchronised by another program, then \
+                "Check that the keychain is not read-only and not being synchronized by another program, then \
                  set the value again."
             }
             Self::Ambiguous { .. } => {

@@ -1,16 +1,15 @@
 /** Sample data that answers as the engine would, for a plain browser and for tests. Never part of the product. */
 
+import type { AcceptedHostKey } from '../bindings/AcceptedHostKey';
 import type { Choices } from '../bindings/Choices';
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
 import type { GuardedView } from '../bindings/GuardedView';
 import type { HeroTest } from '../bindings/HeroTest';
-import type { HostKeyView } from '../bindings/HostKeyView';
 import type { HoldReason } from '../bindings/HoldReason';
 import type { IntegrationStatus } from '../bindings/IntegrationStatus';
 import type { Job } from '../bindings/Job';
 import type { JobReport } from '../bindings/JobReport';
-import type { JobSchedule } from '../bindings/JobSchedule';
 import type { Pause } from '../bindings/Pause';
 import type { Phase } from '../bindings/Phase';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
@@ -26,7 +25,6 @@ import { counted } from '../text/format';
 import { JOB_ORDER } from '../text/names';
 import {
   FINGERPRINT,
-  MD5,
   OTHER_FINGERPRINT,
   choices,
   emptySetup,
@@ -37,9 +35,11 @@ import {
   syncReport,
   withPlans,
 } from './fixture-data';
+import { FOLDER_STAGES, heroStages, presentedKey, raptorStages, type Stage } from './fixture-connections';
 import { raptorHistory, raptorView, reconciliation, rosterPreview, tracePage } from './fixture-raptor';
 import { HANDOVER, HANDOVER_KEY, LONG_URL, pluginCheck, pluginView, powerSchoolTest } from './fixture-powerschool';
 import { manyChoices, mappingChanges, namesOf, raptorConfirmation } from './fixture-setup';
+import { dayFromNow, nextAt } from './fixture-times';
 import type { FileContent, Happened, Host } from './host';
 
 /** What was saved and notified since the page was opened, for tests to look at. */
@@ -52,15 +52,14 @@ const MAIL_REFUSED: Fault = {
   remedy: 'Type the password again. Some servers want one made for programs.',
 };
 
-/** An exchange that could not reach Hero. */
-const TROUBLE: Pick<JobReport, 'outcome' | 'cause'> = {
-  outcome: 'failed',
-  cause: {
-    code: 'sftp.unreachable',
-    message: 'Hero’s server did not answer.',
-    remedy: 'Nothing was changed. Check the network if it stays so.',
-  },
+const OUT_OF_REACH: Fault = {
+  code: 'sftp.unreachable',
+  message: 'The SFTP server did not answer.',
+  remedy: 'Nothing was changed. Check the network if it stays so.',
 };
+
+/** An exchange that could not reach its server. */
+const TROUBLE: Pick<JobReport, 'outcome' | 'cause'> = { outcome: 'failed', cause: OUT_OF_REACH };
 
 const UNREADABLE: Fault = {
   code: 'store.busy',
@@ -81,23 +80,6 @@ const PULL = (students: number): [subject: string, total: number][] => [
   ['bell schedules', 48],
 ];
 
-function dayFromNow(days: number, hour: number): Date {
-  const now = new Date();
-  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour);
-}
-
-/** The next full ten minutes at which a clock of the schedule's zone shows its time, whatever the day. */
-function nextAt({ when, zone: timeZone }: JobSchedule): string {
-  const step = 600_000;
-  if (when.kind === 'every') return new Date(Date.now() + when.minutes * 30_000).toISOString();
-  const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone });
-  const first = Math.ceil(Date.now() / step) * step;
-  for (let time = first; time < first + 86_400_000; time += step) {
-    if (clock.format(time) === when.time) return new Date(time).toISOString();
-  }
-  return new Date(first + 86_400_000).toISOString();
-}
-
 /**
  * The scenes a page address can ask for with `?scene=`:
  * `new` (nothing configured), `practice` (filled in, host key not accepted), `quiet` (finished, nothing run yet),
@@ -106,12 +88,12 @@ function nextAt({ when, zone: timeZone }: JobSchedule): string {
  * `authority`, `access`, `queries`, `maintenance`: PowerSchool's test; `history`, `trace`, `preview`: what can't be
  * read, `roster`: none was read yet; `sync`, `practice`, `handover` or `keychain`), `changed-key`, `schools` (so many
  * schools to choose from, with a building for each), `changes` (what is mapped has changed on either side;
- * `fail=choices`: PowerSchool can't be read), `guarded` (a file was stopped), `elsewhere` (a run started by another
+ * `fail=choices`: PowerSchool can't be read, `fail=lists`: Raptor's server can't), `guarded` (a file was stopped), `elsewhere` (a run started by another
  * process), `tested` (PowerSchool was tested two days ago), `status` (of the Raptor integration), `open` (its window
  * is open), `waiting` (a test waits for the server, and runs after that many milliseconds), `written` (a plugin was
  * saved for Raptor alone), `paused` (`resumed`, `tomorrow` or `hour`: how long), `mail` (mail does not go out; with
- * `fail=mail` the test mail fails), `schedule` (a scheduled run begins after that many milliseconds), `trouble` (an
- * exchange failed and is tried again), `login` (the system refuses to change what starts at login), `own` (a district
+ * `fail=mail` the test mail fails), `schedule` (a scheduled run begins after that many milliseconds), `trouble` (the
+ * exchanges with Hero failed and are tried again; `raptor`: those with Raptor), `login` (the system refuses to change what starts at login), `own` (a district
  * of one's own, not the practice district).
  */
 export function fixtureHost(query: URLSearchParams): Host {
@@ -181,6 +163,10 @@ export function fixtureHost(query: URLSearchParams): Host {
 
   const wait = () => new Promise((resolve) => setTimeout(resolve, pace));
 
+  function acceptedKey(sha256: string | null): AcceptedHostKey | null {
+    return sha256 === null ? null : { algorithm: 'ssh-ed25519', sha256, accepted_at: '2026-09-01T15:30:00Z' };
+  }
+
   function setupView(): Response {
     return {
       kind: 'setup',
@@ -195,7 +181,8 @@ export function fixtureHost(query: URLSearchParams): Host {
           'smtp.password',
           'proxy.password',
         ].map((name) => ({ name, set: secrets.has(name) })),
-        host_key_sha256: pinned,
+        hero_host_key: acceptedKey(pinned),
+        raptor_host_key: setup.raptor.connection === undefined ? null : acceptedKey(raptorPinned),
         practice: profile === 'practice',
         test_waiting: waiting,
       },
@@ -223,7 +210,7 @@ export function fixtureHost(query: URLSearchParams): Host {
       school_year: { schools: [], changes: [], tardy_code_faults: [] },
       today: setup.powerschool.url === '' ? null : '2026-11-20',
       jobs: JOB_ORDER.map((job) => {
-        const trouble = query.has('trouble') && job.startsWith('hero-');
+        const trouble = query.has('trouble') && job.startsWith(query.get('trouble') || 'hero');
         const report = trouble ? { ...jobReport(job, 0), ...TROUBLE } : last.get(job);
         const settings = setup.jobs.find((candidate) => candidate.job === job);
         // The roster goes out when the window of the Raptor integration is open, and with the updates that follow.
@@ -256,7 +243,7 @@ export function fixtureHost(query: URLSearchParams): Host {
     };
   }
 
-  async function stages(names: [name: string, detail: string][], failing: Fault | null, onEvent: (event: Event) => void) {
+  async function stages(names: Stage[], failing: Fault | null, onEvent: (event: Event) => void) {
     const reports: StageReport[] = [];
     for (const [index, [name, detail]] of names.entries()) {
       await wait();
@@ -314,87 +301,18 @@ export function fixtureHost(query: URLSearchParams): Host {
 
   async function testHero(accept: string | null, onEvent: (event: Event) => void): Promise<HeroTest> {
     if (accept === FINGERPRINT) pinned = FINGERPRINT;
-    const key = {
-      algorithm: 'ssh-ed25519',
-      sha256: FINGERPRINT,
-      md5: MD5,
-      accepted: pinned === FINGERPRINT,
-      ...(pinned !== null && pinned !== FINGERPRINT ? { pinned_instead: pinned } : {}),
-    };
-    if (key.accepted) {
-      const report = await stages(
-        [
-          ['Address', `${setup.hero.host}, port ${setup.hero.port}`],
-          ['Connection', 'The server answers as SSH-2.0.'],
-          ['Host key', 'The key you accepted.'],
-          ['Login', `Signed in as ${setup.hero.username}.`],
-          ['Folder imports/', 'There, and files can be written to it.'],
-          ['Folder export/', '1 file: ATTENDANCE.txt.'],
-        ],
-        null,
-        onEvent,
-      );
-      return { report, host_key: key };
-    }
-    const changed = key.pinned_instead !== undefined;
-    const report = await stages(
-      [
-        ['Address', `${setup.hero.host}, port ${setup.hero.port}`],
-        ['Connection', 'The server answers as SSH-2.0.'],
-        ['Host key', ''],
-        ['Login', ''],
-      ],
-      changed
-        ? {
-            code: 'sftp.host_key_changed',
-            message: "The server's host key is not the one that was accepted.",
-            remedy: 'Ask SchoolMint whether the key was changed. Until then nothing is sent.',
-          }
-        : {
-            code: 'sftp.host_key_unknown',
-            message: "This server's host key has not been accepted yet.",
-            remedy: 'Compare the fingerprint with the one SchoolMint gives you, then accept it.',
-          },
-      onEvent,
-    );
-    return { report, host_key: key };
+    const host_key = presentedKey(pinned);
+    const { names, fault } = heroStages(setup.hero, host_key);
+    return { report: await stages(names, fault, onEvent), host_key };
   }
 
   async function testRaptor(accept: string | null, onEvent: (event: Event) => void): Promise<RaptorTest> {
     const { connection } = setup.raptor;
-    if (connection === undefined) {
-      return {
-        report: await stages([['Folder', 'It exists.'], ['Reading', '5 buildings and 6 reasons.'], ['Writing', 'Files can be written.']], null, onEvent),
-      };
-    }
+    if (connection === undefined) return { report: await stages(FOLDER_STAGES, null, onEvent) };
     if (accept === FINGERPRINT) raptorPinned = FINGERPRINT;
-    const host_key: HostKeyView = {
-      algorithm: 'ssh-ed25519',
-      sha256: FINGERPRINT,
-      md5: MD5,
-      accepted: raptorPinned === FINGERPRINT,
-      ...(raptorPinned !== null && raptorPinned !== FINGERPRINT ? { pinned_instead: raptorPinned } : {}),
-    };
-    const reached: [string, string][] = [
-      ['Address', `${connection.host}, port ${connection.port}`],
-      ['Connection', 'The server answers as SSH-2.0.'],
-      ['Host key', host_key.accepted ? 'The key you accepted.' : ''],
-      ['Login', host_key.accepted ? `Signed in as ${connection.username}.` : ''],
-    ];
-    if (host_key.accepted) return { report: await stages([...reached, ['Folder roster/', 'There, and files can be written to it.']], null, onEvent), host_key };
-    const fault: Fault =
-      host_key.pinned_instead === undefined
-        ? {
-            code: 'sftp.host_key_unknown',
-            message: "This server's host key has not been accepted yet.",
-            remedy: 'Compare the fingerprint with the one you were given, then accept it.',
-          }
-        : {
-            code: 'sftp.host_key_changed',
-            message: "The server's host key is not the one that was accepted.",
-            remedy: 'Ask whoever runs the server whether the key was changed. Until then nothing is sent.',
-          };
-    return { report: await stages(reached, fault, onEvent), host_key };
+    const host_key = presentedKey(raptorPinned);
+    const { names, fault } = raptorStages(connection, host_key);
+    return { report: await stages(names, fault, onEvent), host_key };
   }
 
   async function sync(jobs: Job[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
@@ -580,7 +498,7 @@ export function fixtureHost(query: URLSearchParams): Host {
             remedy: 'Check the network. What is mapped already is kept.',
           } satisfies Fault;
         }
-        return { kind: 'choices', data: found };
+        return { kind: 'choices', data: fail === 'lists' ? { ...found, lists_unread: OUT_OF_REACH } : found };
       case 'raptor_confirmation':
         await wait();
         return {

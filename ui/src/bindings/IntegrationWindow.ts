@@ -3,7 +3,7 @@ import type { Interval } from "./Interval";
 import type { TimeOfDay } from "./TimeOfDay";
 
 /**
- * The daily time in which full synchronisations are made: by wall clock, also when the clocks change.
+ * The daily time in which full synchronizations are made: by wall clock, also when the clocks change.
  */
 export type IntegrationWindow = { 
 /**

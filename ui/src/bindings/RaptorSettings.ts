@@ -36,11 +36,11 @@ connection?: RaptorConnection,
  */
 notify: Array<string>, 
 /**
- * When full synchronisations are made.
+ * When full synchronizations are made.
  */
 window: IntegrationWindow, 
 /**
- * Minutes between two looks at PowerSchool for updates, once a full synchronisation has succeeded.
+ * Minutes between two looks at PowerSchool for updates, once a full synchronization has succeeded.
  */
 follow_minutes: Interval, 
 /**

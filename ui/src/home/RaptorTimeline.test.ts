@@ -1,19 +1,9 @@
-import { render, screen, waitFor } from '@testing-library/svelte';
-import { userEvent } from '@testing-library/user-event';
-import { beforeEach, expect, test } from 'vitest';
-import App from '../App.svelte';
+import { screen, waitFor } from '@testing-library/svelte';
+import { expect, test } from 'vitest';
+import { byId, open } from '../test-window';
 
-function open(query: string) {
-  window.history.replaceState(null, '', `/?${query}&pace=0`);
-  render(App);
-  return userEvent.setup();
-}
-
-const byId = (id: string) => screen.findByTestId(id);
 /** As it is read, without the gaps of the layout. */
 const text = (element: Element | undefined) => element?.textContent?.replace(/\s+/g, ' ').trim();
-
-beforeEach(() => localStorage.clear());
 
 test('the card says since when, and what comes next', async () => {
   open('scene=home&own');

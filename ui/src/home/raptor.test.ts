@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { IntegrationStatus } from '../bindings/IntegrationStatus';
+import type { JobView } from '../bindings/JobView';
 import type { RaptorView } from '../bindings/RaptorView';
 import type { StatusView } from '../bindings/StatusView';
 import { byClockOf, nextThing, startsBeforeWindow, windowTime } from './raptor';
@@ -8,6 +9,8 @@ import { byClockOf, nextThing, startsBeforeWindow, windowTime } from './raptor';
 const now = new Date('2026-11-20T20:30:00Z');
 const window = { zone: 'America/Chicago', opens: '16:00', minutes: 120, retry_minutes: 10 };
 const OPENS = '2026-11-20T22:00:00Z';
+
+const ROSTER_OFF: JobView = { job: 'raptor-roster', enabled: false, last_at: null };
 
 function view(status: IntegrationStatus, more: Partial<RaptorView> = {}): RaptorView {
   return { status, window, opens_at: OPENS, ...more };
@@ -72,6 +75,8 @@ describe('what comes next', () => {
     ['following', view('synchronizing', { next: { step: 'look', at: '2026-11-20T20:35:00Z' } }), {}, /^Next look for updates today, /],
     ['paused', view('synchronizing'), { paused: true }, /while scheduled runs are paused/],
     ['in a summer without an end', view('synchronizing'), {}, /^$/],
+    ['with the roster switched off', view('synchronizing'), { jobs: [ROSTER_OFF] }, /^No students are sent: /],
+    ['with it all switched off', view('disabled'), { jobs: [ROSTER_OFF] }, /^$/],
     ['in the practice district', view('pending_initialization', { next: synchronize }), { profile: 'practice' }, /when you run it/],
   ])('%s', (_, raptor, more, words) => {
     expect(nextThing(raptor, state(raptor, more), now)).toMatch(words);

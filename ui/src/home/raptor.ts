@@ -43,6 +43,9 @@ export function windowTime(zone: string, then: string, now: Date): string {
 /** What the integration does next by itself; nothing where it does nothing. */
 export function nextThing(view: RaptorView, status: StatusView, now: Date): string {
   if (view.status === 'disabled') return '';
+  if (status.jobs.some((view) => view.job === 'raptor-roster' && !view.enabled)) {
+    return 'No students are sent: the exchange is switched off.';
+  }
   if (!runsByItself(status)) return 'It synchronizes when you run it.';
   const { next, window } = view;
   if (next === undefined) return status.paused ? 'Nothing happens by itself while scheduled runs are paused.' : '';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../bindings/Event';
 import { jobReport, syncReport } from '../backend/fixture-data';
-import { after, announcement, begin, failed, jobState, pullFigures, pullState, reported, share, underWay, type Run } from './run';
+import { after, announcement, begin, failed, failedIntegration, jobState, pullFigures, pullState, reported, share, underWay, type Run } from './run';
 
 const JOBS = ['hero-students', 'raptor-tardies'] as const;
 
@@ -87,5 +87,24 @@ describe('following a run', () => {
   test('what is read out changes with the phase and not with every row', () => {
     expect(announcement(follow(uploading(1, 9)))).toBe(announcement(follow(uploading(2, 9))));
     expect(announcement(follow(pulling('students', 1)))).not.toBe(announcement(follow(uploading(1, 9))));
+  });
+});
+
+describe('which integration a run failed with', () => {
+  const cause = { code: 'sftp.unreachable', message: 'The server did not answer.', remedy: '' };
+  const ended = (...jobs: ReturnType<typeof jobReport>[]) => jobs.reduce((run, data) => after(run, { event: 'job_finished', data }), begin([...JOBS], false));
+
+  test('that of the exchange that failed', () => {
+    const run = ended(jobReport('hero-students', 10), { ...jobReport('raptor-tardies', 0), outcome: 'failed', cause });
+    expect(failedIntegration(run, cause)).toBe('raptor');
+  });
+
+  test('that of all of its exchanges', () => {
+    expect(failedIntegration(begin(['raptor-roster', 'raptor-tardies'], false), cause)).toBe('raptor');
+    expect(failedIntegration(begin(['hero-students'], false), cause)).toBe('hero');
+  });
+
+  test('otherwise neither', () => {
+    expect(failedIntegration(begin([...JOBS], false), cause)).toBeUndefined();
   });
 });

@@ -5,7 +5,7 @@ import type { JobReport } from '../bindings/JobReport';
 import type { Progress } from '../bindings/Progress';
 import type { SyncReport } from '../bindings/SyncReport';
 import { count } from '../text/format';
-import { JOBS, OUTCOMES, PHASES } from '../text/names';
+import { JOBS, OUTCOMES, PHASES, type Integration } from '../text/names';
 
 /** A run as the window follows it, from the click to the report. */
 export interface Run {
@@ -68,6 +68,14 @@ export function reported(run: Run, report: SyncReport): Run {
 export function failed(run: Run, fault: Fault): Run {
   const { current: _, ...rest } = run;
   return { ...rest, cancelling: false, fault };
+}
+
+/** Which integration's exchanges a run failed with: that of the job it failed with, or that all of its jobs belong to. */
+export function failedIntegration(run: Run, failure: Fault): Integration | undefined {
+  const job = run.finished.find(({ cause }) => cause?.code === failure.code && cause.message === failure.message);
+  const integrations = new Set((job === undefined ? run.jobs : [job.job]).map((of) => JOBS[of].integration));
+  const [first] = integrations;
+  return integrations.size === 1 ? first : undefined;
 }
 
 function pulled(run: Run, progress: Progress): Run['pulled'] {

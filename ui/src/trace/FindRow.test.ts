@@ -1,18 +1,8 @@
-import { render, screen, waitFor, within } from '@testing-library/svelte';
-import { userEvent } from '@testing-library/user-event';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
-import App from '../App.svelte';
+import { screen, waitFor, within } from '@testing-library/svelte';
+import { describe, expect, test, vi } from 'vitest';
+import { byId, open } from '../test-window';
 
-function open(query: string) {
-  window.history.replaceState(null, '', `/?${query}&pace=0`);
-  render(App);
-  return userEvent.setup();
-}
-
-const byId = (id: string) => screen.findByTestId(id);
 const fates = async () => (await screen.findAllByTestId('trace-row')).map((row) => row.dataset.fate);
-
-beforeEach(() => localStorage.clear());
 
 describe('a search for rows', () => {
   test('shows the latest rows first, and by student only that one’s, opened', async () => {

@@ -8,11 +8,10 @@ use super::{
     idle::{Idle, Waiting},
     median,
     ours::{Ours, Run},
+    prepare,
 };
 use crate::{
-    cargo,
     district::{self, Ready},
-    packages,
     process::{Running, StepError},
 };
 use large::{CHANGED, LATENCY, Large, Round};
@@ -69,19 +68,7 @@ struct Sizes {
 }
 
 pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
-    if !cfg!(target_os = "linux") {
-        return Err(StepError::Unmet("this bench needs Linux: it runs with a private keyring".to_owned()));
-    }
-    eprintln!("==> System packages");
-    packages::ensure(&[packages::KEYRING])?;
-    if let Err(error) = packages::ensure(&[packages::BENCH]) {
-        eprintln!("    {error}; what is compared with a missing program has no value");
-    }
-    eprintln!("==> Command line, release build");
-    let rosterbridge = cargo::release_command_line(root)?;
-    let folder = target.join("bench").join("engine");
-    empty(&folder)?;
-    let ours = Ours::new(rosterbridge, &folder.join("keyring"))?;
+    let (ours, folder) = prepare(root, target, "engine")?;
 
     eprintln!("==> An engine that will wait, after one run at {STUDENTS} students");
     let plain = District::start(&ours, folder.join("plain"), STUDENTS, false)?;

@@ -5,11 +5,10 @@ use super::{
     Figures, Measured, Target, empty,
     ours::{Job, Ours},
     peers::{FILES, Peers, Taken},
+    prepare,
 };
 use crate::{
-    cargo,
     district::{self, Counts, Ready},
-    packages,
     process::{self, StepError},
 };
 use std::{
@@ -63,23 +62,8 @@ struct Site {
 }
 
 pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
-    if !cfg!(target_os = "linux") {
-        return Err(StepError::Unmet("this bench needs Linux: it runs with a private keyring".to_owned()));
-    }
-    eprintln!("==> System packages");
-    packages::ensure(&[packages::KEYRING])?;
-    if let Err(error) = packages::ensure(&[packages::BENCH]) {
-        eprintln!("    {error}; what is compared with a missing program has no value");
-    }
-    eprintln!("==> Command line, release build");
-    let rosterbridge = cargo::release_command_line(root)?;
-    let folder = target.join("bench").join("main-job");
-    empty(&folder)?;
-    let bench = Bench {
-        ours: Ours::new(rosterbridge, &folder.join("keyring"))?,
-        scratch: folder.join("site"),
-        files: folder.join("files"),
-    };
+    let (ours, folder) = prepare(root, target, "main-job")?;
+    let bench = Bench { ours, scratch: folder.join("site"), files: folder.join("files") };
 
     let (mut ours, mut peers, mut doubled) = (Vec::new(), Vec::new(), Vec::new());
     let mut counts = None;

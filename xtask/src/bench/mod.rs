@@ -15,12 +15,20 @@ mod python_client;
 mod raptor;
 
 use crate::{
+    cargo, packages,
     process::{self, StepError},
     steps::Failed,
 };
+use ours::Ours;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::{fmt::Write as _, fs, path::Path, process::Command, thread};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+};
 
 /// A bench by its name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,6 +221,29 @@ fn peak_memory(told: &Path) -> Option<f64> {
 fn megabytes(told: &str) -> Option<f64> {
     let kibibytes: u32 = told.lines().last()?.trim().parse().ok()?;
     Some(f64::from(kibibytes) * 1024.0 / 1_000_000.0)
+}
+
+/// The command line of the bench of that name, with a keyring of its own, and an empty folder to work in. Peers that
+/// can't be installed are gone without.
+fn prepare(root: &Path, target: &Path, name: &str) -> Result<(Ours, PathBuf), StepError> {
+    if !cfg!(target_os = "linux") {
+        return Err(StepError::Unmet("this bench needs Linux: it runs with a private keyring".to_owned()));
+    }
+    ensure_peers(&[packages::BENCH]);
+    packages::ensure(&[packages::KEYRING])?;
+    eprintln!("==> Command line, release build");
+    let rosterbridge = cargo::release_command_line(root)?;
+    let folder = target.join("bench").join(name);
+    empty(&folder)?;
+    Ok((Ours::new(rosterbridge, &folder.join("keyring"))?, folder))
+}
+
+/// Installs what a bench compares with, where it can.
+fn ensure_peers(wanted: &[&[&str]]) {
+    eprintln!("==> System packages");
+    if let Err(error) = packages::ensure(wanted) {
+        eprintln!("    {error}; what is compared with a missing program has no value");
+    }
 }
 
 /// An empty folder of that name.

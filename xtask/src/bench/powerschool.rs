@@ -4,7 +4,7 @@
 use super::{
     Figures, Measured, Target, control,
     downloads::Downloads,
-    empty, peak_memory,
+    empty, ensure_peers, peak_memory,
     python_client::{PythonClient, with_secret},
     remembering_memory,
 };
@@ -156,10 +156,7 @@ pub struct Site {
 }
 
 pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
-    eprintln!("==> System packages");
-    if let Err(error) = packages::ensure(&[packages::BENCH, packages::PYTHON]) {
-        eprintln!("    {error}; what is compared with a missing program has no value");
-    }
+    ensure_peers(&[packages::BENCH, packages::PYTHON]);
     eprintln!("==> Command line and pull, release build");
     let (rosterbridge, pull) = cargo::release_with_example(root, "pull")?;
     let folder = target.join("bench").join("powerschool");

@@ -4,11 +4,9 @@
 mod roster;
 mod tardies;
 
-use super::{Figures, Measured, Target, empty, ours::Ours};
+use super::{Figures, Measured, Target, empty, ours::Ours, prepare};
 use crate::{
-    cargo,
     district::{self, Ready},
-    packages,
     process::{Running, StepError},
 };
 use std::path::{Path, PathBuf};
@@ -71,19 +69,7 @@ struct Site {
 }
 
 pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
-    if !cfg!(target_os = "linux") {
-        return Err(StepError::Unmet("this bench needs Linux: it runs with a private keyring".to_owned()));
-    }
-    eprintln!("==> System packages");
-    packages::ensure(&[packages::KEYRING])?;
-    if let Err(error) = packages::ensure(&[packages::BENCH]) {
-        eprintln!("    {error}; what is compared with a missing program has no value");
-    }
-    eprintln!("==> Command line, release build");
-    let rosterbridge = cargo::release_command_line(root)?;
-    let folder = target.join("bench").join("raptor");
-    empty(&folder)?;
-    let ours = Ours::new(rosterbridge, &folder.join("keyring"))?;
+    let (ours, folder) = prepare(root, target, "raptor")?;
     eprintln!("==> A district of {STUDENTS} students in {BUILDINGS} buildings, with {TARDIES} tardies");
     let bench = Bench { ours, pristine: folder.join("pristine"), folder };
     drop(bench.serve(&bench.pristine)?);

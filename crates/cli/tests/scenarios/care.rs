@@ -1,28 +1,25 @@
 //! A damaged database, a full disk, a lost key and an erased district: nothing lost, nothing doubled, nothing left.
 
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod keychain;
+mod undo;
+
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
 };
-#[cfg(target_os = "linux")]
-use std::{
-    io::{Read, Write},
-    os::unix::fs::MetadataExt,
-    process::{Child, Command, Stdio},
-};
 
 use rosterbridge_crash_points::CrashPoint;
-use rosterbridge_vault::{SecretName, Vault};
 use rstest::rstest;
 use serde_json::{Value, json};
-#[cfg(target_os = "linux")]
-use tempfile::TempDir;
 
-#[cfg(target_os = "linux")]
-use crate::support::{copy_tree, rosterbridge};
+pub use self::keychain::{entries, identity, in_keychain};
 use crate::{
     crash_care::corrected,
-    support::{District, EXPORTS, Output, Profile, until},
+    raptor_tardies::{drop_file, take_from_server},
+    support::{District, EXPORTS, Profile, until},
+    tardy_order::Daily,
 };
 
 impl Profile {
@@ -57,6 +54,10 @@ pub fn correct_the_last_record(district: &District, code: Option<&str>) {
 fn blank_the_last_record(district: &District) {
     correct_the_last_record(district, None);
 }
+
+/// What is said of a held row where nobody knows whether somebody corrected what was written.
+const MAY_BE_CORRECTED: &str =
+    "The ledger was restored from a backup: what PowerSchool has may be a correction.";
 
 /// After a restoration a run waits so many seconds for what left before.
 const ANSWER_SECONDS: u32 = 2;
@@ -339,95 +340,6 @@ fn a_row_of_heros_is_held_where_a_restored_ledger_finds_a_blank_record(
     assert_eq!(district.audit().len(), written.len() + 1);
 }
 
-/// What a run's writes are after a restoration, for an undo.
-#[rstest]
-fn an_undo_knows_what_a_restored_ledger_does_not_know(#[values("upsert", "insert")] mode: &str) {
-    let district = District::start(&["--attendance", mode]);
-    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
-    profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
-    let day = Day::of(&district);
-    let rows = day.lines.len();
-    let run_of = |output: &Output| output.data()["run"].as_str().unwrap().to_owned();
-    let reasons = |undo: &Output| -> Vec<String> {
-        let left = undo.data()["left"].as_array().unwrap();
-        left.iter().map(|left| left["reason"].as_str().unwrap().to_owned()).collect()
-    };
-    let sync = ["sync", "hero-attendance"];
-    let half = rows / 2;
-    day.export(half, "");
-    let before = run_of(&profile.run(&sync).done());
-    profile.run(&["backup", "now"]).done();
-    // One is taken back, one stays, and one is taken back that the backup knows.
-    day.export(half + 5, "");
-    let undone = run_of(&profile.run(&sync).done());
-    profile.run(&["undo", &undone]).done();
-    day.export(rows, "");
-    let stays = run_of(&profile.run(&sync).done());
-    profile.run(&["undo", &before]).done();
-    let written = district.audit();
-    assert_eq!(written.len(), rows + 5 + half);
-
-    flipped(&profile.folder().join("ledger.db"));
-    let restored = profile.run(&sync).ended(3, "sync.held_rows");
-    assert_eq!(district.audit(), written, "what was taken back is not written again");
-    assert_eq!(
-        profile.held().as_array().unwrap().len(),
-        5,
-        "a person decides about what the backup does not know"
-    );
-    assert_eq!(restored.job("hero-attendance")["rows"]["held"], 5);
-
-    for run in [&undone, &stays] {
-        let unknown = profile.run(&["undo", run]).ended(1, "run.unknown");
-        assert!(unknown.document["remedy"].as_str().unwrap().contains("restored"));
-    }
-    assert_eq!(reasons(&profile.run(&["undo", &before]).done()), vec!["already_undone"; half]);
-    let mut taken_over = reasons(&profile.run(&["undo", &run_of(&restored)]).done());
-    taken_over.sort();
-    assert_eq!(taken_over, [vec!["changed"; 5], vec!["taken_over"; rows - half - 5]].concat());
-    assert_eq!(district.audit(), written);
-    profile.run(&sync).ended(0, "sync.held_rows");
-    assert_eq!(district.audit(), written);
-}
-
-/// An undo that was under way at the backup is finished, whatever became of it since.
-#[rstest]
-fn an_undo_under_way_at_the_backup_is_finished(
-    #[values("upsert", "insert")] mode: &str,
-    #[values(false, true)] finished_since: bool,
-) {
-    let district = District::start(&["--students", "40", "--schools", "2", "--attendance", mode]);
-    let profile = Profile::patient_for(&district, 1);
-    let sync = profile.run(&["sync"]).done();
-    let records = district.audit().len();
-    let undo = ["undo", sync.data()["run"].as_str().unwrap()];
-    let place = CrashPoint::UndoRecorded.as_str();
-    let ended = profile.command(&undo).env("ROSTERBRIDGE_CRASH_AT", place).output().unwrap();
-    assert_eq!(ended.status.code(), None, "it did not end at {place}");
-    profile.run(&["backup", "now"]).done();
-    if finished_since {
-        profile.run(&["sync"]).done();
-        profile.run(&undo).done();
-        assert_eq!(district.audit().len(), 2 * records);
-    }
-    flipped(&profile.folder().join("ledger.db"));
-    profile.run(&["sync"]).done();
-    profile.run(&undo).done();
-    assert_eq!(district.audit().len(), 2 * records, "each is taken back once");
-    let standing: i64 = district
-        .database()
-        .query_one(
-            "SELECT count(*) FROM Attendance a JOIN Attendance_Code c ON c.ID = a.Attendance_CodeID
-              WHERE a.Att_Date = '2026-11-18' AND COALESCE(c.Att_Code, '') <> ''",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(standing, 0);
-    profile.run(&["sync"]).done();
-    assert_eq!(district.audit().len(), 2 * records);
-}
-
 /// At the time of the backup PowerSchool had writes that the ledger did not know the fate of. Later they were found to be
 /// there, and one of them was corrected by its source: the restored ledger must not send it again over the correction.
 #[rstest]
@@ -519,6 +431,186 @@ fn what_a_source_states_again_is_held_where_another_recorded_it_first(
     );
 }
 
+/// What somebody in the office corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Corrected {
+    /// A code of ours that had replaced another one's: that one's again.
+    BackToAnothers,
+    /// The same, and it is cleared.
+    Cleared,
+    /// A later code of ours: back to our first one.
+    BackToOurFirst,
+}
+
+/// Files of a server are only read: after a restoration all of them are read again. The ledger has forgotten that it wrote
+/// a tardy, and somebody has corrected that since, to what may be replaced otherwise.
+#[rstest]
+#[case::back_to_anothers(Corrected::BackToAnothers, false)]
+#[case::cleared(Corrected::Cleared, false)]
+#[case::back_to_our_first(Corrected::BackToOurFirst, false)]
+#[case::and_the_restored_set_up_lacks_the_reason(Corrected::BackToAnothers, true)]
+#[case::and_so_of_a_cleared_one(Corrected::Cleared, true)]
+fn a_correction_stands_though_a_restored_ledger_has_forgotten_what_was_corrected(
+    #[case] corrected: Corrected,
+    #[case] mapped_since: bool,
+) {
+    let district = District::start(&[]);
+    let (profile, teacher) = (Profile::patient_for(&district, ANSWER_SECONDS), Profile::of(&district));
+    let anothers = Daily::of(&district, &teacher);
+    let sync = ["sync", "raptor-tardies"];
+    let ours = ["Came late", "Left and came back"];
+    let map = || {
+        for (reason, code) in ours.into_iter().zip(["T", "A"]) {
+            profile.run(&["mapping", "code", reason, code]).done();
+        }
+    };
+    profile.change_setup(|setup| setup["mappings"]["replaceable_codes"] = json!(["A", "T"]));
+    profile.run(&["sync", "raptor-roster"]).done();
+    if !mapped_since {
+        map();
+    }
+    if corrected == Corrected::BackToAnothers {
+        anothers.map("Called", "A");
+        fs::write(district.raptor("called.csv"), anothers.text(&[("08:05", "Called")])).unwrap();
+        assert_eq!(teacher.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    }
+    take_from_server(&district, &profile);
+    let drop = |name: &str, rows: &[(&str, &str)]| {
+        drop_file(&district.hero("export").join(name), anothers.text(rows).as_bytes());
+    };
+    let first = ("08:20", ours[0]);
+    let second = ("11:40", ours[1]);
+    if corrected == Corrected::BackToOurFirst {
+        drop("morning.csv", &[first]);
+        assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    }
+    profile.run(&["backup", "now"]).done();
+    if mapped_since {
+        map();
+    }
+    drop("noon.csv", &[if corrected == Corrected::BackToOurFirst { second } else { first }]);
+    assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    let stands = match corrected {
+        Corrected::BackToAnothers => Some("A"),
+        Corrected::Cleared => None,
+        Corrected::BackToOurFirst => Some("T"),
+    };
+    correct_the_last_record(&district, stands);
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    profile.run(&sync).ended(3, "sync.held_rows");
+    assert_eq!(district.audit(), written, "nothing is written unasked");
+    if mapped_since {
+        let held = profile.run(&["held", "list"]).done();
+        assert_eq!(held.data()["rows"][0]["code"], "held.reason_not_mapped");
+        map();
+        // Somebody may ask for it because it is mapped now, which says nothing of the record.
+        profile.run(&["held", "retry", &held.data()["rows"][0]["id"].to_string()]).done();
+    }
+    profile.run(&sync).ended(0, "sync.held_rows");
+    profile.run(&sync).ended(0, "sync.held_rows");
+    assert_eq!(district.audit(), written, "nothing is written unasked");
+    let held = profile.run(&["held", "list"]).done();
+    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
+    assert_eq!(row["code"], "held.corrected_in_powerschool");
+
+    // A person says that it is right.
+    profile.run(&["held", "retry", &row["id"].to_string()]).done();
+    assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    assert_eq!(district.audit().len(), written.len() + 1);
+    assert_eq!(profile.held().as_array().unwrap().len(), 0);
+    // It is ours again like any other: never again, and never over a correction.
+    correct_the_last_record(&district, stands);
+    profile.run(&sync).done();
+    assert_eq!(district.audit().len(), written.len() + 1);
+}
+
+/// A row that was held at the time of the backup, and whose file is gone, was written since. The ledger has forgotten that,
+/// and somebody has corrected it, to what may be replaced otherwise.
+#[rstest]
+fn a_held_row_without_its_file_is_not_written_over_a_correction(
+    #[values(Some("A"), None)] stands: Option<&str>,
+    #[values(false, true)] of_a_server: bool,
+) {
+    let district = District::start(&[]);
+    let (profile, teacher) = (Profile::patient_for(&district, ANSWER_SECONDS), Profile::of(&district));
+    let daily = Daily::of(&district, &teacher);
+    let sync = ["sync", "raptor-tardies"];
+    profile.change_setup(|setup| setup["mappings"]["replaceable_codes"] = json!(["A"]));
+    profile.run(&["sync", "raptor-roster"]).done();
+    if stands.is_some() {
+        daily.map("Called", "A");
+        fs::write(district.raptor("called.csv"), daily.text(&[("08:05", "Called")])).unwrap();
+        assert_eq!(teacher.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    }
+    if of_a_server {
+        take_from_server(&district, &profile);
+    }
+    let file = if of_a_server { district.hero("export/late.csv") } else { district.raptor("late.csv") };
+    drop_file(&file, daily.text(&[("08:20", "Came late")]).as_bytes());
+    profile.run(&sync).ended(3, "sync.held_rows");
+    fs::remove_file(&file).unwrap();
+    profile.run(&["backup", "now"]).done();
+    let map = || profile.run(&["mapping", "code", "Came late", "T"]).done();
+    map();
+    assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    correct_the_last_record(&district, stands);
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    profile.run(&sync).ended(0, "sync.held_rows");
+    map();
+    profile.run(&sync).ended(0, "sync.held_rows");
+    assert_eq!(district.audit(), written, "nothing is written unasked");
+    let held = profile.run(&["held", "list"]).done();
+    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
+    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    let detail = row["detail"].as_str().unwrap();
+    assert!(detail.starts_with(MAY_BE_CORRECTED), "{detail}");
+
+    // A person says that it is right.
+    profile.run(&["held", "retry", &row["id"].to_string()]).done();
+    assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    assert_eq!(district.audit().len(), written.len() + 1);
+}
+
+/// After the backup a sign-in came again with an earlier time and another reason, which was written. Perhaps somebody has
+/// gone back to the first code in PowerSchool since.
+#[rstest]
+fn a_sign_in_corrected_to_an_earlier_time_is_written_once(#[values(false, true)] went_back: bool) {
+    let district = District::start(&[]);
+    let (profile, teacher) = (Profile::patient_for(&district, ANSWER_SECONDS), Profile::of(&district));
+    let daily = Daily::of(&district, &teacher);
+    let sync = ["sync", "raptor-tardies"];
+    profile.run(&["sync", "raptor-roster"]).done();
+    profile.run(&["mapping", "code", "Left and came back", "A"]).done();
+    take_from_server(&district, &profile);
+    let drop = |name: &str, row: (&str, &str)| {
+        drop_file(&district.hero("export").join(name), daily.text(&[row]).as_bytes());
+    };
+    drop("late.csv", ("11:40", &daily.mapped));
+    assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    profile.run(&["backup", "now"]).done();
+    drop("corrected.csv", ("08:20", "Left and came back"));
+    assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    if went_back {
+        correct_the_last_record(&district, Some("T"));
+    }
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    let again = profile.run(&sync);
+    assert_eq!(district.audit(), written, "nothing is written unasked");
+    assert_eq!(again.job("raptor-tardies")["rows"]["held"], u64::from(went_back), "{}", again.stdout);
+    if went_back {
+        let held = profile.run(&["held", "list"]).done();
+        let row = &held.data()["rows"][0];
+        assert_eq!(row["code"], "held.corrected_in_powerschool");
+        assert!(row["detail"].as_str().unwrap().starts_with(MAY_BE_CORRECTED), "{row}");
+    }
+}
+
 /// At the time of the backup a tardy of Raptor's was decided and not sent. Another code for its record, of Hero's, says
 /// nothing of whether it was.
 #[test]
@@ -563,26 +655,6 @@ fn what_one_source_states_does_not_settle_a_write_of_the_other() {
     assert!(district.raptor(file).exists(), "the file waits");
 }
 
-/// Nothing of a source is sent before it was read again, by an undo neither.
-#[test]
-fn an_undo_waits_until_its_source_is_read_again() {
-    let district = District::start(&[]);
-    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
-    profile.run(&[&["sync"], EXPORTS.as_slice()].concat()).done();
-    let run = profile.run(&["sync", "hero-attendance"]).done().data()["run"].as_str().unwrap().to_owned();
-    profile.run(&["backup", "now"]).done();
-    let written = district.audit();
-    let (export, away) = (district.hero("export/ATTENDANCE.txt"), district.hero("export/later.txt"));
-    fs::rename(&export, &away).unwrap();
-    flipped(&profile.folder().join("ledger.db"));
-    profile.run(&["undo", &run]).ended(1, "hero.export_missing");
-    profile.run(&["sync", "hero-attendance"]).ended(1, "hero.export_missing");
-    assert_eq!(district.audit(), written);
-    fs::rename(&away, &export).unwrap();
-    profile.run(&["undo", &run]).done();
-    assert_eq!(district.audit().len(), 2 * written.len());
-}
-
 #[test]
 fn without_a_backup_a_person_begins_anew() {
     let district = District::start(&[]);
@@ -618,196 +690,4 @@ fn a_damaged_roster_is_read_again(#[case] damage: fn(&Path)) {
     profile.run(&["sync"]).done();
     district.holds_each_once(&district.day(&profile.setup()));
     assert!(profile.run(&["status"]).done().data()["students"].as_u64().unwrap() > 0);
-}
-
-/// Does something with a profile's part of the keychain.
-pub fn in_keychain<T>(identity: &str, work: impl AsyncFnOnce(&Vault) -> T) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let identity = identity.parse().unwrap();
-    runtime.block_on(async { work(&Vault::open(identity).await.unwrap()).await })
-}
-
-pub fn identity(profile: &Profile) -> String {
-    let text = fs::read_to_string(profile.folder().join("profile.json")).unwrap();
-    let identity: Value = serde_json::from_str(&text).unwrap();
-    identity["id"].as_str().unwrap().to_owned()
-}
-
-/// What the keychain has of a profile.
-pub fn entries(identity: &str) -> Vec<String> {
-    in_keychain(identity, async |vault| {
-        let mut entries = Vec::new();
-        if vault.profile_key(false).await.is_ok() {
-            entries.push("profile-key".to_owned());
-        }
-        for name in SecretName::ALL {
-            if vault.holds(name).await.unwrap() {
-                entries.push(name.to_string());
-            }
-        }
-        entries
-    })
-}
-
-#[test]
-fn a_lost_key_comes_back_from_the_recovery_file() {
-    let district = District::start(&[]);
-    let profile = Profile::of(&district);
-    profile.run(&["sync"]).done();
-    let file = profile.home().join("recovery.age");
-    let write = ["backup", "recovery-file", file.to_str().unwrap()];
-    profile.run(&write).ended(1, "secret.not_given");
-    profile.run_with_input(&write, "too short").ended(1, "vault.short_passphrase");
-    profile.run_with_input(&write, "four words on paper\n").done();
-
-    in_keychain(&identity(&profile), async |vault| vault.erase().await.unwrap());
-    profile.run(&["sync"]).ended(1, "vault.key_missing");
-    let recover = ["backup", "recover", file.to_str().unwrap()];
-    profile.run_with_input(&recover, "other words on paper").ended(1, "vault.wrong_passphrase");
-    profile.run(&["sync"]).ended(1, "vault.key_missing");
-    profile.run_with_input(&recover, "four words on paper").done();
-
-    // The secrets were lost too, and are entered again.
-    profile.set_secret("powerschool.client-secret", &district.ready.powerschool.client_secret);
-    profile.set_secret("hero.password", &district.ready.hero.password);
-    profile.run(&["sync"]).done();
-    district.holds_each_once(&district.day(&profile.setup()));
-}
-
-#[test]
-fn nothing_of_an_erased_district_is_left() {
-    let district = District::start(&["--latency-ms", "300"]);
-    let profile = Profile::of(&district);
-    profile.run(&["backup", "now"]).done();
-    let identity = identity(&profile);
-    assert!(entries(&identity).len() >= 3);
-    let erase = ["erase", "--confirm", "practice"];
-    profile.run(&["erase", "--confirm", "Practice"]).ended(1, "profile.not_confirmed");
-
-    // Not while somebody works on it.
-    let mut sync = profile.command(&["sync"]);
-    let mut sync = sync.spawn().unwrap();
-    until("the run is under way", || {
-        profile.run(&["status"]).done().data()["running"].as_str().map(str::to_owned)
-    });
-    profile.run(&erase).ended(1, "run.busy");
-    profile.run(&["backup", "restore"]).ended(1, "run.busy");
-    assert!(sync.try_wait().unwrap().is_none(), "the run went on meanwhile");
-    profile.finish(sync).done();
-
-    profile.run(&erase).done();
-    assert!(!profile.folder().exists());
-    assert_eq!(entries(&identity), Vec::<String>::new());
-    profile.run(&["status"]).ended(1, "profile.not_found");
-}
-
-/// A small disk that can fill up, seen by its own commands only.
-#[cfg(target_os = "linux")]
-struct SmallDisk {
-    holder: Child,
-    folder: TempDir,
-    /// What a command is put before to see it.
-    enter: Vec<String>,
-}
-
-#[cfg(target_os = "linux")]
-impl SmallDisk {
-    /// None where the system does not let us mount one. A namespace of users of our own needs no rights; where there are
-    /// none of these, an administrator may mount.
-    fn mount(megabytes: u32) -> Option<Self> {
-        Self::mount_in(megabytes, &["--user", "--map-root-user", "--mount"])
-            .or_else(|| Self::mount_in(megabytes, &["--mount"]))
-    }
-
-    fn mount_in(megabytes: u32, namespaces: &[&str]) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let script =
-            format!("mount -t tmpfs -o size={megabytes}m,mode=700 none \"$0\" && echo mounted && exec cat");
-        let mut holder = Command::new("unshare")
-            .args(namespaces)
-            .args(["sh", "-c", &script])
-            .arg(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut line = [0; 7];
-        let mounted = holder.stdout.as_mut().unwrap().read_exact(&mut line).is_ok();
-        let process = holder.id().to_string();
-        let mut enter = ["nsenter", "--mount", "--target", &process].map(str::to_owned).to_vec();
-        if namespaces.contains(&"--user") {
-            // The keyring wants to see who we are, not the administrator we are in there.
-            let own = fs::metadata(folder.path()).unwrap();
-            enter.extend(["--user", "--preserve-credentials", "unshare", "--user"].map(str::to_owned));
-            enter.extend([format!("--map-user={}", own.uid()), format!("--map-group={}", own.gid())]);
-        }
-        let disk = Self { holder, folder, enter };
-        mounted.then_some(disk)
-    }
-
-    /// A path on the disk, as seen from here.
-    fn path(&self, name: &str) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
-        root.join(self.folder.path().strip_prefix("/").unwrap()).join(name)
-    }
-
-    /// Fills the disk up but for so many kilobytes.
-    fn fill(&self, but_for: usize) {
-        let path = self.path("filler");
-        let mut filler = File::create(&path).unwrap();
-        let block = [0x5a; 4096];
-        while filler.write_all(&block).is_ok() {}
-        let length = filler.metadata().unwrap().len();
-        filler.set_len(length.saturating_sub(but_for as u64 * 1024)).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Output {
-        let output = Command::new(&self.enter[0])
-            .args(&self.enter[1..])
-            .arg(rosterbridge().get_program())
-            .arg("--home")
-            .arg(self.folder.path())
-            .args(["--profile", "practice", "--json"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Output::of(&output)
-    }
-}
-
-#[cfg(target_os = "linux")]
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = self.holder.kill();
-        let _ = self.holder.wait();
-    }
-}
-
-/// The run ends with a word about the disk, wherever it fills up, and the next one does it all.
-#[cfg(target_os = "linux")]
-#[rstest]
-#[case::nothing(0)]
-#[case::for_the_run_only(128)]
-#[case::for_some_of_the_roster(400)]
-fn a_full_disk_ends_a_run_cleanly(#[case] kilobytes: usize) {
-    let Some(disk) = SmallDisk::mount(24) else {
-        eprintln!("SKIPPED: this system lets nobody but an administrator mount a small disk to fill up");
-        return;
-    };
-    let district = District::start(&[]);
-    let profile = Profile::of(&district);
-    copy_tree(profile.home(), &disk.path("."));
-    disk.fill(kilobytes);
-    let full = disk.command(&["sync"]);
-    assert_eq!((full.exit, full.code()), (1, "store.disk_full"), "{}\n{}", full.stdout, full.stderr);
-    fs::remove_file(disk.path("filler")).unwrap();
-    assert_eq!(disk.command(&["sync"]).code(), "ok");
-    district.holds_each_once(&district.day(&profile.setup()));
-    let runs = disk.command(&["runs"]);
-    for run in runs.data()["runs"].as_array().unwrap() {
-        let outcome = run["outcome"].as_str().unwrap();
-        assert!(["succeeded", "failed", "interrupted"].contains(&outcome), "{run}");
-    }
 }

@@ -24,7 +24,7 @@ use crate::{
     care::{Day, entries, flipped, identity, in_keychain},
     crash_points::ends_of,
     stage::{Stage, report},
-    support::{District, EXPORTS, Profile, files_below},
+    support::{District, EXPORTS, Profile, files_below, files_in},
 };
 
 const SYNC: [&str; 3] = ["sync", "hero-attendance", "raptor-tardies"];
@@ -252,7 +252,7 @@ fn a_backup_that_ends_anywhere_is_made_again_and_is_whole() {
 }
 
 /// The ledger as an outsider with the profile's key opens it.
-fn ledger(profile: &Profile) -> Connection {
+pub fn ledger(profile: &Profile) -> Connection {
     let connection = Connection::open(profile.folder().join("ledger.db")).unwrap();
     connection.execute_batch(&format!("PRAGMA key = \"{}\";", raw_key(profile))).unwrap();
     connection
@@ -263,14 +263,16 @@ fn raw_key(profile: &Profile) -> String {
     format!("x'{}'", &*key.to_hex())
 }
 
-/// Makes the ledger one of the first layout, as the program wrote it that knew no other.
-fn take_back_to_the_first_layout(profile: &Profile) {
+/// Makes the ledger one of an older layout, as the program wrote it that knew no newer one.
+pub fn take_back_to_layout(profile: &Profile, layout: usize) {
     let (path, key) = (profile.folder().join("ledger.db"), raw_key(profile));
-    let first = path.with_file_name("first.db");
+    let older = path.with_file_name("older.db");
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../store/migrations/ledger");
-    let old = Connection::open(&first).unwrap();
+    let old = Connection::open(&older).unwrap();
     old.execute_batch(&format!("PRAGMA key = \"{key}\";")).unwrap();
-    old.execute_batch(&fs::read_to_string(migrations.join("001_first.sql")).unwrap()).unwrap();
+    for migration in &files_in(&migrations)[..layout] {
+        old.execute_batch(&fs::read_to_string(migrations.join(migration)).unwrap()).unwrap();
+    }
     old.execute(&format!("ATTACH ?1 AS now KEY \"{key}\""), [path.to_str().unwrap()]).unwrap();
     let mut copying = "PRAGMA foreign_keys = OFF;".to_owned();
     {
@@ -283,14 +285,18 @@ fn take_back_to_the_first_layout(profile: &Profile) {
         let mut rows = tables.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             let (table, columns): (String, String) = (row.get(0).unwrap(), row.get(1).unwrap());
-            write!(copying, "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table};")
-                .unwrap();
+            write!(
+                copying,
+                "INSERT OR REPLACE INTO main.{table} ({columns}) SELECT {columns} FROM now.{table};"
+            )
+            .unwrap();
         }
     }
     old.execute_batch(&copying).unwrap();
-    old.execute_batch("DETACH now; PRAGMA journal_mode = WAL; PRAGMA user_version = 1;").unwrap();
+    old.execute_batch(&format!("DETACH now; PRAGMA journal_mode = WAL; PRAGMA user_version = {layout};"))
+        .unwrap();
     old.close().unwrap();
-    fs::rename(first, path).unwrap();
+    fs::rename(older, path).unwrap();
 }
 
 #[rstest]
@@ -298,7 +304,7 @@ fn a_newer_layout_that_ends_anywhere_is_made_again(#[values("upsert", "insert")]
     let (district, profile, day) = half_a_day(mode);
     fs::remove_dir_all(profile.folder().join("backups")).unwrap();
     day.export(day.lines.len(), "");
-    take_back_to_the_first_layout(&profile);
+    take_back_to_layout(&profile, 1);
     let mut stage = Stage::kept(district, profile, &[]);
     let trial = Trial {
         name: &format!("layout-{mode}"),

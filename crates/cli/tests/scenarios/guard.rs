@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::support::{District, Profile};
+use crate::{
+    crash_care::ledger,
+    support::{DATE, District, Profile, files_in},
+};
 
 /// The schools of students' classes, largest number first.
 fn schools(district: &District) -> Vec<i64> {
@@ -105,4 +108,81 @@ fn attendance_that_is_many_times_the_usual_asks() {
     sync().done();
     assert_eq!(profile.run(&["guard", "list"]).done().data()["stopped"], json!([]));
     assert_eq!(district.audit().len(), writes, "repetitions write nothing");
+}
+
+/// Raptor's files come all day long: what is unusual is the number of rows of the day.
+#[test]
+fn a_day_with_many_times_the_usual_tardies_asks() {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "raptor-roster"]).done();
+    fs::remove_file(district.tardies()).unwrap();
+    let setup = profile.setup();
+    let buildings = setup["mappings"]["buildings"].as_array().unwrap();
+    let daily = buildings.iter().find(|row| row["method"] == "daily").unwrap();
+    let building = daily["building"].as_str().unwrap();
+    let reason = setup["mappings"]["tardy_codes"][0]["reason"].as_str().unwrap();
+    let students: Vec<i64> = {
+        let database = district.database();
+        let mut find = database
+            .prepare(
+                "SELECT Student_Number FROM Students WHERE SchoolID = ?1 AND Enroll_Status = 0 ORDER BY 1 LIMIT 61",
+            )
+            .unwrap();
+        find.query_map([daily["school"].as_i64()], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(students.len(), 61);
+    let file = |name: &str, rows: std::ops::Range<usize>| {
+        let rows =
+            students[rows].iter().map(|student| format!("{building},{student},{DATE}T11:40,{reason}\n"));
+        let text = format!("Building,IdNumber,SignInTime,Reason\n{}", rows.collect::<Vec<_>>().concat());
+        fs::write(district.raptor(name), text).unwrap();
+    };
+    let sync = || profile.run(&["sync", "raptor-tardies"]);
+    let written = |output: &crate::support::Output| output.job("raptor-tardies")["rows"]["written"].clone();
+    let a_day_passes = || {
+        let moved = ledger(&profile).execute("UPDATE input_files SET day = date(day, '-1 day')", ()).unwrap();
+        assert!(moved > 0);
+    };
+
+    // The first day is as good as any, and what came before says what is usual.
+    file("day-1.csv", 0..5);
+    assert_eq!(written(&sync().done()), 5);
+    a_day_passes();
+    file("day-2.csv", 5..11);
+    assert_eq!(written(&sync().done()), 6);
+    a_day_passes();
+
+    file("morning.csv", 11..21);
+    assert_eq!(written(&sync().done()), 10, "few rows pass");
+    // The same rows once more are none of the day.
+    for (again, name) in ["day-1.csv", "day-2.csv", "morning.csv"].into_iter().enumerate() {
+        let processed = district.raptor("processed").join(name);
+        fs::copy(processed, district.raptor(&format!("again-{again}.csv"))).unwrap();
+    }
+    assert_eq!(sync().done().job("raptor-tardies")["rows"]["noop"], 21);
+    let before = (district.audit().len(), files_in(&district.raptor("processed")));
+    assert_eq!(before.0, 21);
+
+    // With these it is 31 rows, and 6 are usual: the larger of the two days before.
+    file("noon.csv", 21..42);
+    let stopped = sync().ended(3, "guard.large_change");
+    let message = stopped.document["message"].as_str().unwrap();
+    assert!(message.contains("31 rows of attendance came in, and 6 are usual"), "{message}");
+    assert_eq!(stopped.job("raptor-tardies")["outcome"], "failed");
+    assert_eq!((district.audit().len(), files_in(&district.raptor("processed"))), before, "nothing is done");
+    assert!(district.raptor("noon.csv").exists(), "the file waits");
+    let listed = profile.run(&["guard", "list"]).done().data()["stopped"][0].clone();
+    assert_eq!(
+        (&listed["job"], &listed["reason"], &listed["before"], &listed["now"]),
+        (&json!("raptor-tardies"), &json!("many_rows"), &json!(6), &json!(31))
+    );
+
+    profile.run(&["guard", "accept", listed["id"].as_str().unwrap()]).done();
+    assert_eq!(written(&sync().done()), 21);
+    assert_eq!(profile.run(&["guard", "list"]).done().data()["stopped"], json!([]));
+    assert!(!district.raptor("noon.csv").exists());
+    // Who let so many pass is not asked again for a few more that day.
+    file("afternoon.csv", 42..61);
+    assert_eq!(written(&sync().done()), 19);
 }

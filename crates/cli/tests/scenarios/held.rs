@@ -5,7 +5,10 @@ use std::fs;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{DATE, District, Profile, files_in};
+use crate::{
+    crash_care::take_back_to_layout,
+    support::{DATE, District, Profile, files_in},
+};
 
 /// A row of the day's file of Raptor's.
 struct Dropped {
@@ -144,6 +147,54 @@ fn a_held_row_does_not_need_its_file(#[case] replaced: bool) {
         "{}",
         day.stdout
     );
+}
+
+/// The layout before the one that keeps what a held row states.
+const NOTHING_KEPT: usize = 7;
+
+/// A program that did not keep what a held row states has held it: it can only be decided with its file, and that is said.
+#[rstest]
+#[case::decided_from_its_file(true)]
+#[case::kept_from_its_file(false)]
+fn a_row_held_by_an_older_program_needs_its_file(#[case] decided: bool) {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "raptor-roster"]).done();
+    let like = a_tardy(&district);
+    let row = Dropped { student: 8_000_001, ..a_copy(&like) };
+    let arrives =
+        || district.change(&json!([{"add_student": {"student_number": 8_000_001, "like": like.student}}]));
+    drop_file(&district, "late.csv", &row);
+    profile.run(&["sync", "raptor-tardies"]).ended(3, "sync.held_rows");
+    take_back_to_layout(&profile, NOTHING_KEPT);
+    let held = the_held_row(&profile);
+    let id = held["id"].to_string();
+    let retry = profile.run(&["held", "retry", &id]).done();
+    assert_eq!(retry.data()["by_file"], json!([held["id"]]));
+    let said = retry.document["message"].as_str().unwrap();
+    assert!(said.contains(&format!("{id} only if the file is still there or comes again")), "{said}");
+
+    // Without its file it waits, as it was.
+    fs::remove_file(district.raptor("late.csv")).unwrap();
+    let sync = profile.run(&["sync", "raptor-tardies"]).done();
+    assert_eq!(sync.job("raptor-tardies")["rows"]["read"], 0);
+    let waits = the_held_row(&profile);
+    assert_eq!((&waits["raw"], &waits["retried"]), (&held["raw"], &json!(true)));
+
+    // From the file it is decided, or kept so that it needs the file no more.
+    if decided {
+        arrives();
+    }
+    drop_file(&district, "late.csv", &row);
+    profile.run(&["sync", "raptor-tardies"]).ended(0, if decided { "ok" } else { "sync.held_rows" });
+    if !decided {
+        fs::remove_file(district.raptor("late.csv")).unwrap();
+        arrives();
+        assert_eq!(profile.run(&["held", "retry", &id]).done().data()["by_file"], json!([]));
+        profile.run(&["sync", "raptor-tardies"]).done();
+    }
+    assert_eq!(district.audit().len(), 1);
+    assert_eq!(profile.run(&["held", "list"]).done().data()["total"], 0);
 }
 
 #[test]

@@ -87,9 +87,11 @@ fn a_record_that_stands_twice_is_told_by_the_next_run() {
     profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
     district.faults(&json!({"attendance": {"apply_late": {"n": 1, "seconds": 10}}}));
     let sync = ["sync", "hero-attendance"];
-    let place = format!("{}@2", CrashPoint::WritesRecorded.as_str());
+    // Five are sent at a time, and then the one of which no answer came.
+    let place = format!("{}@7", CrashPoint::WritesRecorded.as_str());
     let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", &place).output().unwrap();
     assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    until("it was written twice", || (district.audit().len() == 31).then_some(()));
     profile.run(&sync).ended(1, "attendance.duplicate");
     // And it is told once.
     let told = profile.run(&sync);
@@ -107,8 +109,9 @@ fn a_correction_of_a_write_without_an_answer_stands(
     profile.change_setup(|setup| setup["mappings"]["replaceable_codes"] = json!(["E"]));
     profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
     let sync = ["sync", "hero-attendance"];
-    let place = CrashPoint::WritesAnswered.as_str();
-    let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", place).output().unwrap();
+    // Five are sent at a time: these are the last.
+    let place = format!("{}@6", CrashPoint::WritesAnswered.as_str());
+    let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", &place).output().unwrap();
     assert_eq!(ended.status.code(), None, "it did not end at {place}");
     let written = district.audit();
     assert_eq!(written.len(), 30);

@@ -28,6 +28,7 @@ mod pull;
 mod raptor_roster;
 mod raptor_status;
 mod raptor_tardies;
+mod reenrollments;
 mod school_year;
 mod soak;
 mod stage;

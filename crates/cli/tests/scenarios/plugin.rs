@@ -24,7 +24,7 @@ fn alone(arguments: &[&str], file: &Path) -> Output {
 /// The last part of a version.
 fn revision(plugin: &Output) -> u32 {
     let version = plugin.data()["version"].as_str().unwrap();
-    version.strip_prefix("1.2.").unwrap().parse().unwrap()
+    version.strip_prefix("1.3.").unwrap().parse().unwrap()
 }
 
 fn tables(plugin: &Value) -> Vec<String> {
@@ -137,8 +137,8 @@ fn a_plugin_another_installation_wrote_is_told_by_its_differences() {
     let file = profile.home().join("plugin.zip");
     let build = ["plugin", "build", file.to_str().unwrap(), "--of-profile", "--job"];
     let plugin = profile.run(&[build.as_slice(), &["hero-attendance"]].concat()).done();
-    assert_eq!(plugin.data()["written_before"], "1.2.90000");
-    assert_eq!(plugin.data()["version"], "1.2.90001");
+    assert_eq!(plugin.data()["written_before"], "1.3.90000");
+    assert_eq!(plugin.data()["version"], "1.3.90001");
     assert_ne!(plugin.data()["changes"], json!([]));
 }
 

@@ -90,6 +90,7 @@ fn a_run_soon_after_another_reads_only_what_changed() {
 #[rstest]
 #[case::by_data_version(json!({}))]
 #[case::by_whole_answers(json!({"no_data_versions": true}))]
+#[case::without_earlier_enrolments(json!({"missing_access": ["REENROLLMENTS.SCHOOLID"]}))]
 fn a_roster_that_has_not_changed_stays_as_it_is(#[case] server: Value) {
     let district = District::start(&["--students", "400"]);
     let profile = Profile::of(&district);

@@ -7,10 +7,12 @@ use std::{
     path::Path,
 };
 
-use rosterbridge_crash_points::CrashPoint;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+mod ends;
+#[cfg(unix)]
+mod over_sftp;
 #[cfg(unix)]
 #[path = "../../../sftp/tests/support/sshd.rs"]
 #[allow(dead_code, reason = "the tests of the SFTP crate use the rest")]
@@ -18,8 +20,6 @@ mod sshd;
 
 use crate::{
     care::flipped,
-    crash_points::{End, ends_of},
-    stage::Stage,
     support::{District, Output, Profile},
 };
 
@@ -30,8 +30,9 @@ type Row = (String, i64, String, String);
 fn files(folder: &Path) -> BTreeMap<String, Vec<Row>> {
     let Ok(entries) = fs::read_dir(folder) else { return BTreeMap::new() };
     entries
-        .map(|entry| {
-            let path = entry.unwrap().path();
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| {
             let rows = csv::Reader::from_path(&path)
                 .unwrap()
                 .into_records()
@@ -362,14 +363,14 @@ fn the_file_of_a_building_that_was_renamed_is_out_of_the_way() {
     let run = |exchange: &Exchange| exchange.sync().job("raptor-roster")["notes"].to_string();
     exchange.change_building(0, "building", "Annex".into());
     let notes = run(&exchange);
-    assert!(notes.contains(&format!("roster/{renamed}.csv is of a building that is not in")), "{notes}");
+    assert!(notes.contains(&format!("roster/{renamed}.csv is of a building that takes no part")), "{notes}");
     assert!(notes.contains("It was moved to roster/not-in-use."), "{notes}");
     // The others are as they were: none is sent.
     exchange
         .profile
         .change_setup(|setup| drop(setup["mappings"]["buildings"].as_array_mut().unwrap().remove(1)));
     let notes = run(&exchange);
-    assert!(notes.contains(&format!("roster/{deleted}.csv is of a building that is not in")), "{notes}");
+    assert!(notes.contains(&format!("roster/{deleted}.csv is of a building that takes no part")), "{notes}");
     assert!(!notes.contains(&renamed), "{notes}");
     let names = |folder: &Path| crate::support::files_in(folder);
     let mut expected = [format!("{deleted}.csv"), format!("{renamed}.csv")];
@@ -379,6 +380,185 @@ fn the_file_of_a_building_that_was_renamed_is_out_of_the_way() {
     assert!(exchange.folder().join("somebody's.csv").exists(), "it is not ours");
     assert!(!exchange.folder().join(format!("{renamed}.csv")).exists());
     assert!(!run(&exchange).contains("not-in-use"));
+}
+
+/// Nobody may have read the file that says so.
+#[test]
+fn who_left_in_a_file_that_is_put_aside_is_told_once_the_building_takes_part_again() {
+    let mut exchange = Exchange::of("full", "2");
+    let [(off, school), (on, _)] = &exchange.buildings()[..] else { panic!("not two buildings") };
+    let (off, school, on) = (off.clone(), *school, on.clone());
+    let [leaver, comes_back, ..] = exchange.students(school, 2)[..] else { panic!("too few students") };
+    exchange.told();
+    let leave = |number: i64| json!({"leave": {"student_number": number}});
+    exchange.change(&json!([leave(leaver), leave(comes_back)]));
+    assert_eq!(inactive(&exchange.told()).len(), 2);
+    exchange.change_building(0, "enabled", false.into());
+    let notes = exchange.sync().job("raptor-roster")["notes"].to_string();
+    assert!(notes.contains(&format!("roster/{off}.csv is of a building that takes no part")), "{notes}");
+    assert_eq!(crate::support::files_in(&exchange.folder().join("not-in-use")), [format!("{off}.csv")]);
+    assert!(exchange.told().iter().all(|row| row.0 == on), "nothing is told of the other");
+    exchange.change(
+        &json!({"change": {"table": "Students", "where": {"Student_Number": comes_back}, "set": {"Enroll_Status": 0}}}),
+    );
+
+    exchange.change_building(0, "enabled", true.into());
+    let rows = exchange.told();
+    assert_eq!(inactive(&rows), [(off.clone(), leaver)]);
+    assert_eq!(active(&rows, comes_back), std::slice::from_ref(&off));
+    assert_eq!(inactive(&exchange.told()), []);
+    assert!(!exchange.sync().job("raptor-roster")["notes"].to_string().contains("not-in-use"));
+}
+
+#[rstest]
+fn who_left_a_building_that_was_renamed_is_told_under_its_new_name(
+    #[values("full", "changes")] content: &str,
+) {
+    let mut exchange = Exchange::of(content, "2");
+    let [(_, school), (_, other)] = &exchange.buildings()[..] else { panic!("not two buildings") };
+    let (school, other) = (*school, *other);
+    let [leaver, mover, stays, ..] = exchange.students(school, 3)[..] else { panic!("too few students") };
+    exchange.told();
+    exchange.change(&json!([
+        {"leave": {"student_number": leaver}},
+        {"move": {"student_number": mover, "to_school": other}},
+    ]));
+    exchange.change_building(0, "building", "Annex".into());
+    let rows = exchange.told();
+    assert_eq!(inactive(&rows), [("Annex".to_owned(), leaver)]);
+    assert_eq!(active(&rows, stays), ["Annex"]);
+    assert_eq!(active(&rows, mover), [exchange.buildings()[1].0.clone()]);
+    assert_eq!(inactive(&exchange.told()), []);
+}
+
+/// Whoever leaves at the same time is a loss under either name.
+#[rstest]
+fn a_loss_is_stopped_also_in_a_building_that_was_renamed(
+    #[values("full", "changes")] content: &str,
+    #[values(false, true)] off_meanwhile: bool,
+) {
+    let mut exchange = Exchange::of(content, "2");
+    let (building, school) = exchange.buildings()[0].clone();
+    let had = exchange.told().iter().filter(|row| row.0 == building).count();
+    exchange.change_building(0, "building", "Annex".into());
+    if off_meanwhile {
+        exchange.change_building(0, "enabled", false.into());
+        exchange.told();
+        exchange.change_building(0, "enabled", true.into());
+    }
+    let stay = exchange.students(school, 5);
+    let lost = exchange
+        .district
+        .database()
+        .execute(
+            "UPDATE Students SET Enroll_Status = 2 WHERE Enroll_Status = 0 AND SchoolID = ?1 AND Student_Number > ?2",
+            (school, stay[4]),
+        )
+        .unwrap();
+    assert!(lost > 20);
+    exchange.profile.run(&["sync", "raptor-roster"]).ended(3, "guard.large_change");
+    let stopped = exchange.profile.run(&["guard", "list"]).done().data()["stopped"][0].clone();
+    assert_eq!(stopped["name"], "roster/Annex.csv");
+    assert_eq!((&stopped["before"], &stopped["now"]), (&json!(had), &json!(had - lost)));
+    assert_eq!(inactive(&exchange.told_after_accepting()).len(), lost);
+    assert_eq!(inactive(&exchange.told()), []);
+}
+
+#[rstest]
+fn who_left_any_of_several_buildings_that_became_one_is_told(#[values("full", "changes")] content: &str) {
+    let mut exchange = Exchange::of(content, "1");
+    let model = exchange.students(exchange.buildings()[0].1, 1)[0];
+    exchange.profile.change_setup(|setup| {
+        let buildings = setup["mappings"]["buildings"].as_array_mut().unwrap();
+        let mut other = buildings[0].clone();
+        buildings[0]["building"] = "East".into();
+        other["building"] = "West".into();
+        buildings.push(other);
+    });
+    exchange.told();
+    // Of the newcomer only the second one tells.
+    exchange.change_building(0, "enabled", false.into());
+    exchange.change(&json!({"add_student": {"student_number": 77_777_777, "like": model}}));
+    assert_eq!(active(&exchange.told(), 77_777_777), ["West"]);
+    exchange.profile.change_setup(|setup| {
+        let buildings = setup["mappings"]["buildings"].as_array_mut().unwrap();
+        buildings.pop();
+        buildings[0]["building"] = "Annex".into();
+        buildings[0]["enabled"] = true.into();
+    });
+    exchange.change(&json!([
+        {"leave": {"student_number": 77_777_777}},
+        {"leave": {"student_number": model}},
+    ]));
+    let mut left = [model, 77_777_777].map(|number| ("Annex".to_owned(), number));
+    left.sort();
+    assert_eq!(inactive(&exchange.told()), left);
+    assert_eq!(inactive(&exchange.told()), []);
+}
+
+/// As above, where nothing is sent at the same time.
+#[rstest]
+#[case::deleted(|setup: &mut Value| drop(setup["mappings"]["buildings"].as_array_mut().unwrap().remove(0)))]
+#[case::switched_off(|setup: &mut Value| setup["mappings"]["buildings"][0]["enabled"] = false.into())]
+fn a_file_of_everybody_is_out_of_the_way_also_without_changes_to_send(#[case] change: fn(&mut Value)) {
+    let mut exchange = Exchange::of("full", "2");
+    let (building, _) = exchange.buildings()[0].clone();
+    exchange.told();
+    exchange.profile.change_setup(|setup| {
+        setup["raptor"]["roster"]["content"] = "changes".into();
+        change(setup);
+    });
+    let run = exchange.sync();
+    let report = run.job("raptor-roster");
+    assert_eq!(report["files"], json!([]));
+    let notes = report["notes"].to_string();
+    assert!(notes.contains(&format!("roster/{building}.csv is of a building that takes no part")), "{notes}");
+    assert_eq!(crate::support::files_in(&exchange.folder().join("not-in-use")), [format!("{building}.csv")]);
+    assert!(!exchange.folder().join(format!("{building}.csv")).exists());
+    assert!(!exchange.sync().job("raptor-roster")["notes"].to_string().contains("not-in-use"));
+}
+
+/// The new files are in their places by then.
+#[test]
+fn a_file_that_cannot_be_moved_away_is_told_and_fails_nothing() {
+    let mut exchange = Exchange::of("full", "2");
+    let (building, _) = exchange.buildings()[0].clone();
+    exchange.told();
+    let in_the_way = exchange.folder().join("not-in-use");
+    fs::write(&in_the_way, "").unwrap();
+    exchange.change_building(0, "enabled", false.into());
+    let notes = |exchange: &Exchange| exchange.sync().job("raptor-roster")["notes"].to_string();
+    let told = notes(&exchange);
+    assert!(told.contains(&format!("roster/{building}.csv is of a building that takes no part")), "{told}");
+    assert!(told.contains("Remove it from the folder"), "{told}");
+    assert!(exchange.folder().join(format!("{building}.csv")).exists());
+    fs::remove_file(&in_the_way).unwrap();
+    assert!(notes(&exchange).contains("It was moved to roster/not-in-use."));
+    assert_eq!(crate::support::files_in(&in_the_way), [format!("{building}.csv")]);
+}
+
+#[test]
+fn with_every_building_switched_off_that_is_said() {
+    let exchange = Exchange::of("full", "1");
+    exchange.change_building(0, "enabled", false.into());
+    let refused = exchange.profile.run(&["sync", "raptor-roster"]);
+    assert_eq!(refused.code(), "setup.incomplete");
+    assert!(refused.stdout.contains("mapped to a school is switched on"), "{}", refused.stdout);
+}
+
+/// Where letter case matters, the file with the old name is another one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_building_that_is_only_respelled_keeps_its_new_file() {
+    let mut exchange = Exchange::of("full", "1");
+    let (building, _) = exchange.buildings()[0].clone();
+    let told = exchange.told();
+    let respelled = building.to_uppercase();
+    assert_ne!(building, respelled);
+    exchange.change_building(0, "building", respelled.as_str().into());
+    assert_eq!(exchange.told().len(), told.len());
+    assert_eq!(files(&exchange.folder()).into_keys().collect::<Vec<_>>(), [format!("{respelled}.csv")]);
+    assert_eq!(crate::support::files_in(&exchange.folder().join("not-in-use")), [format!("{building}.csv")]);
 }
 
 /// What Raptor was told after the backup was made is not in the ledger any more.
@@ -469,263 +649,4 @@ fn a_layout_shapes_the_files_and_one_that_cannot_is_refused() {
         "The layout 'Short' has no column for IdNumber, by which Raptor recognises a student. The layout 'Short' has two \
          columns for Status."
     );
-}
-
-/// What all files of changes together have told, and what the newest run did.
-fn told_in_all(stage: &Stage) -> Vec<Row> {
-    let mut rows: Vec<Row> = files(&stage.district.raptor("roster")).into_values().flatten().collect();
-    rows.sort();
-    rows
-}
-
-/// A beginning with somebody who has left, one who moved, one who is new and one who is different.
-fn changed_stage() -> Stage {
-    let district = District::start(&["--students", "40", "--schools", "2"]);
-    let profile = Profile::of(&district);
-    profile.change_setup(|setup| setup["raptor"]["roster"]["content"] = "changes".into());
-    profile.run(&["sync", "raptor-roster"]).done();
-    fs::remove_dir_all(district.raptor("roster")).unwrap();
-    let exchange = Exchange { district, profile, changes: true, seen: BTreeSet::new() };
-    let [(_, from), (_, to)] = &exchange.buildings()[..] else { panic!("not two buildings") };
-    let [leaver, mover, renamed] = exchange.students(*from, 3)[..] else { panic!("too few students") };
-    let other = exchange.students(*to, 1)[0];
-    exchange.change(&json!([
-        {"leave": {"student_number": leaver}},
-        {"leave": {"student_number": other}},
-        {"move": {"student_number": mover, "to_school": to}},
-        {"add_student": {"student_number": 77_777_777, "like": renamed}},
-        {"change": {"table": "Students", "where": {"Student_Number": renamed}, "set": {"Last_Name": "Renamed"}}},
-    ]));
-    let Exchange { district, profile, .. } = exchange;
-    Stage::kept(district, profile, &["raptor-roster"])
-}
-
-fn end_at(stage: &Stage, (place, time): &End) {
-    let output = stage.sync().env("ROSTERBRIDGE_CRASH_AT", format!("{place}@{time}")).output().unwrap();
-    assert_eq!(output.status.code(), None, "it did not end at {place}@{time}");
-}
-
-/// A file of changes can't be told twice, nor missed.
-#[test]
-fn the_end_of_a_run_anywhere_tells_every_change_once() {
-    let mut stage = changed_stage();
-    let trace = tempfile::NamedTempFile::new().unwrap();
-    let output = stage.sync().env("ROSTERBRIDGE_CRASH_TRACE", trace.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    let expected = told_in_all(&stage);
-    assert_eq!((expected.len(), inactive(&expected).len()), (5, 2), "{expected:?}");
-    let passed: Vec<String> = fs::read_to_string(trace.path()).unwrap().lines().map(str::to_owned).collect();
-    let sending = |place: &str| {
-        [
-            CrashPoint::RosterFileWritten,
-            CrashPoint::RosterFilesStaged,
-            CrashPoint::RosterFileNamed,
-            CrashPoint::RosterFilesUnrecorded,
-            CrashPoint::RosterFilesRecorded,
-        ]
-        .iter()
-        .any(|point| point.as_str() == place)
-    };
-    let ends: Vec<End> = ends_of(&passed).into_iter().filter(|(place, _)| sending(place)).collect();
-    assert_eq!(ends.len(), 7, "{ends:?}");
-    for end in &ends {
-        for taken in [false, true] {
-            stage.rewind();
-            end_at(&stage, end);
-            // Raptor may take what has its name before the next run comes.
-            let folder = stage.district.raptor("roster");
-            let mut rows = Vec::new();
-            if taken && let Ok(entries) = fs::read_dir(&folder) {
-                let named: Vec<_> = entries
-                    .map(|entry| entry.unwrap().path())
-                    .filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'))
-                    .collect();
-                let raptors = tempfile::tempdir().unwrap();
-                for path in named {
-                    fs::rename(&path, raptors.path().join(path.file_name().unwrap())).unwrap();
-                }
-                rows.extend(files(raptors.path()).into_values().flatten());
-            }
-            for _ in 0..2 {
-                stage.profile.run(&["sync", "raptor-roster"]).done();
-                let mut now = rows.clone();
-                now.extend(told_in_all(&stage));
-                now.sort();
-                assert_eq!(now, expected, "after {end:?}, taken: {taken}");
-                let hidden = files(&folder).into_keys().filter(|name| name.starts_with('.')).count();
-                assert_eq!(hidden, 0, "after {end:?}");
-            }
-        }
-    }
-}
-
-/// Files that are not seen were not taken: the folder may just be away.
-#[test]
-fn what_a_run_left_in_a_folder_that_is_away_waits_for_it() {
-    let mut stage = changed_stage();
-    assert_eq!(stage.sync().output().unwrap().status.code(), Some(0));
-    let expected = told_in_all(&stage);
-    stage.rewind();
-    end_at(&stage, &(CrashPoint::RosterFilesStaged.as_str().to_owned(), 1));
-    let (folder, away) = (stage.district.raptor("roster"), stage.district.raptor("away"));
-    fs::rename(&folder, &away).unwrap();
-    for _ in 0..2 {
-        let refused = stage.profile.run(&["sync", "raptor-roster"]);
-        assert_eq!(refused.code(), "raptor.folder_unusable", "{}", refused.stdout);
-        assert!(!folder.exists(), "nothing is made in its place");
-    }
-    fs::rename(&away, &folder).unwrap();
-    stage.profile.run(&["sync", "raptor-roster"]).done();
-    assert_eq!(told_in_all(&stage), expected);
-}
-
-/// What is left of a run for another place is told at the new one.
-#[test]
-fn what_a_run_left_elsewhere_is_told_where_it_is_set_up() {
-    let stage = changed_stage();
-    end_at(&stage, &(CrashPoint::RosterFilesStaged.as_str().to_owned(), 1));
-    let elsewhere = tempfile::tempdir().unwrap();
-    stage.profile.change_setup(|setup| setup["raptor"]["folder"] = elsewhere.path().to_str().unwrap().into());
-    stage.profile.run(&["sync", "raptor-roster"]).done();
-    let rows: Vec<Row> = files(&elsewhere.path().join("roster")).into_values().flatten().collect();
-    assert_eq!((rows.len(), inactive(&rows).len()), (5, 2), "{rows:?}");
-}
-
-#[cfg(unix)]
-mod over_sftp {
-    use super::*;
-
-    use super::sshd::{Options, PASSWORD, Sshd};
-
-    fn connect(profile: &Profile, sshd: &Sshd, content: &str) {
-        let connection = sshd.connection_with_password(PASSWORD);
-        profile.change_setup(|setup| {
-            setup["raptor"]["folder"] = "".into();
-            setup["raptor"]["connection"] = json!({
-                "host": connection.address.host, "port": connection.address.port, "username": connection.username,
-                "folder": "export",
-            });
-            setup["raptor"]["roster"]["content"] = content.into();
-        });
-    }
-
-    #[rstest]
-    fn the_files_go_to_the_server_once_its_key_is_accepted(
-        #[values("full", "changes")] content: &str,
-        #[values("", "-P rename,posix-rename")] sftp_arguments: &'static str,
-    ) {
-        let sshd = Sshd::with(&Options { password_account: true, sftp_arguments, ..Options::default() });
-        let mut exchange = Exchange::of(content, "2");
-        connect(&exchange.profile, &sshd, content);
-        let test = |more: &[&str]| exchange.profile.run(&[&["test", "raptor"], more].concat());
-        let stage = |output: &Output, name: &str| {
-            let stages = output.data()["stages"].as_array().unwrap().clone();
-            stages.into_iter().find(|stage| stage["name"] == name).unwrap_or_default()
-        };
-        let lacking = test(&[]);
-        assert!(lacking.stdout.contains("vault.secret_missing"), "{}", lacking.stdout);
-        exchange.profile.set_secret("raptor.password", PASSWORD);
-        let unknown = test(&[]);
-        assert!(unknown.stdout.contains("sftp.host_key_unknown"), "{}", unknown.stdout);
-        assert_eq!(unknown.data()["host_key_sha256"], sshd.pin());
-        let refused = exchange.profile.run(&["sync", "raptor-roster"]);
-        assert_eq!(refused.code(), "sftp.host_key_unknown");
-        let accepted = test(&["--accept-host-key", &sshd.pin()]).done();
-        assert_eq!(stage(&accepted, "Upload")["detail"], "export/roster");
-
-        let first = exchange.sync();
-        let folder = sshd.files().join("export/roster");
-        let told = files(&folder);
-        let rows: Vec<&Row> = told.values().flatten().collect();
-        assert_eq!(told.len(), 2, "{:?}", told.keys());
-        assert_eq!(first.job("raptor-roster")["rows"]["written"], rows.len());
-        let again = exchange.sync();
-        assert_eq!(again.job("raptor-roster")["rows"]["noop"], rows.len(), "{}", again.stdout);
-        assert_eq!(files(&folder), told);
-
-        let leaver = exchange.students(exchange.buildings()[0].1, 1)[0];
-        exchange.change(&json!({"leave": {"student_number": leaver}}));
-        exchange.sync();
-        let inactive = |folder: &Path| {
-            let rows: Vec<Row> = files(folder).into_values().flatten().collect();
-            inactive(&rows).into_iter().map(|(_, number)| number).collect::<Vec<_>>()
-        };
-        assert_eq!(inactive(&folder), [leaver]);
-        exchange.sync();
-        assert_eq!(inactive(&folder).len(), usize::from(exchange.changes));
-        exchange.seen.clear();
-        assert!(files(&folder).keys().all(|name| !name.starts_with('.')));
-
-        // What somebody took away is sent again where it shall be there.
-        if exchange.changes {
-            return;
-        }
-        fs::remove_file(folder.join(told.keys().next().unwrap())).unwrap();
-        exchange.sync();
-        assert_eq!(files(&folder).len(), 2);
-        // Nothing is moved about on somebody else's server.
-        let (renamed, _) = exchange.buildings()[0].clone();
-        exchange.change_building(0, "building", "Annex".into());
-        let notes = exchange.sync().job("raptor-roster")["notes"].to_string();
-        assert!(notes.contains(&format!("roster/{renamed}.csv is of a building that is not in")), "{notes}");
-        assert_eq!(files(&folder).len(), 3);
-    }
-
-    #[test]
-    fn an_end_between_two_names_is_finished_on_the_server() {
-        let sshd = Sshd::with(&Options { password_account: true, ..Options::default() });
-        let exchange = Exchange::of("changes", "2");
-        connect(&exchange.profile, &sshd, "changes");
-        exchange.profile.set_secret("raptor.password", PASSWORD);
-        exchange.profile.run(&["test", "raptor", "--accept-host-key", &sshd.pin()]).done();
-        for place in
-            [CrashPoint::RosterFileWritten, CrashPoint::RosterFilesStaged, CrashPoint::RosterFileNamed]
-        {
-            let output = exchange
-                .profile
-                .command(&["sync", "raptor-roster"])
-                .env("ROSTERBRIDGE_CRASH_AT", place.as_str())
-                .output()
-                .unwrap();
-            assert_eq!(output.status.code(), None, "{place:?}");
-            exchange.sync();
-            let folder = sshd.files().join("export/roster");
-            let told = files(&folder);
-            assert_eq!(told.len(), 2, "{place:?}: {:?}", told.keys());
-            let mut numbers: Vec<i64> = told.values().flatten().map(|row| row.1).collect();
-            numbers.sort_unstable();
-            let count = numbers.len();
-            numbers.dedup();
-            assert_eq!(numbers.len(), count, "{place:?}");
-            assert_eq!(exchange.sync().job("raptor-roster")["files"], json!([]), "{place:?}");
-            // Everybody anew for the next place: the dates look different.
-            fs::remove_dir_all(&folder).unwrap();
-            exchange.profile.change_setup(|setup| {
-                let dates = if setup["raptor"]["roster"]["layout"] == "us" { "iso" } else { "us" };
-                let layout = json!({
-                    "name": dates, "columns": columns(), "delimiter": "comma", "line_end": "crlf", "header": true,
-                    "byte_order_mark": false, "dates": dates,
-                });
-                setup["raptor"]["roster"]["layouts"] = json!([layout]);
-                setup["raptor"]["roster"]["layout"] = dates.into();
-            });
-        }
-    }
-
-    fn columns() -> Value {
-        let fields = [
-            "building",
-            "id_number",
-            "first_name",
-            "middle_name",
-            "last_name",
-            "date_of_birth",
-            "grade",
-            "homeroom",
-            "guardian_email",
-            "phone",
-            "status",
-        ];
-        fields.iter().map(|field| json!({"title": field, "field": field})).collect()
-    }
 }

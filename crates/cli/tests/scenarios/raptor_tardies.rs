@@ -15,8 +15,8 @@ use crate::support::{DATE, District, Output, Profile, files_in, until};
 
 const HEADER: &str = "Building,IdNumber,SignInTime,Reason,Comment";
 
-/// A district whose Raptor integration is initialised.
-fn initialised(options: &[&str]) -> (District, Profile) {
+/// A district whose Raptor integration is initialized.
+fn initialized(options: &[&str]) -> (District, Profile) {
     let district = District::start(options);
     let profile = Profile::of(&district);
     profile.run(&["sync", "raptor-roster"]).done();
@@ -36,7 +36,7 @@ fn take_tardies(district: &District) -> Vec<[String; 4]> {
 }
 
 /// Drops a file that nobody has written to for a while.
-fn drop_file(path: &Path, content: &[u8]) {
+pub fn drop_file(path: &Path, content: &[u8]) {
     fs::write(path, content).unwrap();
     age(path);
 }
@@ -71,7 +71,7 @@ fn beside(district: &District) -> Vec<String> {
 
 #[test]
 fn every_row_of_a_hostile_file_is_accounted_for() {
-    let (district, profile) = initialised(&["--attendance", "insert"]);
+    let (district, profile) = initialized(&["--attendance", "insert"]);
     let around = beside(&district);
     let tardies = take_tardies(&district);
     let [[building, student, time, reason], [other_building, other_student, other_time, other_reason], ..] =
@@ -207,7 +207,7 @@ fn measured(profile: &Profile, arguments: &[&str]) -> Output {
 #[case::a_folder(Hostile::Folder, None)]
 #[case::a_pipe(Hostile::Pipe, None)]
 fn a_hostile_file_keeps_no_other_from_being_taken(#[case] hostile: Hostile, #[case] code: Option<&str>) {
-    let (district, profile) = initialised(&[]);
+    let (district, profile) = initialized(&[]);
     let expected = district.raptor_records(&district.tardies(), &profile.setup());
     let good = fs::read_to_string(district.tardies()).unwrap().lines().nth(1).unwrap().to_owned();
     let path = district.raptor("a hostile file.csv");
@@ -244,7 +244,7 @@ fn a_hostile_file_keeps_no_other_from_being_taken(#[case] hostile: Hostile, #[ca
 #[cfg(target_os = "linux")]
 #[test]
 fn more_rows_than_are_decided_at_once_are_all_decided() {
-    let (district, profile) = initialised(&["--attendance", "insert"]);
+    let (district, profile) = initialized(&["--attendance", "insert"]);
     let expected = district.raptor_records(&district.tardies(), &profile.setup());
     let long = "x".repeat(16 * 1024);
     let rubbish = format!("{long}\n").repeat(1_100);
@@ -263,7 +263,7 @@ fn more_rows_than_are_decided_at_once_are_all_decided() {
 
 #[test]
 fn a_thousand_tiny_files_are_taken() {
-    let (district, profile) = initialised(&["--attendance", "insert"]);
+    let (district, profile) = initialized(&["--attendance", "insert"]);
     let tardies = take_tardies(&district);
     for number in 0..1_000 {
         let [building, student, time, reason] = &tardies[number % tardies.len()];
@@ -279,7 +279,7 @@ fn a_thousand_tiny_files_are_taken() {
 }
 
 /// Lets the profile take its tardies from the folder `export` of the practice district's SFTP server.
-fn take_from_server(district: &District, profile: &Profile) {
+pub fn take_from_server(district: &District, profile: &Profile) {
     let hero = &district.ready.hero;
     fs::create_dir_all(district.hero("export")).unwrap();
     for name in files_in(&district.hero("export")) {
@@ -295,7 +295,7 @@ fn take_from_server(district: &District, profile: &Profile) {
 
 #[test]
 fn files_of_a_server_are_only_read_and_each_once() {
-    let (district, profile) = initialised(&["--attendance", "insert"]);
+    let (district, profile) = initialized(&["--attendance", "insert"]);
     let setup = profile.setup();
     let content = fs::read(district.tardies()).unwrap();
     let expected = district.raptor_records(&district.tardies(), &setup);
@@ -338,7 +338,7 @@ fn files_of_a_server_are_only_read_and_each_once() {
 
 #[test]
 fn a_server_that_is_away_is_told_as_raptors() {
-    let (district, profile) = initialised(&[]);
+    let (district, profile) = initialized(&[]);
     take_from_server(&district, &profile);
     profile.change_setup(|setup| setup["raptor"]["connection"]["port"] = 1.into());
     let sync = profile.run(&["sync", "raptor-tardies"]);
@@ -354,7 +354,7 @@ fn a_server_that_is_away_is_told_as_raptors() {
 #[case::in_the_folder(false)]
 #[case::on_a_server(true)]
 fn half_a_row_is_not_decided(#[case] on_server: bool) {
-    let (district, profile) = initialised(&["--attendance", "insert"]);
+    let (district, profile) = initialized(&["--attendance", "insert"]);
     let content = fs::read_to_string(district.tardies()).unwrap();
     let expected = district.raptor_records(&district.tardies(), &profile.setup());
     fs::remove_file(district.tardies()).unwrap();
@@ -380,7 +380,7 @@ fn half_a_row_is_not_decided(#[case] on_server: bool) {
 /// A file that somebody is writing is left until it is whole.
 #[test]
 fn a_file_that_grows_is_left_for_later() {
-    let (district, profile) = initialised(&["--attendance", "insert"]);
+    let (district, profile) = initialized(&["--attendance", "insert"]);
     let content = fs::read_to_string(district.tardies()).unwrap();
     let expected = district.raptor_records(&district.tardies(), &profile.setup());
     let (half, rest) = content.split_at(content.len() - 10);

@@ -25,9 +25,9 @@ pub struct RaptorSettings {
     /// Who is told when the integration's status changes; empty for those of
     /// [`MailSettings::to`](super::MailSettings::to).
     pub notify: Vec<String>,
-    /// When full synchronisations are made.
+    /// When full synchronizations are made.
     pub window: IntegrationWindow,
-    /// Minutes between two looks at PowerSchool for updates, once a full synchronisation has succeeded.
+    /// Minutes between two looks at PowerSchool for updates, once a full synchronization has succeeded.
     pub follow_minutes: Interval,
     /// What the roster files hold and how they look.
     pub roster: RosterSettings,
@@ -89,7 +89,7 @@ pub struct RaptorConnection {
     pub folder: String,
 }
 
-/// The daily time in which full synchronisations are made: by wall clock, also when the clocks change.
+/// The daily time in which full synchronizations are made: by wall clock, also when the clocks change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct IntegrationWindow {

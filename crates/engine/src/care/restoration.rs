@@ -2,9 +2,11 @@
 //!
 //! Before a source's rows are decided again, everything it stated that is still at hand is read once more: Hero's export,
 //! Raptor's files in the exchange folder, and those moved to `processed/` since. PowerSchool is read back for every record
-//! they name. What PowerSchool holds as they say was written by us, and is recorded so; after that the usual rules apply.
+//! they name. What PowerSchool holds as they say was written by us, and is recorded so. What it holds otherwise may be a
+//! correction of what we wrote: such a row is held until a person asks for it. After that the usual rules apply.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
@@ -31,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attendance::{Current, SourceRow, read_back, row_hash, still_expected},
+    attendance::{Current, SourceRow, Stated, read_back, row_hash, still_expected},
     decide::{District, Stop},
     diagnosis::existing_folder,
     engine::{Engine, blocking},
@@ -146,6 +148,7 @@ impl Engine {
 
     /// Reads Raptor's files again, those that were decided first; how many records were found as they say.
     pub(crate) async fn reread_raptor(&self, rereading: &Rereading<'_>) -> Result<usize, EngineError> {
+        self.doubt_kept_rows().await?;
         if let Some(session) = rereading.server {
             return self.reread_server(rereading, session).await;
         }
@@ -178,6 +181,12 @@ impl Engine {
             taken_over += self.reread_file(rereading, path, Found::Waiting).await?;
         }
         Ok(taken_over)
+    }
+
+    /// Marks held rows that can be decided without their file: where that is gone nothing here comes to them.
+    async fn doubt_kept_rows(&self) -> Result<(), EngineError> {
+        let kept: Vec<RowHash> = self.kept_tardies().await?.into_keys().collect();
+        self.ledger(move |ledger| ledger.doubt(Source::Raptor, &kept, Utc::now())).await
     }
 
     /// Reads the files of Raptor's server again that the ledger does not know to be decided.
@@ -271,21 +280,33 @@ impl Engine {
         };
         // A row of Raptor's that is known to be decided tells nothing new; one of Hero's states what is so now.
         let is_new = |place: usize| source == Source::Hero || !decided.contains(&hashes[place]);
-        let mut last: HashMap<AttendanceKey, usize> = HashMap::new();
-        for (place, row) in rows.iter().enumerate() {
-            if let (Ok(write), true) = (&row.wanted, is_new(place)) {
-                last.insert(write.key, place);
-            }
-        }
-        let keys: Vec<AttendanceKey> = last.keys().copied().collect();
-        let held = read_back(rereading.client, rereading.roster, keys.iter()).await?;
-        let (histories, open) = self
+        let Stated { mut last, histories } = self.stated(source, &rows, &hashes, is_new).await?;
+        // It may have waited, or have corrected what was stated last: nobody knows which came first.
+        let earlier: HashSet<usize> = last
+            .extract_if(|key, place| {
+                let history = histories.get(key);
+                history.and_then(|history| history.compare(rows[*place].happened)) == Some(Ordering::Less)
+            })
+            .map(|(_, place)| place)
+            .collect();
+        // Rows that may have been written and are about no one knows what: the set-up may be an older one, too.
+        let unknown = |place: usize| is_new(place) && matches!(rows[place].wanted, Err(Stop::Hold(..)));
+        let in_doubt: Vec<RowHash> = match found {
+            Found::Waiting => (0..rows.len())
+                .filter(|place| earlier.contains(place) || unknown(*place))
+                .map(|place| hashes[place])
+                .collect(),
+            Found::Processed => Vec::new(),
+        };
+        let held = read_back(rereading.client, rereading.roster, last.keys()).await?;
+        let open = self
             .ledger(move |ledger| {
                 let mut open: HashMap<AttendanceKey, OutboxRow> = HashMap::new();
                 for source in [Source::Hero, Source::Raptor] {
                     open.extend(ledger.pending(source)?.into_iter().map(|row| (row.write.key, row)));
                 }
-                Ok((ledger.history(source, &keys)?, open))
+                ledger.doubt(source, &in_doubt, Utc::now())?;
+                Ok(open)
             })
             .await?;
 
@@ -301,6 +322,7 @@ impl Engine {
                 row_hash: hash,
                 raw: row.raw.clone(),
                 student_number: row.student_number,
+                happened: row.happened,
                 outcome,
             };
             match row.wanted {
@@ -406,8 +428,13 @@ impl Again {
         }
         match (current.recorded, &history.written) {
             // What never was has no record. It is not written over again unasked, nor is a new row lost: the job holds it,
-            // and a person decides.
-            (Recorded::Blank, _) if *history == KeyHistory::default() => {
+            // and a person decides. So also where another code stands that is not known to be ours: nothing would keep it
+            // from being written over what may be a correction, so it counts as ours.
+            (Recorded::Blank, None) if !stated_before => {
+                self.undecided.insert(hash);
+                as_found()
+            }
+            (Recorded::Code(_), None) => {
                 self.undecided.insert(hash);
                 as_found()
             }
@@ -417,9 +444,11 @@ impl Again {
                 self.undecided.insert(hash);
                 Some(stated(code))
             }
-            // The same where somebody else had recorded what it stated. Where none of it was ours, nothing would keep it
-            // from being written over what may be a correction, so it counts as ours.
-            (Recorded::Code(_), None) if stated_before => {
+            // Our own code stands, and a sign-in states another one. It may be new, or it was written since and somebody
+            // went back to ours. What Hero's export states is so now, whatever was written, and is written over ours.
+            (Recorded::Code(code), Some((by, written)))
+                if source == Source::Raptor && *by == source && written == code && !stated_before =>
+            {
                 self.undecided.insert(hash);
                 as_found()
             }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs::{self, File, Metadata},
     io,
     path::{Path, PathBuf},
@@ -14,6 +15,7 @@ use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_raptor::{FileError, LARGEST_TARDY_FILE};
 use sha2::{Digest, Sha256};
 
+use super::{NOT_IN_USE, ROSTER};
 use crate::{
     choices::{BUILDINGS_FILE, REASONS_FILE},
     engine::blocking,
@@ -203,27 +205,27 @@ pub(crate) fn set_aside(path: &Path, sha256: &str) -> Result<(), EngineError> {
     // Only now nobody can put another file in its place.
     if content_hash(&target)? != sha256 {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        fs::rename(&target, free_name(folder, path))
+        fs::rename(&target, free_in(folder, path))
             .map_err(|source| EngineError::io("move", &target, source))?;
         return Err(EngineError::FileChanging(path.to_owned()));
     }
     Ok(())
 }
 
-/// Moves a file to a folder beside it, beside an earlier one of the same name if there is one.
-pub(super) fn move_beside(path: &Path, folder: &str) -> Result<(), EngineError> {
-    let target = free_beside(path, folder)?;
-    fs::rename(path, &target).map_err(|source| unusable("move", path, source))
+/// Moves a file to a path that nothing has.
+pub(super) fn move_to(path: &Path, target: &Path) -> Result<(), EngineError> {
+    fs::rename(path, target).map_err(|source| unusable("move", path, source))
 }
 
-/// A path that nothing has yet in a folder beside a file, which is made if need be.
-fn free_beside(path: &Path, folder: &str) -> Result<PathBuf, EngineError> {
+/// A path that nothing has yet in a folder beside a file, which is made if need be: the file's name, with a number if there
+/// is an earlier one.
+pub(super) fn free_beside(path: &Path, folder: &str) -> Result<PathBuf, EngineError> {
     let folder = path.parent().unwrap_or_else(|| Path::new(".")).join(folder);
     fs::create_dir_all(&folder).map_err(|source| EngineError::io("create", &folder, source))?;
     if folder.is_symlink() {
         return Err(EngineError::FileIsLink(folder));
     }
-    Ok(free_name(&folder, path))
+    Ok(free_in(&folder, path))
 }
 
 /// What is in `processed/` of the exchange folder, with the time each file was changed last, oldest first; nothing if
@@ -234,13 +236,25 @@ pub(crate) fn processed_files(folder: &Path) -> Result<Vec<(PathBuf, DateTime<Ut
         let why = "it is not there".to_owned();
         return Err(EngineError::Folder { path: folder.to_owned(), why });
     }
-    let folder = folder.join(PROCESSED);
-    let unreadable = |source| EngineError::io("read", &folder, source);
+    kept_files(&folder.join(PROCESSED))
+}
+
+/// What is in the folder of roster files that are not in use, as [`processed_files`] tells it.
+pub(crate) fn files_not_in_use(folder: &Path) -> Result<Vec<(PathBuf, DateTime<Utc>)>, EngineError> {
+    let folder = folder.join(ROSTER);
+    if folder.is_symlink() {
+        return Ok(Vec::new());
+    }
+    kept_files(&folder.join(NOT_IN_USE))
+}
+
+fn kept_files(folder: &Path) -> Result<Vec<(PathBuf, DateTime<Utc>)>, EngineError> {
+    let unreadable = |source| EngineError::io("read", folder, source);
     if folder.is_symlink() || !folder.is_dir() {
         return Ok(Vec::new());
     }
     let mut files = Vec::new();
-    for path in Listing::of(&folder, usize::MAX)?.files {
+    for path in Listing::of(folder, usize::MAX)?.files {
         let changed = fs::metadata(&path).and_then(|file| file.modified()).map_err(unreadable)?;
         files.push((path, changed.into()));
     }
@@ -260,16 +274,21 @@ pub(crate) fn names_before_moving(path: &Path) -> Vec<String> {
 }
 
 /// A path in `folder` that nothing has yet: the name of `path`, with a number if need be.
-fn free_name(folder: &Path, path: &Path) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
-    let mut target = folder.join(path.file_name().unwrap_or_default());
+fn free_in(folder: &Path, path: &Path) -> PathBuf {
+    folder.join(free_name(path, |name| folder.join(name).symlink_metadata().is_ok()))
+}
+
+/// A name that is not taken: that of `path`, with a number if need be.
+pub(super) fn free_name(path: &Path, is_taken: impl Fn(&str) -> bool) -> String {
+    let part = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let (stem, ending) = (part(path.file_stem()), part(path.extension()));
+    let mut name = part(path.file_name());
     let mut copies = 1;
-    while target.symlink_metadata().is_ok() {
+    while is_taken(&name) {
         copies += 1;
-        target = folder.join(format!("{stem} ({copies}).{ending}"));
+        name = format!("{stem} ({copies}).{ending}");
     }
-    target
+    name
 }
 
 /// SHA-256 of a file's content, lower-case hexadecimal.

@@ -7,18 +7,24 @@
 //! next one, and nobody is told to have left twice.
 //!
 //! A student has left who is active at no school of the building table, whether or not its building takes part. Of one that
-//! takes no part nothing is told, and nothing is forgotten either, until its row is deleted.
+//! takes no part nothing is told, and nothing is forgotten either, until its row is deleted. Its file of everybody, which
+//! would go on saying what was, is put aside, and so is that of a building with another name. Who was told to have left in
+//! such a file counts as not told.
 
+mod aside;
 mod compose;
 mod destination;
 mod preview;
 mod send;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
-    id::SchoolNumber,
+    id::{SchoolNumber, StudentNumber},
     job::{FileReceipt, Job, RowCounts},
     mapping::folded,
     settings::{RosterContent, RosterLayout, Setup},
@@ -26,13 +32,14 @@ use rosterbridge_domain::{
 use rosterbridge_raptor::{building_file_name, roster_layout, roster_problems};
 use rosterbridge_store::{
     Ledger, Roster,
-    ledger::{ELSEWHERE, RaptorRoster, RaptorStudents},
+    ledger::{ANOTHER_NAME, ELSEWHERE, LEFT, ROW_DIGEST, RaptorRoster, RaptorStudents},
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::aside::{NOT_IN_USE, kept_name};
 use self::{
-    compose::{Composed, Composing, Content},
+    compose::{Composed, Composing, Content, Known},
     destination::file_name,
 };
 use crate::{
@@ -65,6 +72,8 @@ pub(crate) struct RosterPlan {
     looked: u64,
     /// Whether the same data comes to the same files again.
     settles: bool,
+    /// Whether a run came to the very same and did all of it.
+    repeats: bool,
     /// What a person should know about them.
     pub(crate) notes: Vec<String>,
 }
@@ -137,6 +146,43 @@ impl Table {
         table
     }
 
+    /// What rows have from others of their school, that are not in the table any more, as long as Raptor has nothing of them:
+    /// a building that got another name. Its file of everybody is put aside, so that whoever left is told under the new
+    /// name; whoever is active is told of anyway.
+    fn inherited(&self, known: &[RaptorRoster]) -> Vec<RaptorRoster> {
+        let buildings = self.buildings.iter().map(|building| (&building.key, building.school));
+        let resting = self.resting.iter().filter_map(|resting| Some((&resting.key, resting.school?)));
+        let new =
+            buildings.chain(resting).filter(|(key, _)| known.iter().all(|known| known.building != **key));
+        let heirs = new.filter_map(|(key, school)| {
+            let is_gone = |known: &&RaptorRoster| {
+                known.school == school && self.keys().all(|key| *key != known.building)
+            };
+            let mut gone = known.iter().filter(is_gone).peekable();
+            gone.peek()?;
+            let mut named: BTreeMap<StudentNumber, bool> = BTreeMap::new();
+            for (number, digest) in gone.flat_map(|roster| roster.students.iter()) {
+                // Whom one of several files names, Raptor has.
+                *named.entry(number).or_default() |= is_named(digest);
+            }
+            let mut students = RaptorStudents::default();
+            for (number, named) in named {
+                students.push(number, if named { ANOTHER_NAME } else { ELSEWHERE });
+            }
+            Some(RaptorRoster { building: key.clone(), school, students })
+        });
+        heirs.collect()
+    }
+
+    /// Why there is nothing to be sent of it.
+    fn without_buildings(&self) -> EngineError {
+        EngineError::NotSetUp(if self.resting.iter().any(|resting| resting.school.is_some()) {
+            "no Raptor building that is mapped to a school is switched on"
+        } else {
+            "no Raptor building is mapped to a school yet"
+        })
+    }
+
     /// Every row's name as names are compared.
     fn keys(&self) -> impl Iterator<Item = &String> {
         let buildings = self.buildings.iter().map(|building| &building.key);
@@ -187,21 +233,16 @@ impl RosterPlan {
         from.filter(|_| self.settles).map(|from| Made { from, files, notes: Vec::new(), rows: self.looked })
     }
 
-    fn new(
-        layout: &RosterLayout,
-        content: RosterContent,
-        table: Table,
-        known: &[RaptorRoster],
-        composed: Vec<Composed>,
-    ) -> Self {
+    fn new(composing: Composing, known: &Known, composed: Vec<Composed>) -> Self {
+        let Composing { table, content, layout, .. } = composing;
         let (mut files, mut accepted, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         let (mut moved, mut away) = (Vec::new(), Vec::new());
         let (mut looked, mut left) = (0, 0);
         let titles: Vec<&str> = layout.columns.iter().map(|column| column.title.as_str()).collect();
-        let known_of = |key: &str| known.iter().find(|known| known.building == key);
+        let known_of = |key: &str| known.all().find(|known| known.building == key);
         let mut composed = composed.into_iter();
         for (place, (building, composed)) in table.buildings.iter().zip(composed.by_ref()).enumerate() {
-            looked += composed.active.len() + composed.left;
+            looked += composed.active.len() + composed.left - composed.told;
             left += composed.left;
             moved.push((building.name.as_str(), composed.moved));
             away.push((building.name.as_str(), composed.away));
@@ -241,8 +282,8 @@ impl RosterPlan {
             &away,
             "moved to a mapped building that takes no part, so no file names them",
         ));
-        let is_known = |roster: &RaptorRoster| known.iter().any(|known| known == roster);
-        let as_it_is = known.len() == accepted.len() && accepted.iter().all(is_known);
+        let is_told = |roster: &RaptorRoster| known.told.contains(roster);
+        let as_it_is = known.told.len() == accepted.len() && accepted.iter().all(is_told);
         Self {
             content,
             notes,
@@ -251,6 +292,7 @@ impl RosterPlan {
             accepted: (!as_it_is).then_some(accepted),
             looked,
             settles: content == RosterContent::Changes || left == 0,
+            repeats: false,
         }
     }
 }
@@ -275,10 +317,15 @@ fn counted_notes(counts: &[(&str, u64)], happened: &str) -> Vec<String> {
     notes
 }
 
+/// Whether Raptor has a student with this in place of values as one of the building's.
+fn is_named(digest: [u8; ROW_DIGEST]) -> bool {
+    ![ELSEWHERE, LEFT].contains(&digest)
+}
+
 /// What Raptor has of a building, as the large-change rule looks at it: without those whom its file does not name.
 fn has(school: SchoolNumber, students: &RaptorStudents) -> Has {
     let (mut rows, mut tally) = (0, Tally::default());
-    for (number, _) in students.iter().filter(|(_, digest)| *digest != ELSEWHERE) {
+    for (number, _) in students.iter().filter(|(_, digest)| is_named(*digest)) {
         rows += 1;
         tally.row(school, Some(number));
     }
@@ -316,27 +363,16 @@ impl Engine {
     ) -> Result<RosterPlan, EngineError> {
         let table = Table::of(setup);
         if table.buildings.is_empty() {
-            return Err(EngineError::NotSetUp("no Raptor building is mapped to a school yet"));
+            return Err(table.without_buildings());
         }
         self.look_for_folder(setup, cancel).await?;
-        let layout = layout_of(setup)?;
-        let (known, accepted_at) =
+        let composing = Composing::of(setup, roster, table, cancel)?;
+        let (told, accepted_at) =
             self.ledger(|ledger| Ok((ledger.raptor_rosters()?, ledger.raptor_accepted_at()?))).await?;
-        let (roster, summer, content) = (Arc::clone(roster), setup.summer, setup.raptor.roster.content);
-        let stop = cancel.clone();
         let planning = blocking(move || {
-            let composing = Composing {
-                roster: &roster,
-                table: &table,
-                content,
-                layout: &layout,
-                known: &known,
-                summer,
-                cancel: &stop,
-            };
-            let composed = composing.compose(|_| true, KEPT)?;
-            let plan = RosterPlan::new(&layout, content, table, &known, composed);
-            Ok((plan, known))
+            let known = Known::of(&composing.table, told);
+            let composed = composing.compose(&known, |_| true, KEPT)?;
+            Ok((RosterPlan::new(composing, &known, composed), known))
         });
         // It only reads: where it is, it may come to its own end.
         let (plan, known) = cancel.run_until_cancelled(planning).await.ok_or(EngineError::Cancelled)??;
@@ -384,6 +420,7 @@ impl Engine {
             accepted: None,
             looked: made.rows,
             settles: true,
+            repeats: true,
             notes: Vec::new(),
         }))
     }
@@ -391,7 +428,7 @@ impl Engine {
     async fn pass_rosters(
         &self,
         plan: &RosterPlan,
-        known: &[RaptorRoster],
+        known: &Known,
         accepted_at: DateTime<Utc>,
         years: &YearsInSight,
     ) -> Result<(), EngineError> {
@@ -422,12 +459,10 @@ impl Engine {
             .zip(counted)
             .zip(accepted)
             .map(|((receipt, now), roster)| {
-                let had = known.iter().find(|known| known.building == roster.building);
-                OutgoingFile {
-                    receipt,
-                    has: now,
-                    had: had.map(|had| (accepted_at, has(had.school, &had.students))),
-                }
+                // A new name does not make a loss smaller.
+                let had = known.all().find(|known| known.building == roster.building);
+                let had = had.map(|had| (accepted_at, has(had.school, &had.students)));
+                OutgoingFile { receipt, has: now, had }
             })
             .collect();
         self.refuse_large_changes(Job::RaptorRoster, &outgoing, years).await

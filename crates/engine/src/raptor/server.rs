@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    io::{self, PipeReader},
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -11,7 +11,7 @@ use std::{
 use chrono::Utc;
 use rosterbridge_domain::settings::Setup;
 use rosterbridge_raptor::{FileError, LARGEST_TARDY_FILE};
-use rosterbridge_sftp::{RemoteFile, RemoteFolder, Session};
+use rosterbridge_sftp::{Downloaded, RemoteFile, RemoteFolder, Session};
 use rosterbridge_store::ledger::RunId;
 use serde::{Deserialize, Serialize};
 
@@ -134,30 +134,13 @@ impl Engine {
         input: usize,
         look_up: &LookUp<'_>,
     ) -> Result<Contents, EngineError> {
-        let (reader, writer) = io::pipe().map_err(|source| EngineError::Pipe { source })?;
         let (roster, setup) = (Arc::clone(look_up.roster), look_up.setup.clone());
         let (zone, stop) = (look_up.zone, look_up.cancel.clone());
-        let looking_up = blocking(move || {
+        let looking_up = move |reader: PipeReader| {
             let mut district = District::new(&roster, &setup, zone)?;
             read_rows(reader, input, &mut district, &stop)
-        });
-        let downloading = async {
-            // The reader sees the end only when the writer is gone.
-            session.download(&remote.file, writer).await.map(|(downloaded, _writer)| downloaded)
         };
-        let (downloaded, rows) = tokio::join!(downloading, looking_up);
-        let downloaded = match downloaded {
-            Err(rosterbridge_sftp::Error::FileChanging { .. }) => {
-                return Err(EngineError::FileChanging(PathBuf::from(remote.name())));
-            }
-            // A file that is refused breaks off its download: the refusal is the cause.
-            Err(rosterbridge_sftp::Error::Sink { .. }) => None,
-            downloaded => Some(downloaded.map_err(EngineError::raptor_server)?),
-        };
-        let rows = rows?;
-        let Some(downloaded) = downloaded else {
-            return Err(EngineError::NotAsPlanned(remote.name().to_owned()));
-        };
+        let (downloaded, rows) = read_at_server(session, &remote.file, looking_up).await?;
         Ok(Contents { bytes: downloaded.bytes, sha256: downloaded.sha256, look: remote.look, rows })
     }
 
@@ -206,6 +189,34 @@ impl Engine {
         })
         .await
     }
+}
+
+/// Reads a file of the server as it comes: `read` sees it from its beginning to its end.
+pub(crate) async fn read_at_server<T: Send + 'static>(
+    session: &Session,
+    file: &RemoteFile,
+    read: impl FnOnce(PipeReader) -> Result<T, EngineError> + Send + 'static,
+) -> Result<(Downloaded, T), EngineError> {
+    let (reader, writer) = io::pipe().map_err(|source| EngineError::Pipe { source })?;
+    let reading = blocking(move || read(reader));
+    let downloading = async {
+        // The reader sees the end only when the writer is gone.
+        session.download(file, writer).await.map(|(downloaded, _writer)| downloaded)
+    };
+    let (downloaded, read) = tokio::join!(downloading, reading);
+    let downloaded = match downloaded {
+        Err(rosterbridge_sftp::Error::FileChanging { .. }) => {
+            return Err(EngineError::FileChanging(PathBuf::from(file.name())));
+        }
+        // A file that is refused breaks off its download: the refusal is the cause.
+        Err(rosterbridge_sftp::Error::Sink { .. }) => None,
+        downloaded => Some(downloaded.map_err(EngineError::raptor_server)?),
+    };
+    let read = read?;
+    let Some(downloaded) = downloaded else {
+        return Err(EngineError::NotAsPlanned(file.name().to_owned()));
+    };
+    Ok((downloaded, read))
 }
 
 /// The tardy files in a folder of the server, by name.

@@ -364,13 +364,18 @@ pub(super) fn read_rows(
     district: &mut District<'_>,
     cancel: &CancellationToken,
 ) -> Result<TardyRows, EngineError> {
+    let go_on = || if cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) };
     let mut ending = Ending::of(reader);
-    let (mut rows, mut tardies) = (Vec::new(), Vec::new());
+    let mut read = Vec::new();
     for row in TardyFile::open(&mut ending)? {
-        if cancel.is_cancelled() {
-            return Err(EngineError::Cancelled);
-        }
-        let row = row?;
+        go_on()?;
+        read.push(row?);
+    }
+    // As the roster has its students: most of what is read of it for one row serves the next.
+    read.sort_by_key(|row| row.parsed.as_ref().ok().map(|tardy| tardy.student));
+    let (mut rows, mut tardies) = (Vec::with_capacity(read.len()), Vec::new());
+    for row in read {
+        go_on()?;
         match row.parsed {
             Ok(tardy) => {
                 let looked_up = looked_up(input, row.line, row.raw, &tardy, district);
@@ -389,6 +394,7 @@ pub(super) fn read_rows(
             }),
         }
     }
+    rows.sort_by_key(|row: &SourceRow| row.line);
     Ok(TardyRows { rows, tardies, ends_a_line: ending.is_line_end() })
 }
 

@@ -166,6 +166,18 @@ pub struct HostKeyView {
     pub pinned_instead: Option<String>,
 }
 
+/// The host key of a server that a person accepted: no other is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct AcceptedHostKey {
+    /// e.g. `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:…` as `ssh-keygen -lf` prints it.
+    pub sha256: String,
+    /// Since when.
+    #[ts(type = "string")]
+    pub accepted_at: DateTime<Utc>,
+}
+
 /// The connection test of Hero's SFTP server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct HeroTest {

@@ -4,6 +4,8 @@ use rosterbridge_domain::mapping::AttendanceMethod;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::Cause;
+
 /// Credentials on their way to the person who sets a site up, encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Handover {
@@ -161,4 +163,8 @@ pub struct Choices {
     pub codes: Vec<CodeChoice>,
     /// What has changed about what is mapped.
     pub changes: Vec<MappingChange>,
+    /// Why Raptor's lists, or one of them, could not be read on its server; absent where they could, or files are exchanged in a folder.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lists_unread: Option<Cause>,
 }

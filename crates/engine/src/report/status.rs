@@ -96,7 +96,7 @@ pub struct RaptorNext {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum RaptorStep {
-    /// A full synchronisation, in the window.
+    /// A full synchronization, in the window.
     Synchronize,
     /// A look at PowerSchool for updates.
     Look,

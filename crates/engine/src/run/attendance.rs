@@ -80,6 +80,7 @@ impl Run<'_> {
         }
         self.read_again(job, done).await?;
         let unclear = self.settle(job, done).await?;
+        done.notes.extend(self.without.iter().map(|warning| format!("{warning} [{}]", warning.code())));
         self.progress(job, Phase::Download, "tardy files", 0, None);
         let server = self.raptor(job).await?;
         let mut found = self.engine.find_tardies(&self.setup, server.as_deref(), &self.cancel).await?;

@@ -8,7 +8,7 @@ use super::Run;
 use crate::{error::EngineError, following::NOT_FETCHED, integration::Incident, notices::announce};
 
 impl Run<'_> {
-    /// Moves the Raptor integration's status with the outcome of a full synchronisation. A run a person asked for
+    /// Moves the Raptor integration's status with the outcome of a full synchronization. A run a person asked for
     /// counts as the window being open.
     pub(super) async fn follow_raptor(&self, failed: Option<&EngineError>) -> Result<(), EngineError> {
         let status = self.engine.raptor_status().await?;

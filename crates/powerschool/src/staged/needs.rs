@@ -11,6 +11,7 @@ use crate::{
     client::Client,
     error::{AnswerProblem, Error, Warning},
     plugin::{self, Access, FieldAccess, words},
+    tables::{self, Need},
     transport::Call,
 };
 
@@ -52,7 +53,7 @@ pub struct QueryFact {
 
 /// Asks for each table what the plugin may do with its fields (PowerSchool: `/ws/schema/table/{table}/metadata`).
 pub(super) async fn grants(client: &Client, jobs: &[Job]) -> Result<Vec<FieldGrant>, Error> {
-    let wanted = plugin::access_needed(jobs);
+    let wanted = plugin::access_told(jobs);
     let tables: BTreeSet<String> = wanted.iter().map(|field| field.table.to_owned()).collect();
     let answers: BTreeMap<String, BTreeMap<String, Access>> = stream::iter(tables)
         .map(|table| async move {
@@ -107,18 +108,32 @@ pub(super) fn judge_grants(jobs: &[Job], grants: &[FieldGrant], queries: &[Query
         return Outcome::Failed { code, message, remedy }.into();
     }
     let tables: BTreeSet<&str> = grants.iter().map(|grant| grant.table.as_str()).collect();
-    if through_core.is_empty() {
-        return format!("All {} fields of {} tables are granted.", grants.len(), tables.len()).into();
-    }
     let enough = grants.iter().filter(|grant| grant.is_enough()).count();
+    let some = format!("{enough} of {} fields of {} tables are granted.", grants.len(), tables.len());
+    let loss = lost(jobs, grants);
+    if through_core.is_empty() {
+        return match loss {
+            Some(warning) => Verdict { outcome: (&warning).into(), detail: some },
+            None => format!("All {} fields of {} tables are granted.", grants.len(), tables.len()).into(),
+        };
+    }
     Verdict {
         outcome: Outcome::Warned {
             code: "powerschool.core_only",
-            message: core_words,
+            message: loss.map_or_else(|| core_words.clone(), |loss| format!("{loss} {core_words}")),
             remedy: "Nothing has to be done for that. For the full speed, and for attendance and the schedule, install the plugin that RosterBridge writes: over the installed one if that is ours, beside it if it is a vendor's.".to_owned(),
         },
-        detail: format!("{enough} of {} fields of {} tables are granted.", grants.len(), tables.len()),
+        detail: some,
     }
+}
+
+/// What the exchanges can't do because a table that they can do without is not granted.
+fn lost(jobs: &[Job], grants: &[FieldGrant]) -> Option<Warning> {
+    tables::told(jobs).find_map(|table| {
+        let Need::Useful(loss) = table.need else { return None };
+        let lacks = |grant: &FieldGrant| grant.table == table.name && !grant.is_enough();
+        grants.iter().any(lacks).then_some(Warning::PartialAccess { table: table.name, loss })
+    })
 }
 
 /// Looks for our queries among those the plugin may call (PowerSchool: `/ws/schema/query/api`), and counts the rows

@@ -94,7 +94,7 @@ impl Vendor {
 
     async fn pull<R: RosterRow + Clone>(self, job: Job) -> Result<Vec<R>, Error> {
         let stub = Stub::start(move |asked| self.answer(asked)).await;
-        let scope = PullScope { years: vec![YearId::new(36)], jobs: vec![job] };
+        let scope = PullScope { years: vec![YearId::new(36)], first_day: None, jobs: vec![job] };
         let (pulled, batches) = pull::<R>(&stub.client(), scope).await;
         let rows = batches.concat();
         assert_eq!(pulled?.rows, rows.len() as u64);
@@ -143,7 +143,7 @@ fn named(error: &Error) -> &[String] {
 async fn what_core_resources_lack_is_named_and_not_blank() {
     let error = Vendor::USUAL.pull::<Student>(Job::RaptorRoster).await.unwrap_err();
     assert_eq!(named(&error), ["STUDENTS.HOME_ROOM"]);
-    let scope = PullScope { years: Vec::new(), jobs: vec![Job::HeroStudents, Job::RaptorRoster] };
+    let scope = PullScope { jobs: vec![Job::HeroStudents, Job::RaptorRoster], ..PullScope::every_year() };
     assert_eq!(scope.kept_from::<Student>(&error), [Job::RaptorRoster]);
 }
 

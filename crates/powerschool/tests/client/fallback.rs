@@ -274,7 +274,7 @@ fn without_home_room(n: usize) -> Value {
 }
 
 fn raptor() -> PullScope {
-    PullScope { years: vec![YearId::new(36)], jobs: vec![Job::RaptorRoster] }
+    PullScope { years: vec![YearId::new(36)], first_day: None, jobs: vec![Job::RaptorRoster] }
 }
 
 /// The query's answer has what a plugin for Raptor's roster has, without HOME_ROOM, which may be empty or not allowed.

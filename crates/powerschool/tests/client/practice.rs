@@ -9,7 +9,7 @@ use rosterbridge_domain::{
     job::Job,
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
-        School, Section, SectionMeeting, Student, Teacher, Term,
+        Reenrollment, School, Section, SectionMeeting, Student, Teacher, Term,
     },
     settings::PowerSchoolSettings,
 };
@@ -17,7 +17,7 @@ use rosterbridge_powerschool::{
     Batch, Client, Connection, Error, PullScope, RosterRow, Timeouts, WriteAnswer, plugin,
 };
 use rosterbridge_practice::{
-    AttendanceFault, AttendanceMode, FailNext, Faults, Running, ServeOptions, start,
+    AttendanceFault, AttendanceMode, DistrictChange, FailNext, Faults, Running, ServeOptions, start,
 };
 use rstest::rstest;
 use secrecy::SecretString;
@@ -78,7 +78,7 @@ async fn pull<R: RosterRow>(client: &Client, scope: &PullScope) -> Result<Vec<R>
 }
 
 fn year() -> PullScope {
-    PullScope { years: vec![YearId::new(36)], jobs: Vec::new() }
+    PullScope { years: vec![YearId::new(36)], ..PullScope::every_year() }
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn core_resources_give_what_queries_give() {
     let ours = district(ServeOptions::default()).await;
     let vendors = of_vendor().await;
     for job in [Job::HeroStudents, Job::RaptorRoster] {
-        let scope = PullScope { years: vec![YearId::new(36)], jobs: vec![job] };
+        let scope = PullScope { years: vec![YearId::new(36)], first_day: None, jobs: vec![job] };
         let expected: Vec<Student> = pull(&client(&ours), &scope).await.unwrap();
         let mut students: Vec<Student> = pull(&client(&vendors), &scope).await.unwrap();
         students.sort_by_key(|student| (student.number, student.dcid));
@@ -223,7 +223,7 @@ async fn core_resources_give_what_queries_give() {
 #[tokio::test]
 async fn what_no_core_resource_holds_is_refused_by_name() {
     async fn refused<R: RosterRow + std::fmt::Debug>(running: &Running, job: Job) {
-        let scope = PullScope { years: vec![YearId::new(36)], jobs: vec![job] };
+        let scope = PullScope { years: vec![YearId::new(36)], first_day: None, jobs: vec![job] };
         match pull::<R>(&client(running), &scope).await.unwrap_err() {
             Error::CoreOnly { fields } => {
                 let table = format!("{}.", R::table().to_lowercase());
@@ -451,6 +451,60 @@ async fn attendance_preferences_are_read(#[case] no_powerqueries: bool) {
         assert_eq!(of(&school, "ATT_BridgePeriod").0.is_some(), records_both, "{}", school.name);
     }
     assert!(both > 0);
+    running.stop().await;
+}
+
+/// Enrolments in schools that ended after the school year began, by query and page by page. A day on which one ended is
+/// the first that is not of it.
+#[rstest]
+#[case::by_query(false)]
+#[case::page_by_page(true)]
+#[tokio::test]
+async fn earlier_enrolments_of_the_school_year_are_read(#[case] no_powerqueries: bool) {
+    let running = with_faults(Faults { no_powerqueries, ..Faults::default() }).await;
+    let client = client(&running);
+    let students: Vec<Student> = pull(&client, &year()).await.unwrap();
+    let schools: Vec<School> = pull(&client, &year()).await.unwrap();
+    let moved = students.iter().find(|student| student.enroll_status == EnrollStatus::ACTIVE).unwrap();
+    let other = schools.iter().find(|school| school.number != moved.school).unwrap();
+    let day = |day: u32| NaiveDate::from_ymd_opt(2026, 11, day).unwrap();
+    running
+        .change_district(vec![DistrictChange::Move {
+            student_number: moved.number.get(),
+            to_school: other.number.get(),
+            on: Some(day(19)),
+        }])
+        .await
+        .unwrap();
+    let first_day = students.iter().filter_map(|student| student.entry_date).min();
+    for (first_day, is_read) in [(first_day, true), (Some(day(18)), true), (Some(day(19)), false)] {
+        let scope = PullScope { first_day, ..year() };
+        let rows: Vec<Reenrollment> = pull(&client, &scope).await.unwrap();
+        assert!(rows.iter().all(|row| row.exit_date > first_day.unwrap()));
+        let row = rows.iter().find(|row| row.student == moved.id);
+        assert_eq!(row.is_some(), is_read, "{first_day:?}");
+        if let Some(row) = row {
+            assert_eq!((row.school, row.entry_date), (moved.school, moved.entry_date));
+            assert_eq!(row.exit_date, day(19));
+        }
+    }
+    running.stop().await;
+}
+
+/// An older plugin has neither the query nor the fields: what that costs is told, and nothing is kept back.
+#[tokio::test]
+async fn a_plugin_may_do_without_earlier_enrolments() {
+    let missing_access = vec!["REENROLLMENTS.EXITDATE".to_owned()];
+    let running = with_faults(Faults { missing_access, ..Faults::default() }).await;
+    let scope = PullScope { jobs: vec![Job::RaptorTardies], ..year() };
+    let error = pull::<Reenrollment>(&client(&running), &scope).await.unwrap_err();
+    assert_eq!(error.code(), "powerschool.no_access");
+    let warning = scope.without::<Reenrollment>(&error).unwrap();
+    assert_eq!(warning.code(), "powerschool.partial_access");
+    assert!(warning.to_string().contains("REENROLLMENTS"), "{warning}");
+    assert_eq!(scope.without::<Student>(&error), None);
+    let busy = Error::Stopped;
+    assert_eq!(scope.without::<Reenrollment>(&busy), None);
     running.stop().await;
 }
 

@@ -283,7 +283,7 @@ async fn without_queries_tables_are_read_page_by_page() {
         paged_cc(asked)
     })
     .await;
-    let scope = PullScope { years: vec![YearId::new(36)], jobs: Vec::new() };
+    let scope = PullScope { years: vec![YearId::new(36)], ..PullScope::every_year() };
     let (pulled, batches) = pull::<Enrollment>(&stub.client(), scope).await;
     assert_eq!(pulled.unwrap().rows, 4);
     let rows: Vec<(CcId, bool, i64)> =
@@ -311,7 +311,7 @@ async fn a_row_that_moves_to_a_filter_already_read_is_missed_by_nobody() {
         paged_cc(asked)
     })
     .await;
-    let scope = PullScope { years: vec![YearId::new(36)], jobs: Vec::new() };
+    let scope = PullScope { years: vec![YearId::new(36)], ..PullScope::every_year() };
     let error = pull::<Enrollment>(&stub.client(), scope).await.0.unwrap_err();
     assert!(matches!(error, Error::ChangedWhileReading { before: 2, rows: 2, after: 3, .. }), "{error}");
 }
@@ -343,7 +343,7 @@ async fn a_row_that_moves_to_a_filter_still_to_be_read_never_comes_twice(
         Some(cc_page([(11, 3_600), (12, 3_601), (21, 3_600)][page - 1]))
     })
     .await;
-    let scope = PullScope { years: vec![YearId::new(36)], jobs: Vec::new() };
+    let scope = PullScope { years: vec![YearId::new(36)], ..PullScope::every_year() };
     let (pulled, batches) = pull::<Enrollment>(&stub.client(), scope).await;
     let error = pulled.unwrap_err();
     assert!(matches!(error, Error::ChangedWhileReading { rows: 2, .. }), "{error}");

@@ -86,7 +86,8 @@ async fn passes_on_the_practice_district_and_tells_what_it_found() {
     assert_eq!(server.time_zone, Some(chrono_tz::America::Chicago));
     assert_eq!((server.plugin_id, server.table_page_size), (Some(1), Some(100)));
     assert_eq!(server.clock_ahead_seconds, None);
-    assert_eq!(findings.access.len(), plugin::access_needed(&Job::ALL).len());
+    let asked = plugin::access_request(&Job::ALL);
+    assert_eq!(findings.access.len(), asked.iter().filter(|field| field.table != "PREFS").count());
     assert!(findings.access.iter().all(rosterbridge_powerschool::FieldGrant::is_enough));
     assert_eq!(findings.queries.len(), plugin::queries_needed(&Job::ALL).len());
     assert!(findings.queries.iter().all(|query| query.present && !query.table.is_empty()));
@@ -105,6 +106,35 @@ async fn stops_where_it_fails(#[case] faults: Faults, #[case] at: StageName, #[c
     let running = with_faults(faults).await;
     let findings = test(plan(connection(&running))).await;
     assert_stopped(&findings, at, code);
+    running.stop().await;
+}
+
+#[rstest]
+#[case::of_the_tardies(&[Job::RaptorTardies], "powerschool.partial_access")]
+#[case::of_others(&[Job::RaptorRoster, Job::HeroAttendance], "passed")]
+#[tokio::test]
+async fn what_a_plugin_costs_that_reads_less_is_told(#[case] jobs: &[Job], #[case] code: &str) {
+    let missing_access = vec!["REENROLLMENTS.ENTRYDATE".to_owned()];
+    let running = with_faults(Faults { missing_access, ..Faults::default() }).await;
+    let findings = test(TestPlan { jobs: jobs.to_vec(), ..plan(connection(&running)) }).await;
+    assert!(findings.passed(), "{findings:#?}");
+    assert_eq!(outcome(stage(&findings, StageName::Access)), code);
+    assert_eq!(outcome(stage(&findings, StageName::Queries)), "passed");
+    running.stop().await;
+}
+
+/// Core resources fill in for one exchange, and nothing does for the other.
+#[tokio::test]
+async fn what_a_plugin_costs_is_told_also_where_core_resources_fill_in() {
+    let missing_access = ["REENROLLMENTS.ENTRYDATE", "STUDENTS.DOB"].map(str::to_owned).to_vec();
+    let faults = Faults { missing_access, no_powerqueries: true, ..Faults::default() };
+    let running = with_faults(faults).await;
+    let jobs = vec![Job::RaptorRoster, Job::RaptorTardies];
+    let findings = test(TestPlan { jobs, ..plan(connection(&running)) }).await;
+    let access = stage(&findings, StageName::Access);
+    let Outcome::Warned { code, message, .. } = &access.outcome else { panic!("{access:?}") };
+    assert_eq!(*code, "powerschool.core_only");
+    assert!(message.contains("REENROLLMENTS") && message.contains("/ws/v1"), "{message}");
     running.stop().await;
 }
 

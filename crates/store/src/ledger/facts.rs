@@ -189,7 +189,7 @@ impl Ledger {
             transaction.execute_batch(
                 "DELETE FROM written; DELETE FROM stated; DELETE FROM outbox; DELETE FROM decisions;
                  DELETE FROM held_rows; DELETE FROM files_seen; DELETE FROM uploads;
-                 DELETE FROM traced_rows; DELETE FROM input_files; DELETE FROM put_off_rows;
+                 DELETE FROM traced_rows; DELETE FROM input_files; DELETE FROM put_off_rows; DELETE FROM rows_in_doubt;
                  DELETE FROM raptor_rosters; DELETE FROM raptor_rosters_staged;
                  DELETE FROM facts WHERE name IN ('made.raptor-roster', 'raptor_rosters.accepted_at');",
             )?;

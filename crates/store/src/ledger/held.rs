@@ -345,6 +345,13 @@ impl Ledger {
     pub fn retry_held(&self, ids: &[HeldId], at: DateTime<Utc>) -> Result<(), StoreError> {
         self.transaction(|transaction| {
             for id in ids {
+                // Whoever saw what stands in PowerSchool and asks for the row knows better than a restored ledger.
+                transaction
+                    .prepare_cached(
+                        "DELETE FROM rows_in_doubt WHERE (source, row_hash) IN
+                             (SELECT source, row_hash FROM held_rows WHERE id = ?1 AND reason = ?2)",
+                    )?
+                    .execute(params![id.0, HoldReason::CorrectedInPowerSchool.code()])?;
                 let asked_before = transaction
                     .prepare_cached("SELECT 1 FROM held_rows WHERE id = ?1 AND state = 'retried'")?
                     .exists([id.0])?;

@@ -10,9 +10,9 @@ mod rows;
 mod taken_over;
 mod undo;
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, History, NoOpReason, Source},
     held::HoldReason,
@@ -22,15 +22,18 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use self::{
-    rows::{COLUMNS, KeyColumns, read},
+    rows::{COLUMNS, KeyColumns, local_time, read},
     taken_over::FOUND_CLEARED,
 };
 use super::{
     Ledger, RunId,
     held::{self, Holding},
-    trace::{self, Event, RowEventKind},
+    trace::{self, Event, RowEventKind, TracedId},
 };
-use crate::{StoreError, database::from_instant};
+use crate::{
+    StoreError,
+    database::{from_instant, to_instant},
+};
 
 pub use decisions::{Decision, DecisionCounts, DecisionOutcome, KnownRow};
 pub(super) use rows::{record, source, state};
@@ -85,11 +88,31 @@ impl OutboxState {
 pub struct KeyHistory {
     /// The code the asking source last stated.
     pub stated: Option<String>,
+    /// What told that, where the source tells when it happened.
+    pub told: Option<Told>,
     /// Source and code of the last confirmed write.
     pub written: Option<(Source, String)>,
+    /// Whether `written` only counts as ours since the ledger was restored, because what PowerSchool has may be a
+    /// correction of it.
+    pub only_counts: bool,
+}
+
+/// The row that last stated a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// When what it tells happened, in the district's local time.
+    pub happened: NaiveDateTime,
+    /// Its line, which tells when it came.
+    line: Option<TracedId>,
 }
 
 impl KeyHistory {
+    /// How something that happened at a time lies to what was last stated, as exactly as that is kept; nothing where one
+    /// of the two times is not known.
+    pub fn compare(&self, happened: Option<NaiveDateTime>) -> Option<Ordering> {
+        Some(local_time(happened?).cmp(&local_time(self.told?.happened)))
+    }
+
     /// The form the overwrite rules take.
     pub fn as_history(&self) -> History<'_> {
         History {
@@ -263,39 +286,84 @@ impl Ledger {
     ) -> Result<HashMap<AttendanceKey, KeyHistory>, StoreError> {
         let connection = self.lock();
         let mut stated = connection.prepare_cached(
-            "SELECT code FROM stated WHERE source = ?1 AND school = ?2 AND student = ?3 AND date = ?4 AND mode = ?5
-                 AND cc = ?6 AND period = ?7",
+            "SELECT code, happened, traced FROM stated WHERE source = ?1 AND school = ?2 AND student = ?3
+                 AND date = ?4 AND mode = ?5 AND cc = ?6 AND period = ?7",
         )?;
         let mut written = connection.prepare_cached(&format!(
-            "SELECT source, code FROM written WHERE school = ?1 AND student = ?2 AND date = ?3 AND mode = ?4
-                 AND cc = ?5 AND period = ?6 AND NOT EXISTS (SELECT 1 FROM outbox
+            "SELECT source, code, outbox,
+                 EXISTS (SELECT 1 FROM outbox WHERE outbox.id = written.outbox AND outbox.reason = '{FOUND_CLEARED}'),
+                 EXISTS (SELECT 1 FROM outbox
                      WHERE outbox.id = written.outbox
                          AND (outbox.reason = '{FOUND_CLEARED}' OR outbox.state = 'held') AND (
                          EXISTS (SELECT 1 FROM held_rows WHERE held_rows.source = outbox.source
                              AND held_rows.row_hash = outbox.row_hash AND held_rows.state IN ('open', 'retried')
                              AND held_rows.state = 'retried')
                          OR EXISTS (SELECT 1 FROM decisions WHERE decisions.source = outbox.source
-                             AND decisions.row_hash = outbox.row_hash AND decisions.decision = 'write')))",
+                             AND decisions.row_hash = outbox.row_hash AND decisions.decision = 'write'
+                             AND decisions.decided_at > outbox.changed_at)))
+             FROM written WHERE school = ?1 AND student = ?2 AND date = ?3 AND mode = ?4 AND cc = ?5 AND period = ?6",
         ))?;
         let mut histories = HashMap::new();
         for key in keys {
             let k = KeyColumns::from(key);
-            let last_stated: Option<String> = stated
-                .query_row(
-                    params![source.as_str(), k.school, k.student, k.date, k.mode, k.cc, k.period],
-                    |row| row.get(0),
-                )
-                .optional()?;
+            let mut found = stated.query(params![
+                source.as_str(),
+                k.school,
+                k.student,
+                k.date,
+                k.mode,
+                k.cc,
+                k.period
+            ])?;
+            let (mut last_stated, mut told) = (None, None);
+            if let Some(row) = found.next()? {
+                last_stated = Some(row.get(0)?);
+                if let Some(happened) = row.get::<_, Option<i64>>(1)? {
+                    told = Some(Told { happened: to_instant(happened)?.naive_utc(), line: row.get(2)? });
+                }
+            }
             let mut found = written.query(params![k.school, k.student, k.date, k.mode, k.cc, k.period])?;
-            let last_written = match found.next()? {
-                Some(row) => Some((self::source(row, 0)?, row.get(1)?)),
-                None => None,
+            let (last_written, only_counts) = match found.next()? {
+                Some(row) if row.get(4)? => (before_found(&connection, OutboxId(row.get(2)?))?, false),
+                Some(row) => (Some((self::source(row, 0)?, row.get(1)?)), row.get(3)?),
+                None => (None, false),
             };
             if last_stated.is_some() || last_written.is_some() {
-                histories.insert(*key, KeyHistory { stated: last_stated, written: last_written });
+                let history = KeyHistory { stated: last_stated, told, written: last_written, only_counts };
+                histories.insert(*key, history);
             }
         }
         Ok(histories)
+    }
+
+    /// Whether a row of a source that waited tells of something that came before what was last stated for its record: it
+    /// happened earlier, and came no later than in the same run; or at the same time, and came before it. A row that came
+    /// afterwards is news, whatever time it tells: it may correct the other one.
+    pub fn is_outdated(
+        &self,
+        source: Source,
+        row_hash: &RowHash,
+        happened: Option<NaiveDateTime>,
+        history: &KeyHistory,
+    ) -> Result<bool, StoreError> {
+        let (Some(told), Some(order)) = (history.told, history.compare(happened)) else { return Ok(false) };
+        let came_before = match order {
+            Ordering::Greater => return Ok(false),
+            Ordering::Equal => "waits.traced < ?3",
+            Ordering::Less => {
+                "(SELECT run FROM row_events WHERE traced = waits.traced ORDER BY seq LIMIT 1)
+                     <= (SELECT run FROM row_events WHERE traced = ?3 ORDER BY seq LIMIT 1)"
+            }
+        };
+        Ok(self
+            .lock()
+            .prepare_cached(&format!(
+                "SELECT 1 FROM (SELECT traced FROM decisions
+                         WHERE source = ?1 AND row_hash = ?2 AND decision = 'hold'
+                     UNION ALL SELECT traced FROM put_off_rows WHERE source = ?1 AND row_hash = ?2) AS waits
+                 WHERE {came_before}"
+            ))?
+            .exists(params![source.as_str(), row_hash, told.line])?)
     }
 
     fn advance_all(
@@ -388,6 +456,20 @@ fn confirm(connection: &Connection, id: OutboxId, at: DateTime<Utc>) -> Result<(
     keep_as_written(connection, id)
 }
 
+/// What was last written before a restored ledger found another code than a waiting row states. A person has decided about
+/// that row, so what it found counts no longer.
+fn before_found(connection: &Connection, id: OutboxId) -> Result<Option<(Source, String)>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT before.source, before.code FROM outbox AS found JOIN outbox AS before ON before.id = found.follows
+         WHERE found.id = ?1 AND found.reason = '{FOUND_CLEARED}' AND before.state = 'confirmed'"
+    ))?;
+    let mut rows = statement.query([id.0])?;
+    Ok(match rows.next()? {
+        Some(row) => Some((source(row, 0)?, row.get(1)?)),
+        None => None,
+    })
+}
+
 /// Remembers a write as what was last written.
 fn keep_as_written(connection: &Connection, id: OutboxId) -> Result<(), StoreError> {
     connection
@@ -405,8 +487,10 @@ fn keep_as_written(connection: &Connection, id: OutboxId) -> Result<(), StoreErr
 fn keep_as_stated(connection: &Connection, id: OutboxId) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO stated (source, school, student, date, mode, cc, period, code, stated_at)
-             SELECT source, school, student, date, mode, cc, period, code, changed_at FROM outbox WHERE id = ?1",
+            "INSERT OR REPLACE INTO stated
+                 (source, school, student, date, mode, cc, period, code, stated_at, happened, traced)
+             SELECT source, school, student, date, mode, cc, period, code, changed_at, happened, traced
+             FROM outbox WHERE id = ?1",
         )?
         .execute([id.0])?;
     Ok(())

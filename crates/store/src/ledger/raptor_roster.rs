@@ -25,6 +25,12 @@ const FORGOTTEN: [u8; ROW_DIGEST] = [0; ROW_DIGEST];
 /// Stands in their place for a student who is active only at buildings of the mapping table that take no part. No file names
 /// them, but Raptor has them at their former building.
 pub const ELSEWHERE: [u8; ROW_DIGEST] = [0xff; ROW_DIGEST];
+/// Stands in their place for a student whom the building's last file of everybody tells to have left. The next one no longer
+/// names them; where there is none, because the file is put aside, they have not been told of.
+pub const LEFT: [u8; ROW_DIGEST] = [0xfe; ROW_DIGEST];
+/// Stands in their place for a student whom Raptor has under an earlier name of the building: the new one's file is to name
+/// them, whatever their values.
+pub const ANOTHER_NAME: [u8; ROW_DIGEST] = [0xfd; ROW_DIGEST];
 
 /// Students with what stands for their values, in ascending order. Takes 18 bytes a student.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,7 +87,7 @@ impl RaptorStudents {
     fn without_values(&self) -> Self {
         let mut students = Self::default();
         for (number, digest) in self.iter() {
-            students.push(number, if digest == ELSEWHERE { ELSEWHERE } else { FORGOTTEN });
+            students.push(number, if [ELSEWHERE, LEFT].contains(&digest) { digest } else { FORGOTTEN });
         }
         students
     }
@@ -121,7 +127,7 @@ pub struct RaptorRoster {
     pub building: String,
     /// The school it stood for.
     pub school: SchoolNumber,
-    /// Its active students.
+    /// Its active students, and those who are [`ELSEWHERE`] or have [`LEFT`]. Of one that takes no part, who it keeps.
     pub students: RaptorStudents,
 }
 

@@ -94,6 +94,12 @@ impl Ledger {
                   LIMIT ?2)",
             params![at, AT_ONCE],
         )?;
+        // Such a row that comes again lies further back than any is written for.
+        self.lock().execute(
+            "DELETE FROM rows_in_doubt WHERE doubted_at < ?1 AND NOT EXISTS (SELECT 1 FROM decisions
+                 WHERE decisions.source = rows_in_doubt.source AND decisions.row_hash = rows_in_doubt.row_hash)",
+            [at],
+        )?;
         let traced = self.forget_traced_rows(at)?;
         let writes = self.forget_writes(at)?;
         let runs = self.forget_runs(at)?;

@@ -409,6 +409,15 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The names of a job's files that were accepted, each once.
+    pub fn uploaded_names(&self, job: Job) -> Result<Vec<String>, StoreError> {
+        let connection = self.lock();
+        let mut statement =
+            connection.prepare_cached("SELECT DISTINCT name FROM uploads WHERE job = ?1 ORDER BY name")?;
+        let names = statement.query_map([job.as_str()], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
     /// The last file of this name that was accepted: what the next one is compared with.
     pub fn last_upload(&self, job: Job, name: &str) -> Result<Option<Upload>, StoreError> {
         let found: Option<(i64, i64, String, i64, RunId)> = self

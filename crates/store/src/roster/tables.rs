@@ -9,7 +9,7 @@ use rosterbridge_domain::{
     },
     roster::{
         AttendanceCode, BellScheduleItem, CalendarDay, Course, CycleDay, EnrollStatus, Enrollment, Period,
-        School, Section, SectionMeeting, Student, Teacher, Term,
+        Reenrollment, School, Section, SectionMeeting, Student, Teacher, Term,
     },
 };
 use rusqlite::{Error, Result, Row, Statement, types::ValueRef};
@@ -268,6 +268,7 @@ tables! {
         number, dcid, id, first_name, middle_name, last_name, dob, grade_level, school, enroll_status, entry_date,
         exit_date, mailing_street, mailing_city, mailing_state, mailing_zip, guardian_email, home_phone, home_room,
     } [active |student| student.enroll_status == EnrollStatus::ACTIVE]
+    Reenrollment = reenrollments { student, id, school, entry_date, exit_date }
     Enrollment = enrollments {
         student, id, dcid, section, term, dropped, course_number, section_number, school, teacher, expression,
         period, date_enrolled, date_left,

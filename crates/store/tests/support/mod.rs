@@ -138,6 +138,7 @@ pub fn decision(row: u64, outcome: DecisionOutcome) -> Decision {
         row_hash: hash(row),
         raw: format!("100\t{row}\tENG9\t1\t11/20/2026\tT\t1"),
         student_number: Some(StudentNumber::new(5_000)),
+        happened: None,
         outcome,
     }
 }

@@ -1,19 +1,15 @@
-import { render, screen, waitFor, within } from '@testing-library/svelte';
-import { userEvent } from '@testing-library/user-event';
-import { beforeEach, describe, expect, test } from 'vitest';
-import App from '../../App.svelte';
+import { screen, waitFor, within } from '@testing-library/svelte';
+import { describe, expect, test } from 'vitest';
+import { byId, open, type User } from '../../test-window';
 
 /** The buildings step on the sample data. */
-async function open(more = '') {
-  window.history.replaceState(null, '', `/?scene=practice&pace=0${more}`);
-  render(App);
-  const user = userEvent.setup();
+async function openStep(more = '') {
+  const user = open(`scene=practice${more}`);
   if (more.includes('changed-key')) await user.click(await byId('open-setup'));
   await user.click(await byId('step-buildings'));
   return user;
 }
 
-const byId = (id: string) => screen.findByTestId(id);
 const titles = async () =>
   within(await byId('columns'))
     .getAllByRole('textbox')
@@ -22,21 +18,19 @@ const previewed = () => [...screen.getByTestId('roster-preview').querySelectorAl
 
 /** The same, with the layout of the roster files opened. */
 async function openLayout(more = '') {
-  const user = await open(more);
+  const user = await openStep(more);
   await user.click(await byId('roster-show'));
   return user;
 }
 
 /** An own layout of that name is made and in use. */
-async function ownLayout(user: ReturnType<typeof userEvent.setup>, name = 'Front desk') {
+async function ownLayout(user: User, name = 'Front desk') {
   await user.click(await byId('layout-new'));
   await user.clear(await byId('field-layout-name'));
   await user.type(await byId('field-layout-name'), name);
   await user.click(await byId('layout-name-take'));
   await byId('layout-editor');
 }
-
-beforeEach(() => localStorage.clear());
 
 describe('the layout of the roster files', () => {
   test('Raptor’s usual one is in use, shown, and not changed', async () => {
@@ -147,7 +141,7 @@ describe('a preview', () => {
 });
 
 describe('the exchange over SFTP', () => {
-  async function enter(user: ReturnType<typeof userEvent.setup>) {
+  async function enter(user: User) {
     await user.click(await byId('raptor-way-sftp'));
     await user.type(await byId('field-raptor-host'), 'sftp.northfield.org');
     await user.type(await byId('field-raptor-username'), 'raptor');
@@ -155,7 +149,7 @@ describe('the exchange over SFTP', () => {
   }
 
   test('is saved and tested; its host key is asked for once', async () => {
-    const user = await open();
+    const user = await openStep();
     await enter(user);
     await user.click(await byId('test-raptor'));
     const question = await byId('host-key-question');
@@ -177,7 +171,7 @@ describe('the exchange over SFTP', () => {
   });
 
   test('a changed host key stops, with no way past it', async () => {
-    const user = await open('&changed-key');
+    const user = await openStep('&changed-key');
     await enter(user);
     await user.click(await byId('test-raptor'));
     const stop = await byId('host-key-changed');
@@ -186,7 +180,7 @@ describe('the exchange over SFTP', () => {
   });
 
   test('what was tested says nothing any more once it is changed', async () => {
-    const user = await open();
+    const user = await openStep();
     await user.click(await byId('test-raptor'));
     await waitFor(async () => expect((await byId('raptor-stages')).dataset.passed).toBe('true'));
     await user.type(await byId('field-raptor-folder'), '2');
@@ -194,7 +188,7 @@ describe('the exchange over SFTP', () => {
   });
 
   test('a step with a server that is none is not left', async () => {
-    const user = await open();
+    const user = await openStep();
     await user.click(await byId('raptor-way-sftp'));
     await user.clear(await byId('field-raptor-port'));
     await user.type(await byId('field-raptor-port'), '0');

@@ -1,4 +1,4 @@
-/** When full synchronisations are made, as a person types it and in words. */
+/** When full synchronizations are made, as a person types it and in words. */
 
 import type { IntegrationWindow } from '../../bindings/IntegrationWindow';
 import type { RaptorSettings } from '../../bindings/RaptorSettings';

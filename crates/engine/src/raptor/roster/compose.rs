@@ -1,23 +1,23 @@
 //! Putting the roster files together: one pass over the students, beside what Raptor has.
 
-use std::{cell::Cell, collections::HashMap, io, ops::ControlFlow};
+use std::{cell::Cell, collections::HashMap, io, ops::ControlFlow, sync::Arc};
 
 use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
     job::Job,
     roster::RosterStudent,
     school_year::Summer,
-    settings::{RosterContent, RosterLayout},
+    settings::{RosterContent, RosterLayout, Setup},
 };
 use rosterbridge_raptor::{RosterFile, RosterStatus, RowDigest, tells_status};
 use rosterbridge_store::{
     Roster, StoreError,
-    ledger::{ELSEWHERE, ROW_DIGEST, RaptorRoster, RaptorStudents},
+    ledger::{ELSEWHERE, LEFT, ROW_DIGEST, RaptorRoster, RaptorStudents},
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::Table;
+use super::{Table, layout_of};
 use crate::{error::EngineError, school_year::Sent};
 
 /// Why a roster file could not be put together.
@@ -44,16 +44,33 @@ impl From<RosterError> for EngineError {
 }
 
 /// What the roster files are put together from.
-pub(super) struct Composing<'a> {
-    pub(super) roster: &'a Roster,
-    pub(super) table: &'a Table,
+pub(super) struct Composing {
+    roster: Arc<Roster>,
+    pub(super) table: Table,
     pub(super) content: RosterContent,
-    pub(super) layout: &'a RosterLayout,
-    /// What Raptor has.
-    pub(super) known: &'a [RaptorRoster],
-    pub(super) summer: Summer,
+    pub(super) layout: RosterLayout,
+    summer: Summer,
     /// Ends it at the next student.
-    pub(super) cancel: &'a CancellationToken,
+    cancel: CancellationToken,
+}
+
+/// What Raptor has.
+pub(super) struct Known {
+    /// By building, as it was told.
+    pub(super) told: Vec<RaptorRoster>,
+    /// What rows of the table have from others that are not in it any more.
+    inherited: Vec<RaptorRoster>,
+}
+
+impl Known {
+    pub(super) fn of(table: &Table, told: Vec<RaptorRoster>) -> Self {
+        Self { inherited: table.inherited(&told), told }
+    }
+
+    /// All of it.
+    pub(super) fn all(&self) -> impl Iterator<Item = &RaptorRoster> {
+        self.told.iter().chain(&self.inherited)
+    }
 }
 
 /// A row's part of it: first those of the buildings with a file, then those of the other rows.
@@ -61,10 +78,13 @@ pub(super) struct Composing<'a> {
 pub(super) struct Composed {
     /// The file, if there is one.
     pub(super) file: Option<ComposedFile>,
-    /// Whom Raptor has then: the active students, and those who are [`ELSEWHERE`]. Of another row, whom it keeps.
+    /// Whom Raptor has then: the active students, and those who are [`ELSEWHERE`] or have [`LEFT`]. Of another row, whom it
+    /// keeps.
     pub(super) active: RaptorStudents,
     /// Students whom Raptor has there and who are active nowhere any more.
     pub(super) left: u64,
+    /// How many of them are among `active`, as [`LEFT`].
+    pub(super) told: u64,
     /// Students whom Raptor has there and who are active in another building with a file.
     pub(super) moved: u64,
     /// Students whom Raptor has there and who are [`ELSEWHERE`] since now.
@@ -85,17 +105,34 @@ pub(super) struct ComposedFile {
 /// A file's content, in pieces: growing one large piece would take twice its size.
 pub(super) type Content = Vec<Vec<u8>>;
 
-impl Composing<'_> {
+impl Composing {
+    pub(super) fn of(
+        setup: &Setup,
+        roster: &Arc<Roster>,
+        table: Table,
+        cancel: &CancellationToken,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            roster: Arc::clone(roster),
+            table,
+            content: setup.raptor.roster.content,
+            layout: layout_of(setup)?,
+            summer: setup.summer,
+            cancel: cancel.clone(),
+        })
+    }
+
     /// Puts the files together that are wanted, by their place in the list of buildings with a file. Their contents are kept if all of
     /// them together have at most so many bytes.
     pub(super) fn compose(
         &self,
+        known: &Known,
         wanted: impl Fn(usize) -> bool,
         keep: usize,
     ) -> Result<Vec<Composed>, RosterError> {
-        let sent = Sent::of(self.roster, self.summer)?;
+        let sent = Sent::of(&self.roster, self.summer)?;
         let room = Cell::new(Some(keep));
-        let mut pass = Pass::new(self, &wanted, &room)?;
+        let mut pass = Pass::new(self, known, &wanted, &room)?;
         let mut of_school: HashMap<SchoolNumber, Vec<usize>> = HashMap::new();
         let resting = self.table.resting.iter().map(|resting| resting.school);
         let schools = self.table.buildings.iter().map(|building| Some(building.school)).chain(resting);
@@ -104,7 +141,7 @@ impl Composing<'_> {
                 of_school.entry(school).or_default().push(place);
             }
         }
-        let mut digest = RowDigest::new(self.layout);
+        let mut digest = RowDigest::new(&self.layout);
         self.roster.for_each_roster_student(|student| -> Result<_, RosterError> {
             if self.cancel.is_cancelled() {
                 return Err(RosterError::Cancelled);
@@ -121,20 +158,20 @@ impl Composing<'_> {
 }
 
 /// Somebody whom Raptor has.
-struct Known {
+struct KnownStudent {
     number: StudentNumber,
     place: usize,
     digest: [u8; ROW_DIGEST],
 }
 
 struct Pass<'a> {
-    composing: &'a Composing<'a>,
+    composing: &'a Composing,
     wanted: &'a dyn Fn(usize) -> bool,
     room: &'a Cell<Option<usize>>,
     files: Vec<Option<RosterFile<'a, Kept<'a>>>>,
     composed: Vec<Composed>,
     /// By number.
-    known: Vec<Known>,
+    known: Vec<KnownStudent>,
     /// How many of them are settled.
     settled: usize,
     /// The student looked at, and the places where they are active.
@@ -144,17 +181,18 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn new(
-        composing: &'a Composing<'a>,
+        composing: &'a Composing,
+        told: &Known,
         wanted: &'a dyn Fn(usize) -> bool,
         room: &'a Cell<Option<usize>>,
     ) -> Result<Self, RosterError> {
         let with_file = composing.table.buildings.len();
         let place_of: HashMap<&str, usize> =
             composing.table.keys().enumerate().map(|(place, key)| (key.as_str(), place)).collect();
-        let mut known: Vec<Known> = Vec::new();
-        for roster in composing.known {
+        let mut known: Vec<KnownStudent> = Vec::new();
+        for roster in told.all() {
             let Some(place) = place_of.get(roster.building.as_str()) else { continue };
-            known.extend(roster.students.iter().map(|(number, digest)| Known {
+            known.extend(roster.students.iter().map(|(number, digest)| KnownStudent {
                 number,
                 place: *place,
                 digest,
@@ -188,7 +226,7 @@ impl<'a> Pass<'a> {
         }
         let file = &mut self.files[place];
         if file.is_none() {
-            *file = Some(RosterFile::new(Kept::new(self.room), self.composing.layout)?);
+            *file = Some(RosterFile::new(Kept::new(self.room), &self.composing.layout)?);
         }
         Ok(file.as_mut())
     }
@@ -227,7 +265,7 @@ impl<'a> Pass<'a> {
     /// Finds out what became of those whom Raptor has, up to a number.
     fn settle(&mut self, below: Option<StudentNumber>) -> Result<(), RosterError> {
         let with_file = self.files.len();
-        while let Some(Known { number, place, digest }) = self.known.get(self.settled) {
+        while let Some(KnownStudent { number, place, digest }) = self.known.get(self.settled) {
             let (number, place, digest) = (*number, *place, *digest);
             if below.is_some_and(|below| number >= below) {
                 break;
@@ -239,7 +277,8 @@ impl<'a> Pass<'a> {
             }
             let at: &[usize] = if self.number == Some(number) { &self.at } else { &[] };
             let (stays, rests) = (at.contains(&place), place >= with_file);
-            if stays && !rests {
+            // Who was told to have left is told anew once they come back, and otherwise not again.
+            if !rests && (stays || digest == LEFT) {
                 continue;
             }
             let composed = &mut self.composed[place];
@@ -248,8 +287,9 @@ impl<'a> Pass<'a> {
                 continue;
             }
             if rests {
-                // Nothing is told of it; whoever leaves meanwhile is told to have left once it takes part again.
-                composed.active.push(number, digest);
+                // Nothing is told of it; whoever leaves meanwhile is told to have left once it takes part again. So is who
+                // was told to have left in its last file, which is put aside: nobody may have read it.
+                composed.active.push(number, if digest == LEFT { ELSEWHERE } else { digest });
                 continue;
             }
             if !at.is_empty() {
@@ -259,7 +299,12 @@ impl<'a> Pass<'a> {
                 continue;
             }
             composed.left += 1;
-            if tells_status(self.composing.layout) {
+            if tells_status(&self.composing.layout) {
+                // A file of changes stays as it is under its name.
+                if self.composing.content == RosterContent::Full {
+                    composed.active.push(number, LEFT);
+                    composed.told += 1;
+                }
                 let building = &self.composing.table.buildings[place].name;
                 // Few leave in a day: their values are looked up one by one.
                 let students = self.composing.roster.students_by_number(number)?;

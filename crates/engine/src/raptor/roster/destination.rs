@@ -20,11 +20,7 @@ use rosterbridge_sftp::{Error as SftpError, RemoteFile, RemoteFolder, Session};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    super::{content_hash, folder::move_beside},
-    ROSTER,
-    compose::Content,
-};
+use super::{super::content_hash, ROSTER, compose::Content};
 use crate::{
     connections::raptor_folder,
     diagnosis::existing_folder,
@@ -37,8 +33,6 @@ use crate::{
 const PART: &str = ".rosterbridge-part";
 /// Files written at the same time: each waits for the disk.
 const WRITERS: usize = 8;
-/// Files of buildings that are not in the table any more go to this folder in the destination.
-const NOT_IN_USE: &str = "not-in-use";
 /// The ledger's value that tells how the server has the files.
 const AT_SERVER: &str = "at_raptor";
 
@@ -212,7 +206,7 @@ impl Destination {
     }
 
     /// The names of the files that are there.
-    async fn names(&self, cancel: &CancellationToken) -> Result<BTreeSet<String>, EngineError> {
+    pub(super) async fn names(&self, cancel: &CancellationToken) -> Result<BTreeSet<String>, EngineError> {
         match self {
             Self::Folder(folder) => {
                 let folder = folder.clone();
@@ -232,34 +226,6 @@ impl Destination {
                 Ok(entries.into_iter().map(|entry| entry.name).collect())
             }
         }
-    }
-
-    /// Moves files out of the way that contradict the newer ones. On a server they stay: whoever owns it decides. What a
-    /// person should know of it.
-    pub(super) async fn put_aside(&self, names: Vec<String>) -> Result<Vec<String>, EngineError> {
-        let Self::Folder(folder) = self else {
-            let stays = |name| {
-                format!(
-                    "{ROSTER}/{name} is of a building that is not in the building table any more. Remove it from the \
-                     server, so that Raptor does not read it again."
-                )
-            };
-            return Ok(names.into_iter().map(stays).collect());
-        };
-        let folder = folder.clone();
-        // A few names: it may come to its own end.
-        blocking(move || {
-            let mut notes = Vec::new();
-            for name in names {
-                move_beside(&folder.join(&name), NOT_IN_USE)?;
-                notes.push(format!(
-                    "{ROSTER}/{name} is of a building that is not in the building table any more. It was moved to \
-                     {ROSTER}/{NOT_IN_USE}."
-                ));
-            }
-            Ok(notes)
-        })
-        .await
     }
 
     /// Writes files whole, under names that nobody takes them from. Cancelled, or where one can't be written, a folder is

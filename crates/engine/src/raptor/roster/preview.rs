@@ -31,11 +31,10 @@ impl Engine {
     ) -> Result<RosterPreview, EngineError> {
         let setup = self.setup().await?;
         let wanted = building.map(folded);
-        let mut buildings = Table::of(&setup).buildings.into_iter();
-        let building =
-            buildings.find(|building| wanted.as_ref().is_none_or(|wanted| *wanted == building.key));
-        let Some(building) = building else {
-            return Err(EngineError::NotSetUp("no Raptor building is mapped to a school yet"));
+        let table = Table::of(&setup);
+        let is_wanted = |building: &&Building| wanted.as_ref().is_none_or(|wanted| *wanted == building.key);
+        let Some(building) = table.buildings.iter().find(is_wanted).cloned() else {
+            return Err(table.without_buildings());
         };
         let Some(roster) = self.roster().await? else {
             return Err(EngineError::NotSetUp("PowerSchool's roster has not been read yet"));

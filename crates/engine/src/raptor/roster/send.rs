@@ -8,7 +8,7 @@ use rosterbridge_domain::{
     job::{FileReceipt, Job},
     settings::{RosterContent, Setup},
 };
-use rosterbridge_raptor::{building_file_name, changes_file_name};
+use rosterbridge_raptor::changes_file_name;
 use rosterbridge_store::{
     Ledger,
     ledger::{RaptorRoster, RunId, SentRosters, StagedRoster},
@@ -17,9 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     KEPT, PlannedFile, ROSTER, RosterPlan, SentFiles,
-    compose::{Composing, Content},
+    compose::{Composing, Content, Known},
     destination::{Destination, Outgoing, Staged, destination_name, file_name},
-    layout_of,
 };
 use crate::{
     engine::{Engine, blocking},
@@ -56,12 +55,11 @@ impl Engine {
         let files = plan.receipts();
         let destination = self.roster_destination(setup, cancel).await?;
         let there = destination.prepare(cancel).await?;
-        let superseded = self.superseded(plan, &there).await?;
         let sent_today = self.sent_today(Job::RaptorRoster, &files, now, zone).await?;
         if let Some(sent_at) = sent_today
             && self.still_there(&destination, &files, cancel).await?
         {
-            let notes = destination.put_aside(superseded).await?;
+            let notes = self.put_aside(plan, &destination, &there, sending).await?;
             destination.close().await;
             self.accept_rosters(plan, run, Vec::new()).await?;
             return Ok(SentFiles { files, sent_before: Some(sent_at), notes });
@@ -87,46 +85,20 @@ impl Engine {
         }
         self.remember_at_server(&destination, &files).await?;
         // Before it is recorded: from then on nobody knows any more whose they are.
-        let notes = destination.put_aside(superseded).await?;
+        let notes = self.put_aside(plan, &destination, &there, sending).await?;
         destination.close().await;
         pass(CrashPoint::RosterFilesUnrecorded);
         self.accept_rosters(plan, run, files.clone()).await?;
         Ok(SentFiles { files, sent_before: None, notes })
     }
 
-    /// The files of everybody, among those that are there, of buildings whose rows were deleted or renamed: only such
-    /// that were sent from here.
-    async fn superseded(
-        &self,
-        plan: &RosterPlan,
-        there: &BTreeSet<String>,
-    ) -> Result<Vec<String>, EngineError> {
-        let in_table: BTreeSet<String> = plan.table.keys().cloned().collect();
-        let there = there.clone();
-        self.ledger(move |ledger| {
-            let known = ledger.raptor_rosters()?.into_iter().map(|roster| roster.building);
-            // Letter case is all that may differ from the name as it was sent.
-            let gone: BTreeSet<String> = known
-                .filter(|building| !in_table.contains(building))
-                .map(|building| building_file_name(&building).to_lowercase())
-                .collect();
-            let mut superseded = Vec::new();
-            for name in there.into_iter().filter(|name| gone.contains(&name.to_lowercase())) {
-                if ledger.last_upload(Job::RaptorRoster, &format!("{ROSTER}/{name}"))?.is_some() {
-                    superseded.push(name);
-                }
-            }
-            Ok(superseded)
-        })
-        .await
-    }
-
     async fn send_changes(&self, plan: &RosterPlan, sending: Sending<'_>) -> Result<SentFiles, EngineError> {
         let Sending { setup, run, now, zone, cancel, .. } = sending;
         if plan.files.is_empty() {
             let sent_before = self.ledger(Ledger::raptor_accepted_at).await?;
+            let notes = self.put_aside_alone(plan, sending).await?;
             self.accept_rosters(plan, run, Vec::new()).await?;
-            return Ok(SentFiles { files: Vec::new(), sent_before, notes: Vec::new() });
+            return Ok(SentFiles { files: Vec::new(), sent_before, notes });
         }
         let Some(accepted) = &plan.accepted else { return Err(EngineError::NotAsPlanned(ROSTER.to_owned())) };
         let destination = self.roster_destination(setup, cancel).await?;
@@ -164,10 +136,11 @@ impl Engine {
         pass(CrashPoint::RosterFilesStaged);
         let names: Vec<String> = files.iter().map(|file| file_name(&file.name).to_owned()).collect();
         destination.place(&names, staged).await?;
+        let notes = self.put_aside(plan, &destination, &taken, sending).await?;
         destination.close().await;
         pass(CrashPoint::RosterFilesUnrecorded);
         self.accept_rosters(plan, run, Vec::new()).await?;
-        Ok(SentFiles { files, sent_before: None, notes: Vec::new() })
+        Ok(SentFiles { files, sent_before: None, notes })
     }
 
     /// Records what Raptor has, with the files that took the place of those of their names.
@@ -214,23 +187,14 @@ impl Engine {
         sending: Sending<'_>,
     ) -> Result<Vec<Arc<Content>>, EngineError> {
         let Sending { setup, roster, cancel, .. } = sending;
-        let known = self.ledger(Ledger::raptor_rosters).await?;
-        let (layout, content, summer) = (layout_of(setup)?, plan.content, setup.summer);
-        let (roster, table, stop) = (Arc::clone(roster), plan.table.clone(), cancel.clone());
+        let composing = Composing::of(setup, roster, plan.table.clone(), cancel)?;
+        let told = self.ledger(Ledger::raptor_rosters).await?;
         let planned: Vec<(usize, FileReceipt)> =
             group.iter().map(|file| (file.place, file.receipt.clone())).collect();
         blocking(move || {
-            let composing = Composing {
-                roster: &roster,
-                table: &table,
-                content,
-                layout: &layout,
-                known: &known,
-                summer,
-                cancel: &stop,
-            };
+            let known = Known::of(&composing.table, told);
             let wanted = |place: usize| planned.iter().any(|(planned, _)| *planned == place);
-            let mut composed = composing.compose(wanted, usize::MAX)?;
+            let mut composed = composing.compose(&known, wanted, usize::MAX)?;
             planned
                 .iter()
                 .map(|(place, receipt)| {

@@ -10,6 +10,9 @@ use crate::district::timetable::{Kind, Slot};
 use crate::district::year::SchoolYear;
 use crate::district::{ATTENDANCE_DISTANCE, GRADUATED, Plan, names};
 
+/// The stream of randomness for enrolments that ended this year.
+const EARLIER_ENROLMENTS: u64 = 5;
+
 pub(super) fn students(
     to: &Transaction<'_>,
     plan: Plan,
@@ -19,6 +22,7 @@ pub(super) fn students(
 ) -> Result<(), PracticeError> {
     let mut rows = Rows::new(to, plan, year)?;
     let mut random = Random::new(plan.seed, 4);
+    let mut late_ones = Vec::new();
     let spread = (seats.len() / (names::UNUSUAL.len() + 1)).max(1);
     let high = schools.iter().position(|school| school.kind == Kind::High && !school.cohorts[0].is_empty());
     // Those who take a class at a high school: in a district without a middle school, fifth graders.
@@ -42,7 +46,9 @@ pub(super) fn students(
             _ => None,
         };
         let enrolled = rows.enrol(&mut random, student, school, *seat, entry, elsewhere)?;
-        if !late {
+        if late {
+            late_ones.push((student, *seat, entry));
+        } else {
             rows.attendance(student, school, &enrolled)?;
         }
         if index < schools.len() * 20 {
@@ -81,6 +87,10 @@ pub(super) fn students(
             }
             _ => {}
         }
+    }
+    let mut random = Random::new(plan.seed, EARLIER_ENROLMENTS);
+    for (student, seat, entry) in late_ones {
+        rows.earlier_this_year(&mut random, student, schools, seat, entry)?;
     }
     Ok(())
 }
@@ -198,19 +208,52 @@ impl<'a> Rows<'a> {
         ])?;
         // Someone who was in another grade here last year.
         if person.status == 0 && person.grade > 0 && random.chance(100) {
-            let (dcid, reenrollment) = self.reenrollment_keys.take();
             let last = self.year.previous();
-            self.reenrollment_row.execute(params![
-                dcid,
-                reenrollment,
-                id,
-                person.school,
-                person.grade - 1,
-                last.first.to_string(),
-                last.end().to_string(),
-            ])?;
+            self.reenrollment(id, person.school, person.grade - 1, last.first, last.end())?;
         }
         Ok(id)
+    }
+
+    /// An enrolment in a school that has ended; `exit` is the day after its last one.
+    fn reenrollment(
+        &mut self,
+        student: i64,
+        school: i64,
+        grade: i64,
+        entry: NaiveDate,
+        exit: NaiveDate,
+    ) -> rusqlite::Result<()> {
+        let (dcid, id) = self.reenrollment_keys.take();
+        let (entry, exit) = (entry.to_string(), exit.to_string());
+        self.reenrollment_row.execute(params![dcid, id, student, school, grade, entry, exit])?;
+        Ok(())
+    }
+
+    /// Where somebody was this year before they entered: some in another school of their grade until that day, some in the
+    /// same one until a week before it, the others nowhere in the district.
+    fn earlier_this_year(
+        &mut self,
+        random: &mut Random,
+        student: i64,
+        schools: &[School],
+        seat: Seat,
+        entry: NaiveDate,
+    ) -> rusqlite::Result<()> {
+        let others: Vec<i64> = schools
+            .iter()
+            .enumerate()
+            .filter(|(place, school)| *place != seat.school && school.kind.grades().contains(&seat.grade))
+            .map(|(_, school)| school.number)
+            .collect();
+        let (school, exit) = match random.below(3) {
+            0 => return Ok(()),
+            1 if !others.is_empty() => (*random.pick(&others), entry),
+            _ => (schools[seat.school].number, entry - Days::new(7)),
+        };
+        if exit <= self.year.first {
+            return Ok(());
+        }
+        self.reenrollment(student, school, seat.grade, self.year.first, exit)
     }
 
     fn cc(

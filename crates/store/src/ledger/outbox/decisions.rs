@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, NoOpReason, Source},
     held::HoldReason,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     OutboxId, RowHash,
-    rows::{KeyColumns, NewWrite, insert},
+    rows::{KeyColumns, NewWrite, insert, local_time},
 };
 use crate::{
     StoreError,
@@ -36,6 +36,8 @@ pub struct Decision {
     pub raw: String,
     /// The student it names, if that could be read.
     pub student_number: Option<StudentNumber>,
+    /// When what it tells happened, in the district's local time, where its source tells that.
+    pub happened: Option<NaiveDateTime>,
     /// The decision.
     pub outcome: DecisionOutcome,
 }
@@ -215,8 +217,14 @@ impl<'a> Recording<'a> {
             }
             DecisionOutcome::NoOp { key, code, reason } => {
                 counts.noop += 1;
-                if let (NoOpReason::AlreadyRecorded, Some(key)) = (reason, key) {
-                    self.state(key, code)?;
+                // A later sign-in that states the same again is the one others are compared with from now on.
+                let is_stated = match reason {
+                    NoOpReason::AlreadyRecorded => true,
+                    NoOpReason::AlreadyStated => decision.happened.is_some(),
+                    NoOpReason::AlreadyDelivered | NoOpReason::Superseded | NoOpReason::NotTardy => false,
+                };
+                if let (true, Some(key)) = (is_stated, key) {
+                    self.state(key, code, decision.happened, place.traced)?;
                 }
                 self.lines.add(place, &event)?;
                 self.remember(decision, "noop", reason.as_str(), place)?;
@@ -289,7 +297,7 @@ impl<'a> Recording<'a> {
                 held::open_again(self.connection, self.source, &decision.row_hash)?;
                 self.write(decision, write, None).map(drop)
             }
-            DecisionOutcome::NoOp { key: Some(key), code, .. } => self.state(key, code),
+            DecisionOutcome::NoOp { key: Some(key), code, .. } => self.state(key, code, None, None),
             DecisionOutcome::NoOp { .. } | DecisionOutcome::Hold { .. } | DecisionOutcome::Reject { .. } => {
                 Ok(())
             }
@@ -336,12 +344,19 @@ impl<'a> Recording<'a> {
     }
 
     /// Remembers what the source stated for a record.
-    fn state(&self, key: &AttendanceKey, code: &str) -> Result<(), StoreError> {
+    fn state(
+        &self,
+        key: &AttendanceKey,
+        code: &str,
+        happened: Option<NaiveDateTime>,
+        traced: Option<TracedId>,
+    ) -> Result<(), StoreError> {
         let k = KeyColumns::from(key);
         self.connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO stated (source, school, student, date, mode, cc, period, code, stated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT OR REPLACE INTO stated
+                     (source, school, student, date, mode, cc, period, code, stated_at, happened, traced)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 self.source.as_str(),
@@ -352,7 +367,9 @@ impl<'a> Recording<'a> {
                 k.cc,
                 k.period,
                 code,
-                from_instant(self.at)
+                from_instant(self.at),
+                happened.map(local_time),
+                traced
             ])?;
         Ok(())
     }
@@ -376,6 +393,7 @@ impl<'a> Recording<'a> {
                 student_number: decision.student_number,
                 undoes: None,
                 traced,
+                happened: decision.happened,
                 run: self.run,
                 at: self.at,
             },

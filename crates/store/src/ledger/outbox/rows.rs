@@ -1,6 +1,6 @@
 //! Attendance writes as rows of the ledger.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Meeting, MeetingTimes, Source},
     id::{
@@ -55,6 +55,8 @@ pub(super) struct NewWrite<'a> {
     pub(super) undoes: Option<OutboxId>,
     /// Where what becomes of its row is noted.
     pub(super) traced: Option<TracedId>,
+    /// When what its row tells happened.
+    pub(super) happened: Option<NaiveDateTime>,
     pub(super) run: RunId,
     pub(super) at: DateTime<Utc>,
 }
@@ -75,12 +77,12 @@ pub(super) fn insert(connection: &Connection, new: &NewWrite<'_>) -> Result<Outb
         .prepare_cached(
             "INSERT INTO outbox (source, school, student, date, mode, cc, period, revision, state, code, code_id,
                  year, calendar_day, starts_at, ends_at, comment, replaces, previous_code, file, line, row_hash,
-                 raw, student_number, run, decided_at, changed_at, previous_comment, undoes, traced, follows)
+                 raw, student_number, run, decided_at, changed_at, previous_comment, undoes, traced, happened, follows)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
                  (SELECT coalesce(max(revision), 0) + 1 FROM outbox WHERE source = ?1 AND school = ?2
                      AND student = ?3 AND date = ?4 AND mode = ?5 AND cc = ?6 AND period = ?7),
                  'decided', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?23, ?24,
-                 ?25, ?26, (SELECT outbox FROM written WHERE school = ?2 AND student = ?3 AND date = ?4 AND mode = ?5
+                 ?25, ?26, ?27, (SELECT outbox FROM written WHERE school = ?2 AND student = ?3 AND date = ?4 AND mode = ?5
                      AND cc = ?6 AND period = ?7))",
         )?
         .execute(params![
@@ -110,8 +112,14 @@ pub(super) fn insert(connection: &Connection, new: &NewWrite<'_>) -> Result<Outb
             write.previous_comment,
             new.undoes.map(|id| id.0),
             new.traced,
+            new.happened.map(local_time),
         ])?;
     Ok(OutboxId(connection.last_insert_rowid()))
+}
+
+/// A local time as the ledger keeps it.
+pub(super) fn local_time(time: NaiveDateTime) -> i64 {
+    from_instant(time.and_utc())
 }
 
 /// The record a write is about, if the write is still kept.

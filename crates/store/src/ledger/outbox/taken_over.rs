@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::attendance::Source;
+use rusqlite::params;
 
 use super::{
     Decision, DecisionCounts, OutboxId, OutboxState, RowHash, advance, confirm, decisions::Recording,
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     StoreError,
+    database::from_instant,
     ledger::{InputFile, Ledger, RunId},
 };
 
@@ -86,5 +88,28 @@ impl Ledger {
             }
             Ok(standing)
         })
+    }
+
+    /// Remembers waiting rows of which it can't be told yet which record they are about: they may have been written after
+    /// the backup. They are so until a person asks for one that is held because of what stands in PowerSchool.
+    pub fn doubt(&self, source: Source, row_hashes: &[RowHash], at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            let mut doubt = transaction.prepare_cached(
+                "INSERT OR IGNORE INTO rows_in_doubt (source, row_hash, doubted_at) VALUES (?1, ?2, ?3)",
+            )?;
+            for row_hash in row_hashes {
+                doubt.execute(params![source.as_str(), row_hash, from_instant(at)])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The rows of a source that [`Ledger::doubt`] was told of.
+    pub fn in_doubt(&self, source: Source) -> Result<HashSet<RowHash>, StoreError> {
+        let connection = self.lock();
+        let mut statement =
+            connection.prepare_cached("SELECT row_hash FROM rows_in_doubt WHERE source = ?1")?;
+        let row_hashes = statement.query_map([source.as_str()], |row| row.get(0))?;
+        Ok(row_hashes.collect::<Result<_, _>>()?)
     }
 }

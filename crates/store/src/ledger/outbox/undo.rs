@@ -33,7 +33,7 @@ pub struct Written {
 /// What became of a record in this profile after a write of it. What others did is known to PowerSchool only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing: it is the last write of ours that stands.
+    /// Nothing: it is the last write of ours. What a restored ledger only counts as ours is no write of it.
     Last,
     /// Another write of it is under way.
     UnderWay,
@@ -69,7 +69,9 @@ impl Ledger {
             "SELECT {COLUMNS},
                  EXISTS (SELECT 1 FROM outbox AS other
                      WHERE {SAME_RECORD} AND other.state IN ('decided', 'sending', 'unknown')),
-                 EXISTS (SELECT 1 FROM written WHERE written.outbox = outbox.id),
+                 EXISTS (SELECT 1 FROM written WHERE written.outbox = outbox.id)
+                     OR EXISTS (SELECT 1 FROM written AS other JOIN outbox AS found ON found.id = other.outbox
+                         WHERE {SAME_RECORD} AND found.reason = '{FOUND_CLEARED}' AND found.follows = outbox.id),
                  EXISTS (SELECT 1 FROM outbox AS other
                      WHERE other.source = outbox.source AND {SAME_RECORD} AND other.undoes = outbox.id
                          AND other.state = 'confirmed')
@@ -126,6 +128,7 @@ impl Ledger {
                         student_number: undone.student_number,
                         undoes: Some(undo.undoes),
                         traced,
+                        happened: None,
                         run,
                         at,
                     },

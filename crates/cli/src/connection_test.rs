@@ -1,0 +1,108 @@
+//! `test`: a connection, stage by stage.
+
+use rosterbridge_api::{
+    Fault, Request, Response, Session,
+    report::{StageResult, TestReport},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    answer::{show, to_value, unexpected},
+    args::{Test, Tested},
+    document::{Document, Exit},
+    stop,
+};
+
+/// Carries out a connection test.
+pub async fn run(session: &Session, test: Test) -> Result<Document, Fault> {
+    let request = match test.what {
+        Tested::Powerschool => return powerschool(session, test).await,
+        Tested::Hero => Request::TestHero { accept_host_key: test.accept_host_key },
+        Tested::Raptor => Request::TestRaptor { accept_host_key: test.accept_host_key },
+        Tested::Mail => Request::TestMail { to: Vec::new() },
+    };
+    match session.call(request, |event| show(&event)).await? {
+        Response::Test(report) => Ok(judged(&report, to_value(&report)?)),
+        Response::RaptorTest(test) => {
+            let mut data = to_value(&test.report)?;
+            if let Some(key) = &test.host_key {
+                data["host_key_sha256"] = json!(key.sha256);
+                data["host_key"] = to_value(key)?;
+            }
+            Ok(judged(&test.report, data))
+        }
+        Response::HeroTest(test) => {
+            let mut data = to_value(&test.report)?;
+            data["host_key_sha256"] = json!(test.host_key.as_ref().map(|key| &key.sha256));
+            data["host_key"] = to_value(&test.host_key)?;
+            Ok(judged(&test.report, data))
+        }
+        _ => Err(unexpected()),
+    }
+}
+
+/// Tests PowerSchool. Ctrl-C stops a test under way; what waits for the server goes on waiting.
+async fn powerschool(session: &Session, test: Test) -> Result<Document, Fault> {
+    if let Some(sha256) = test.accept_certificate {
+        session.call(Request::TrustCertificate { sha256 }, |_| ()).await?;
+    }
+    let interrupted = stop::token();
+    let request = Request::TestPowerSchool { offline: test.offline };
+    let testing = session.call(request, |event| show(&event));
+    tokio::pin!(testing);
+    let answer = tokio::select! {
+        answer = &mut testing => answer?,
+        () = interrupted.cancelled(), if !test.offline => {
+            session.call(Request::CancelTest, |_| ()).await?;
+            testing.await?
+        }
+    };
+    let Response::PowerSchoolTest(mut report) = answer else { return Err(unexpected()) };
+    let mut stopped_waiting = false;
+    if report.waiting && test.wait {
+        tokio::select! {
+            answer = session.call(Request::AwaitTest, |event| show(&event)) => match answer? {
+                Response::PowerSchoolTest(made) => report = made,
+                _ => return Err(unexpected()),
+            },
+            () = interrupted.cancelled() => stopped_waiting = true,
+        }
+    }
+    let mut document = judged(&report.report, to_value(&report)?);
+    if document.ok && report.waiting {
+        "test.waiting".clone_into(&mut document.code);
+        "What can be tested without the network is right. The rest runs by itself when the server can be reached."
+            .clone_into(&mut document.message);
+        "Leave RosterBridge open, or wait here with: rosterbridge test powerschool --offline --wait"
+            .clone_into(&mut document.remedy);
+    }
+    let mut text = report.text.clone();
+    if document.ok && report.waiting {
+        text = format!("{text}\n{}\n", document.remedy);
+        if stopped_waiting {
+            // Whoever asked to wait was promised a tested connection.
+            document.ok = false;
+            document.exit = Exit::Failed;
+        }
+    }
+    Ok(document.with_text(text))
+}
+
+fn judged(report: &TestReport, data: Value) -> Document {
+    let failed = report.stages.iter().find_map(|stage| match &stage.result {
+        StageResult::Failed(cause) => Some(Fault {
+            code: cause.code.clone(),
+            message: cause.message.clone(),
+            remedy: cause.remedy.clone(),
+        }),
+        StageResult::Running
+        | StageResult::Passed
+        | StageResult::Warned(_)
+        | StageResult::Skipped
+        | StageResult::Waiting => None,
+    });
+    match failed {
+        Some(fault) => Document::failed(&fault, data),
+        None => Document::done("The connection works.", data),
+    }
+}

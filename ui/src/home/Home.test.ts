@@ -1,0 +1,120 @@
+import { screen, waitFor, within } from '@testing-library/svelte';
+import { describe, expect, test } from 'vitest';
+import { byId, open } from '../test-window';
+
+describe('home', () => {
+  test('a run is cancelled', async () => {
+    const user = open('scene=quiet', 30);
+    await user.click(await byId('run-now'));
+    await user.click(await byId('cancel-run'));
+    expect((await byId('run-outcome')).dataset.outcome).toBe('cancelled');
+  });
+
+  test('a dry run changes nothing on the cards', async () => {
+    const user = open('scene=quiet');
+    await user.click(await byId('dry-run'));
+    await byId('run-outcome');
+    expect(screen.queryByTestId('job-hero-students-written')).toBeNull();
+  });
+
+  test('a dry run shows the first rows of what it would write', async () => {
+    const user = open('scene=quiet');
+    await user.click(await byId('dry-run'));
+    await byId('run-outcome');
+    const shown = await screen.findAllByTestId('planned-rows');
+    expect(shown.map((rows) => rows.querySelector('summary')?.textContent)).toEqual([
+      'imports/STUDENT.TXT: the first 5 rows',
+      'Attendance: the first 1 row',
+    ]);
+    const texts = (table: Element | undefined, cells: string) =>
+      [...(table?.querySelectorAll(cells) ?? [])].map((cell) => cell.textContent);
+    expect(texts(shown[0], 'th')).toEqual(['Student_Number', 'First_Name', 'Last_Name', 'Grade_Level']);
+    expect(texts(shown[0], 'tr:first-child td')).toEqual(['10401', 'First 1', 'Last 1', '4']);
+    expect(texts(shown[1], 'td')).toEqual(['10422', '100', '2026-11-20', 'T', '']);
+  });
+
+  test('a real run shows no rows', async () => {
+    const user = open('scene=quiet');
+    await user.click(await byId('run-now'));
+    await byId('run-outcome');
+    expect(screen.queryByTestId('planned-rows')).toBeNull();
+  });
+
+  test('a run that stops says why, what to do, and where', async () => {
+    const user = open('scene=quiet&fail=sync');
+    await user.click(await byId('run-now'));
+    expect((await byId('run-outcome')).dataset.outcome).toBe('failed');
+    expect((await byId('error-code')).textContent).toBe('powerschool.maintenance');
+    await user.click(screen.getByText('Open its settings'));
+    expect(await byId('field-url')).toBeTruthy();
+  });
+
+  test('held rows are listed by reason', async () => {
+    const user = open('scene=home');
+    await user.click(await byId('show-held'));
+    const list = await byId('held-rows');
+    expect(within(list).getAllByText(/no active row in the tardy code table/)).toHaveLength(1);
+    expect(within(list).getAllByText('Car trouble')).toHaveLength(2);
+  });
+
+  test('a file that would lose too many rows waits for a person', async () => {
+    const user = open('scene=home&guarded');
+    expect((await byId('guarded')).textContent).toContain('it would lose 391 rows');
+    await user.click(await byId('guard-accept'));
+    await waitFor(() => expect(screen.queryByTestId('guarded')).toBeNull());
+  });
+
+  test('a run started elsewhere can be cancelled but not doubled', async () => {
+    open('scene=home&elsewhere');
+    expect(await byId('cancel-run')).toBeTruthy();
+    expect(screen.queryByTestId('run-now')).toBeNull();
+  });
+
+  test('the practice district is left for the district of one’s own', async () => {
+    const user = open('scene=home');
+    await user.click(await byId('leave-practice'));
+    expect(await byId('welcome-district')).toBeTruthy();
+  });
+
+  test('runs are paused until a date and resumed', async () => {
+    const user = open('scene=home&own');
+    await user.click(await byId('pause-open'));
+    await user.click(await byId('pause-date'));
+    await user.type(await byId('field-pause-date'), 'soon');
+    await user.click(await byId('pause-confirm'));
+    expect(screen.getByText(/A date to come/)).toBeTruthy();
+    await user.clear(await byId('field-pause-date'));
+    await user.type(await byId('field-pause-date'), '1/15/2999');
+    await user.click(await byId('pause-confirm'));
+    expect((await byId('paused')).textContent).toContain('until Tue, Jan 15, 2999');
+    expect(screen.queryByTestId('pause-open')).toBeNull();
+    await user.click(await byId('resume'));
+    await byId('pause-open');
+    expect(screen.queryByTestId('paused')).toBeNull();
+  });
+
+  test('a pause without an end plans no run', async () => {
+    const user = open('scene=home&own');
+    expect((await byId('next-raptor')).textContent).toMatch(/^Next run /);
+    await user.click(await byId('pause-open'));
+    await user.click(await byId('pause-resumed'));
+    await user.click(await byId('pause-confirm'));
+    await byId('paused');
+    expect((await byId('next-raptor')).textContent).toBe('Paused');
+  });
+
+  test('mail that does not go out is told where it can be put right', async () => {
+    const user = open('scene=home&own&mail');
+    expect((await byId('mail-problem')).textContent).toContain('mail.refused');
+    await user.click(await byId('open-mail-settings'));
+    expect(await byId('field-mail-host')).toBeTruthy();
+  });
+
+  test('a run of the schedule is followed, and leaves its entry in the history', async () => {
+    open('scene=home&own&schedule=10');
+    await waitFor(() => expect(screen.getByText('This run was not started in this window.')).toBeTruthy());
+    await waitFor(() => expect(screen.queryByText('This run was not started in this window.')).toBeNull());
+    const runs = await byId('recent-runs');
+    await waitFor(() => expect(within(runs).getAllByRole('button')[0]?.textContent).toContain('Scheduled run of 1 exchange'));
+  });
+});
