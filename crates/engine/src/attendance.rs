@@ -199,15 +199,8 @@ impl Engine {
         let mut may_be_outdated: Vec<(usize, RowHash, Option<NaiveDateTime>, KeyHistory)> = Vec::new();
         for (place, row, write) in about() {
             let Some(history) = histories.get(&write.key) else { continue };
-            match history.compare(row.happened) {
-                // The later one stays what others are compared with.
-                Some(Ordering::Less) if history.stated.as_ref() == Some(&write.code) => {
-                    outdated.insert(place);
-                }
-                Some(Ordering::Less | Ordering::Equal) => {
-                    may_be_outdated.push((place, hashes[place], row.happened, history.clone()));
-                }
-                Some(Ordering::Greater) | None => {}
+            if matches!(history.compare(row.happened), Some(Ordering::Less | Ordering::Equal)) {
+                may_be_outdated.push((place, hashes[place], row.happened, history.clone()));
             }
         }
         if !may_be_outdated.is_empty() {
@@ -231,6 +224,12 @@ impl Engine {
                 *latest = place;
             }
         }
+        // Of an earlier row that states the same again the later one stays what others are compared with.
+        last.retain(|key, place| {
+            let (Some(history), Ok(write)) = (histories.get(key), &rows[*place].wanted) else { return true };
+            history.compare(rows[*place].happened) != Some(Ordering::Less)
+                || history.stated.as_ref() != Some(&write.code)
+        });
         Ok(Stated { last, histories })
     }
 

@@ -7,7 +7,7 @@ use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
 };
 use rosterbridge_store::ledger::{
-    EventRecord, FileFates, RowEvent, RowEventKind, TAKEN_OVER, TraceFilter, TracedLine,
+    EventRecord, FOUND_CHANGED, FileFates, RowEvent, RowEventKind, TAKEN_OVER, TraceFilter, TracedLine,
     UNKNOWN_SINCE_RESTORED,
 };
 
@@ -191,6 +191,11 @@ fn sentence(event: &RowEvent, before: Option<&RowEvent>, repeats: Option<&Traced
         RowEventKind::Confirmed if code == TAKEN_OVER => {
             "The ledger was restored from a backup, and PowerSchool was found to have it.".to_owned()
         }
+        RowEventKind::Confirmed if code == FOUND_CHANGED => {
+            "The ledger was restored from a backup. The row had been decided before, and PowerSchool has something else \
+             now: that is not written over."
+                .to_owned()
+        }
         RowEventKind::Confirmed if is_answer(event, before) => "PowerSchool took it.".to_owned(),
         RowEventKind::Confirmed => "PowerSchool was read back and has it.".to_owned(),
         RowEventKind::AlreadyRecorded => {
@@ -268,7 +273,7 @@ mod tests {
     #[test]
     fn everything_that_can_happen_is_a_sentence() {
         for kind in RowEventKind::ALL {
-            for code in ["", "not_seen", "restored", "taken_over", "unheard_of"] {
+            for code in ["", "not_seen", "restored", "taken_over", "found_changed", "unheard_of"] {
                 let sentence = sentence(&event(*kind, code, "", None), None, None);
                 assert!(sentence.ends_with('.') || code == "unheard_of", "{kind:?}: {sentence}");
             }

@@ -36,8 +36,8 @@ pub use counts::DatabaseVersions;
 pub use facts::PinnedHostKey;
 pub use held::{HeldId, HeldRow, HeldState, KeptRow};
 pub use outbox::{
-    Decision, DecisionCounts, DecisionOutcome, KeyHistory, KnownRow, OutboxId, OutboxRow, OutboxState,
-    RowHash, Standing, TAKEN_OVER, TakenOver, Told, Undo, Written,
+    Decision, DecisionCounts, DecisionOutcome, FOUND_CHANGED, KeyHistory, KnownRow, OutboxId, OutboxRow,
+    OutboxState, RowHash, Standing, TAKEN_OVER, TakenOver, Told, Undo, Written,
 };
 pub use raptor_roster::{
     ANOTHER_NAME, ELSEWHERE, LEFT, ROW_DIGEST, RaptorRoster, RaptorStudents, SentRosters, StagedRoster,

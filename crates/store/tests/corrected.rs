@@ -111,6 +111,7 @@ fn what_counts_as_ours_after_a_restoration_counts_as_not_stated() {
         rows: 0,
         decisions: &decisions,
         standing: &[].into(),
+        changed: &[].into(),
         undecided: &undecided,
         overtaken: &[],
     };

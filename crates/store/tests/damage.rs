@@ -615,6 +615,7 @@ fn what_powerschool_held_already_is_taken_over_as_ours() {
         rows: 0,
         decisions: &decisions,
         standing: &standing,
+        changed: &[].into(),
         undecided: &undecided,
         overtaken: &[open.id],
     };
@@ -640,6 +641,7 @@ fn what_powerschool_held_already_is_taken_over_as_ours() {
         rows: 0,
         decisions: &decisions,
         standing: &standing,
+        changed: &[].into(),
         undecided: &undecided,
         overtaken: &[],
     };

@@ -167,6 +167,7 @@ fn what_was_ours_before_a_restored_ledger_found_it_stays_ours() {
         rows: 0,
         decisions: &decisions,
         standing: &[].into(),
+        changed: &[].into(),
         undecided: &[hash(2)].into(),
         overtaken: &[],
     };

@@ -611,6 +611,59 @@ fn a_sign_in_corrected_to_an_earlier_time_is_written_once(#[values(false, true)]
     }
 }
 
+/// The same in a folder: the corrected file was moved when its row was written, so what it states is known again.
+#[test]
+fn what_was_moved_after_the_backup_is_known_again_whatever_its_time() {
+    let district = District::start(&[]);
+    let (profile, teacher) = (Profile::patient_for(&district, ANSWER_SECONDS), Profile::of(&district));
+    let daily = Daily::of(&district, &teacher);
+    let sync = ["sync", "raptor-tardies"];
+    profile.run(&["sync", "raptor-roster"]).done();
+    profile.run(&["mapping", "code", "Left and came back", "A"]).done();
+    let written_of = |name: &str, row: (&str, &str)| {
+        drop_file(&district.raptor(name), daily.text(&[row]).as_bytes());
+        profile.run(&sync).done().job("raptor-tardies")["rows"]["written"].clone()
+    };
+    assert_eq!(written_of("late.csv", ("11:40", &daily.mapped)), 1);
+    profile.run(&["backup", "now"]).done();
+    assert_eq!(written_of("corrected.csv", ("08:20", "Left and came back")), 1);
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    profile.run(&sync).done();
+    assert_eq!(district.audit(), written, "nothing is written unasked");
+    assert_eq!(written_of("later.csv", ("11:50", &daily.mapped)), 1);
+}
+
+/// In a folder, too, a correction of what was written after the backup stands: the file was moved, and somebody has changed
+/// its record to what may be replaced otherwise.
+#[rstest]
+fn a_later_sign_in_is_not_written_over_a_correction_of_a_moved_one(
+    #[values(Some("E"), None)] stands: Option<&str>,
+) {
+    let district = District::start(&[]);
+    let (profile, teacher) = (Profile::patient_for(&district, ANSWER_SECONDS), Profile::of(&district));
+    let daily = Daily::of(&district, &teacher);
+    let sync = ["sync", "raptor-tardies"];
+    profile.change_setup(|setup| setup["mappings"]["replaceable_codes"] = json!(["E"]));
+    profile.run(&["sync", "raptor-roster"]).done();
+    profile.run(&["mapping", "code", "Left and came back", "A"]).done();
+    profile.run(&["backup", "now"]).done();
+    drop_file(&district.raptor("late.csv"), daily.text(&[("08:20", &daily.mapped)]).as_bytes());
+    assert_eq!(profile.run(&sync).done().job("raptor-tardies")["rows"]["written"], 1);
+    correct_the_last_record(&district, stands);
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    profile.run(&sync).done();
+    let later = [("11:40", "Left and came back")];
+    drop_file(&district.raptor("later.csv"), daily.text(&later).as_bytes());
+    profile.run(&sync).ended(3, "sync.held_rows");
+    assert_eq!(district.audit(), written, "nothing is written unasked");
+    let held = profile.run(&["held", "list"]).done();
+    assert_eq!(held.data()["rows"][0]["code"], "held.corrected_in_powerschool");
+}
+
 /// At the time of the backup a tardy of Raptor's was decided and not sent. Another code for its record, of Hero's, says
 /// nothing of whether it was.
 #[test]

@@ -240,3 +240,17 @@ fn an_earlier_sign_in_of_the_same_code_does_not_set_the_time_back() {
     assert_eq!(daily.sync(), [0, 1, 0]);
     assert_eq!(daily.written(), ["T"]);
 }
+
+/// Of two earlier sign-ins the later one is said again, and the other one is superseded by it as ever.
+#[test]
+fn an_earlier_sign_in_of_the_same_code_still_supersedes_one_before_it() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let daily = Daily::of(&district, &profile);
+    daily.map("Walked", "A");
+    daily.drop("late.csv", &[("11:40", &daily.mapped)]);
+    assert_eq!(daily.sync(), [1, 0, 0]);
+    daily.drop("again.csv", &[("08:05", "Walked"), ("08:20", &daily.mapped)]);
+    assert_eq!(daily.sync(), [0, 2, 0]);
+    assert_eq!(daily.written(), ["T"]);
+}

@@ -85,6 +85,8 @@ struct Again {
     decisions: Vec<Decision>,
     /// Rows among the decisions whose code stands in PowerSchool: written.
     standing: HashSet<RowHash>,
+    /// Rows among the decisions that were decided for good, and something else stands in PowerSchool now.
+    changed: HashSet<RowHash>,
     /// Rows among the decisions that the job is to decide, knowing what was found out about their record here.
     undecided: HashSet<RowHash>,
     /// Writes under way about records that stand as a later row says.
@@ -281,21 +283,25 @@ impl Engine {
         // A row of Raptor's that is known to be decided tells nothing new; one of Hero's states what is so now.
         let is_new = |place: usize| source == Source::Hero || !decided.contains(&hashes[place]);
         let Stated { mut last, histories } = self.stated(source, &rows, &hashes, is_new).await?;
-        // It may have waited, or have corrected what was stated last: nobody knows which came first.
-        let earlier: HashSet<usize> = last
-            .extract_if(|key, place| {
-                let history = histories.get(key);
-                history.and_then(|history| history.compare(rows[*place].happened)) == Some(Ordering::Less)
-            })
-            .map(|(_, place)| place)
-            .collect();
         // Rows that may have been written and are about no one knows what: the set-up may be an older one, too.
         let unknown = |place: usize| is_new(place) && matches!(rows[place].wanted, Err(Stop::Hold(..)));
         let in_doubt: Vec<RowHash> = match found {
-            Found::Waiting => (0..rows.len())
-                .filter(|place| earlier.contains(place) || unknown(*place))
-                .map(|place| hashes[place])
-                .collect(),
+            Found::Waiting => {
+                // It may have waited, or have corrected what was stated last: nobody knows which came first.
+                let earlier: HashSet<usize> = last
+                    .extract_if(|key, place| {
+                        let history = histories.get(key);
+                        history.and_then(|history| history.compare(rows[*place].happened))
+                            == Some(Ordering::Less)
+                    })
+                    .map(|(_, place)| place)
+                    .collect();
+                (0..rows.len())
+                    .filter(|place| earlier.contains(place) || unknown(*place))
+                    .map(|place| hashes[place])
+                    .collect()
+            }
+            // It was decided when its file was moved.
             Found::Processed => Vec::new(),
         };
         let held = read_back(rereading.client, rereading.roster, last.keys()).await?;
@@ -356,8 +362,9 @@ impl Engine {
         let (name, sha256) = (file.name.to_owned(), file.sha256.to_owned());
         let taken_over = self
             .ledger(move |ledger| {
-                let Again { decisions, standing, undecided, overtaken } = &again;
-                let taken_over = TakenOver { rows: all_rows, decisions, standing, undecided, overtaken };
+                let Again { decisions, standing, changed, undecided, overtaken } = &again;
+                let taken_over =
+                    TakenOver { rows: all_rows, decisions, standing, changed, undecided, overtaken };
                 let file = InputFile { name: &name, sha256: &sha256, day };
                 ledger.take_over(run, source, &file, &taken_over, Utc::now())
             })
@@ -420,8 +427,14 @@ impl Again {
             return as_found();
         }
         if found == Found::Processed {
-            // It was written and changed since, or never had to be.
-            return open.is_none_or(|open| open.source != source).then(|| stated(&write.code));
+            // It was written and changed since, or never had to be: for all that is known, what stands is a correction.
+            return match open {
+                None => {
+                    self.changed.insert(hash);
+                    as_found()
+                }
+                Some(open) => (open.source != source).then(|| stated(&write.code)),
+            };
         }
         if open.is_some() {
             return None;

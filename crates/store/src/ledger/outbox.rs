@@ -37,7 +37,7 @@ use crate::{
 
 pub use decisions::{Decision, DecisionCounts, DecisionOutcome, KnownRow};
 pub(super) use rows::{record, source, state};
-pub use taken_over::{TAKEN_OVER, TakenOver};
+pub use taken_over::{FOUND_CHANGED, TAKEN_OVER, TakenOver};
 pub use undo::{Standing, Undo, Written};
 
 /// SHA-256 of what identifies a source row.

@@ -18,6 +18,8 @@ use crate::{
 
 /// The reason of a write that was confirmed without having been sent by this ledger.
 pub const TAKEN_OVER: &str = "taken_over";
+/// The same where its record holds something else, and its row had been decided for good.
+pub const FOUND_CHANGED: &str = "found_changed";
 /// The same where its record had no code any more, or another one.
 pub(super) const FOUND_CLEARED: &str = "found_cleared";
 
@@ -30,6 +32,9 @@ pub struct TakenOver<'a> {
     pub decisions: &'a [Decision],
     /// Rows among these whose code stands in PowerSchool: they were written, and count as ours.
     pub standing: &'a HashSet<RowHash>,
+    /// Rows among these that were decided for good, and PowerSchool holds something else now: they count as written and as
+    /// stated, so that no other row is written over what may be a correction.
+    pub changed: &'a HashSet<RowHash>,
     /// Rows among these that wait where they were found, and are decided by the next plan: their own decision stays what
     /// it was. A write is of a record that somebody may have changed after it was written: it counts as ours as well, but
     /// as not stated, so that the row is held. Of one without consequence only what was stated is kept.
@@ -73,16 +78,15 @@ impl Ledger {
             let mut standing = 0;
             for (id, row_hash) in decided {
                 let stands = taken_over.standing.contains(&row_hash);
-                if !stands && !taken_over.undecided.contains(&row_hash) {
-                    continue;
-                }
-                let reason = if stands { TAKEN_OVER } else { FOUND_CLEARED };
-                advance(transaction, id, "'decided'", OutboxState::Confirmed, reason, at)?;
-                keep_as_written(transaction, id)?;
-                if stands {
+                if stands || taken_over.changed.contains(&row_hash) {
+                    let reason = if stands { TAKEN_OVER } else { FOUND_CHANGED };
+                    advance(transaction, id, "'decided'", OutboxState::Confirmed, reason, at)?;
+                    keep_as_written(transaction, id)?;
                     keep_as_stated(transaction, id)?;
-                    standing += 1;
-                } else {
+                    standing += usize::from(stands);
+                } else if taken_over.undecided.contains(&row_hash) {
+                    advance(transaction, id, "'decided'", OutboxState::Confirmed, FOUND_CLEARED, at)?;
+                    keep_as_written(transaction, id)?;
                     forget_stated(transaction, id)?;
                 }
             }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     OPEN_STATES, OutboxId, OutboxRow, OutboxState,
     rows::{BESIDE, COLUMNS, NewWrite, insert, read},
-    taken_over::{FOUND_CLEARED, TAKEN_OVER},
+    taken_over::{FOUND_CHANGED, FOUND_CLEARED, TAKEN_OVER},
 };
 use crate::{
     StoreError,
@@ -145,7 +145,7 @@ impl Ledger {
 fn is_taken_over(row: &OutboxRow) -> bool {
     let OutboxRow { write, reason, .. } = row;
     let tells_nothing = write.previous_code.is_none() && write.previous_comment.is_none();
-    [TAKEN_OVER, FOUND_CLEARED].contains(&reason.as_str())
+    [TAKEN_OVER, FOUND_CHANGED, FOUND_CLEARED].contains(&reason.as_str())
         || (reason.is_empty() && write.replaces.is_some() && tells_nothing)
 }
 
