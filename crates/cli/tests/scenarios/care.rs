@@ -51,6 +51,15 @@ pub fn correct_the_last_record(district: &District, code: Option<&str>) {
     assert_eq!(corrected, 1);
 }
 
+/// The only row that is held, because its record may have been corrected.
+#[track_caller]
+pub fn held_as_corrected(profile: &Profile) -> Value {
+    let held = profile.run(&["held", "list"]).done();
+    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
+    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    row.clone()
+}
+
 fn blank_the_last_record(district: &District) {
     correct_the_last_record(district, None);
 }
@@ -325,9 +334,7 @@ fn a_row_of_heros_is_held_where_a_restored_ledger_finds_a_blank_record(
     let again = profile.run(&sync).ended(exit, "sync.held_rows");
     assert_eq!(again.job("hero-attendance")["rows"]["held"], 1, "{}", again.stdout);
     assert_eq!(district.audit(), written, "nothing is written unasked");
-    let held = profile.run(&["held", "list"]).done();
-    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
-    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    let row = held_as_corrected(&profile);
 
     profile.run(&["held", "retry", &row["id"].to_string()]).done();
     assert_eq!(profile.run(&sync).done().job("hero-attendance")["rows"]["written"], 1);
@@ -418,9 +425,7 @@ fn what_a_source_states_again_is_held_where_another_recorded_it_first(
     profile.run(&sync).ended(3, "sync.held_rows");
     profile.run(&sync).ended(0, "sync.held_rows");
     assert_eq!(district.audit(), written, "nothing is written unasked");
-    let held = profile.run(&["held", "list"]).done();
-    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
-    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    let row = held_as_corrected(&profile);
     profile.run(&["held", "retry", &row["id"].to_string()]).done();
     let retried = profile.run(&sync);
     assert_eq!(
@@ -511,9 +516,7 @@ fn a_correction_stands_though_a_restored_ledger_has_forgotten_what_was_corrected
     profile.run(&sync).ended(0, "sync.held_rows");
     profile.run(&sync).ended(0, "sync.held_rows");
     assert_eq!(district.audit(), written, "nothing is written unasked");
-    let held = profile.run(&["held", "list"]).done();
-    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
-    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    let row = held_as_corrected(&profile);
 
     // A person says that it is right.
     profile.run(&["held", "retry", &row["id"].to_string()]).done();
@@ -563,9 +566,7 @@ fn a_held_row_without_its_file_is_not_written_over_a_correction(
     map();
     profile.run(&sync).ended(0, "sync.held_rows");
     assert_eq!(district.audit(), written, "nothing is written unasked");
-    let held = profile.run(&["held", "list"]).done();
-    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
-    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    let row = held_as_corrected(&profile);
     let detail = row["detail"].as_str().unwrap();
     assert!(detail.starts_with(MAY_BE_CORRECTED), "{detail}");
 

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::{
-    care::correct_the_last_record,
+    care::{correct_the_last_record, held_as_corrected},
     support::{District, Profile, until},
 };
 
@@ -120,9 +120,7 @@ fn a_correction_of_a_write_without_an_answer_stands(
     profile.run(&sync).ended(3, "sync.held_rows");
     profile.run(&sync).ended(0, "sync.held_rows");
     assert_eq!(district.audit(), written, "nothing is written over the correction");
-    let held = profile.run(&["held", "list"]).done();
-    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
-    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    let row = held_as_corrected(&profile);
 
     // A person says that it is right.
     profile.run(&["held", "retry", &row["id"].to_string()]).done();

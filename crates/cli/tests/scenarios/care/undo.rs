@@ -6,7 +6,7 @@ use rosterbridge_crash_points::CrashPoint;
 use rstest::rstest;
 use serde_json::json;
 
-use super::{ANSWER_SECONDS, Day, MAY_BE_CORRECTED, flipped};
+use super::{ANSWER_SECONDS, Day, MAY_BE_CORRECTED, flipped, held_as_corrected};
 use crate::{
     crash_care::corrected,
     support::{District, EXPORTS, Output, Profile},
@@ -126,9 +126,7 @@ fn what_was_taken_back_before_the_backup_is_not_written_again_unasked() {
     profile.run(&sync).ended(3, "sync.held_rows");
     profile.run(&sync).ended(0, "sync.held_rows");
     assert_eq!(district.audit(), written, "nothing is written unasked");
-    let held = profile.run(&["held", "list"]).done();
-    let [row] = &held.data()["rows"].as_array().unwrap()[..] else { panic!("{}", held.stdout) };
-    assert_eq!(row["code"], "held.corrected_in_powerschool");
+    let row = held_as_corrected(&profile);
     let detail = row["detail"].as_str().unwrap();
     assert!(detail.starts_with(MAY_BE_CORRECTED), "{detail}");
 
