@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{Ipv4Addr, TcpListener},
     path::Path,
 };
@@ -318,10 +318,7 @@ fn a_support_bundle_can_be_had_while_a_run_is_under_way() {
     let district = District::start(&[]);
     let profile = Profile::of(&district);
     district.faults(&json!({"latency_ms": 250}));
-    let mut running = profile.spawn(&["sync"]);
-    // It says so once it has the profile: a command that came before it would be the host.
-    let mut progress = BufReader::new(running.stderr.take().unwrap());
-    progress.read_line(&mut String::new()).unwrap();
+    let (running, _progress) = profile.under_way(&["sync"]);
     let status = profile.run(&["status"]).done();
     let run = status.data()["running"].as_str().unwrap().to_owned();
     let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use std::fs;
 use rosterbridge_vault::{SecretName, Vault};
 use serde_json::Value;
 
-use crate::support::{District, Profile, until};
+use crate::support::{District, Profile};
 
 /// Does something with a profile's part of the keychain.
 pub fn in_keychain<T>(identity: &str, work: impl AsyncFnOnce(&Vault) -> T) -> T {
@@ -72,11 +72,7 @@ fn nothing_of_an_erased_district_is_left() {
     profile.run(&["erase", "--confirm", "Practice"]).ended(1, "profile.not_confirmed");
 
     // Not while somebody works on it.
-    let mut sync = profile.command(&["sync"]);
-    let mut sync = sync.spawn().unwrap();
-    until("the run is under way", || {
-        profile.run(&["status"]).done().data()["running"].as_str().map(str::to_owned)
-    });
+    let (mut sync, _progress) = profile.under_way(&["sync"]);
     profile.run(&erase).ended(1, "run.busy");
     profile.run(&["backup", "restore"]).ended(1, "run.busy");
     assert!(sync.try_wait().unwrap().is_none(), "the run went on meanwhile");

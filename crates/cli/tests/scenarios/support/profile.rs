@@ -2,9 +2,9 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{BufRead as _, BufReader, Write},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -140,6 +140,15 @@ impl Profile {
 
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().unwrap()
+    }
+
+    /// A run that holds the profile itself, and what it still has to tell of its progress. It says so once it is at
+    /// work: a command that came before it would be the host, and would stay until the run is over.
+    pub fn under_way(&self, arguments: &[&str]) -> (Child, BufReader<ChildStderr>) {
+        let mut running = self.spawn(arguments);
+        let mut progress = BufReader::new(running.stderr.take().unwrap());
+        progress.read_line(&mut String::new()).unwrap();
+        (running, progress)
     }
 
     /// Waits for a spawned command.
