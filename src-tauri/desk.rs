@@ -257,5 +257,5 @@ async fn is_set_up_for(session: &Session, ready: &Ready) -> Result<bool, Fault> 
     Ok(view.practice
         && view.setup.powerschool.url == ready.powerschool.url
         && view.setup.powerschool.client_id == ready.powerschool.client_id
-        && view.setup.hero.port == ready.hero.port)
+        && view.setup.connections.iter().any(|connection| connection.port == ready.hero.port))
 }

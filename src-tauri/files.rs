@@ -31,6 +31,8 @@ enum SaveError {
     Write { path: String, source: std::io::Error },
     #[error("the system did not open its dialog for saving files")]
     Dialog,
+    #[error("the system did not open its dialog for choosing a folder")]
+    Folder,
 }
 
 impl SaveError {
@@ -39,6 +41,7 @@ impl SaveError {
             Self::Content => "window.save_content",
             Self::Write { .. } => "window.save_failed",
             Self::Dialog => "window.save_dialog",
+            Self::Folder => "window.folder_dialog",
         }
     }
 
@@ -47,6 +50,7 @@ impl SaveError {
             Self::Content => "Try again. If it happens once more, restart RosterBridge.",
             Self::Write { .. } => "Save to another folder, one you may write to and with room left.",
             Self::Dialog => "Restart RosterBridge. The command line writes the same file.",
+            Self::Folder => "Type the folder's path into the field.",
         }
     }
 }
@@ -83,6 +87,19 @@ pub async fn save_file(
         Ok(Err(source)) => Err(SaveError::Write { path: shown, source }.into()),
         Err(_) => Err(SaveError::Dialog.into()),
     }
+}
+
+/// Asks for a folder. Answers its path, or nothing when the person thought better of it.
+#[tauri::command]
+pub async fn choose_folder(app: AppHandle) -> Result<Option<String>, Fault> {
+    let (send, chosen) = oneshot::channel();
+    app.dialog().file().pick_folder(move |path| {
+        // The window may be gone; then nobody waits for the answer.
+        let _ = send.send(path);
+    });
+    let Some(path) = chosen.await.map_err(|_| SaveError::Folder)? else { return Ok(None) };
+    let path = path.into_path().map_err(|_| SaveError::Folder)?;
+    Ok(Some(path.display().to_string()))
 }
 
 fn bytes(content: Content) -> Result<Vec<u8>, SaveError> {

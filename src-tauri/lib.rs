@@ -13,6 +13,7 @@ mod files;
 mod login;
 mod notices;
 mod practice_child;
+mod print;
 mod start;
 mod termination;
 mod tray;
@@ -53,10 +54,12 @@ pub fn run() -> ExitCode {
             commands::environment,
             commands::practice_leave,
             commands::practice_start,
+            files::choose_folder,
             files::save_file,
             login::start_at_login,
             login::starts_at_login,
             notices::notify,
+            print::print,
         ])
         .on_window_event(|window, event| {
             if let WindowEvent::CloseRequested { api, .. } = event {

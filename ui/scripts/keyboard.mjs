@@ -23,6 +23,22 @@ const PLACES = [
   },
   { name: 'the tardy codes', query: 'scene=practice&changes', open: ['step-tardies', 'tardy-change-0', 'tardy-new'] },
   { name: 'the layout of the roster files', query: 'scene=practice', open: ['step-buildings', 'roster-show', 'layout-new', 'layout-name-take', 'raptor-way-sftp'] },
+  {
+    name: 'the form of an export',
+    query: 'scene=practice',
+    open: ['step-hero', 'hero-students-change', 'hero-students-format', 'hero-students-rows', 'hero-students-others', 'hero-students-problems'],
+  },
+  {
+    name: 'the form of the import, and two accounts',
+    query: 'scene=practice&accounts',
+    open: ['step-hero', 'hero-attendance-change', 'hero-attendance-format', 'files-look'],
+  },
+  {
+    name: 'the managed connections',
+    query: 'scene=home&own&second',
+    open: ['open-setup', 'step-hero', 'hero-advanced', 'hero-allow-legacy', 'earlier-keys-hero'],
+  },
+  { name: 'a private key', query: 'scene=practice', open: ['step-hero', 'hero-sign-in-private_key'] },
   { name: 'the search for rows', query: 'scene=home&own', open: ['find-row'] },
   { name: 'all rows of a day', query: 'scene=home&own', open: ['find-row', 'tab-day'] },
   { name: 'Home with everything on it', query: 'scene=home&own&paused=tomorrow&mail', open: [] },
@@ -37,6 +53,9 @@ const DIALOGS = [
   { query: 'scene=practice', open: ['step-buildings', 'building-row-5'], opener: 'raptor-submit' },
   { query: 'scene=practice', open: [], opener: 'handover-open' },
   { query: 'scene=practice', open: [], opener: 'handover-write' },
+  { query: 'scene=practice', open: ['step-hero'], opener: 'known-hosts-hero' },
+  { query: 'scene=practice&changed-key', open: ['open-setup', 'step-hero', 'test-hero'], opener: 'replace-host-key' },
+  { query: 'scene=home&own&second', open: ['open-setup', 'step-hero', 'connection-connection-3'], opener: 'connection-delete' },
   { query: 'scene=practice&fail=authority', open: ['test-powerschool'], opener: 'view-certificate' },
 ];
 

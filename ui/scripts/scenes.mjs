@@ -85,6 +85,62 @@ const LONG_SCENES = [
   },
 ];
 
+/** The accounts at Hero, what each exchanges and who carries it out. */
+const open = (id) => (page) => page.getByTestId(id).locator('xpath=..').evaluate((details) => (details.open = true));
+const ACCOUNT_SCENES = [
+  { name: 'export', actions: [click('hero-students-change'), open('hero-students-format'), open('hero-students-rows'), open('hero-students-others'), open('hero-students-problems'), until('hero-students-problems-table')] },
+  {
+    name: 'export-wrong',
+    actions: [
+      click('hero-students-change'),
+      open('hero-students-format'),
+      click('hero-students-fields-text-toggle'),
+      (page) => page.getByTestId('hero-students-fields-text').fill('Student_Number\nFirst_Nam\nLast_Name'),
+      (page) => page.getByTestId('hero-students-path').fill('imports/STUDENT INFO.TXT'),
+      (page) => page.getByTestId('hero-students-email').fill('principal'),
+      (page) => page.getByTestId('hero-students-time').fill('late'),
+      until('hero-students-fields-problems'),
+    ],
+  },
+  {
+    name: 'export-folder',
+    actions: [
+      click('hero-schedule-change'),
+      click('hero-schedule-to-folder'),
+      click('hero-schedule-choose-folder'),
+      (page) => page.getByTestId('hero-schedule-path').fill('%Y/SCHEDULE-%Y%m%d.TXT'),
+      open('hero-schedule-rows'),
+      click('hero-schedule-schools-some'),
+    ],
+  },
+  { name: 'import', actions: [click('hero-attendance-change'), open('hero-attendance-format'), open('hero-attendance-others'), until('hero-attendance-fields')] },
+  { name: 'unread', query: '&fail=hero', actions: [click('hero-students-change'), open('hero-students-problems'), click('files-look'), (page) => page.getByTestId('error-code').nth(2).waitFor()] },
+  { name: 'two', query: '&accounts', actions: [click('account-2'), until('account-group-warning')] },
+  { name: 'shared', query: '&accounts', actions: [click('account-2'), click('account-schools-all'), click('account-1'), click('account-schools-all'), click('step-next'), until('account-shared')] },
+  { name: 'remove', query: '&accounts', actions: [click('account-2'), click('account-remove'), until('account-remove-do')] },
+  { name: 'take-back', actions: [click('hero-students-owner-power_school'), until('hand-over-do')] },
+  { name: 'hand-over', query: '&sends=powerschool', actions: [click('hero-students-owner-roster_bridge'), click('hand-over-confirm')] },
+  {
+    name: 'day',
+    actions: [
+      (page) => page.getByTestId('hero-imports-at').fill('3:00 AM'),
+      (page) => page.getByTestId('hero-exports-at').fill('3:30 PM'),
+      click('day-look'),
+      until('day-warning-import_before_hero'),
+    ],
+  },
+  { name: 'files', query: '&sends=powerschool', actions: [click('files-look'), until('remote-files')] },
+  { name: 'sheet', query: '&sends=powerschool', actions: [click('sheet-open'), click('tick-connection.name'), click('tick-connection.description')] },
+  { name: 'sheet-export', query: '&sends=powerschool', actions: [click('sheet-open'), click('screen-schedule')] },
+  {
+    name: 'sheet-paper',
+    query: '&sends=powerschool',
+    paper: true,
+    actions: [click('sheet-open'), until('sheet-print'), (page) => page.emulateMedia({ media: 'print' }), until('printed-sheet')],
+  },
+  { name: 'sheet-ours', actions: [click('sheet-open'), click('screen-attendance')] },
+];
+
 /** Name, address, what is done there, and how it is looked at. */
 export const SCENES = [
   { name: 'welcome', query: 'scene=new' },
@@ -308,7 +364,92 @@ export const SCENES = [
     query: 'scene=practice',
     actions: [step('hero'), click('test-hero'), click('accept-host-key'), (page) => page.getByText('Hero is connected.').last().waitFor()],
   },
+  ...['', '&long'].flatMap((long) =>
+    ACCOUNT_SCENES.map(({ name, query = '', paper = false, actions }) => ({
+      // What comes out of the printer is not read by a screen reader.
+      paper,
+      name: `account-${name}${long.replace('&', '-')}`,
+      query: `scene=practice${query}${long}`,
+      actions: [step('hero'), ...actions],
+    })),
+  ),
+  { name: 'home-accounts', query: 'scene=home&accounts' },
+  { name: 'home-accounts-long', query: 'scene=home&accounts&long' },
+  { name: 'home-powerschool-sends', query: 'scene=home&sends=powerschool' },
+  { name: 'home-other-sender', query: 'scene=home&other-sender' },
+  { name: 'home-other-sender-long', query: 'scene=home&other-sender&long' },
   { name: 'hero-changed', query: 'scene=practice&changed-key', actions: [click('open-setup'), step('hero'), click('test-hero'), until('host-key-changed')] },
+  {
+    name: 'hero-replace',
+    query: 'scene=practice&changed-key',
+    actions: [
+      click('open-setup'),
+      step('hero'),
+      click('test-hero'),
+      click('replace-host-key'),
+      click('replace-asked'),
+      (page) => page.getByTestId('field-replace-typed').fill('hYk3Wq0m'),
+    ],
+  },
+  ...['', '-wrong'].map((suffix) => ({
+    name: `hero-given${suffix}`,
+    query: 'scene=practice',
+    actions: [
+      step('hero'),
+      (page) => page.getByTestId('field-hero-fingerprint').fill(`SHA256:${suffix === '' ? 'hYk3Wq0mJ5tqv8n1RZ4cXo2sVb7eLgT9uPfDyAiNwQc' : 'p1TtzrQ6mE0sJd8uWvXbK2nYc4aHg7oLf9RiMx5eVZA'}`),
+      click('test-hero'),
+      (page) => page.getByTestId('hero-stages').and(page.locator(`[data-passed="${suffix === ''}"]`)).waitFor(),
+    ],
+  })),
+  { name: 'hero-testing', query: 'scene=home&own&pace=600000', actions: [click('open-setup'), step('hero'), click('test-hero'), until('stop-hero-stages')] },
+  {
+    name: 'hero-old-server',
+    query: 'scene=home&own&old-server',
+    actions: [
+      click('open-setup'),
+      step('hero'),
+      click('hero-advanced'),
+      click('hero-allow-legacy'),
+      until('hero-legacy'),
+      click('test-hero'),
+      (page) => page.getByText('Hero is connected.').last().waitFor(),
+    ],
+  },
+  {
+    name: 'hero-known-hosts',
+    query: 'scene=practice',
+    actions: [
+      step('hero'),
+      click('known-hosts-hero'),
+      (page) => page.getByTestId('field-known-hosts').fill('[127.0.0.1]:43018 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK3yJx0m1dQ7vYw2hTq8Zb4nLr5sEo6uFpGcXaWiVtRj'),
+      click('known-host-2'),
+    ],
+  },
+  { name: 'hero-known-hosts-none', query: 'scene=practice', actions: [step('hero'), click('known-hosts-hero'), (page) => page.getByTestId('field-known-hosts').fill('# none'), until('known-hosts-found')] },
+  { name: 'hero-key', query: 'scene=practice', actions: [step('hero'), click('hero-sign-in-private_key'), (page) => page.getByTestId('field-hero-key').fill('-----BEGIN OPENSSH PRIVATE KEY-----'), (page) => page.getByTestId('field-hero-key').blur(), until('hero-key-facts')] },
+  { name: 'hero-key-wrong', query: 'scene=practice', actions: [step('hero'), click('hero-sign-in-private_key'), (page) => page.getByTestId('field-hero-key').fill('ssh-ed25519 AAAA'), (page) => page.getByTestId('field-hero-key').blur(), until('error-code')] },
+  ...['', '-long'].flatMap((suffix) => {
+    const query = `scene=home&own&second${suffix === '' ? '' : '&long'}`;
+    const open = [click('open-setup'), step('hero')];
+    return [
+      { name: `connections${suffix}`, query, actions: [...open, until('connection-connection-3')] },
+      { name: `connections-key${suffix}`, query, actions: [...open, click('connection-connection-3'), until('connection-3-public-key')] },
+      { name: `connections-delete${suffix}`, query, actions: [...open, click('connection-connection-3'), click('connection-delete'), until('connection-delete-confirm')] },
+    ];
+  }),
+  {
+    name: 'connections-create',
+    query: 'scene=home&own',
+    actions: [
+      click('open-setup'),
+      step('hero'),
+      click('connection-create'),
+      (page) => page.getByTestId('field-raptor-port').fill('99999'),
+      click('raptor-advanced'),
+      (page) => page.getByTestId('field-raptor-transfers').fill('9'),
+      click('step-next'),
+    ],
+  },
   { name: 'schedule-new', query: 'scene=new', actions: [click('welcome-district'), step('schedule'), until('field-zone')] },
   { name: 'schedule', query: 'scene=home&own', actions: [click('open-setup'), step('schedule'), until('start-at-login')] },
   {
@@ -443,6 +584,7 @@ export const SCENES = [
                 .fill(`sftp.${suffix === '-long' ? 'washington-county-regional-cooperative.k12.example.org' : 'northfield.k12.us'}`),
             (page) => page.getByTestId('field-raptor-username').fill(suffix === '-wrong' ? ' ' : 'raptor'),
             (page) => page.getByTestId('field-raptor-password').fill('a password'),
+            (page) => page.getByTestId('field-raptor-confirm').fill('a password'),
           ]),
       ...(suffix === '-wrong'
         ? [(page) => page.getByTestId('field-raptor-port').fill('99999'), (page) => page.getByTestId('field-raptor-host').fill(' '), click('step-next')]

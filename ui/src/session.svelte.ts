@@ -3,7 +3,9 @@ import type { Choices } from './bindings/Choices';
 import type { Fault } from './bindings/Fault';
 import type { GuardedView } from './bindings/GuardedView';
 import type { HeldPage } from './bindings/HeldPage';
+import type { ConnectionId } from './bindings/ConnectionId';
 import type { Job } from './bindings/Job';
+import type { JobId } from './bindings/JobId';
 import type { Pause } from './bindings/Pause';
 import type { PowerSchoolTest } from './bindings/PowerSchoolTest';
 import type { RaptorConfirmation } from './bindings/RaptorConfirmation';
@@ -13,7 +15,8 @@ import type { SetupView } from './bindings/SetupView';
 import type { StatusView } from './bindings/StatusView';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
 import { hasPassed } from './parts/test.svelte';
-import { SETUP_STEPS, type SetupStep } from './text/names';
+import { acceptedKeys, connectionOf, serverKnown } from './setup/connections/connections';
+import { SETUP_STEPS, accountOf, kindOf, type SetupStep } from './text/names';
 import type { RowsWanted } from './trace/query';
 
 export type Screen = 'starting' | 'welcome' | 'setup' | 'home' | 'trace';
@@ -51,6 +54,8 @@ export class Session {
   choices = $state.raw<Choices>();
   /** The schools that were mapped when it was read. */
   #choicesFor: string | undefined;
+  /** How the last test of each managed connection ended, since the window was opened. */
+  connectionTests = $state.raw<Record<ConnectionId, { passed: boolean; at: string }>>({});
   /** The last test of PowerSchool, also one made before this start. */
   tested = $state.raw<PowerSchoolTest>();
   /** What was tested last has changed since: that test says nothing any more. */
@@ -59,6 +64,8 @@ export class Session {
   chosenJobs = $state.raw<Job[]>();
   /** Whether the instructions are for PowerSchool's older menus. */
   olderMenus = $state(false);
+  /** The exchanges with Hero on which 'Turn Execution Off' is ticked: the end of the set-up leaves them off. */
+  executionOff = $state.raw<ReadonlySet<JobId>>(new Set());
   /** Whether the integration with Raptor shall be on, as long as that was not confirmed; unset for what is saved. */
   raptorWanted = $state<boolean>();
   /** The waiting test that is followed; what another one answers is not believed. */
@@ -140,6 +147,8 @@ export class Session {
     this.choices = undefined;
     this.chosenJobs = undefined;
     this.raptorWanted = undefined;
+    this.executionOff = new Set();
+    this.connectionTests = {};
     this.tested = undefined;
     this.testOutdated = false;
     this.#watch = undefined;
@@ -336,6 +345,26 @@ export class Session {
     this.screen = 'trace';
   }
 
+  /** Keeps how a managed connection's test has ended. */
+  noteTest(connection: ConnectionId, passed: boolean): void {
+    this.connectionTests = { ...this.connectionTests, [connection]: { passed, at: new Date().toISOString() } };
+  }
+
+  /** Finds what is switched off although it was chosen, in a set-up that was finished before. */
+  findExecutionOff(): void {
+    const view = this.setup;
+    if (view === undefined || !view.setup.jobs.some(({ enabled }) => enabled)) return;
+    const hero = view.setup.jobs.filter(({ job }) => job.startsWith('hero-'));
+    // An account of which nothing runs, or whose server nobody has accepted, was not set up to its end.
+    const finished = new Set(
+      hero.filter(({ job, enabled }) => enabled && serverKnown(view, job)).map(({ job }) => accountOf(job)),
+    );
+    const off = hero
+      .filter(({ job, enabled }) => !enabled && this.exchanges.includes(kindOf(job)))
+      .filter(({ job }) => finished.has(accountOf(job)) || this.executionOff.has(job));
+    this.executionOff = new Set(off.map(({ job }) => job));
+  }
+
   /** Opens a step of the set-up; there at a panel, by its id. */
   editSetup(step: SetupStep, panel?: string): void {
     this.step = step;
@@ -350,7 +379,7 @@ export class Session {
   }
 
   /** Runs the jobs; what goes wrong is part of the run. */
-  async sync(jobs: Job[], dryRun: boolean): Promise<void> {
+  async sync(jobs: JobId[], dryRun: boolean): Promise<void> {
     if (this.running) return;
     const enabled = this.status?.jobs.filter((job) => job.enabled).map((job) => job.job) ?? [];
     this.run = begin(jobs.length > 0 ? jobs : enabled, dryRun);
@@ -383,12 +412,21 @@ export class Session {
 /** Whether the set-up was carried to its end: something is switched on, and Hero, if used, has an accepted host key. */
 function isFinished(view: SetupView): boolean {
   const enabled = view.setup.jobs.filter((job) => job.enabled);
-  const usesHero = enabled.some((job) => job.job.startsWith('hero-'));
-  return enabled.length > 0 && (!usesHero || view.hero_host_key !== null);
+  const hero = enabled.filter(({ job }) => job.startsWith('hero-'));
+  return enabled.length > 0 && (hero.length === 0 || hero.some(({ job }) => serverKnown(view, job)));
 }
 
 function isUntouched(view: SetupView): boolean {
   return view.setup.powerschool.url === '' && view.setup.powerschool.client_id === '';
+}
+
+/** Whether a managed connection holds what it needs: somebody to sign in as, and a server that is known. */
+function isConnected(view: SetupView, id: ConnectionId): boolean {
+  const set = (name: string) => view.secrets.some((secret) => secret.name === `${id}.${name}` && secret.set);
+  const connection = connectionOf(view.setup, id);
+  if (connection === undefined || connection.username === '' || acceptedKeys(view, id).length === 0) return false;
+  const { sign_in } = connection;
+  return (sign_in !== 'private_key' && set('password')) || (sign_in !== 'password' && set('private-key'));
 }
 
 /** Whether a step holds what it needs. */
@@ -406,18 +444,18 @@ export function isStepComplete(view: SetupView, step: SetupStep): boolean {
     case 'tardies':
       return raptor.student_tardy ? mappings.tardy_codes.some((row) => row.active) : raptor.enabled;
     case 'hero':
-      return hero.username !== '' && has('hero.password') && view.hero_host_key !== null;
+      return hero.accounts.every(({ connection }) => isConnected(view, connection));
     case 'schedule':
       return view.setup.jobs.some((job) => job.enabled);
   }
 }
 
 /** The exchanges that run once the set-up is finished, by what its steps say. */
-export function wantedJobs(view: SetupView, chosen: Job[]): Job[] {
+export function wantedJobs(view: SetupView, chosen: Job[]): JobId[] {
   const { raptor } = view.setup;
   return view.setup.jobs
     .map(({ job }) => job)
-    .filter((job) => chosen.includes(job))
+    .filter((job) => chosen.includes(kindOf(job)))
     .filter((job) => job !== 'raptor-roster' || raptor.enabled)
     .filter((job) => job !== 'raptor-tardies' || (raptor.enabled && raptor.student_tardy));
 }

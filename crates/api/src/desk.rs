@@ -4,8 +4,9 @@ use std::{path::Path, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::Utc;
+use rosterbridge_domain::settings::ConnectionId;
 use rosterbridge_engine::{
-    Engine, EngineError, PowerSchoolAccess, building_names, reason_names,
+    Engine, EngineError, PowerSchoolAccess, building_names, check_key, legacy_algorithms, reason_names,
     report::{Event, PluginCheck},
 };
 use secrecy::SecretString;
@@ -102,10 +103,12 @@ pub(crate) async fn carry_out(
             Response::Setup(setup_view(engine).await?)
         }
         Request::HandoverKey => Response::HandoverKey(handover_key(engine).await?),
-        Request::TestHero { accept_host_key } => Response::HeroTest(
-            engine.test_hero(accept_host_key, |stage| on_event(Event::Stage(stage))).await?,
+        Request::TestConnection { connection, accept_host_key } => Response::ConnectionTest(
+            engine
+                .test_connection(connection, accept_host_key, |stage| on_event(Event::Stage(stage)))
+                .await?,
         ),
-        Request::TestRaptor { accept_host_key } => Response::RaptorTest(
+        Request::TestRaptor { accept_host_key } => Response::ConnectionTest(
             engine.test_raptor(accept_host_key, |stage| on_event(Event::Stage(stage))).await?,
         ),
         Request::TestMail { to } => Response::Test(engine.test_mail(to).await?),
@@ -158,6 +161,56 @@ pub(crate) async fn carry_out(
             )
         }
         Request::Metrics => Response::Metrics(Box::new(engine.metrics(Utc::now()).await?)),
+        Request::Watch { account } => {
+            Response::Watch(Box::new(engine.watch(account, Utc::now(), &on_event).await?))
+        }
+        Request::Sheet { account } => Response::Sheet(engine.sheet(account).await?),
+        Request::TickSheet { account, row, on } => {
+            Response::Sheet(engine.tick_sheet(account, &row, on).await?)
+        }
+        Request::Timeline { account } => Response::Timeline(engine.timeline(account, Utc::now()).await?),
+        Request::ExportPreview { account, kind, job, rows } => Response::ExportPreview(Box::new(
+            engine.export_preview(account, kind, *job, rows, Utc::now()).await?,
+        )),
+        Request::ExportProblems { job, skip } => {
+            Response::ExportProblems(engine.export_problems(job, skip).await?)
+        }
+        Request::RemoteFiles { account } => {
+            Response::RemoteFiles(engine.remote_files(account, Utc::now()).await?)
+        }
+        Request::FacultyFile { account, role, account_type, file, overwrite } => Response::FacultyFile(
+            engine.faculty_file(account, role, account_type, Path::new(&file), overwrite).await?,
+        ),
+        Request::CancelConnectionTest => {
+            engine.cancel_connection_test();
+            Response::Done
+        }
+        Request::ReplaceHostKey { connection, presented_sha256, typed } => {
+            Response::HostKeyReplaced(engine.replace_host_key(connection, &presented_sha256, &typed).await?)
+        }
+        Request::HostKeyHistory { connection } => {
+            Response::HostKeyHistory(engine.host_key_history(connection).await?)
+        }
+        Request::ReadKnownHosts { connection, text } => {
+            Response::KnownHosts(engine.read_known_hosts(connection, &text).await?)
+        }
+        Request::AcceptKnownHosts { connection, text, sha256 } => {
+            Response::HostKeyHistory(engine.accept_known_hosts(connection, &text, &sha256).await?)
+        }
+        Request::CheckKey { text, passphrase } => {
+            Response::Key(check_key(text.into(), passphrase.map(SecretString::from)).await?)
+        }
+        Request::GenerateKey { connection, replace } => {
+            Response::PublicKey(engine.generate_key(connection, replace).await?)
+        }
+        Request::PublicKey { connection } => Response::PublicKey(engine.public_key(connection).await?),
+        Request::LegacyAlgorithms => Response::LegacyAlgorithms(legacy_algorithms()),
+        Request::DeleteConnection { connection } => {
+            engine.delete_connection(connection).await?;
+            Response::Setup(setup_view(engine).await?)
+        }
+        Request::HandOver { job, record } => Response::OwnerChanged(engine.hand_over(job, &record).await?),
+        Request::TakeBack { job } => Response::OwnerChanged(engine.take_back(job).await?),
         Request::SupportBundle { file, overwrite } => {
             Response::SupportBundle(engine.support_bundle(Path::new(&file), overwrite, Utc::now()).await?)
         }
@@ -165,13 +218,15 @@ pub(crate) async fn carry_out(
 }
 
 async fn setup_view(engine: &Engine) -> Result<Box<SetupView>, Fault> {
+    let setup = engine.setup().await?;
     Ok(Box::new(SetupView {
-        setup: engine.setup().await?,
         secrets: engine.secret_states().await?,
-        hero_host_key: engine.hero_host_key().await?,
-        raptor_host_key: engine.raptor_host_key().await?,
+        host_keys: engine.accepted_host_keys().await?,
         practice: engine.is_practice().await?,
         test_waiting: engine.is_test_waiting(),
+        next_connection: ConnectionId::unused(&setup.connections),
+        next_account: setup.hero.next_account(),
+        setup,
     }))
 }
 

@@ -1,17 +1,20 @@
 //! One serialisable operation for each thing a person can do, and its answer.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use rosterbridge_domain::{
-    job::Job,
+    job::{AccountId, Job, JobId},
     schedule::Pause,
-    settings::{RosterSettings, Setup},
+    settings::{ConnectionId, ExportJob, ExportKind, RosterSettings, Setup},
 };
 use rosterbridge_engine::care::BackupView;
 use rosterbridge_engine::report::{
-    AcceptedHostKey, Choices, Event, GuardedView, Handover, HeldPage, HeroTest, Metrics, PluginCheck,
-    PluginView, PowerSchoolTest, RaptorConfirmation, RaptorHistory, RaptorTest, Reconciliation,
-    RosterPreview, RunView, SecretState, StatusView, SupportBundle, SyncReport, TestReport, TracePage,
-    TraceQuery, UndoReport,
+    AcceptedHostKey, Choices, ConnectionTest, Event, ExportPreview, ExportProblems, FacultyFileView,
+    GuardedView, Handover, HeldPage, HostKeyHistory, KeyView, KnownHostsView, LegacyAlgorithm, Metrics,
+    OwnerChange, PluginCheck, PluginView, PowerSchoolTest, PublicKeyView, RaptorConfirmation, RaptorHistory,
+    Reconciliation, RemoteFiles, ReplacedHostKey, RosterPreview, RunView, SecretState, Sheet, StatusView,
+    SupportBundle, SyncReport, TestReport, Timeline, TracePage, TraceQuery, UndoReport, WatchView,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -167,13 +170,16 @@ pub enum Request {
     /// The public key others can encrypt a handover file for, so that this profile alone opens it. Made when first
     /// asked for. Answer: [`Response::HandoverKey`].
     HandoverKey,
-    /// Tests the SFTP connection stage by stage. Answer: [`Response::HeroTest`].
-    TestHero {
-        /// 'Yes, accept host key': the fingerprint a person has seen. Pinned only if the server presents it.
+    /// Tests a managed connection stage by stage. Answer: [`Response::ConnectionTest`], with [`Event::Stage`] on the way.
+    TestConnection {
+        /// Which one.
+        connection: ConnectionId,
+        /// 'Yes, accept host key': the fingerprint a person has seen, or has from whoever runs the server. Pinned only if
+        /// the server presents it.
         accept_host_key: Option<String>,
     },
     /// Tests the exchange with Raptor: its folder, or its SFTP connection stage by stage.
-    /// Answer: [`Response::RaptorTest`], with [`Event::Stage`] on the way.
+    /// Answer: [`Response::ConnectionTest`], with [`Event::Stage`] on the way.
     TestRaptor {
         /// 'Yes, accept host key': the fingerprint a person has seen. Pinned only if the server presents it.
         accept_host_key: Option<String>,
@@ -233,7 +239,7 @@ pub enum Request {
     /// Runs jobs now, all enabled ones when none is named. Answer: [`Response::Sync`], with run events on the way.
     Sync {
         /// Which.
-        jobs: Vec<Job>,
+        jobs: Vec<JobId>,
         /// Only plan and show.
         dry_run: bool,
     },
@@ -271,6 +277,149 @@ pub enum Request {
     },
     /// Writes a support bundle: a zip file without secrets and names. Answer: [`Response::SupportBundle`].
     SupportBundle {
+        /// Where to. Absolute: the process that writes it may work in another folder.
+        file: String,
+        /// Whether a file that is there is replaced.
+        overwrite: bool,
+    },
+    /// Looks over an account's connection whether what PowerSchool should have sent is there and as it should be. Answer:
+    /// [`Response::Watch`].
+    Watch {
+        /// The account.
+        account: AccountId,
+    },
+    /// Stops the test of a managed connection under way, also while it waits for its turn. Answer: [`Response::Done`].
+    CancelConnectionTest,
+    /// Replaces the accepted host key of a managed connection's server, because the server has another one: the guarded
+    /// way. It is done only while another key is accepted, the server presents exactly this one now, and the person typed
+    /// what was asked for. The old key is kept in the history. Answer: [`Response::HostKeyReplaced`].
+    ReplaceHostKey {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The key the person has seen and had confirmed: `SHA256:…` of `HostKeyView`.
+        presented_sha256: String,
+        /// The first eight characters behind `SHA256:` of the new fingerprint, typed by the person. Letter case counts.
+        typed: String,
+    },
+    /// The host keys accepted for a managed connection's server, and those that were replaced.
+    /// Answer: [`Response::HostKeyHistory`].
+    HostKeyHistory {
+        /// Which connection.
+        connection: ConnectionId,
+    },
+    /// Finds a managed connection's server in an OpenSSH `known_hosts` file. Nothing is accepted.
+    /// Answer: [`Response::KnownHosts`].
+    ReadKnownHosts {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The file's text.
+        text: String,
+    },
+    /// Accepts host keys of a managed connection's server from such a file: all or none. One that stands against an
+    /// accepted key is refused; see [`Request::ReplaceHostKey`]. Answer: [`Response::HostKeyHistory`].
+    AcceptKnownHosts {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The file's text.
+        text: String,
+        /// The fingerprints of the keys, at least one: `sha256` of those lines whose standing is `new`.
+        sha256: Vec<String>,
+    },
+    /// Reads a private key and tells what it is, or why it can't be used. It is not kept: see [`Request::SetSecret`].
+    /// Answer: [`Response::Key`].
+    CheckKey {
+        /// The whole key file: OpenSSH, PEM or PuTTY.
+        text: SecretText,
+        /// Its passphrase; none, or an empty one, where it has none.
+        passphrase: Option<SecretText>,
+    },
+    /// Makes a key pair for a managed connection. The private key goes to the keychain and never comes out. The connection
+    /// goes on signing in as before until its `sign_in` is set to the private key. Answer: [`Response::PublicKey`].
+    GenerateKey {
+        /// Which connection.
+        connection: ConnectionId,
+        /// Whether a private key that is kept already may be replaced; it is lost then.
+        replace: bool,
+    },
+    /// The public key that belongs to a managed connection's private key. Answer: [`Response::PublicKey`].
+    PublicKey {
+        /// Which connection.
+        connection: ConnectionId,
+    },
+    /// What 'Allow legacy ciphers' adds, and what each weakens. Answer: [`Response::LegacyAlgorithms`].
+    LegacyAlgorithms,
+    /// Deletes a managed connection and its secrets. Refused while an account at Hero or Raptor uses it. The accepted host
+    /// keys stay: they are the server's. Answer: [`Response::Setup`].
+    DeleteConnection {
+        /// Which one.
+        connection: ConnectionId,
+    },
+    /// Confirms that 'Turn Execution Off' is ticked on PowerSchool's own record of a job for Hero, and makes the job
+    /// RosterBridge's. Saving a set-up can't do that. Answer: [`Response::OwnerChanged`].
+    HandOver {
+        /// The job.
+        job: JobId,
+        /// The AutoSend or AutoComm record, as it is called in PowerSchool.
+        record: String,
+    },
+    /// Gives a job for Hero to PowerSchool: it does not run here any more. Answer: [`Response::OwnerChanged`].
+    TakeBack {
+        /// The job.
+        job: JobId,
+    },
+    /// What to enter in PowerSchool and at Hero for an account, screen by screen. Answer: [`Response::Sheet`].
+    Sheet {
+        /// Which account.
+        account: AccountId,
+    },
+    /// Ticks a row of the sheet, or takes its tick away. Kept in the set-up. Answer: [`Response::Sheet`].
+    TickSheet {
+        /// Which account.
+        account: AccountId,
+        /// The row's key.
+        row: String,
+        /// Whether it is done.
+        on: bool,
+    },
+    /// The order of an account's day, and what does not fit together in it. Answer: [`Response::Timeline`].
+    Timeline {
+        /// Which account.
+        account: AccountId,
+    },
+    /// An export as these settings would make it, from the last roster pull; nothing is sent or saved.
+    /// Answer: [`Response::ExportPreview`].
+    ExportPreview {
+        /// Which account.
+        account: AccountId,
+        /// Which of the three.
+        kind: ExportKind,
+        /// The settings to be tried.
+        job: Box<ExportJob>,
+        /// Whether the rows are wanted, too: they may take seconds, everything else takes no time.
+        rows: bool,
+    },
+    /// What the last file of an export has to be looked at for, row by row: a page of 500.
+    /// Answer: [`Response::ExportProblems`].
+    ExportProblems {
+        /// The export.
+        job: JobId,
+        /// After this many.
+        skip: u64,
+    },
+    /// What an account's server has in `imports/`, in `export/` and in the folder the account starts in.
+    /// Answer: [`Response::RemoteFiles`].
+    RemoteFiles {
+        /// Which account.
+        account: AccountId,
+    },
+    /// Writes Hero's file for creating the staff's accounts, from the last roster pull. Answer: [`Response::FacultyFile`].
+    FacultyFile {
+        /// Which account.
+        account: AccountId,
+        /// The role everybody gets, by its name in Hero.
+        role: String,
+        /// The type of account everybody gets, by its name in Hero.
+        account_type: String,
         /// Where to. Absolute: the process that writes it may work in another folder.
         file: String,
         /// Whether a file that is there is replaced.
@@ -319,8 +468,6 @@ pub enum Response {
     Secret(SecretState),
     /// To [`Request::TestMail`].
     Test(TestReport),
-    /// To [`Request::TestRaptor`].
-    RaptorTest(RaptorTest),
     /// To [`Request::RaptorConfirmation`].
     RaptorConfirmation(Box<RaptorConfirmation>),
     /// To [`Request::RaptorHistory`].
@@ -345,8 +492,8 @@ pub enum Response {
     Handover(Handover),
     /// To [`Request::HandoverKey`]: `age1…`.
     HandoverKey(String),
-    /// To [`Request::TestHero`].
-    HeroTest(HeroTest),
+    /// To [`Request::TestConnection`] and [`Request::TestRaptor`].
+    ConnectionTest(ConnectionTest),
     /// To [`Request::Choices`].
     Choices(Choices),
     /// To [`Request::Sync`].
@@ -367,6 +514,34 @@ pub enum Response {
     RecoveryFile(String),
     /// To [`Request::SupportBundle`].
     SupportBundle(SupportBundle),
+    /// To [`Request::Watch`].
+    Watch(Box<WatchView>),
+    /// To [`Request::ReplaceHostKey`]: each key that counted until now, with the one in their place.
+    HostKeyReplaced(Vec<ReplacedHostKey>),
+    /// To [`Request::HostKeyHistory`] and [`Request::AcceptKnownHosts`].
+    HostKeyHistory(HostKeyHistory),
+    /// To [`Request::ReadKnownHosts`].
+    KnownHosts(KnownHostsView),
+    /// To [`Request::CheckKey`].
+    Key(KeyView),
+    /// To [`Request::GenerateKey`] and [`Request::PublicKey`].
+    PublicKey(PublicKeyView),
+    /// To [`Request::LegacyAlgorithms`].
+    LegacyAlgorithms(Vec<LegacyAlgorithm>),
+    /// To [`Request::HandOver`] and [`Request::TakeBack`]. The set-up has changed: ask for it anew.
+    OwnerChanged(OwnerChange),
+    /// To [`Request::Sheet`] and [`Request::TickSheet`].
+    Sheet(Sheet),
+    /// To [`Request::Timeline`].
+    Timeline(Timeline),
+    /// To [`Request::ExportPreview`].
+    ExportPreview(Box<ExportPreview>),
+    /// To [`Request::ExportProblems`].
+    ExportProblems(ExportProblems),
+    /// To [`Request::RemoteFiles`].
+    RemoteFiles(RemoteFiles),
+    /// To [`Request::FacultyFile`].
+    FacultyFile(FacultyFileView),
 }
 
 /// Everything configured, with the state of the secrets.
@@ -376,14 +551,20 @@ pub struct SetupView {
     pub setup: Setup,
     /// Every secret's state.
     pub secrets: Vec<SecretState>,
-    /// The accepted host key of the Hero connection.
-    pub hero_host_key: Option<AcceptedHostKey>,
-    /// The accepted host key of the SFTP server that files are exchanged with Raptor over; none where a folder is used.
-    pub raptor_host_key: Option<AcceptedHostKey>,
+    /// The host keys accepted for the servers of the managed connections.
+    pub host_keys: BTreeMap<ConnectionId, Vec<AcceptedHostKey>>,
     /// Whether the profile is set up for the practice district.
     pub practice: bool,
     /// Whether a test of PowerSchool waits for the server to be reachable.
     pub test_waiting: bool,
+    /// The id of the next managed connection to be created; absent when there are as many as there can be.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_connection: Option<ConnectionId>,
+    /// The number of the next account at Hero to be created; absent when there are as many as there can be.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_account: Option<AccountId>,
 }
 
 /// Why a request was not carried out.

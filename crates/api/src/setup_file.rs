@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn bad_files_are_refused_with_a_code() {
         assert_eq!(read("{", None).unwrap_err().code, "setup.unreadable");
-        assert_eq!(read("{\"version\":2}", None).unwrap_err().code, "setup.newer_version");
+        assert_eq!(read("{\"version\":3}", None).unwrap_err().code, "setup.newer_version");
         let open = "{\"version\":1,\"secrets\":{\"hero.password\":\"x\"}}";
         assert_eq!(read(open, None).unwrap_err().code, "setup.plain_secrets");
         let short = write(&Setup::default(), &secret(), Some("short".into()));

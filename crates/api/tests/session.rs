@@ -10,7 +10,7 @@ use chrono::{TimeDelta, Utc};
 use rosterbridge_api::{
     Fault, Request, Response, SecretText, Session,
     domain::{
-        job::{Job, Outcome},
+        job::{Job, JobId, Outcome},
         schedule::Pause,
     },
     report::{Event, PowerSchoolTest, StageResult, StatusView, SyncReport},
@@ -40,7 +40,7 @@ async fn status(session: &Session) -> StatusView {
 
 async fn sync(
     session: &Session,
-    jobs: Vec<Job>,
+    jobs: Vec<JobId>,
     on_event: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<SyncReport, Fault> {
     match session.call(Request::Sync { jobs, dry_run: false }, on_event).await? {
@@ -75,7 +75,7 @@ async fn a_guest_gets_the_hosts_answers_and_events() {
     let district = district(&guest).await;
     let seen = Arc::new(Mutex::new(Vec::new()));
     let noting = Arc::clone(&seen);
-    let jobs = vec![Job::HeroStudents, Job::RaptorRoster];
+    let jobs = vec![JobId::HERO_STUDENTS, JobId::RAPTOR_ROSTER];
     let report = sync(&guest, jobs.clone(), move |event| noting.lock().unwrap().push(event)).await.unwrap();
     assert_eq!(report.outcome, Outcome::Succeeded);
     let seen = std::mem::take(&mut *seen.lock().unwrap());
@@ -147,7 +147,7 @@ async fn a_host_that_closes_finishes_its_guests_requests() {
     district.set_faults(Faults { latency_ms: 50, ..Faults::default() });
     let (on_event, mut seen) = events();
     let asking = guest.clone();
-    let running = tokio::spawn(async move { sync(&asking, vec![Job::HeroStudents], on_event).await });
+    let running = tokio::spawn(async move { sync(&asking, vec![JobId::HERO_STUDENTS], on_event).await });
     seen.recv().await.unwrap();
     host.close().await;
     assert_eq!(running.await.unwrap().unwrap().outcome, Outcome::Succeeded);
@@ -167,14 +167,14 @@ async fn a_host_that_closes_finishes_what_a_guest_that_is_gone_has_asked_for() {
     district.set_faults(Faults { latency_ms: 50, ..Faults::default() });
     let (on_event, mut seen) = events();
     let asking = guest.clone();
-    let running = tokio::spawn(async move { sync(&asking, vec![Job::HeroStudents], on_event).await });
+    let running = tokio::spawn(async move { sync(&asking, vec![JobId::HERO_STUDENTS], on_event).await });
     seen.recv().await.unwrap();
     running.abort();
     host.close().await;
     district.set_faults(Faults::default());
     let status = status(&guest).await;
     assert_eq!(status.running, None);
-    let last = status.jobs.iter().find(|job| job.job == Job::HeroStudents).unwrap().last.as_ref();
+    let last = status.jobs.iter().find(|job| job.job == JobId::HERO_STUDENTS).unwrap().last.as_ref();
     assert_eq!(last.unwrap().outcome, Outcome::Succeeded);
     district.stop().await;
 }
@@ -190,7 +190,7 @@ async fn a_host_that_stops_cancels_the_run_under_way() {
         // So slow that it would not end by itself while this test has patience.
         district.set_faults(Faults { latency_ms: 3_600_000, ..Faults::default() });
         let (on_event, mut seen) = events();
-        let running = tokio::spawn(async move { sync(&asking, vec![Job::HeroStudents], on_event).await });
+        let running = tokio::spawn(async move { sync(&asking, vec![JobId::HERO_STUDENTS], on_event).await });
         seen.recv().await.unwrap();
         host.clone().stop().await;
         assert_eq!(running.await.unwrap().unwrap().outcome, Outcome::Cancelled);
@@ -369,8 +369,9 @@ async fn a_guest_hears_what_the_hosts_runs_have_to_tell() {
     let Response::Setup(view) = first.call(Request::Setup, |_| ()).await.unwrap() else { panic!() };
     let mut setup = view.setup;
     // Nobody listens there any more.
-    setup.hero.port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let students = setup.jobs.iter_mut().find(|settings| settings.job == Job::HeroStudents).unwrap();
+    setup.connections[0].port =
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let students = setup.jobs.iter_mut().find(|settings| settings.job == JobId::HERO_STUDENTS).unwrap();
     let schedule = json!({"when": {"kind": "every", "minutes": 1}, "zone": "UTC"});
     students.schedule = Some(serde_json::from_value(schedule).unwrap());
     first.call(Request::SaveSetup { setup: Box::new(setup) }, |_| ()).await.unwrap();

@@ -2,6 +2,8 @@
 
 mod care;
 mod connect;
+mod connections;
+mod hero;
 mod jobs;
 mod practice;
 mod raptor;
@@ -11,11 +13,13 @@ mod service;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
-use rosterbridge_api::domain::job::Job;
+use rosterbridge_api::domain::job::JobId;
 
 pub use self::{
     care::Backup,
     connect::{Handover, Plugin, Secrets, Setup, Test, Tested},
+    connections::{Connections, Keys, Ownership, SetConnection, SignIn},
+    hero::{Hero, WriteFaculty},
     jobs::{Jobs, SetJob},
     practice::{Attendance, Practice, Serve},
     raptor::{MapBuilding, Mapping, Raptor},
@@ -89,7 +93,7 @@ pub enum Command {
     Sync {
         /// hero-students, hero-schedule, hero-teachers, hero-attendance, raptor-roster, raptor-tardies
         #[arg(value_name = "JOB")]
-        jobs: Vec<Job>,
+        jobs: Vec<JobId>,
         /// Only work out and show what would be done
         #[arg(long)]
         dry_run: bool,
@@ -99,6 +103,15 @@ pub enum Command {
     /// Which exchanges run by themselves, and when
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Managed connections: where an SFTP server is, as whom it is signed in to, and its accepted host keys
+    #[command(subcommand)]
+    Connections(Connections),
+    /// Private keys that managed connections sign in with
+    #[command(subcommand)]
+    Keys(Keys),
+    /// The exchange with Hero
+    #[command(subcommand)]
+    Hero(Hero),
     /// The Raptor integration: its status, and switching it on and off
     #[command(subcommand)]
     Raptor(Raptor),

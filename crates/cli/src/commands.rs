@@ -8,10 +8,10 @@ use serde_json::json;
 use crate::{
     answer::{to_value, unexpected},
     args::{Cli, Command, Handover, Plugin, Practice, Setup},
-    care, connection_test,
+    care, connection_test, connections,
     document::Document,
-    handover, held, jobs, mapping, plugin, practice, raptor, run, secrets, service, setup, support_bundle,
-    sync, text, trace,
+    handover, held, hero, jobs, keys, mapping, plugin, practice, raptor, run, secrets, service, setup,
+    support_bundle, sync, text, trace, watch,
 };
 
 /// Carries out the command line.
@@ -73,6 +73,9 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
         | Command::Service(_) => Err(unexpected()),
         Command::Jobs(jobs) => jobs::carry_out(session, jobs).await,
         Command::Mapping(mapping) => mapping::carry_out(session, mapping).await,
+        Command::Connections(command) => connections::carry_out(session, command).await,
+        Command::Keys(command) => keys::carry_out(session, command).await,
+        Command::Hero(command) => hero::carry_out(session, command).await,
         Command::Raptor(command) => raptor::carry_out(session, command).await,
         Command::Trace(trace) => trace::carry_out(session, trace).await,
         Command::Plugin(Plugin::Build { file, jobs, .. }) => {
@@ -106,7 +109,9 @@ async fn status(session: &Session) -> Result<Document, Fault> {
     };
     let mut data = to_value(&status)?;
     data["metrics"] = to_value(&metrics)?;
-    let text = text::status(&status) + &text::circuits(&metrics.circuits);
+    let text = text::status(&status)
+        + &watch::alerts(&status.watch, &status.other_sender)
+        + &text::circuits(&metrics.circuits);
     Ok(Document::done("Status", data).with_text(text))
 }
 

@@ -1,44 +1,61 @@
 //! `test`: a connection, stage by stage.
 
+use std::fmt::Write;
+
 use rosterbridge_api::{
     Fault, Request, Response, Session,
-    report::{StageResult, TestReport},
+    domain::settings::ConnectionId,
+    report::{HostKeyView, StageResult, TestReport},
 };
 use serde_json::{Value, json};
 
 use crate::{
     answer::{show, to_value, unexpected},
     args::{Test, Tested},
+    connections::accepted,
     document::{Document, Exit},
     stop,
 };
 
 /// Carries out a connection test.
 pub async fn run(session: &Session, test: Test) -> Result<Document, Fault> {
+    let over_sftp = matches!(test.what, Tested::Hero | Tested::Connection);
     let request = match test.what {
         Tested::Powerschool => return powerschool(session, test).await,
-        Tested::Hero => Request::TestHero { accept_host_key: test.accept_host_key },
+        Tested::Hero | Tested::Connection => Request::TestConnection {
+            connection: test.connection.unwrap_or(ConnectionId::HERO),
+            accept_host_key: test.accept_host_key,
+        },
         Tested::Raptor => Request::TestRaptor { accept_host_key: test.accept_host_key },
         Tested::Mail => Request::TestMail { to: Vec::new() },
     };
     match session.call(request, |event| show(&event)).await? {
         Response::Test(report) => Ok(judged(&report, to_value(&report)?)),
-        Response::RaptorTest(test) => {
+        Response::ConnectionTest(test) => {
             let mut data = to_value(&test.report)?;
-            if let Some(key) = &test.host_key {
-                data["host_key_sha256"] = json!(key.sha256);
-                data["host_key"] = to_value(key)?;
+            if over_sftp || test.host_key.is_some() {
+                data["host_key_sha256"] = json!(test.host_key.as_ref().map(|key| &key.sha256));
+                data["host_key"] = to_value(&test.host_key)?;
             }
-            Ok(judged(&test.report, data))
-        }
-        Response::HeroTest(test) => {
-            let mut data = to_value(&test.report)?;
-            data["host_key_sha256"] = json!(test.host_key.as_ref().map(|key| &key.sha256));
-            data["host_key"] = to_value(&test.host_key)?;
-            Ok(judged(&test.report, data))
+            let text = test.host_key.as_ref().filter(|key| !key.accepted).map(host_key).unwrap_or_default();
+            Ok(judged(&test.report, data).with_text(text))
         }
         _ => Err(unexpected()),
     }
+}
+
+/// A host key that stands to be decided on, with the accepted one it differs from.
+fn host_key(key: &HostKeyView) -> String {
+    let mut text = String::new();
+    if let Some(old) = &key.pinned_instead {
+        let _ = writeln!(text, "Accepted host key:  {}", accepted(old));
+    }
+    let _ = writeln!(
+        text,
+        "Presented host key: {} {}\n                    {}",
+        key.algorithm, key.sha256, key.md5
+    );
+    text
 }
 
 /// Tests PowerSchool. Ctrl-C stops a test under way; what waits for the server goes on waiting.

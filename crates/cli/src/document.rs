@@ -145,10 +145,15 @@ fn commands(code: &str) -> Option<&'static str> {
             "it is in the setup file: rosterbridge setup export FILE, change it, rosterbridge setup import FILE."
         }
         "sftp.host_key_unknown" | "sftp.host_key_mismatch" => {
-            "rosterbridge test hero shows the key, and rosterbridge test hero --accept-host-key SHA256:... accepts it."
+            "rosterbridge test connection ID shows the key, and rosterbridge test connection ID --accept-host-key \
+             SHA256:... accepts it."
+        }
+        "sftp.host_key_changed" => {
+            "rosterbridge test connection ID shows both keys, and rosterbridge connections replace-host-key ID \
+             --presented SHA256:... --typed CHARACTERS replaces the accepted one."
         }
         "sftp.bad_password" | "sftp.password_expired" => {
-            "rosterbridge secrets set hero.password takes the password on standard input."
+            "rosterbridge secrets set ID.password (hero.password for the connection 'hero') takes the password on standard input."
         }
         _ => return None,
     })

@@ -82,7 +82,7 @@ fn changed(mut setup: Setup, set: &SetJob) -> Result<Setup, Refusal> {
         setup.jobs.len() - 1
     });
     let settings = &mut setup.jobs[place];
-    let usual = JobSchedule::usual(set.job, zone);
+    let usual = JobSchedule::usual(set.job.kind(), zone);
     if usual.is_none() && (set.manual || set.changes_schedule()) {
         return Err(Refusal::Usage(format!(
             "{} has no schedule: it runs in the integration window, and then whenever something is new in PowerSchool. See \

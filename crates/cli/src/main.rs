@@ -6,11 +6,14 @@ mod args;
 mod care;
 mod commands;
 mod connection_test;
+mod connections;
 mod document;
 mod files;
 mod handover;
 mod held;
+mod hero;
 mod jobs;
+mod keys;
 mod mapping;
 mod plugin;
 mod practice;
@@ -24,6 +27,7 @@ mod support_bundle;
 mod sync;
 mod text;
 mod trace;
+mod watch;
 
 use std::{
     io::{self, IsTerminal, Write},

@@ -30,7 +30,8 @@ pub async fn build_for_profile(
             return Err(unexpected());
         };
         let chosen = view.setup.powerschool.plugin.chosen();
-        jobs.extend(Job::ALL.into_iter().filter(|job| chosen.contains(job) || view.setup.job_enabled(*job)));
+        let enabled = view.setup.enabled_exchanges();
+        jobs.extend(Job::ALL.into_iter().filter(|job| chosen.contains(job) || enabled.contains(job)));
     }
     match session.call(Request::Plugin { jobs, write: true }, |_| ()).await? {
         Response::Plugin(plugin) => write(file, *plugin),

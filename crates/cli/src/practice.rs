@@ -24,6 +24,7 @@ pub async fn serve(serve: Serve, json: bool) -> Result<Document, Fault> {
     let options = ServeOptions {
         students: serve.students,
         schools: serve.schools,
+        hero_accounts: serve.hero_accounts,
         seed: serve.seed,
         date: serve.date,
         data: serve.data,

@@ -6,7 +6,7 @@ use rosterbridge_api::{
     Fault, Request, Response, Session,
     domain::{
         integration::IntegrationStatus,
-        job::Job,
+        job::JobId,
         settings::{IntegrationWindow, JobSettings, Setup},
     },
     report::{Cause, RaptorConfirmation, RaptorHistory, RaptorStep, RaptorView, StatusView},
@@ -56,9 +56,9 @@ async fn enable(session: &Session, dry_run: bool) -> Result<Document, Fault> {
     let mut setup = setup(session).await?;
     let before = setup.raptor.enabled;
     setup.raptor.enabled = true;
-    switch_on(&mut setup, Job::RaptorRoster);
+    switch_on(&mut setup, JobId::RAPTOR_ROSTER);
     if setup.raptor.student_tardy {
-        switch_on(&mut setup, Job::RaptorTardies);
+        switch_on(&mut setup, JobId::RAPTOR_TARDIES);
     }
     let request = Request::RaptorConfirmation { setup: Box::new(setup.clone()) };
     let Response::RaptorConfirmation(confirmation) = session.call(request, |_| ()).await? else {
@@ -81,7 +81,7 @@ async fn enable(session: &Session, dry_run: bool) -> Result<Document, Fault> {
     Ok(Document::done(message, data).with_text(text))
 }
 
-fn switch_on(setup: &mut Setup, job: Job) {
+fn switch_on(setup: &mut Setup, job: JobId) {
     match setup.jobs.iter_mut().find(|settings| settings.job == job) {
         Some(settings) => settings.enabled = true,
         None => {
@@ -110,7 +110,7 @@ async fn status(session: &Session) -> Result<Box<StatusView>, Fault> {
 
 /// Its status, window, and what comes next.
 fn status_text(status: &StatusView) -> String {
-    let sends_students = status.jobs.iter().any(|view| view.job == Job::RaptorRoster && view.enabled);
+    let sends_students = status.jobs.iter().any(|view| view.job == JobId::RAPTOR_ROSTER && view.enabled);
     let RaptorView { status: raptor, since, window, open_until, opens_at, next } = &status.raptor;
     let time =
         |at: &chrono::DateTime<chrono::Utc>| at.with_timezone(&window.zone).format("%Y-%m-%d %H:%M %Z");

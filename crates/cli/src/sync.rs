@@ -7,7 +7,7 @@ use std::{
 
 use rosterbridge_api::{
     Fault, Request, Response, Session,
-    domain::job::{Job, Outcome},
+    domain::job::{JobId, Outcome},
     report::{Event, SyncReport},
 };
 
@@ -66,7 +66,7 @@ pub async fn undo(session: &Session, run: String, dry_run: bool) -> Result<Docum
 }
 
 /// Runs exchanges.
-pub async fn sync(session: &Session, jobs: Vec<Job>, dry_run: bool) -> Result<Document, Fault> {
+pub async fn sync(session: &Session, jobs: Vec<JobId>, dry_run: bool) -> Result<Document, Fault> {
     let answer = run_to_its_end(session, Request::Sync { jobs, dry_run }).await?;
     let Response::Sync(report) = answer else { return Err(unexpected()) };
     let data = to_value(&report)?;

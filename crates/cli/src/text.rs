@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use rosterbridge_api::{
     domain::{
-        job::{Job, Outcome},
+        job::{JobId, Outcome},
         schedule::{JobSchedule, Pause, When},
         school_year::YearChange,
     },
@@ -48,7 +48,7 @@ pub fn sync(report: &SyncReport) -> String {
 
 fn job(job: &JobReport) -> String {
     let rows = &job.rows;
-    let mut text = format!("{:<16} {}", job.job.as_str(), outcome(job.outcome));
+    let mut text = format!("{:<16} {}", job.job.to_string(), outcome(job.outcome));
     if rows.read > 0 || rows.written > 0 {
         let _ = write!(text, ": {} rows, {} written", rows.read, rows.written);
         for (count, what) in
@@ -239,8 +239,12 @@ pub fn status(status: &StatusView) -> String {
             }
             _ => "never ran".to_owned(),
         };
-        let _ =
-            writeln!(text, "{:<16} {:<4} {last}", view.job.as_str(), if view.enabled { "on" } else { "off" });
+        let _ = writeln!(
+            text,
+            "{:<16} {:<4} {last}",
+            view.job.to_string(),
+            if view.enabled { "on" } else { "off" }
+        );
     }
     let _ = writeln!(text, "Held rows: {}", status.held);
     text += &school_year(&status.school_year);
@@ -263,7 +267,11 @@ pub fn status(status: &StatusView) -> String {
 pub fn circuits(circuits: &[CircuitView]) -> String {
     let mut text = String::new();
     for circuit in circuits {
-        let (system, misses) = (circuit.remote.title(), circuit.misses);
+        let misses = circuit.misses;
+        let system = match circuit.account.number() {
+            1 => circuit.remote.title().to_owned(),
+            account => format!("{}, account {account},", circuit.remote.title()),
+        };
         if let Some(until) = circuit.until {
             let until = until.format("%Y-%m-%d %H:%M");
             let _ = writeln!(
@@ -339,10 +347,10 @@ pub fn jobs(status: &StatusView) -> String {
         let _ = writeln!(
             text,
             "{:<16} {:<4} {}{next}",
-            view.job.as_str(),
+            view.job.to_string(),
             if view.enabled { "on" } else { "off" },
             match view.job {
-                Job::RaptorRoster => "in the integration window, then as PowerSchool changes".to_owned(),
+                JobId::RAPTOR_ROSTER => "in the integration window, then as PowerSchool changes".to_owned(),
                 _ => schedule(view.schedule.as_ref()),
             }
         );
@@ -367,7 +375,7 @@ pub fn runs(runs: &[RunView]) -> String {
     }
     let mut text = String::new();
     for run in runs {
-        let jobs: Vec<&str> = run.jobs.iter().map(|job| job.job.as_str()).collect();
+        let jobs: Vec<String> = run.jobs.iter().map(|job| job.job.to_string()).collect();
         let _ = writeln!(
             text,
             "{}  {} UTC  {:<26} {}{}",
@@ -430,7 +438,7 @@ pub fn held(page: &HeldPage) -> String {
 pub fn progress(event: &Event) -> Option<String> {
     match event {
         Event::RunStarted { jobs, .. } => {
-            Some(format!("Running {}", jobs.iter().map(|job| job.as_str()).collect::<Vec<_>>().join(", ")))
+            Some(format!("Running {}", jobs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))
         }
         Event::Progress(progress) => {
             let doing = match progress.phase {
@@ -440,7 +448,7 @@ pub fn progress(event: &Event) -> Option<String> {
                 Phase::Download => "fetching",
                 Phase::Attendance => "writing",
             };
-            let job = progress.job.map_or("roster", Job::as_str);
+            let job = progress.job.map_or_else(|| "roster".to_owned(), |job| job.to_string());
             let total = progress.total.map_or_else(String::new, |total| format!(" of {total}"));
             Some(format!("{job}: {doing} {} ({}{total})", progress.subject, progress.done))
         }
@@ -451,7 +459,10 @@ pub fn progress(event: &Event) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use rosterbridge_api::domain::retry::{CircuitState, Remote};
+    use rosterbridge_api::domain::{
+        job::AccountId,
+        retry::{CircuitState, Remote},
+    };
 
     use super::*;
 
@@ -459,6 +470,7 @@ mod tests {
     fn only_a_system_that_is_left_alone_is_named() {
         let circuit = |remote, state, until: Option<&str>| CircuitView {
             remote,
+            account: AccountId::FIRST,
             state,
             until: until.and_then(|until| until.parse().ok()),
             misses: 3,

@@ -9,8 +9,9 @@ use std::{
 };
 
 /// What codes begin with.
-const AREAS: [&str; 25] = [
+const AREAS: [&str; 26] = [
     "attendance",
+    "connection",
     "file",
     "guard",
     "handover",
@@ -38,11 +39,10 @@ const AREAS: [&str; 25] = [
 ];
 
 /// Texts in the sources that look like codes and are something else.
-const NO_CODES: [&str; 9] = [
+const NO_CODES: [&str; 8] = [
     // Names of secrets.
     "handover.identity",
     "hero.password",
-    "raptor.password",
     // Values in the ledger.
     "guard.stopped",
     "raptor.status",

@@ -61,6 +61,8 @@ crash_points! {
     UploadVerified = "upload-verified";
     /// The previous file is set aside, and the new one has not its name yet.
     UploadSetAside = "upload-set-aside";
+    /// The file has its name, and with it the place of the previous one, in one step.
+    UploadReplaced = "upload-replaced";
     /// The file has its name.
     UploadRenamed = "upload-renamed";
     /// The upload is about to be recorded.

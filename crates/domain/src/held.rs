@@ -51,6 +51,9 @@ hold_reasons! {
     /// The school does not exist.
     UnknownSchool = "held.unknown_school",
         "PowerSchool has no school with this number. Check the file's school column, then run again.";
+    /// The school takes part in another account at Hero.
+    OtherAccountsSchool = "held.other_accounts_school",
+        "This school takes part in another account at Hero, and that account's file states its attendance. Correct the schools of the accounts in the set-up or what Hero exports, then run again.";
     /// The day is not in session.
     NotInSession = "held.not_in_session",
         "The school is not in session on that date. Check the calendar in PowerSchool, then run again.";
@@ -59,7 +62,7 @@ hold_reasons! {
         "The date is further back than attendance may be written for. Enter it in PowerSchool by hand if it is right, or allow more school days in the set-up.";
     /// The code does not exist for the school and year.
     UnknownCode = "held.unknown_code",
-        "The school has no such attendance code in this school year. Add the code in PowerSchool or change the mapping, then run again.";
+        "The school has no such attendance code in this school year. Add the code in PowerSchool, or change the mapping or Hero's External Reference Code, then run again.";
     /// Several codes with the same text.
     AmbiguousCode = "held.ambiguous_code",
         "The school has several attendance codes with this text in this year. Correct PowerSchool, then run again.";
@@ -69,6 +72,9 @@ hold_reasons! {
     /// No such period at the school.
     UnknownPeriod = "held.unknown_period",
         "The school has no period with this abbreviation in this year. Check the period column, then run again.";
+    /// Several periods with the same abbreviation.
+    AmbiguousPeriod = "held.ambiguous_period",
+        "The school has several periods with this abbreviation in this year. Correct PowerSchool, then run again.";
     /// The section does not meet then.
     NoSuchMeeting = "held.no_such_meeting",
         "The section does not meet in this period on that date. Check the bell schedule in PowerSchool, then run again.";

@@ -64,6 +64,130 @@ impl std::str::FromStr for Job {
     }
 }
 
+/// Which account a job belongs to: at Hero a school's or a group's. Raptor's jobs belong to the first, which is the only
+/// one there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "u16", into = "u16")]
+#[ts(type = "number")]
+pub struct AccountId(u16);
+
+/// The number can't be an account's.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("accounts are numbered 1 to {most}, and {0} is none", most = AccountId::MOST)]
+pub struct NoAccount(pub u16);
+
+impl AccountId {
+    /// The first one, which every profile has.
+    pub const FIRST: Self = Self(1);
+    /// How many there can be.
+    pub const MOST: u16 = 100;
+
+    /// The number, from 1.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for AccountId {
+    type Error = NoAccount;
+
+    fn try_from(number: u16) -> Result<Self, NoAccount> {
+        if (1..=Self::MOST).contains(&number) { Ok(Self(number)) } else { Err(NoAccount(number)) }
+    }
+}
+
+impl From<AccountId> for u16 {
+    fn from(id: AccountId) -> Self {
+        id.0
+    }
+}
+
+/// An exchange of an account. Written as its [`Job`], and from the second account on with its number: `hero-students-2`.
+/// The order is the order in which jobs of one run are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(try_from = "String", into = "String")]
+#[ts(type = "import('./Job').Job | `hero-${'students' | 'schedule' | 'teachers' | 'attendance'}-${number}`")]
+pub struct JobId {
+    kind: Job,
+    account: AccountId,
+}
+
+impl JobId {
+    /// The student export of the first account at Hero.
+    pub const HERO_STUDENTS: Self = Self::new(Job::HeroStudents, AccountId::FIRST);
+    /// The schedule export of the first account.
+    pub const HERO_SCHEDULE: Self = Self::new(Job::HeroSchedule, AccountId::FIRST);
+    /// The teacher export of the first account.
+    pub const HERO_TEACHERS: Self = Self::new(Job::HeroTeachers, AccountId::FIRST);
+    /// The attendance import of the first account.
+    pub const HERO_ATTENDANCE: Self = Self::new(Job::HeroAttendance, AccountId::FIRST);
+    /// The roster for Raptor.
+    pub const RAPTOR_ROSTER: Self = Self::new(Job::RaptorRoster, AccountId::FIRST);
+    /// Raptor's tardies.
+    pub const RAPTOR_TARDIES: Self = Self::new(Job::RaptorTardies, AccountId::FIRST);
+
+    /// An exchange of an account.
+    pub const fn new(kind: Job, account: AccountId) -> Self {
+        Self { kind, account }
+    }
+
+    /// Which exchange.
+    pub const fn kind(self) -> Job {
+        self.kind
+    }
+
+    /// Whose.
+    pub const fn account(self) -> AccountId {
+        self.account
+    }
+}
+
+/// The exchange of the first account.
+impl From<Job> for JobId {
+    fn from(kind: Job) -> Self {
+        Self::new(kind, AccountId::FIRST)
+    }
+}
+
+impl std::fmt::Display for JobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind.as_str())?;
+        if self.account == AccountId::FIRST { Ok(()) } else { write!(f, "-{}", self.account.0) }
+    }
+}
+
+impl std::str::FromStr for JobId {
+    type Err = UnknownJob;
+
+    fn from_str(name: &str) -> Result<Self, UnknownJob> {
+        if let Ok(kind) = name.parse::<Job>() {
+            return Ok(kind.into());
+        }
+        let unknown = || UnknownJob(name.to_owned());
+        let (kind, number) = name.rsplit_once('-').ok_or_else(unknown)?;
+        let kind: Job = kind.parse().map_err(|_| unknown())?;
+        let account = number.parse::<u16>().ok().and_then(|number| AccountId::try_from(number).ok());
+        // One way to write each: neither `-1` nor `-02`, and Raptor has no further accounts.
+        let id = account.map(|account| Self::new(kind, account)).ok_or_else(unknown)?;
+        let has_accounts = !matches!(kind, Job::RaptorRoster | Job::RaptorTardies);
+        if has_accounts && id.to_string() == name { Ok(id) } else { Err(unknown()) }
+    }
+}
+
+impl TryFrom<String> for JobId {
+    type Error = UnknownJob;
+
+    fn try_from(name: String) -> Result<Self, UnknownJob> {
+        name.parse()
+    }
+}
+
+impl From<JobId> for String {
+    fn from(id: JobId) -> Self {
+        id.to_string()
+    }
+}
+
 /// How a run, or one job of it, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]

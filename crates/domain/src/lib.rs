@@ -3,6 +3,8 @@
 
 pub mod attendance;
 pub mod calendar;
+pub mod dated_path;
+pub mod day;
 pub mod expression;
 pub mod following;
 pub mod held;

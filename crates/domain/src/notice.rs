@@ -3,16 +3,17 @@
 //! A change of the integration's status is told each time, as Raptor's procedure has it. A failure is told at once and
 //! the same one again only after [`REPEAT_AFTER`]; the first success after a failure that was told is told once. Held
 //! rows and runs that were missed are counted and told together, at most every [`DIGEST_EVERY`]; runs that were cut off are
-//! named, each once, and no more often than that.
+//! named, each once, and no more often than that. What is wrong with a file that is seen from outside is told once a day,
+//! and once when it is right again. How a job ended is told to those who asked for its completion report, each run once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     integration::{IntegrationEvent, IntegrationStatus},
-    job::Job,
+    job::{FileReceipt, JobId, Outcome, RowCounts},
     school_year::{TardyCodeFault, YearChange},
 };
 
@@ -22,8 +23,11 @@ pub const REPEAT_AFTER: TimeDelta = TimeDelta::hours(4);
 pub const DIGEST_EVERY: TimeDelta = TimeDelta::hours(1);
 /// The most failures that are remembered. Beyond, those told longest ago are forgotten.
 pub const MOST_REMEMBERED: usize = 200;
-/// The most stopped files, or runs that were cut off, that are named one by one.
+/// The most stopped files, runs that were cut off, or files and notes of a job that are named one by one.
 pub const MOST_NAMED: usize = 20;
+
+/// How long an alert that is over keeps the same file from being told again on the same day, whatever the zone.
+const ALERT_REMEMBERED: TimeDelta = TimeDelta::hours(48);
 
 /// Why something went wrong: the stable code, and what a person can do. Names no student.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +68,7 @@ pub struct StoppedFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which exchange; `None` for a run that came to none of them.
-    pub job: Option<Job>,
+    pub job: Option<JobId>,
     /// Why.
     pub reason: Reason,
     /// The files the large-change guard stopped, if that is why: all of them as they happen, at most [`MOST_NAMED`]
@@ -119,6 +123,78 @@ pub struct InterruptedRun {
     pub undo: bool,
 }
 
+/// What an [`Alert`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertKind {
+    /// A file that PowerSchool should send, or take in, is not as it should be.
+    Watch,
+    /// PowerSchool still sends, or takes in, what is this program's to do.
+    OtherSender,
+    /// It can't be looked at what PowerSchool sends or takes in: `file` is the connection's name.
+    Look,
+}
+
+/// What names an alert: of one file there is one at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertSubject {
+    /// What it is about.
+    pub kind: AlertKind,
+    /// Whose file.
+    pub job: JobId,
+    /// The file's path as it is configured, the same every day; or what else is looked at.
+    pub file: String,
+}
+
+/// Something about a file at Hero that is wrong, though no run of this program failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Which file.
+    pub subject: AlertSubject,
+    /// The day it is wrong on. It is told once a day.
+    pub day: NaiveDate,
+    /// What is wrong, in a sentence.
+    pub what: String,
+    /// Its code, and what to do.
+    pub reason: Reason,
+}
+
+/// How a job of a run ended, for its completion report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    /// Which job.
+    pub job: JobId,
+    /// Its name, as in 'Name' of PowerSchool's form.
+    pub name: String,
+    /// The run's id.
+    pub run: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its rows.
+    pub rows: RowCounts,
+    /// Rows held or rejected for the first time.
+    pub newly_held: u64,
+    /// What it sent or took in: at most [`MOST_NAMED`] in a notice.
+    pub files: Vec<FileReceipt>,
+    /// What to look at, in sentences: at most [`MOST_NAMED`] in a notice.
+    pub notes: Vec<String>,
+    /// Notes that are left out.
+    pub more_notes: u64,
+    /// Why it failed.
+    pub reason: Option<Reason>,
+}
+
+impl Completion {
+    /// Names no more than [`MOST_NAMED`] of each.
+    fn bounded(mut self) -> Self {
+        let more = self.notes.len().saturating_sub(MOST_NAMED);
+        self.more_notes = self.more_notes.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
+        self.notes.truncate(MOST_NAMED);
+        self.files.truncate(MOST_NAMED);
+        self
+    }
+}
+
 /// Something that happened and that somebody may have to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
@@ -127,20 +203,20 @@ pub enum Happening {
     /// An exchange failed, or the large-change guard stopped it.
     Failed(Failure),
     /// An exchange did its work; `None`: a run got as far as its exchanges.
-    Succeeded(Option<Job>),
+    Succeeded(Option<JobId>),
     /// A school year or term is new. Told each time: that it happens once is for whoever notices it.
     SchoolYear(SchoolYearNews),
     /// Rows were held or rejected for the first time.
     RowsHeld {
         /// By which exchange.
-        job: Job,
+        job: JobId,
         /// How many.
         rows: u64,
     },
     /// Scheduled runs did not take place when they were due.
     RunsMissed {
         /// Of which exchange.
-        job: Job,
+        job: JobId,
         /// How many.
         times: u64,
         /// When the latest of them was due.
@@ -155,6 +231,12 @@ pub enum Happening {
     },
     /// The nightly backup of the ledger could not be made.
     BackupFailed(Reason),
+    /// A file at Hero is not as it should be.
+    Alerted(Alert),
+    /// A file at Hero is as it should be.
+    InOrder(AlertSubject),
+    /// A job ended whose completion report somebody asked for.
+    Completed(Completion),
 }
 
 /// How often something happened again, and since when.
@@ -193,7 +275,7 @@ pub enum Notice {
     /// An exchange works again after a failure that was told.
     Recovered {
         /// Which exchange; `None` for runs as a whole.
-        job: Option<Job>,
+        job: Option<JobId>,
         /// How often it had failed.
         failures: u64,
         /// When it first failed.
@@ -204,9 +286,9 @@ pub enum Notice {
     /// What has gathered since the last digest.
     Digest {
         /// Rows held or rejected for the first time, by exchange.
-        held: BTreeMap<Job, u64>,
+        held: BTreeMap<JobId, u64>,
         /// Runs that did not take place when they were due, by exchange.
-        missed: BTreeMap<Job, MissedRuns>,
+        missed: BTreeMap<JobId, MissedRuns>,
     },
     /// Runs were cut off.
     RunsInterrupted {
@@ -225,12 +307,31 @@ pub enum Notice {
         /// Why.
         reason: Reason,
     },
+    /// A file at Hero is not as it should be.
+    Alerted(Alert),
+    /// It is as it should be again.
+    InOrderAgain {
+        /// Which file.
+        subject: AlertSubject,
+        /// Since when it was not.
+        since: DateTime<Utc>,
+    },
+    /// How a job ended. Goes out alone, to those whom the job's settings name.
+    Completed(Completion),
 }
 
 impl Notice {
     /// Whether it tells a change of the integration's status: those have addressees of their own.
     pub fn is_status_change(&self) -> bool {
         matches!(self, Self::StatusChanged(_))
+    }
+
+    /// The job whose completion report it is: that has addressees of its own.
+    pub const fn completed_job(&self) -> Option<JobId> {
+        match self {
+            Self::Completed(completion) => Some(completion.job),
+            _ => None,
+        }
     }
 
     /// What it tells, for the log: as it is called where it is kept.
@@ -244,8 +345,25 @@ impl Notice {
             Self::RunsInterrupted { .. } => "runs_interrupted",
             Self::LedgerRestored { .. } => "ledger_restored",
             Self::BackupFailed { .. } => "backup_failed",
+            Self::Alerted(_) => "alerted",
+            Self::InOrderAgain { .. } => "in_order_again",
+            Self::Completed(_) => "completed",
         }
     }
+}
+
+/// An alert that was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct ToldAlert {
+    subject: AlertSubject,
+    /// The day it was told for last.
+    day: NaiveDate,
+    /// When it was told last.
+    told_at: DateTime<Utc>,
+    /// Whether it has lasted since: nobody has been told yet that the file is as it should be again.
+    lasts: bool,
+    /// Since when it lasts.
+    since: DateTime<Utc>,
 }
 
 /// A failure that was told.
@@ -270,12 +388,15 @@ struct ToldFailure {
 #[serde(default)]
 pub struct Told {
     failures: Vec<ToldFailure>,
-    held: BTreeMap<Job, u64>,
-    missed: BTreeMap<Job, MissedRuns>,
+    held: BTreeMap<JobId, u64>,
+    missed: BTreeMap<JobId, MissedRuns>,
     digest_at: Option<DateTime<Utc>>,
     interrupted: Vec<InterruptedRun>,
     more_interrupted: u64,
     interrupted_at: Option<DateTime<Utc>>,
+    alerts: Vec<ToldAlert>,
+    /// The jobs whose end was told, with their runs: the latest ones.
+    completed: VecDeque<(JobId, String)>,
 }
 
 impl Told {
@@ -309,6 +430,9 @@ impl Told {
                     notices.push(Notice::LedgerRestored { backup_made_at });
                 }
                 Happening::BackupFailed(reason) => notices.push(Notice::BackupFailed { reason }),
+                Happening::Alerted(alert) => notices.extend(self.alerted(alert, now)),
+                Happening::InOrder(subject) => notices.extend(self.in_order(&subject)),
+                Happening::Completed(completion) => notices.extend(self.completed(completion)),
             }
         }
         notices.extend(self.repeated(now));
@@ -321,6 +445,9 @@ impl Told {
     /// A clock that was put back must not keep anything silent for longer than the rules say.
     fn forgive_the_clock(&mut self, now: DateTime<Utc>) {
         for told in &mut self.failures {
+            told.told_at = told.told_at.min(now);
+        }
+        for told in &mut self.alerts {
             told.told_at = told.told_at.min(now);
         }
         self.digest_at = self.digest_at.map(|at| at.min(now));
@@ -356,7 +483,7 @@ impl Told {
         Some(Notice::Failed { failure, more_stopped, again: None })
     }
 
-    fn succeeded(&mut self, job: Option<Job>) -> Option<Notice> {
+    fn succeeded(&mut self, job: Option<JobId>) -> Option<Notice> {
         let mut recovered: Option<(u64, DateTime<Utc>)> = None;
         for told in self.failures.iter_mut().filter(|told| told.failure.job == job) {
             if told.lasts {
@@ -368,6 +495,43 @@ impl Told {
             told.untold = 0;
         }
         recovered.map(|(failures, since)| Notice::Recovered { job, failures, since })
+    }
+
+    /// A day's first alert of a file is told, whatever is wrong with the file later on the day.
+    fn alerted(&mut self, alert: Alert, now: DateTime<Utc>) -> Option<Notice> {
+        let told = self.alerts.iter().position(|told| told.subject == alert.subject);
+        let Some(told) = told.map(|place| &mut self.alerts[place]) else {
+            let (subject, day) = (alert.subject.clone(), alert.day);
+            self.alerts.push(ToldAlert { subject, day, told_at: now, lasts: true, since: now });
+            return Some(Notice::Alerted(alert));
+        };
+        if told.day == alert.day {
+            return None;
+        }
+        if !told.lasts {
+            told.since = now;
+        }
+        (told.day, told.told_at, told.lasts) = (alert.day, now, true);
+        Some(Notice::Alerted(alert))
+    }
+
+    fn in_order(&mut self, subject: &AlertSubject) -> Option<Notice> {
+        let told = self.alerts.iter_mut().find(|told| told.subject == *subject && told.lasts)?;
+        told.lasts = false;
+        Some(Notice::InOrderAgain { subject: subject.clone(), since: told.since })
+    }
+
+    /// Told once: whoever finds a run cut off may not know that its end was told.
+    fn completed(&mut self, completion: Completion) -> Option<Notice> {
+        let of_run = (completion.job, completion.run.clone());
+        if self.completed.contains(&of_run) {
+            return None;
+        }
+        self.completed.push_back(of_run);
+        if self.completed.len() > MOST_REMEMBERED {
+            self.completed.pop_front();
+        }
+        Some(Notice::Completed(completion.bounded()))
     }
 
     /// Failures that went on and may be told again.
@@ -420,6 +584,11 @@ impl Told {
         if self.failures.len() > MOST_REMEMBERED {
             self.failures.sort_by_key(|told| told.told_at);
             self.failures.drain(..self.failures.len() - MOST_REMEMBERED);
+        }
+        self.alerts.retain(|told| told.lasts || now - told.told_at < ALERT_REMEMBERED);
+        if self.alerts.len() > MOST_REMEMBERED {
+            self.alerts.sort_by_key(|told| told.told_at);
+            self.alerts.drain(..self.alerts.len() - MOST_REMEMBERED);
         }
     }
 }

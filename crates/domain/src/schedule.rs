@@ -11,7 +11,8 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{
-    DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc, Weekday, WeekdaySet,
+    DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc, Weekday,
+    WeekdaySet,
 };
 use chrono_tz::{GapInfo, Tz};
 use serde::{Deserialize, Serialize};
@@ -44,9 +45,17 @@ impl Weekdays {
     /// `MTWHFSU`.
     pub const DAILY: Self = Self(WeekdaySet::ALL);
 
+    /// No day at all.
+    pub const NONE: Self = Self(WeekdaySet::EMPTY);
+
     /// Whether the day is one of them.
     pub fn contains(self, day: Weekday) -> bool {
         self.0.contains(day)
+    }
+
+    /// Whether every one of these days is one of them.
+    pub const fn contains_all(self, days: Self) -> bool {
+        days.0.is_subset(self.0)
     }
 }
 
@@ -109,12 +118,29 @@ impl TimeOfDay {
         }
     }
 
+    /// The hour, 0 to 23.
+    pub fn hour(self) -> u32 {
+        self.0.hour()
+    }
+
+    /// The minute, 0 to 59.
+    pub fn minute(self) -> u32 {
+        self.0.minute()
+    }
+
     /// A time written in this file, checked when it is compiled.
     pub(crate) const fn known(hour: u32, minute: u32) -> Self {
         match Self::new(hour, minute) {
             Some(time) => time,
             None => panic!("no time of day"),
         }
+    }
+}
+
+/// The time that clocks show, to the minute.
+impl From<NaiveTime> for TimeOfDay {
+    fn from(time: NaiveTime) -> Self {
+        Self(time.with_second(0).and_then(|time| time.with_nanosecond(0)).unwrap_or(time))
     }
 }
 
@@ -216,6 +242,16 @@ pub enum When {
         /// The distance.
         minutes: Interval,
     },
+}
+
+impl When {
+    /// The days it has a time on.
+    pub const fn days(self) -> Weekdays {
+        match self {
+            Self::At { days, .. } => days,
+            Self::Every { .. } => Weekdays::DAILY,
+        }
+    }
 }
 
 /// What becomes of occurrences that went by while the computer slept or was off.
@@ -390,7 +426,7 @@ impl JobSchedule {
     }
 
     /// The occurrences of one local date, ascending; those within a gap are all its end.
-    fn on(&self, day: NaiveDate) -> Vec<DateTime<Utc>> {
+    pub(crate) fn on(&self, day: NaiveDate) -> Vec<DateTime<Utc>> {
         let Some(start) = self.first_showing(day.into()).filter(|start| self.local_date(*start) == day)
         else {
             return Vec::new();

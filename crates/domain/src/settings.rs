@@ -1,32 +1,56 @@
 //! What an administrator configures for one district. The same structure is the setup file (versioned JSON).
 //! Secrets are not part of it: they live in the keychain under the names given here.
 
+mod connections;
+mod hero;
 mod raptor;
+mod upgrade;
+
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ts_rs::TS;
 
-use crate::{id::SchoolNumber, job::Job, mapping::Mappings, schedule::JobSchedule, school_year::Summer};
+use crate::{
+    job::{Job, JobId},
+    mapping::Mappings,
+    schedule::JobSchedule,
+    school_year::Summer,
+};
 
-pub use self::raptor::{
-    BeforeFirstBell, DateForm, Delimiter, IntegrationWindow, LineEnd, Prerequisites, RaptorConnection,
-    RaptorSettings, RosterColumn, RosterContent, RosterField, RosterLayout, RosterSettings,
+pub use self::{
+    connections::{
+        ConnectionId, ManagedConnection, NoTransfersAtOnce, SignInMethod, TransfersAtOnce, UnknownConnection,
+    },
+    hero::{
+        AccountLevel, CharacterSet, Destination, ExportJob, ExportKind, FieldDelimiter, HandOver,
+        HeroAccount, HeroSettings, HeroSide, ImportField, ImportJob, LongValues, Owner, RecordDelimiter,
+        SCHEDULE_FIELDS, STUDENT_FIELDS, TEACHER_FIELDS,
+    },
+    raptor::{
+        BeforeFirstBell, DateForm, Delimiter, IntegrationWindow, LineEnd, Prerequisites, RaptorConnection,
+        RaptorSettings, RosterColumn, RosterContent, RosterField, RosterLayout, RosterSettings,
+    },
 };
 
 /// The setup file's version this program writes and the newest it reads.
-pub const SETUP_VERSION: u32 = 1;
+pub const SETUP_VERSION: u32 = 2;
 
-/// Everything configured for one district.
+/// Everything configured for one district. Settings of earlier versions are read as what they mean today.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(remote = "Self")]
 pub struct Setup {
     /// [`SETUP_VERSION`].
     pub version: u32,
     /// Where PowerSchool is and as whom we call it.
     #[serde(default)]
     pub powerschool: PowerSchoolSettings,
-    /// The managed connection to Hero and its files.
+    /// The managed connections, in the order in which they are shown.
+    #[serde(default = "first_connection")]
+    pub connections: Vec<ManagedConnection>,
+    /// The exchange with Hero.
     #[serde(default)]
     pub hero: HeroSettings,
     /// The exchange with Raptor.
@@ -65,11 +89,29 @@ const fn usual_retention() -> u32 {
     USUAL_RETENTION_DAYS
 }
 
+fn first_connection() -> Vec<ManagedConnection> {
+    vec![ManagedConnection::default()]
+}
+
+impl<'de> Deserialize<'de> for Setup {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let settings = upgrade::upgraded(serde_json::Value::deserialize(deserializer)?);
+        Self::deserialize(settings).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Serialize for Setup {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
 impl Default for Setup {
     fn default() -> Self {
         Self {
             version: SETUP_VERSION,
             powerschool: PowerSchoolSettings::default(),
+            connections: first_connection(),
             hero: HeroSettings::default(),
             raptor: RaptorSettings::default(),
             mail: MailSettings::default(),
@@ -77,7 +119,7 @@ impl Default for Setup {
             // The zone the vendors' procedures name; a person chooses another.
             jobs: Job::ALL
                 .into_iter()
-                .map(|job| JobSettings::new(job, chrono_tz::America::Chicago))
+                .map(|job| JobSettings::new(job.into(), chrono_tz::America::Chicago))
                 .collect(),
             summer: Summer::default(),
             retention_days: USUAL_RETENTION_DAYS,
@@ -88,9 +130,42 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// Whether a job is switched on.
-    pub fn job_enabled(&self, job: Job) -> bool {
-        self.jobs.iter().any(|settings| settings.job == job && settings.enabled)
+    /// Whether a job is switched on, and is this program's to do. One of an account that is gone is neither.
+    pub fn job_enabled(&self, job: JobId) -> bool {
+        self.owner(job) == Owner::RosterBridge
+            && self.possible_jobs().contains(&job)
+            && self.jobs.iter().any(|settings| settings.job == job && settings.enabled)
+    }
+
+    /// The jobs for which [`Setup::job_enabled`] holds, in running order.
+    pub fn enabled_jobs(&self) -> Vec<JobId> {
+        let jobs: BTreeSet<JobId> = self.jobs.iter().map(|settings| settings.job).collect();
+        jobs.into_iter().filter(|job| self.job_enabled(*job)).collect()
+    }
+
+    /// The exchanges that are switched on for any account, in running order.
+    pub fn enabled_exchanges(&self) -> Vec<Job> {
+        let jobs = self.enabled_jobs();
+        Job::ALL.into_iter().filter(|kind| jobs.iter().any(|job| job.kind() == *kind)).collect()
+    }
+
+    /// Every job there can be with these settings, in running order.
+    pub fn possible_jobs(&self) -> Vec<JobId> {
+        let hero = self.hero.accounts.iter().flat_map(HeroAccount::jobs);
+        let jobs: BTreeSet<JobId> =
+            hero.chain([Job::RaptorRoster.into(), Job::RaptorTardies.into()]).collect();
+        jobs.into_iter().collect()
+    }
+
+    /// Who carries a job out. Raptor's are always this program's.
+    pub fn owner(&self, job: JobId) -> Owner {
+        let account = self.hero.account(job.account());
+        account.and_then(|account| account.owner(job.kind())).unwrap_or_default()
+    }
+
+    /// A managed connection.
+    pub fn connection(&self, id: ConnectionId) -> Option<&ManagedConnection> {
+        self.connections.iter().find(|connection| connection.id == id)
     }
 
     /// How long what is done with is kept: never shorter than [`SHORTEST_RETENTION_DAYS`].
@@ -164,8 +239,8 @@ impl Default for GuardSettings {
 /// One exchange's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct JobSettings {
-    /// Which exchange.
-    pub job: Job,
+    /// Which exchange, of which account.
+    pub job: JobId,
     /// Whether it runs when no job is named.
     pub enabled: bool,
     /// When it runs by itself; `None` only when a person asks for it. Raptor's roster has none, and one in an older file
@@ -177,8 +252,8 @@ pub struct JobSettings {
 
 impl JobSettings {
     /// The settings of a new profile: switched off, with the usual schedule in the district's zone.
-    pub fn new(job: Job, zone: Tz) -> Self {
-        Self { job, enabled: false, schedule: JobSchedule::usual(job, zone) }
+    pub fn new(job: JobId, zone: Tz) -> Self {
+        Self { job, enabled: false, schedule: JobSchedule::usual(job.kind(), zone) }
     }
 }
 
@@ -265,49 +340,6 @@ pub enum ProxyMode {
     None,
     /// The one named here.
     Explicit,
-}
-
-/// The managed SFTP connection and what runs over it. Password and key are in the keychain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-pub struct HeroSettings {
-    /// 'Name' of PowerSchool's Create Connection form.
-    pub name: String,
-    /// 'Description'.
-    pub description: String,
-    /// Host, with or without `sftp://`.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Username, created in Hero.
-    pub username: String,
-    /// 'Allow Download'.
-    pub allow_download: bool,
-    /// 'Allow Upload'.
-    pub allow_upload: bool,
-    /// The attendance export to fetch from `export/`: a file name without a path.
-    pub attendance_file: String,
-    /// 'Update existing records' of the import form.
-    pub update_existing: bool,
-    /// Schools whose students are sent; empty for every school but Graduated Students.
-    pub schools: Vec<SchoolNumber>,
-}
-
-impl Default for HeroSettings {
-    fn default() -> Self {
-        Self {
-            name: "Hero SFTP Connection".to_owned(),
-            description: String::new(),
-            host: "sftp.hero.schoolmint.com".to_owned(),
-            port: 2022,
-            username: String::new(),
-            allow_download: true,
-            allow_upload: true,
-            attendance_file: "ATTENDANCE.txt".to_owned(),
-            update_existing: true,
-            schools: Vec::new(),
-        }
-    }
 }
 
 /// The mail server. A password, if any, is the keychain's `smtp.password`.

@@ -1,26 +1,28 @@
 //! Who is told what, and when.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use proptest::prelude::*;
 use rosterbridge_domain::{
     integration::{IntegrationEvent, IntegrationStatus},
-    job::Job,
+    job::{AccountId, FileReceipt, Job, JobId, Outcome, RowCounts},
     notice::{
-        Again, DIGEST_EVERY, Failure, Happening, InterruptedRun, MOST_NAMED, MOST_REMEMBERED, MissedRuns,
-        Notice, REPEAT_AFTER, Reason, SchoolYearNews, StatusChange, StoppedFile, Told,
+        Again, Alert, AlertKind, AlertSubject, Completion, DIGEST_EVERY, Failure, Happening, InterruptedRun,
+        MOST_NAMED, MOST_REMEMBERED, MissedRuns, Notice, REPEAT_AFTER, Reason, SchoolYearNews, StatusChange,
+        StoppedFile, Told,
     },
 };
 use rstest::rstest;
 
-const HERO: Option<Job> = Some(Job::HeroStudents);
+const HERO: Option<JobId> = Some(JobId::HERO_STUDENTS);
 
 fn at(minute: i64) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 18, 3, 10, 0).unwrap() + TimeDelta::minutes(minute)
 }
 
-fn failure(job: Option<Job>, code: &str, ids: &[&str]) -> Failure {
+fn failure(job: Option<JobId>, code: &str, ids: &[&str]) -> Failure {
     let stopped = ids
         .iter()
         .map(|id| StoppedFile { id: (*id).to_owned(), name: format!("{id}.csv"), before: 600, now: 12 })
@@ -28,7 +30,7 @@ fn failure(job: Option<Job>, code: &str, ids: &[&str]) -> Failure {
     Failure { job, reason: Reason { code: code.to_owned(), remedy: format!("Mend {code}.") }, stopped }
 }
 
-fn fails(job: Option<Job>, code: &str) -> Happening {
+fn fails(job: Option<JobId>, code: &str) -> Happening {
     Happening::Failed(failure(job, code, &[]))
 }
 
@@ -54,7 +56,7 @@ fn cut_off(run: &str) -> Happening {
 
 /// A notice in a word or two, for tables.
 fn brief(notice: &Notice) -> String {
-    let job = |job: &Option<Job>| job.map_or("run", Job::as_str);
+    let job = |job: &Option<JobId>| job.map_or_else(|| "run".to_owned(), |job| job.to_string());
     match notice {
         Notice::StatusChanged(change) => format!("{} to {}", change.from, change.to),
         Notice::Failed { failure, again: None, .. } => {
@@ -74,6 +76,9 @@ fn brief(notice: &Notice) -> String {
         Notice::SchoolYear(_) => "school year".to_owned(),
         Notice::LedgerRestored { .. } => "restored".to_owned(),
         Notice::BackupFailed { reason } => format!("no backup {}", reason.code),
+        Notice::Alerted(alert) => format!("{} {}", alert.subject.file, alert.reason.code),
+        Notice::InOrderAgain { subject, since } => format!("{} right, wrong since {since}", subject.file),
+        Notice::Completed(completion) => format!("{} of {}", completion.job, completion.run),
     }
 }
 
@@ -101,7 +106,7 @@ fn brief(notice: &Notice) -> String {
     &["0 hero-students sftp.down", "60 hero-students sftp.full"]
 )]
 #[case::another_exchange_at_once(
-    vec![(0, vec![fails(HERO, "sftp.down"), fails(Some(Job::HeroTeachers), "sftp.down")])],
+    vec![(0, vec![fails(HERO, "sftp.down"), fails(Some(JobId::HERO_TEACHERS), "sftp.down")])],
     &["0 hero-students sftp.down", "0 hero-teachers sftp.down"]
 )]
 #[case::success_is_not_news(vec![(0, vec![Happening::Succeeded(HERO)])], &[])]
@@ -116,7 +121,7 @@ fn brief(notice: &Notice) -> String {
     &["0 hero-students sftp.down", "60 hero-students sftp.full", "80 hero-students works after 3"]
 )]
 #[case::success_of_another_exchange_says_nothing(
-    vec![(0, vec![fails(HERO, "sftp.down")]), (60, vec![Happening::Succeeded(Some(Job::HeroTeachers))])],
+    vec![(0, vec![fails(HERO, "sftp.down")]), (60, vec![Happening::Succeeded(Some(JobId::HERO_TEACHERS))])],
     &["0 hero-students sftp.down"]
 )]
 #[case::back_and_forth_is_told_once(
@@ -154,16 +159,16 @@ fn brief(notice: &Notice) -> String {
 )]
 #[case::held_rows_gather(
     vec![
-        (0, vec![Happening::RowsHeld { job: Job::HeroAttendance, rows: 3 }]),
-        (20, vec![Happening::RowsHeld { job: Job::HeroAttendance, rows: 4 }]),
-        (40, vec![Happening::RowsHeld { job: Job::RaptorTardies, rows: 5 }]),
+        (0, vec![Happening::RowsHeld { job: JobId::HERO_ATTENDANCE, rows: 3 }]),
+        (20, vec![Happening::RowsHeld { job: JobId::HERO_ATTENDANCE, rows: 4 }]),
+        (40, vec![Happening::RowsHeld { job: JobId::RAPTOR_TARDIES, rows: 5 }]),
         (60, vec![]),
         (200, vec![]),
     ],
     &["0 digest of 3 held, 0 missed", "60 digest of 9 held, 0 missed"]
 )]
 #[case::missed_runs_are_in_the_digest(
-    vec![(0, vec![Happening::RunsMissed { job: Job::HeroAttendance, times: 1, latest: at(-60) }])],
+    vec![(0, vec![Happening::RunsMissed { job: JobId::HERO_ATTENDANCE, times: 1, latest: at(-60) }])],
     &["0 digest of 0 held, 1 missed"]
 )]
 #[case::a_run_cut_off_is_told_at_once_and_the_next_ones_together(
@@ -195,8 +200,8 @@ fn brief(notice: &Notice) -> String {
 )]
 #[case::a_clock_put_back_silences_nothing_for_long(
     vec![
-        (10_000, vec![fails(HERO, "sftp.down"), Happening::RowsHeld { job: Job::HeroAttendance, rows: 1 }]),
-        (0, vec![fails(HERO, "sftp.down"), Happening::RowsHeld { job: Job::HeroAttendance, rows: 1 }]),
+        (10_000, vec![fails(HERO, "sftp.down"), Happening::RowsHeld { job: JobId::HERO_ATTENDANCE, rows: 1 }]),
+        (0, vec![fails(HERO, "sftp.down"), Happening::RowsHeld { job: JobId::HERO_ATTENDANCE, rows: 1 }]),
         (60, vec![]),
         (240, vec![]),
     ],
@@ -240,14 +245,15 @@ fn a_limited_number_of_runs_that_were_cut_off_is_named() {
 
 #[test]
 fn missed_runs_are_counted_with_the_latest() {
-    let missed = |minute, times| Happening::RunsMissed { job: Job::RaptorTardies, times, latest: at(minute) };
+    let missed =
+        |minute, times| Happening::RunsMissed { job: JobId::RAPTOR_TARDIES, times, latest: at(minute) };
     let notices = Told::default().tell(vec![missed(-30, 1), missed(-90, 2)], at(0));
-    let expected = BTreeMap::from([(Job::RaptorTardies, MissedRuns { times: 3, latest: at(-30) })]);
+    let expected = BTreeMap::from([(JobId::RAPTOR_TARDIES, MissedRuns { times: 3, latest: at(-30) })]);
     assert_eq!(notices, [Notice::Digest { held: BTreeMap::new(), missed: expected }]);
 }
 
-fn any_job() -> impl Strategy<Value = Option<Job>> {
-    prop_oneof![Just(None), Just(HERO), Just(Some(Job::RaptorTardies))]
+fn any_job() -> impl Strategy<Value = Option<JobId>> {
+    prop_oneof![Just(None), Just(HERO), Just(Some(JobId::RAPTOR_TARDIES))]
 }
 
 /// What is in a stopped file, and with it its id, may be another each run: to a person it is the same stop.
@@ -275,8 +281,8 @@ fn any_happening() -> impl Strategy<Value = Happening> {
         (any_job(), 0..3_u8).prop_map(|(job, code)| fails(job, &format!("code.{code}"))),
         (0..3_u8).prop_map(|id| stops(&[&id.to_string()])),
         any_job().prop_map(Happening::Succeeded),
-        (1..50_u64).prop_map(|rows| Happening::RowsHeld { job: Job::HeroAttendance, rows }),
-        (1..50_u64).prop_map(|rows| Happening::RowsHeld { job: Job::RaptorTardies, rows }),
+        (1..50_u64).prop_map(|rows| Happening::RowsHeld { job: JobId::HERO_ATTENDANCE, rows }),
+        (1..50_u64).prop_map(|rows| Happening::RowsHeld { job: JobId::RAPTOR_TARDIES, rows }),
     ]
 }
 
@@ -302,7 +308,7 @@ proptest! {
     fn nothing_is_lost_and_nothing_is_told_too_often(steps in any_steps()) {
         let mut told = Told::default();
         let mut last_told: BTreeMap<String, DateTime<Utc>> = BTreeMap::new();
-        let mut failing: BTreeMap<Option<Job>, bool> = BTreeMap::new();
+        let mut failing: BTreeMap<Option<JobId>, bool> = BTreeMap::new();
         let (mut held, mut in_digests, mut last_digest) = (0, 0, None);
         let mut now = at(0);
         let end = steps.last().map_or(0, |(minute, _)| *minute) + DIGEST_EVERY.num_minutes();
@@ -370,4 +376,91 @@ proptest! {
         let kept = serde_json::to_value(&told).unwrap();
         prop_assert!(kept["failures"].as_array().unwrap().len() <= MOST_REMEMBERED);
     }
+}
+
+const FILE: &str = "imports/STUDENT.TXT";
+
+fn subject(kind: AlertKind, file: &str) -> AlertSubject {
+    AlertSubject { kind, job: JobId::HERO_STUDENTS, file: file.to_owned() }
+}
+
+/// What is wrong with a file on a day of November 2026.
+fn wrong(kind: AlertKind, file: &str, day: u32, code: &str) -> Happening {
+    Happening::Alerted(Alert {
+        subject: subject(kind, file),
+        day: NaiveDate::from_ymd_opt(2026, 11, day).unwrap(),
+        what: format!("{file} is wrong."),
+        reason: Reason { code: code.to_owned(), remedy: "Look.".to_owned() },
+    })
+}
+
+fn told(state: &mut Told, happening: Happening, minute: i64) -> Vec<String> {
+    state.tell(vec![happening], at(minute)).iter().map(brief).collect()
+}
+
+#[test]
+fn a_file_that_is_wrong_is_told_once_a_day_and_once_when_it_is_right_again() {
+    use AlertKind::{OtherSender, Watch};
+    let mut state = Told::default();
+    let missing = |day| wrong(Watch, FILE, day, "hero.watch_missing");
+    let right = || Happening::InOrder(subject(Watch, FILE));
+    assert_eq!(told(&mut state, right(), 0), [""; 0], "nothing was wrong");
+    assert_eq!(told(&mut state, missing(18), 30), ["imports/STUDENT.TXT hero.watch_missing"]);
+    assert_eq!(told(&mut state, missing(18), 90), [""; 0]);
+    assert_eq!(
+        told(&mut state, wrong(Watch, FILE, 18, "hero.watch_rows"), 91),
+        [""; 0],
+        "the same file and day"
+    );
+    let others = ["imports/TEACHER.txt hero.watch_old"];
+    assert_eq!(told(&mut state, wrong(Watch, "imports/TEACHER.txt", 18, "hero.watch_old"), 92), others);
+    let sender = [format!("{FILE} hero.other_sender")];
+    assert_eq!(told(&mut state, wrong(OtherSender, FILE, 18, "hero.other_sender"), 93), sender);
+    assert_eq!(told(&mut state, missing(19), 24 * 60), ["imports/STUDENT.TXT hero.watch_missing"]);
+    assert_eq!(
+        told(&mut state, right(), 25 * 60),
+        ["imports/STUDENT.TXT right, wrong since 2026-11-18 03:40:00 UTC"]
+    );
+    assert_eq!(told(&mut state, right(), 26 * 60), [""; 0], "it was told");
+    assert_eq!(told(&mut state, missing(19), 27 * 60), [""; 0], "once a day, whatever happens on it");
+    assert_eq!(told(&mut state, right(), 28 * 60), [""; 0], "nobody was told that it was wrong again");
+    assert_eq!(told(&mut state, missing(20), 48 * 60), ["imports/STUDENT.TXT hero.watch_missing"]);
+}
+
+fn completed(run: &str, job: JobId, notes: usize) -> Happening {
+    Happening::Completed(Completion {
+        job,
+        name: "Hero Student Info".to_owned(),
+        run: run.to_owned(),
+        outcome: Outcome::Succeeded,
+        rows: RowCounts::default(),
+        newly_held: 0,
+        files: vec![FileReceipt { name: FILE.to_owned(), rows: 1, bytes: 9, sha256: "00".to_owned() }; notes],
+        notes: vec!["Row 1 needs a look.".to_owned(); notes],
+        more_notes: 0,
+        reason: None,
+    })
+}
+
+#[test]
+fn the_end_of_a_job_is_told_once_for_each_run() {
+    let mut state = Told::default();
+    let teachers = JobId::new(Job::HeroTeachers, AccountId::FIRST);
+    assert_eq!(told(&mut state, completed("a", JobId::HERO_STUDENTS, 0), 0), ["hero-students of a"]);
+    assert_eq!(told(&mut state, completed("a", teachers, 0), 0), ["hero-teachers of a"]);
+    assert_eq!(told(&mut state, completed("a", JobId::HERO_STUDENTS, 0), 1), [""; 0], "found cut off later");
+    assert_eq!(told(&mut state, completed("b", JobId::HERO_STUDENTS, 0), 2), ["hero-students of b"]);
+    for run in 0..2 * MOST_REMEMBERED {
+        let run = format!("run {run}");
+        assert_eq!(told(&mut state, completed(&run, teachers, 0), 3), [format!("hero-teachers of {run}")]);
+    }
+    let kept = serde_json::to_string(&state).unwrap();
+    assert!(kept.len() < 20_000, "{} bytes for {MOST_REMEMBERED} runs", kept.len());
+}
+
+#[test]
+fn a_completion_report_is_bounded() {
+    let notices = Told::default().tell(vec![completed("a", JobId::HERO_STUDENTS, MOST_NAMED + 5)], at(0));
+    let [Notice::Completed(report)] = &notices[..] else { panic!("{notices:?}") };
+    assert_eq!((report.notes.len(), report.more_notes, report.files.len()), (MOST_NAMED, 5, MOST_NAMED));
 }

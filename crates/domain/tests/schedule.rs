@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, TimeDelta, Time
 use chrono_tz::Tz;
 use proptest::prelude::*;
 use rosterbridge_domain::{
-    job::Job,
+    job::{Job, JobId},
     schedule::{
         Due, DueRun, Gate, Interval, JobSchedule, Missed, Pause, TimeOfDay, Timing, UnknownDay, Weekdays,
         When,
@@ -287,7 +287,7 @@ fn a_setup_file_from_before_schedules_is_read_and_runs_nothing_by_itself() {
         "jobs": [{"job": "raptor-roster", "enabled": true}],
     }))
     .unwrap();
-    assert_eq!(setup.jobs, [JobSettings { job: Job::RaptorRoster, enabled: true, schedule: None }]);
+    assert_eq!(setup.jobs, [JobSettings { job: JobId::RAPTOR_ROSTER, enabled: true, schedule: None }]);
 }
 
 #[rstest]
@@ -298,7 +298,7 @@ fn a_setup_file_from_before_schedules_is_read_and_runs_nothing_by_itself() {
 #[case(Job::RaptorTardies, "2026-05-02T04:05:00Z")]
 fn the_usual_times_of_a_district_in_new_york(#[case] job: Job, #[case] next: &str) {
     let saturday = utc("2026-05-02T04:00:00Z");
-    let settings = JobSettings::new(job, Tz::America__New_York);
+    let settings = JobSettings::new(job.into(), Tz::America__New_York);
     assert!(!settings.enabled);
     let schedule = settings.schedule.unwrap();
     assert_eq!(schedule.next_after(saturday), Some(utc(next)));
@@ -307,7 +307,7 @@ fn the_usual_times_of_a_district_in_new_york(#[case] job: Job, #[case] next: &st
 
 #[test]
 fn raptors_roster_has_a_window_in_place_of_a_schedule() {
-    assert_eq!(JobSettings::new(Job::RaptorRoster, Tz::America__New_York).schedule, None);
+    assert_eq!(JobSettings::new(JobId::RAPTOR_ROSTER, Tz::America__New_York).schedule, None);
 }
 
 const ZONES: [Tz; 9] = [

@@ -19,7 +19,9 @@ use rosterbridge_domain::{
         AttendanceKey, AttendanceWrite, NoOpReason, OverwriteRules, Recorded, Source, Verdict, judge,
     },
     held::HoldReason,
-    id::StudentNumber,
+    id::{SchoolNumber, StudentNumber},
+    job::AccountId,
+    settings::Setup,
 };
 use rosterbridge_powerschool::Client;
 use rosterbridge_store::{
@@ -76,6 +78,18 @@ pub(crate) struct AttendancePlan {
     /// Rows that were never decided before. They do not name the plan: which they are, its decisions tell.
     #[serde(skip)]
     pub(crate) new_rows: u64,
+    /// Of Hero's: rows about records that nothing was known of.
+    #[serde(skip)]
+    pub(crate) first_seen: FirstSeen,
+}
+
+/// Rows about records that this profile neither wrote nor was told of before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FirstSeen {
+    /// How many.
+    pub(crate) rows: u64,
+    /// Those of them whose very code PowerSchool has.
+    pub(crate) standing: u64,
 }
 
 /// What identifies a row when it comes again.
@@ -102,6 +116,31 @@ fn repeats(source: Source, hashes: &[RowHash]) -> Vec<bool> {
     repeats
 }
 
+/// Who may overwrite what, for rows of a source.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) source: Source,
+    pub(crate) setup: &'a Setup,
+    /// Whose job it is.
+    pub(crate) account: AccountId,
+}
+
+impl<'a> Rules<'a> {
+    /// For a record of a school: 'Update existing records' is that of the school's account at Hero, and of the job's where
+    /// the school takes part in none.
+    pub(crate) fn of(self, school: SchoolNumber) -> OverwriteRules<'a> {
+        let update_existing = match self.source {
+            Source::Hero => {
+                let hero = &self.setup.hero;
+                let account = hero.account_of(school).or_else(|| hero.account(self.account));
+                account.is_some_and(|account| account.attendance.update_existing)
+            }
+            Source::Raptor => true,
+        };
+        OverwriteRules { update_existing, replaceable: &self.setup.mappings.replaceable_codes }
+    }
+}
+
 impl Engine {
     /// Decides every row of a source's files. Only reads.
     pub(crate) async fn plan_attendance(
@@ -111,7 +150,7 @@ impl Engine {
         source: Source,
         mut inputs: Vec<PlannedInput>,
         rows: Vec<SourceRow>,
-        rules: OverwriteRules<'_>,
+        rules: Rules<'_>,
     ) -> Result<AttendancePlan, EngineError> {
         let hashes: Vec<RowHash> = rows.iter().map(|row| row_hash(source, &row.raw)).collect();
         // A Raptor row tells one signing-in: the very same row again is the same event. A Hero row tells a state,
@@ -145,6 +184,7 @@ impl Engine {
         let held = read_back(client, roster, undecided.map(|(key, _)| key)).await?;
 
         let nothing = KeyHistory::default();
+        let mut first_seen = FirstSeen::default();
         for (place, row) in rows.into_iter().enumerate() {
             let row_hash = hashes[place];
             let outcome = match row.wanted {
@@ -158,7 +198,16 @@ impl Engine {
                 }
                 Ok(write) => {
                     let history = histories.get(&write.key).unwrap_or(&nothing);
-                    decided(write, source, history, &held, rules, in_doubt.contains(&row_hash))
+                    let decided = decided(write, source, history, &held, rules, in_doubt.contains(&row_hash));
+                    if *history == nothing {
+                        first_seen.rows += 1;
+                        let stands = matches!(
+                            decided,
+                            DecisionOutcome::NoOp { reason: NoOpReason::AlreadyRecorded, .. }
+                        );
+                        first_seen.standing += u64::from(stands);
+                    }
+                    decided
                 }
                 Err(Stop::Hold(reason, detail)) => DecisionOutcome::Hold { reason, detail },
                 Err(Stop::NoOp(reason)) => DecisionOutcome::NoOp { key: None, code: String::new(), reason },
@@ -176,7 +225,7 @@ impl Engine {
             });
         }
         pass(CrashPoint::AttendancePlanned);
-        Ok(AttendancePlan { source, inputs, new_rows })
+        Ok(AttendancePlan { source, inputs, new_rows, first_seen })
     }
 
     /// What those of `rows` state that say something, and what is known of their records. A row that is outdated states
@@ -253,7 +302,7 @@ fn decided(
     source: Source,
     history: &KeyHistory,
     held: &OnRecord,
-    rules: OverwriteRules<'_>,
+    rules: Rules<'_>,
     in_doubt: bool,
 ) -> DecisionOutcome {
     let current = held.current(&write.key);
@@ -261,7 +310,7 @@ fn decided(
         reason: HoldReason::CorrectedInPowerSchool,
         detail: format!("{MAY_BE_CORRECTED} {}", what_stands(&current, &write.code)).trim_end().to_owned(),
     };
-    match judge(source, &write.code, history.as_history(), current.recorded, rules) {
+    match judge(source, &write.code, history.as_history(), current.recorded, rules.of(write.key.school)) {
         Verdict::NoOp(reason) => DecisionOutcome::NoOp { key: Some(write.key), code: write.code, reason },
         Verdict::Hold(HoldReason::CorrectedInPowerSchool) if history.only_counts => may_be_corrected(),
         Verdict::Hold(reason) => DecisionOutcome::Hold { reason, detail: what_stands(&current, &write.code) },

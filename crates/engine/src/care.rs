@@ -387,6 +387,13 @@ impl Engine {
         self.note_beside(vec![Happening::LedgerRestored { backup_made_at }], now, Some((TOLD, which))).await
     }
 
+    /// When a backup took the ledger's place last.
+    pub(crate) async fn restored_at(&self) -> Result<Option<DateTime<Utc>>, EngineError> {
+        let told = self.ledger(|ledger| ledger.value(TOLD)).await?;
+        let at = told.and_then(|told| DateTime::parse_from_rfc3339(&told).ok());
+        Ok(at.map(|at| at.to_utc()))
+    }
+
     /// Records the ends of runs that the ledger did not take before.
     pub(crate) async fn record_ended_runs(&self) -> Result<(), EngineError> {
         loop {

@@ -43,10 +43,9 @@ impl Engine {
         let setup = self.setup().await?;
         let practice = self.is_practice().await?;
         // Attendance codes are to choose from before the tardies are switched on, if the plugin lets us read them.
-        let wanted: Vec<Job> = Job::ALL
-            .into_iter()
-            .filter(|job| setup.job_enabled(*job) || *job == Job::RaptorTardies)
-            .collect();
+        let enabled = setup.enabled_exchanges();
+        let wanted: Vec<Job> =
+            Job::ALL.into_iter().filter(|job| enabled.contains(job) || *job == Job::RaptorTardies).collect();
         let server = self.meet(&setup, practice).await?;
         let never = CancellationToken::new();
         let (pull, lists) = tokio::join!(
@@ -54,7 +53,7 @@ impl Engine {
             self.raptor_lists(&setup, &never),
         );
         let pull = pull?;
-        if let Some((_, error)) = pull.refused.into_iter().find(|(job, _)| setup.job_enabled(*job)) {
+        if let Some((_, error)) = pull.refused.into_iter().find(|(job, _)| enabled.contains(job)) {
             return Err(error.into());
         }
         let (roster, lists) = (pull.roster, lists?);
@@ -72,7 +71,7 @@ impl Engine {
         };
         // As with a folder that is not there, the schools can be mapped to what is known.
         let mut lists = Lists::default();
-        if let Err(error) = self.read_lists_at_server(connection, cancel, &mut lists).await {
+        if let Err(error) = self.read_lists_at_server(setup, connection, cancel, &mut lists).await {
             lists.unread = Some(error.cause());
         }
         Ok(lists)
@@ -80,12 +79,13 @@ impl Engine {
 
     async fn read_lists_at_server(
         &self,
+        setup: &Setup,
         connection: &RaptorConnection,
         cancel: &CancellationToken,
         lists: &mut Lists,
     ) -> Result<(), EngineError> {
         let folder = raptor_folder(connection)?;
-        let session = self.raptor(connection, cancel).await?;
+        let session = self.raptor(setup, connection, cancel).await?;
         let buildings = list_at_server(&session, &folder, BUILDINGS_FILE, buildings_of).await;
         let reasons = list_at_server(&session, &folder, REASONS_FILE, reasons_of).await;
         if let Err(error) = session.close().await {

@@ -1,8 +1,10 @@
 //! From a row of a file to an attendance record: who, which school, which day, which meeting, which code. What can't
 //! be answered from PowerSchool's own data holds the row.
 
+mod hero;
+
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     rc::Rc,
 };
 
@@ -12,14 +14,16 @@ use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceMode, AttendanceWrite, Meeting, MeetingTimes, NoOpReason},
     calendar::{self, Class, DailySignIn, SchoolDay, SignIn},
     held::HoldReason,
-    id::{AttendanceCodeId, SchoolNumber, SectionId, StudentNumber, YearId},
+    id::{AttendanceCodeId, SchoolNumber, SectionId, StudentId, StudentNumber, YearId},
+    job::AccountId,
     mapping::{AttendanceMethod, BetweenClasses, BuildingMapping, folded},
-    roster::{AttendanceCode, Enrollment, School, SectionMeeting, Student, Term},
-    settings::{BeforeFirstBell, SchoolDays, Setup},
+    roster::{AttendanceCode, Enrollment, Period, School, Section, SectionMeeting, Student, Term},
+    settings::{BeforeFirstBell, HeroSettings, SchoolDays, Setup},
 };
-use rosterbridge_hero::AttendanceRow;
 use rosterbridge_raptor::Tardy;
 use rosterbridge_store::{Roster, StoreError};
+
+pub(crate) use hero::hero_rows;
 
 /// Calendar days after which no school calendar needs to be counted: more than the longest limit takes with a summer in
 /// between.
@@ -62,12 +66,17 @@ pub(crate) struct District<'a> {
     codes: HashMap<(SchoolNumber, YearId), Rc<Vec<AttendanceCode>>>,
     too_old: HashMap<(SchoolNumber, NaiveDate), bool>,
     sections: HashMap<SectionId, KnownSection>,
+    periods: HashMap<(SchoolNumber, YearId), Rc<Vec<Period>>>,
+    /// Schools whose rows another account at Hero states: two that state one record would undo each other for ever.
+    elsewhere: HashSet<SchoolNumber>,
 }
 
 /// When a section meets, and how it is recorded.
 struct KnownSection {
     meetings: Vec<SectionMeeting>,
     once_a_day: bool,
+    /// Whether its attendance is taken by the day (SECTIONS.ATT_MODE_CODE).
+    daily: bool,
 }
 
 impl<'a> District<'a> {
@@ -86,48 +95,16 @@ impl<'a> District<'a> {
             codes: HashMap::new(),
             too_old: HashMap::new(),
             sections: HashMap::new(),
+            periods: HashMap::new(),
+            elsewhere: HashSet::new(),
         })
     }
 
-    /// A row of Hero's export: a student's code in a course, section and period on a date.
-    pub(crate) fn hero(&mut self, row: &AttendanceRow) -> Result<AttendanceWrite, Stop> {
-        if !self.schools.iter().any(|school| school.number == row.school) {
-            return hold(HoldReason::UnknownSchool, row.school.to_string());
-        }
-        let student = self.student(row.student)?;
-        let day = self.writable_day(row.school, row.date)?;
-        let enrollments = self.roster.enrollments_of(student.id)?;
-        let named = enrollments.iter().find(|cc| {
-            cc.school == row.school
-                && cc.course_number == row.course_number
-                && cc.section_number == row.section_number
-                && cc.includes(row.date)
-        });
-        let Some(enrollment) = named else {
-            return hold(
-                HoldReason::NoSuchEnrollment,
-                format!("course {} section {}", row.course_number, row.section_number),
-            );
-        };
-        let daily = self
-            .roster
-            .section(enrollment.section)?
-            .is_some_and(|section| section.att_mode_code == AttendanceMode::Daily.code());
-        if daily {
-            return self.record(&student, &day, None, &row.code, "");
-        }
-        let periods = self.roster.periods(row.school, day.year)?;
-        let mut matching = periods.iter().filter(|period| period.abbreviation == row.period_abbreviation);
-        let (Some(period), None) = (matching.next(), matching.next()) else {
-            return hold(HoldReason::UnknownPeriod, &row.period_abbreviation);
-        };
-        let section_meetings = self.roster.section_meetings(enrollment.section)?;
-        let meets =
-            day.meetings(enrollment, &section_meetings).find(|(meeting, _)| meeting.period == period.id);
-        match meets {
-            Some(meeting) => self.record(&student, &day, Some(meeting), &row.code, ""),
-            None => hold(HoldReason::NoSuchMeeting, &row.period_abbreviation),
-        }
+    /// The same for rows of an account at Hero.
+    pub(crate) fn of_account(mut self, hero: &HeroSettings, account: AccountId) -> Self {
+        let other = |school: SchoolNumber| hero.account_of(school).is_some_and(|other| other.id != account);
+        self.elsewhere = self.schools.iter().map(|school| school.number).filter(|n| other(*n)).collect();
+        self
     }
 
     /// A tardy of Raptor's: a student who signed in at a building for a reason.
@@ -171,7 +148,7 @@ impl<'a> District<'a> {
                 let day = self.writable_day(enrolled_at, date)?;
                 match calendar::daily_sign_in(&day, at, mapping.between_classes) {
                     DailySignIn::BeforeFirstBell => self.before_first_bell(signed_in),
-                    DailySignIn::Tardy => self.record(&student, &day, None, code, &row.comment),
+                    DailySignIn::Tardy => self.record(student.id, &day, None, code, &row.comment),
                     DailySignIn::Held(reason) => hold(reason, clock(signed_in)),
                 }
             }
@@ -180,7 +157,7 @@ impl<'a> District<'a> {
                 match self.sign_in(&day, &enrollments, at, mapping.between_classes)? {
                     SignIn::BeforeFirstBell => self.before_first_bell(signed_in),
                     SignIn::During(meeting, times) => {
-                        self.record(&student, &day, Some((meeting, times)), code, &row.comment)
+                        self.record(student.id, &day, Some((meeting, times)), code, &row.comment)
                     }
                     SignIn::Held(reason) => hold(reason, clock(signed_in)),
                 }
@@ -279,21 +256,39 @@ impl<'a> District<'a> {
         between: BetweenClasses,
     ) -> Result<SignIn, StoreError> {
         let sits = || enrollments.iter().filter(|cc| cc.school == day.school && cc.includes(day.date));
-        for cc in sits() {
-            if let Entry::Vacant(place) = self.sections.entry(cc.section) {
-                let meetings = self.roster.section_meetings(cc.section)?;
-                let section = self.roster.section(cc.section)?;
-                let once_a_day = section.is_some_and(|section| section.records_once_a_day());
-                place.insert(KnownSection { meetings, once_a_day });
-            }
-        }
+        self.know_sections(sits().map(|cc| cc.section))?;
         let classes: Vec<Class<'_>> = sits()
             .filter_map(|enrollment| {
-                let KnownSection { meetings, once_a_day } = self.sections.get(&enrollment.section)?;
+                let KnownSection { meetings, once_a_day, .. } = self.sections.get(&enrollment.section)?;
                 Some(Class { enrollment, meetings, once_a_day: *once_a_day })
             })
             .collect();
         Ok(calendar::sign_in(day, &classes, at, between))
+    }
+
+    /// Looks up those of the sections that are not known yet.
+    fn know_sections(&mut self, sections: impl Iterator<Item = SectionId>) -> Result<(), StoreError> {
+        let mut unknown: Vec<SectionId> = sections.filter(|id| !self.sections.contains_key(id)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let details = self.roster.sections_with_meetings(&unknown)?;
+        for (id, (section, meetings)) in unknown.into_iter().zip(details) {
+            let once_a_day = section.as_ref().is_some_and(Section::records_once_a_day);
+            let daily = section.is_some_and(|section| section.att_mode_code == AttendanceMode::Daily.code());
+            self.sections.insert(id, KnownSection { meetings, once_a_day, daily });
+        }
+        Ok(())
+    }
+
+    /// The periods of a school and year.
+    fn periods(&mut self, school: SchoolNumber, year: YearId) -> Result<Rc<Vec<Period>>, StoreError> {
+        match self.periods.entry((school, year)) {
+            Entry::Occupied(known) => Ok(Rc::clone(known.get())),
+            Entry::Vacant(place) => Ok(Rc::clone(place.insert(Rc::new(self.roster.periods(school, year)?)))),
+        }
     }
 
     /// The id of a code's text at the day's school and in its year.
@@ -314,7 +309,7 @@ impl<'a> District<'a> {
 
     fn record(
         &mut self,
-        student: &Student,
+        student: StudentId,
         day: &SchoolDay,
         meeting: Option<(Meeting, MeetingTimes)>,
         code: &str,
@@ -324,7 +319,7 @@ impl<'a> District<'a> {
         Ok(AttendanceWrite {
             key: AttendanceKey {
                 school: day.school,
-                student: student.id,
+                student,
                 date: day.date,
                 meeting: meeting.map(|(meeting, _)| meeting),
             },

@@ -1,54 +1,48 @@
 //! Connection tests of Hero, of the exchange with Raptor and of the mail server, stage by stage.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, sync::PoisonError, time::Instant};
 
-use chrono::Utc;
-use rosterbridge_sftp::{Connection, Error as SftpError, Needs, Outcome, RemoteFolder, Stage};
+use rosterbridge_domain::settings::{ConnectionId, RaptorConnection, Setup, TransfersAtOnce};
+use rosterbridge_sftp::{Connection, HostKey, Needs, Outcome, Pin, RemoteFolder, Stage, fingerprint};
 use rosterbridge_store::ledger::PinnedHostKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connections::raptor_folder,
+    connections::{managed, raptor_folder},
     engine::Engine,
     error::EngineError,
     exports::{EXPORT, IMPORTS},
+    host_keys::accepted_now,
     raptor::ROSTER,
-    report::{HeroTest, HostKeyView, RaptorTest, StageReport, StageResult, TestReport},
+    report::{AcceptedHostKey, ConnectionTest, HostKeyView, StageReport, StageResult, TestReport},
 };
 
 impl Engine {
-    /// Tests Hero's SFTP server. A host key is pinned only if a person has accepted the very one presented.
-    pub async fn test_hero(
+    /// Tests the server of a managed connection, for what it is used for. A host key is pinned only if a person has
+    /// accepted the very one presented, or knows its fingerprint from whoever runs the server: `accept` is that
+    /// fingerprint, in any form it is printed in.
+    pub async fn test_connection(
         &self,
+        id: ConnectionId,
         accept: Option<String>,
         on_stage: impl FnMut(StageReport),
-    ) -> Result<HeroTest, EngineError> {
+    ) -> Result<ConnectionTest, EngineError> {
         let started = Instant::now();
         let setup = self.setup().await?;
         let tested = async {
-            let connection = self.hero_connection(&setup).await?;
-            let needs = Needs {
-                upload_folder: setup.hero.allow_upload.then(|| RemoteFolder::parse(IMPORTS)).transpose()?,
-                download_folder: setup
-                    .hero
-                    .allow_download
-                    .then(|| RemoteFolder::parse(EXPORT))
-                    .transpose()?,
-                made_folder: None,
-            };
-            Ok((connection, needs))
+            let connection = self.managed_connection(&setup, id).await?;
+            Ok((connection, needs(&setup, id)?, managed(&setup, id)?.transfers_at_once))
         };
-        let (report, host_key) = self.test_server(tested.await, accept, started, on_stage).await?;
-        Ok(HeroTest { report, host_key })
+        self.test_server(id, tested.await, accept, started, on_stage).await
     }
 
-    /// Tests the exchange with Raptor: the folder is there and can be written to, or the SFTP server stage by stage. The
-    /// server's host key is pinned only if a person has accepted the very one presented.
+    /// Tests the exchange with Raptor: the folder is there and can be written to, or the SFTP server stage by stage, as
+    /// [`Engine::test_connection`] does.
     pub async fn test_raptor(
         &self,
         accept: Option<String>,
         mut on_stage: impl FnMut(StageReport),
-    ) -> Result<RaptorTest, EngineError> {
+    ) -> Result<ConnectionTest, EngineError> {
         let started = Instant::now();
         let setup = self.setup().await?;
         let Some(settings) = &setup.raptor.connection else {
@@ -56,88 +50,89 @@ impl Engine {
             let usable = crate::engine::blocking(move || usable_folder(&folder)).await;
             let tested = stage("Exchange folder", &usable, "exists and can be written to", started);
             on_stage(tested.clone());
-            return Ok(RaptorTest { report: report(vec![tested]), host_key: None });
+            return Ok(ConnectionTest { report: report(vec![tested]), host_key: None });
         };
         let tested = async {
-            let connection = self.raptor_connection(settings).await?;
-            let exchange = raptor_folder(settings)?;
-            let roster = exchange.folder(ROSTER).map_err(EngineError::raptor_server)?;
-            let needs =
-                Needs { upload_folder: None, download_folder: Some(exchange), made_folder: Some(roster) };
-            Ok((connection, needs))
+            let connection = self.managed_connection(&setup, settings.connection).await?;
+            let at_once = managed(&setup, settings.connection)?.transfers_at_once;
+            Ok((connection, raptor_needs(settings)?, at_once))
         };
-        let (report, host_key) = self.test_server(tested.await, accept, started, on_stage).await?;
-        Ok(RaptorTest { report, host_key })
+        self.test_server(settings.connection, tested.await, accept, started, on_stage).await
     }
 
     /// Tests an SFTP server that is set up like this, and for this.
     async fn test_server(
         &self,
-        tested: Result<(Connection, Needs), EngineError>,
+        id: ConnectionId,
+        tested: Result<(Connection, Needs, TransfersAtOnce), EngineError>,
         accept: Option<String>,
         mut started: Instant,
         mut on_stage: impl FnMut(StageReport),
-    ) -> Result<(TestReport, Option<HostKeyView>), EngineError> {
-        let (connection, needs) = match tested {
-            Err(
-                error @ (EngineError::NotSetUp(_)
-                | EngineError::SecretMissing(_)
-                | EngineError::Sftp(_)
-                | EngineError::RaptorServer(_)),
+    ) -> Result<ConnectionTest, EngineError> {
+        let accept = accept.as_deref().map(fingerprint::parse).transpose();
+        let ((connection, needs, at_once), accept) = match (tested, accept) {
+            (Ok(tested), Ok(accept)) => (tested, accept),
+            (
+                Err(
+                    error @ (EngineError::ConnectionNotSetUp(_)
+                    | EngineError::SecretMissing(_)
+                    | EngineError::Sftp(_)
+                    | EngineError::RaptorServer(_)),
+                ),
+                _,
             ) => {
                 let shape = stage::<()>("Input", &Err(error), "", started);
                 on_stage(shape.clone());
-                return Ok((report(vec![shape]), None));
+                return Ok(ConnectionTest { report: report(vec![shape]), host_key: None });
             }
-            tested => tested?,
+            (Err(error), _) => return Err(error),
+            (_, Err(error)) => return Err(error.into()),
         };
-        let before = self.pinned(&connection.address).await?;
-        // Accepting only answers the question of a first contact. A changed key is never accepted this way.
-        let trusted = before.clone().or_else(|| accept.clone());
+        let stop = self.connection_test_token();
+        let _turn = match self.transfers.turn(id, at_once, &stop).await {
+            Err(EngineError::Cancelled) => return Err(EngineError::TestCancelled),
+            turn => turn?,
+        };
+        let before = self.pinned_host_keys(&connection.address).await?;
+        let pins: Vec<Pin> = before.iter().map(pin).collect();
         let mut stages = Vec::new();
-        let tested = rosterbridge_sftp::test(
-            &connection,
-            trusted.as_deref(),
-            &needs,
-            &CancellationToken::new(),
-            |stage| {
-                let mut shown = from_sftp(stage, started);
-                if let (None, Some(accepted), Outcome::Failed(SftpError::HostKeyChanged { presented, .. })) =
-                    (&before, &accept, &stage.outcome)
-                {
-                    // Nothing was pinned, so nothing changed: the person accepted another key than this one.
-                    let (accepted, presented) = (accepted.clone(), presented.sha256.clone());
-                    let mismatch = EngineError::HostKeyMismatch { accepted, presented };
-                    shown.result = StageResult::Failed(mismatch.cause());
-                }
-                on_stage(shown.clone());
-                stages.push(shown);
-                started = Instant::now();
-            },
-        )
+        let tested = rosterbridge_sftp::test(&connection, &pins, accept.as_ref(), &needs, &stop, |stage| {
+            let shown = from_sftp(stage, started);
+            on_stage(shown.clone());
+            stages.push(shown);
+            started = Instant::now();
+        })
         .await;
         let presented = tested.host_key;
-        if let (None, Some(accepted), Some(key)) = (&before, &accept, &presented)
-            && key.matches(accepted)
+        let mut accepted =
+            presented.as_ref().is_some_and(|key| pins.iter().any(|pin| key.matches(&pin.sha256)));
+        // Accepting only answers the question of a first contact. A changed key is never accepted this way.
+        if let (true, Some(accept), Some(key)) = (before.is_empty(), &accept, &presented)
+            && accept.matches(key)
         {
-            let pin = PinnedHostKey {
-                host: connection.address.host.clone(),
-                port: connection.address.port,
-                algorithm: key.algorithm.clone(),
-                sha256: key.sha256.clone(),
-                accepted_at: Utc::now(),
-                accepted_by: account(),
-            };
+            let pin = accepted_now(&connection.address, key);
             self.ledger(move |ledger| ledger.pin_host_key(&pin)).await?;
+            accepted = true;
         }
         let host_key = presented.map(|key| HostKeyView {
-            accepted: trusted.as_deref().is_some_and(|pin| key.matches(pin)),
-            pinned_instead: before.filter(|pin| !key.matches(pin)),
+            accepted,
+            pinned_instead: if accepted { None } else { instead_of(before, &key) },
             algorithm: key.algorithm,
             sha256: key.sha256,
             md5: key.md5,
         });
-        Ok((report(stages), host_key))
+        Ok(ConnectionTest { report: report(stages), host_key })
+    }
+
+    /// Ends with the next cancellation of connection tests.
+    pub(crate) fn connection_test_token(&self) -> CancellationToken {
+        self.testing_connections.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops the tests of managed connections under way.
+    pub fn cancel_connection_test(&self) {
+        let mut testing = self.testing_connections.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *testing).cancel();
     }
 
     /// Sends a test mail: to these, or to everybody who gets reports where nobody is named.
@@ -170,6 +165,38 @@ fn usable_folder(folder: &str) -> Result<(), EngineError> {
     }
 }
 
+/// What a managed connection is used for.
+fn needs(setup: &Setup, id: ConnectionId) -> Result<Needs, EngineError> {
+    let for_hero = setup.hero.accounts.iter().any(|account| account.connection == id);
+    if !for_hero
+        && let Some(raptor) = setup.raptor.connection.as_ref().filter(|raptor| raptor.connection == id)
+    {
+        return raptor_needs(raptor);
+    }
+    let settings = managed(setup, id)?;
+    Ok(Needs {
+        upload_folder: settings.allow_upload.then(|| RemoteFolder::parse(IMPORTS)).transpose()?,
+        download_folder: settings.allow_download.then(|| RemoteFolder::parse(EXPORT)).transpose()?,
+        made_folder: None,
+    })
+}
+
+fn raptor_needs(settings: &RaptorConnection) -> Result<Needs, EngineError> {
+    let exchange = raptor_folder(settings)?;
+    let roster = exchange.folder(ROSTER).map_err(EngineError::raptor_server)?;
+    Ok(Needs { upload_folder: None, download_folder: Some(exchange), made_folder: Some(roster) })
+}
+
+fn pin(key: &PinnedHostKey) -> Pin {
+    Pin { algorithm: key.algorithm.clone(), sha256: key.sha256.clone() }
+}
+
+/// The accepted key a presented one stands in the place of: that of its own type, if there is one.
+fn instead_of(pinned: Vec<PinnedHostKey>, presented: &HostKey) -> Option<AcceptedHostKey> {
+    let same_type = pinned.iter().position(|key| key.algorithm == presented.algorithm);
+    pinned.into_iter().nth(same_type.unwrap_or(0)).map(AcceptedHostKey::from)
+}
+
 fn report(stages: Vec<StageReport>) -> TestReport {
     let passed = !stages.iter().any(|stage| matches!(stage.result, StageResult::Failed(_)));
     TestReport { passed, stages }
@@ -187,13 +214,24 @@ fn from_sftp(stage: &rosterbridge_sftp::StageReport, started: Instant) -> StageR
     let name = match stage.stage {
         Stage::Resolve => "Host name",
         Stage::Connect => "Connection",
+        Stage::Greeting => "SSH",
         Stage::HostKey => "Host key",
         Stage::SignIn => "Sign-in",
         Stage::Folders => "Folders",
         Stage::Probe => "Upload",
+        Stage::Listing => "Download",
+        Stage::Space => "Free space",
     };
     let (result, detail) = match &stage.outcome {
         Outcome::Passed(found) => (StageResult::Passed, found.clone()),
+        Outcome::Warned { found, warning } => (
+            StageResult::Warned(crate::report::Cause {
+                code: warning.code().to_owned(),
+                message: crate::error::sentence(&warning.to_string()),
+                remedy: warning.remedy().to_string(),
+            }),
+            found.clone(),
+        ),
         Outcome::Skipped => (StageResult::Skipped, String::new()),
         Outcome::Failed(error) => (
             StageResult::Failed(crate::report::Cause {
@@ -209,9 +247,4 @@ fn from_sftp(stage: &rosterbridge_sftp::StageReport, started: Instant) -> StageR
 
 pub(crate) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The operating system account that accepted something.
-fn account() -> String {
-    std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "unknown".to_owned())
 }

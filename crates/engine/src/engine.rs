@@ -6,7 +6,11 @@ use std::{
 };
 
 use chrono::Utc;
-use rosterbridge_domain::{mapping::problems, schedule::Pause, settings::Setup};
+use rosterbridge_domain::{
+    mapping::problems,
+    schedule::Pause,
+    settings::{HeroAccount, Setup},
+};
 use rosterbridge_powerschool::ServerUrl;
 use rosterbridge_store::{Ledger, Roster, StoreError};
 use rosterbridge_vault::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SealedSecret, SecretName, Vault};
@@ -18,7 +22,8 @@ use uuid::Uuid;
 use crate::{
     care::{self, Household},
     error::EngineError,
-    integration,
+    hand_over::{Confirmations, keep_owners},
+    hero, integration,
     notices::NoticeDesk,
     powerschool_test::Queue,
     profile::{ProfileFolder, ProfileLock},
@@ -26,6 +31,7 @@ use crate::{
     report::{Cause, SecretState},
     scheduler::Circuits,
     school_year::SCHOOL_YEAR,
+    transfers::Transfers,
 };
 
 /// Names of the ledger's single values.
@@ -69,8 +75,16 @@ pub struct Engine {
     pub(crate) exchange: ExchangeWatch,
     /// Held while the Raptor integration's status moves.
     pub(crate) moving_status: tokio::sync::Mutex<()>,
+    /// Held while it is looked from outside what PowerSchool sends.
+    pub(crate) watching: tokio::sync::Mutex<()>,
     /// Held while PowerSchool is looked at between runs.
     pub(crate) looking: tokio::sync::Mutex<()>,
+    /// Held while what is configured is read and replaced as one.
+    pub(crate) saving_setup: tokio::sync::Mutex<()>,
+    /// The sessions that managed connections have open.
+    pub(crate) transfers: Transfers,
+    /// Cancelled to stop the tests of managed connections under way; then the next ones get another.
+    pub(crate) testing_connections: Mutex<CancellationToken>,
     /// What housekeeping keeps in mind.
     pub(crate) house: Household,
     _lock: ProfileLock,
@@ -120,7 +134,11 @@ impl Engine {
             circuits: Mutex::default(),
             exchange: ExchangeWatch::default(),
             moving_status: tokio::sync::Mutex::default(),
+            watching: tokio::sync::Mutex::default(),
             looking: tokio::sync::Mutex::default(),
+            saving_setup: tokio::sync::Mutex::default(),
+            transfers: Transfers::default(),
+            testing_connections: Mutex::default(),
             house: Household::default(),
             _lock: lock,
         };
@@ -183,19 +201,28 @@ impl Engine {
 
     /// Replaces everything configured. Switching the Raptor integration on or off moves its status; it is switched on only
     /// where everything it needs is there.
-    pub async fn save_setup(&self, setup: Setup) -> Result<(), EngineError> {
+    pub async fn save_setup(&self, mut setup: Setup) -> Result<(), EngineError> {
+        let _saving = self.saving_setup.lock().await;
+        let before = self.setup().await?;
+        keep_owners(&before, &mut setup, Confirmations::Kept)?;
+        hero::keep_ticks(&before, &mut setup);
         if setup.raptor.enabled
-            && !self.setup().await?.raptor.enabled
+            && !before.raptor.enabled
             && let Some(obstacle) = integration::obstacles(&setup).into_iter().next()
         {
             return Err(obstacle);
         }
+        self.replace_setup(setup).await
+    }
+
+    /// Replaces everything configured, whoever carried what out before.
+    pub(crate) async fn replace_setup(&self, setup: Setup) -> Result<(), EngineError> {
         self.adopt_setup(setup).await?;
         self.wake_sending();
         Ok(())
     }
 
-    async fn adopt_setup(&self, setup: Setup) -> Result<(), EngineError> {
+    async fn adopt_setup(&self, mut setup: Setup) -> Result<(), EngineError> {
         if let Some(problem) = problems(&setup.mappings).into_iter().next() {
             return Err(problem.into());
         }
@@ -203,10 +230,28 @@ impl Engine {
         if !layouts.is_empty() {
             return Err(EngineError::RosterLayout(layouts));
         }
+        let before = self.setup().await?;
+        let mut of_hero = hero::problems(&setup);
+        if !of_hero.is_empty() {
+            // What was like this before keeps nobody from changing something else.
+            let known = hero::problems(&before);
+            of_hero.retain(|problem| !known.contains(problem));
+        }
+        if !of_hero.is_empty() {
+            return Err(EngineError::HeroSettings(of_hero));
+        }
+        setup.hero.note_accounts(&before.hero);
         // Nobody is asked for a sender before there is a mail server.
         let from = (!setup.mail.host.trim().is_empty()).then_some(&setup.mail.from);
-        for address in setup.raptor.notify.iter().chain(&setup.mail.to).chain(from) {
+        let reports = setup.hero.accounts.iter().flat_map(HeroAccount::report_addresses);
+        for address in setup.raptor.notify.iter().chain(&setup.mail.to).chain(reports).chain(from) {
             crate::mail::mailbox(address)?;
+        }
+        // A connection takes its secrets with it: the next one may get its id.
+        for gone in before.connections {
+            if setup.connection(gone.id).is_none() {
+                self.forget_connection_secrets(gone.id).await?;
+            }
         }
         self.keep_setup(setup).await
     }
@@ -214,13 +259,23 @@ impl Engine {
     /// Takes over a setup file. The profile starts paused.
     pub async fn import_setup(
         &self,
-        setup: Setup,
+        mut setup: Setup,
         secrets: Vec<(String, SecretString)>,
     ) -> Result<(), EngineError> {
         let secrets = secrets
             .into_iter()
             .map(|(name, value)| Ok((secret_name(&name)?, value)))
             .collect::<Result<Vec<_>, EngineError>>()?;
+        // A connection that is made later must not find a secret that somebody meant for another.
+        for (name, _) in &secrets {
+            if let SecretName::Connection(id, _) = name
+                && setup.connection(*id).is_none()
+            {
+                return Err(EngineError::NoSuchConnection(*id));
+            }
+        }
+        let _saving = self.saving_setup.lock().await;
+        keep_owners(&self.setup().await?, &mut setup, Confirmations::InFile)?;
         self.set_flag(value::PAUSED, true).await?;
         self.adopt_setup(setup).await?;
         for (name, value) in secrets {
@@ -334,18 +389,25 @@ impl Engine {
     pub(crate) async fn put_secret(&self, name: SecretName, value: &SecretString) -> Result<(), EngineError> {
         if value.expose_secret().encode_utf16().count() <= LONGEST_KEYCHAIN_VALUE {
             self.vault.set(name, value).await?;
-            self.ledger(move |ledger| ledger.delete_sealed_secret(name.as_str())).await?;
+            self.ledger(move |ledger| ledger.delete_sealed_secret(&name.to_string())).await?;
         } else {
             let sealed = SealedSecret::seal(&self.key, self.profile, name, value)?;
-            self.ledger(move |ledger| ledger.put_sealed_secret(name.as_str(), sealed.as_bytes())).await?;
+            self.ledger(move |ledger| ledger.put_sealed_secret(&name.to_string(), sealed.as_bytes())).await?;
             self.vault.delete(name).await?;
         }
         Ok(())
     }
 
+    /// Forgets a secret, wherever it is kept.
+    pub(crate) async fn forget_secret(&self, name: SecretName) -> Result<(), EngineError> {
+        self.vault.delete(name).await?;
+        self.ledger(move |ledger| ledger.delete_sealed_secret(&name.to_string())).await?;
+        Ok(())
+    }
+
     /// A secret's value, for a connection.
     pub(crate) async fn secret(&self, name: SecretName) -> Result<Option<SecretString>, EngineError> {
-        if let Some(bytes) = self.ledger(move |ledger| ledger.sealed_secret(name.as_str())).await? {
+        if let Some(bytes) = self.ledger(move |ledger| ledger.sealed_secret(&name.to_string())).await? {
             return Ok(Some(SealedSecret::from_bytes(bytes).open(&self.key, self.profile, name)?));
         }
         Ok(self.vault.get(name).await?)
@@ -362,10 +424,16 @@ impl Engine {
         Ok(SecretState { name: name.to_string(), set: self.secret(name).await?.is_some() })
     }
 
+    /// The names of every secret this profile can have now.
+    async fn secret_names(&self) -> Result<Vec<SecretName>, EngineError> {
+        let connections = self.setup().await?.connections;
+        Ok(SecretName::of(connections.into_iter().map(|connection| connection.id)))
+    }
+
     /// The state of every secret.
     pub async fn secret_states(&self) -> Result<Vec<SecretState>, EngineError> {
         let mut states = Vec::new();
-        for name in SecretName::ALL {
+        for name in self.secret_names().await? {
             states.push(SecretState { name: name.to_string(), set: self.secret(name).await?.is_some() });
         }
         Ok(states)
@@ -380,7 +448,8 @@ impl Engine {
     /// for this profile is for nobody else.
     pub async fn secrets(&self) -> Result<Vec<(String, SecretString)>, EngineError> {
         let mut secrets = Vec::new();
-        for name in SecretName::ALL.into_iter().filter(|name| *name != SecretName::HandoverIdentity) {
+        let names = self.secret_names().await?.into_iter();
+        for name in names.filter(|name| *name != SecretName::HandoverIdentity) {
             if let Some(value) = self.secret(name).await? {
                 secrets.push((name.to_string(), value));
             }

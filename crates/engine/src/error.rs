@@ -62,7 +62,7 @@ pub enum EngineError {
     #[error("the file of {job} could not be written: {source}")]
     Export {
         /// The job.
-        job: rosterbridge_domain::job::Job,
+        job: rosterbridge_domain::job::JobId,
         /// What the system said.
         source: std::io::Error,
     },
@@ -104,14 +104,75 @@ pub enum EngineError {
     /// The plugin's files.
     #[error(transparent)]
     Plugin(#[from] rosterbridge_powerschool::plugin::PluginError),
-    /// The connection to Hero or to Raptor's server failed; the run's other jobs are told so too.
+    /// A managed connection lacks its host or its user name.
+    #[error("the managed connection '{0}' is not set up yet")]
+    ConnectionNotSetUp(String),
+    /// There is no managed connection of this id.
+    #[error("there is no managed connection '{0}'")]
+    NoSuchConnection(rosterbridge_domain::settings::ConnectionId),
+    /// A managed connection that something uses is to be deleted.
+    #[error("the managed connection '{name}' is in use: by {}", .users.join(" and "))]
+    ConnectionInUse {
+        /// What people call it.
+        name: String,
+        /// Who uses it.
+        users: Vec<String>,
+    },
+    /// There is no accepted host key that could be replaced.
+    #[error("no host key of the managed connection '{0}' has been accepted yet, so there is none to replace")]
+    NoHostKeyToReplace(String),
+    /// The server presents the accepted host key.
+    #[error("the server presents the host key {0}, which is accepted already")]
+    HostKeyAcceptedAlready(String),
+    /// What a person typed is not the beginning of the new fingerprint.
+    #[error("what was typed is not the beginning of the new fingerprint")]
+    HostKeyNotConfirmed,
+    /// A key in a `known_hosts` file stands against an accepted one.
+    #[error("another host key of this type is accepted than {0}")]
+    HostKeyDiffers(String),
+    /// A `known_hosts` file has no such key for the server.
+    #[error("the file has no host key of this server with the fingerprint {0} that could be accepted")]
+    NotInKnownHosts(String),
+    /// A private key is kept already.
+    #[error("a private key is kept for the managed connection '{0}' already")]
+    KeyExists(rosterbridge_domain::settings::ConnectionId),
+    /// A job is to be taken from PowerSchool, and nobody has said that it is off there.
+    #[error(
+        "PowerSchool still carries out {job}: nobody has confirmed that 'Turn Execution Off' is ticked on its record \
+         '{record}'"
+    )]
+    HandOverNotConfirmed {
+        /// The job.
+        job: rosterbridge_domain::job::JobId,
+        /// The AutoSend or AutoComm record.
+        record: String,
+    },
+    /// A hand-over that does not name PowerSchool's record.
+    #[error("{0} can't be handed over without the name of its record in PowerSchool")]
+    HandOverWithoutRecord(rosterbridge_domain::job::JobId),
+    /// A job that PowerSchool has no record of.
+    #[error("{0} is no exchange with Hero, and always RosterBridge's")]
+    NotHeros(rosterbridge_domain::job::JobId),
+    /// There is no such job, because there is no such account at Hero.
+    #[error("there is no exchange '{0}': no account at Hero has this number")]
+    NoSuchJob(rosterbridge_domain::job::JobId),
+    /// A row that the sheet of an account does not have.
+    #[error("the sheet has no row '{0}'")]
+    NoSuchRow(String),
+    /// The exchange with Hero can't be as it is set up.
+    #[error("{}", sentences(.0))]
+    HeroSettings(Vec<crate::hero::HeroProblem>),
+    /// PowerSchool carries the job out.
+    #[error("PowerSchool carries out {0} itself")]
+    OwnedByPowerSchool(rosterbridge_domain::job::JobId),
+    /// A managed connection failed; the run's other jobs are told so too.
     #[error(transparent)]
     NotConnected(std::sync::Arc<EngineError>),
     /// The connection failed for an earlier job of the run.
     #[error("not tried, since the connection failed for {first} already")]
     NotTried {
         /// That job.
-        first: rosterbridge_domain::job::Job,
+        first: rosterbridge_domain::job::JobId,
         /// What happened to it.
         error: std::sync::Arc<EngineError>,
     },
@@ -150,17 +211,6 @@ pub enum EngineError {
     /// A person stopped it.
     #[error("the run was cancelled")]
     Cancelled,
-    /// The host key has not been accepted.
-    #[error("the server's host key {0} has not been accepted yet")]
-    HostKeyNotAccepted(String),
-    /// The fingerprint a person accepted is not the one the server presents.
-    #[error("the server presents the host key {presented}, not the accepted {accepted}")]
-    HostKeyMismatch {
-        /// What was accepted.
-        accepted: String,
-        /// What the server presents.
-        presented: String,
-    },
     /// Files would lose too many rows.
     #[error("{0}")]
     LargeChange(Box<crate::guard::LargeChange>),
@@ -170,6 +220,14 @@ pub enum EngineError {
     /// A folder is not there or not usable.
     #[error("the folder {} can't be used: {why}", path.display())]
     Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The folder that an export goes to is not there or not usable.
+    #[error("the export can't be put into the folder {}: {why}", path.display())]
+    ExportFolder {
         /// The folder.
         path: PathBuf,
         /// Why.
@@ -225,6 +283,7 @@ impl From<rosterbridge_sftp::Error> for EngineError {
     fn from(error: rosterbridge_sftp::Error) -> Self {
         match error {
             rosterbridge_sftp::Error::Cancelled => Self::Cancelled,
+            rosterbridge_sftp::Error::NotAsPlanned { path } => Self::NotAsPlanned(path),
             error => Self::Sftp(error),
         }
     }
@@ -258,10 +317,25 @@ impl EngineError {
             Self::ProfileDamaged(_) => "profile.damaged",
             Self::Io { .. } => "file.unusable",
             Self::FileExists(_) => "file.exists",
-            Self::NotSetUp(_) => "setup.incomplete",
+            Self::NotSetUp(_) | Self::ConnectionNotSetUp(_) => "setup.incomplete",
             Self::Mapping(problem) => problem.code(),
             Self::Names(error) => error.code(),
             Self::SwitchedOff(_) => "setup.switched_off",
+            Self::NoSuchConnection(_) => "connection.unknown",
+            Self::ConnectionInUse { .. } => "connection.in_use",
+            Self::NoHostKeyToReplace(_) => "sftp.no_host_key_accepted",
+            Self::HostKeyAcceptedAlready(_) => "sftp.host_key_accepted",
+            Self::HostKeyNotConfirmed => "sftp.host_key_not_confirmed",
+            Self::HostKeyDiffers(_) => "sftp.host_key_differs",
+            Self::NotInKnownHosts(_) => "sftp.not_in_known_hosts",
+            Self::KeyExists(_) => "connection.key_exists",
+            Self::HandOverNotConfirmed { .. } => "hero.hand_over_not_confirmed",
+            Self::HandOverWithoutRecord(_) => "hero.record_not_named",
+            Self::NotHeros(_) => "hero.not_an_exchange",
+            Self::NoSuchJob(_) => "hero.no_account",
+            Self::NoSuchRow(_) => "hero.no_such_row",
+            Self::HeroSettings(_) => "hero.settings_invalid",
+            Self::OwnedByPowerSchool(_) => "hero.owned_by_powerschool",
             Self::SecretMissing(_) => "vault.secret_missing",
             Self::UnknownSecret(_) => "vault.unknown_secret",
             Self::Export { .. } => "file.not_written",
@@ -287,11 +361,10 @@ impl EngineError {
             Self::RaptorNoExchange => "raptor.no_exchange",
             Self::RaptorNotInitialized(_) => "raptor.not_initialized",
             Self::Cancelled => "run.cancelled",
-            Self::HostKeyNotAccepted(_) => "sftp.host_key_unknown",
-            Self::HostKeyMismatch { .. } => "sftp.host_key_mismatch",
             Self::LargeChange(_) => Self::LARGE_CHANGE,
             Self::NothingStopped(_) => "guard.unknown",
             Self::Folder { .. } => "raptor.folder_unusable",
+            Self::ExportFolder { .. } => "hero.folder_unusable",
             Self::FileIsLink(_) => "raptor.file_link",
             Self::FileChanging(_) => "raptor.file_changing",
             Self::Mail { .. } => "mail.refused",
@@ -326,6 +399,47 @@ impl EngineError {
             Self::NotSetUp(_) => "Complete that step of the set-up, then try again.".to_owned(),
             Self::Mapping(problem) => problem.remedy().to_owned(),
             Self::Names(error) => error.remedy().to_owned(),
+            Self::ConnectionNotSetUp(_) => {
+                "Enter its host and user name in the set-up, and test it there.".to_owned()
+            }
+            Self::NoSuchConnection(_) => {
+                "Choose one of the managed connections in the set-up, or create it there.".to_owned()
+            }
+            Self::ConnectionInUse { .. } => {
+                "Choose another managed connection there first, then delete this one.".to_owned()
+            }
+            Self::NoHostKeyToReplace(_) => {
+                "Test the connection, compare the fingerprint it shows, and accept it.".to_owned()
+            }
+            Self::HostKeyAcceptedAlready(_) => "Nothing has to be done: test the connection again.".to_owned(),
+            Self::HostKeyNotConfirmed => "Nothing was changed. Type the first eight characters behind SHA256: of the new \
+                 fingerprint, as the server's operator confirmed it; letter case counts."
+                .to_owned(),
+            Self::HostKeyDiffers(_) => "Nothing was accepted: a file never replaces an accepted key. If the server's \
+                 operator confirms the new one, test the connection and replace the accepted key there."
+                .to_owned(),
+            Self::NotInKnownHosts(_) => "Nothing was accepted. Choose among the keys the file shows for this server; marked \
+                 ones are never accepted."
+                .to_owned(),
+            Self::KeyExists(_) => "Go on with that one, or replace it: a key the server knows is lost then.".to_owned(),
+            Self::HandOverNotConfirmed { job, record } => format!(
+                "Nothing was saved. Tick 'Turn Execution Off' on '{record}' in PowerSchool, then confirm it in the set-up, or \
+                 run: rosterbridge hero hand-over {job} --record '{record}' --yes"
+            ),
+            Self::HandOverWithoutRecord(_) => {
+                "Name the AutoSend or AutoComm record as it is called in PowerSchool.".to_owned()
+            }
+            Self::NotHeros(_) => "Name an exchange with Hero.".to_owned(),
+            Self::NoSuchJob(_) => "Create the account in the set-up, or name another exchange.".to_owned(),
+            Self::NoSuchRow(_) => "See the rows and their names with: rosterbridge hero sheet --json".to_owned(),
+            Self::HeroSettings(_) => {
+                "Correct it in the set-up's step for Hero, then save again.".to_owned()
+            }
+            Self::OwnedByPowerSchool(_) => {
+                "Leave it to PowerSchool, or hand it over to RosterBridge in the set-up first: with both at work, \
+                 rows would be sent or written twice."
+                    .to_owned()
+            }
             Self::SwitchedOff(_) => "Switch it on in the set-up if it is meant to run, or switch the exchange off.".to_owned(),
             Self::SecretMissing(name) => {
                 format!("Enter it in the set-up, or store it with: rosterbridge secrets set {name}")
@@ -384,14 +498,6 @@ impl EngineError {
                     .to_owned()
             }
             Self::Cancelled => "Nothing was lost. Start it again when you are ready.".to_owned(),
-            Self::HostKeyNotAccepted(fingerprint) => format!(
-                "Compare the fingerprint with the one your vendor gave you. If it is the same, test the connection \
-                 and accept it, or run: rosterbridge test hero --accept-host-key {fingerprint}"
-            ),
-            Self::HostKeyMismatch { .. } => {
-                "Do not accept a fingerprint you have not compared. Test the connection again and compare the one shown."
-                    .to_owned()
-            }
             Self::LargeChange(change) if change.others.is_empty() => format!(
                 "Nothing was sent. Check PowerSchool first. If these rows are really meant to go, accept this change: \
                  rosterbridge guard accept {}",
@@ -402,6 +508,9 @@ impl EngineError {
                 .to_owned(),
             Self::NothingStopped(_) => "See what is stopped with: rosterbridge guard list".to_owned(),
             Self::Folder { .. } => "Choose a folder that exists and that this account may write to.".to_owned(),
+            Self::ExportFolder { .. } => "Make the folder, connect the drive or share it is on, or take away what is in the file's \
+                 place. Or choose another folder in the export's settings."
+                .to_owned(),
             Self::FileIsLink(_) => "Put the file or folder itself in the place of the link: nothing is read from, or moved \
                  to, where a link points."
                 .to_owned(),
@@ -446,6 +555,7 @@ impl EngineError {
             | Self::AnswersUnclear(_)
             | Self::FileChanging(_)
             | Self::Folder { .. }
+            | Self::ExportFolder { .. }
             | Self::NotAsPlanned(_)
             | Self::Ended(_) => true,
             _ => false,
@@ -476,11 +586,16 @@ fn sentences(problems: &[impl std::fmt::Display]) -> String {
     problems.iter().map(|problem| sentence(&problem.to_string())).collect::<Vec<_>>().join(" ")
 }
 
-/// A message as a sentence: first letter upper case, a full stop at the end.
+/// A message as a sentence: first letter upper case, but for the name of a job, and a full stop at the end.
 pub(crate) fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let Some(first) = chars.next() else { return String::new() };
-    let mut text: String = first.to_uppercase().chain(chars).collect();
+    let begins_with_job = message
+        .split_whitespace()
+        .next()
+        .is_some_and(|word| word.trim_end_matches(':').parse::<rosterbridge_domain::job::JobId>().is_ok());
+    let mut text: String =
+        if begins_with_job { message.to_owned() } else { first.to_uppercase().chain(chars).collect() };
     if !text.ends_with(['.', '!', '?']) {
         text.push('.');
     }

@@ -7,22 +7,24 @@ use std::{
     ops::ControlFlow,
 };
 
+use chrono::NaiveDate;
 use rosterbridge_domain::{
-    id::{SchoolNumber, TermId, YearId},
-    job::Job,
-    roster::{Course, EnrollStatus},
+    dated_path::DatedPath,
+    id::{SchoolNumber, SectionId, TermId, YearId},
+    job::JobId,
+    roster::{Course, EnrollStatus, Enrollment, Section},
     school_year::Summer,
-    settings::HeroSettings,
+    settings::{Destination, ExportJob, ExportKind, HeroAccount, HeroSettings, Setup},
 };
 use rosterbridge_hero::{
-    ExportLayout, SCHEDULE_FIELDS, STUDENT_FIELDS, ScheduleFile, ScheduleRow, StudentFile, TEACHER_FIELDS,
-    TeacherFile, WriteError, Written,
+    ExportLayout, ScheduleFile, ScheduleRow, StudentFile, TeacherFile, WriteError, Written,
+    fields::{self, FieldList, ScheduleField, StudentField, TeacherField},
 };
 use rosterbridge_store::{Roster, StoreError};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::{school_year::Sent, tally::Tally};
+use crate::{error::EngineError, hero::HeroProblem, school_year::Sent, tally::Tally};
 
 /// Where Hero takes files from.
 pub(crate) const IMPORTS: &str = "imports";
@@ -49,88 +51,204 @@ impl From<ExportError> for io::Error {
     }
 }
 
-/// The remote name of a job's file, exactly as Hero expects it.
-pub(crate) const fn file_name(job: Job) -> Option<&'static str> {
-    match job {
-        Job::HeroStudents => Some(rosterbridge_hero::STUDENT_FILE),
-        Job::HeroSchedule => Some(rosterbridge_hero::SCHEDULE_FILE),
-        Job::HeroTeachers => Some(rosterbridge_hero::TEACHER_FILE),
-        Job::HeroAttendance | Job::RaptorRoster | Job::RaptorTardies => None,
+/// Problems of a file that are kept row by row. All are counted.
+pub(crate) const LISTED: usize = 5_000;
+
+/// Sections, for the fields that need them.
+type Sections = HashMap<SectionId, Option<Section>>;
+
+/// One of the three files as it is set up, for a day.
+#[derive(Clone)]
+pub(crate) struct Export {
+    /// Where it goes.
+    pub(crate) destination: Destination,
+    /// The path as it is configured: the file's name in the ledger, whatever the day.
+    pub(crate) slot: String,
+    /// The path on the day.
+    pub(crate) path: String,
+    /// Whether a file that the other side has already is not sent again on the same day.
+    pub(crate) skip_unchanged: bool,
+    columns: Columns,
+    layout: ExportLayout,
+    hero: HeroSettings,
+    account: HeroAccount,
+    settings: ExportJob,
+    summer: Summer,
+    today: NaiveDate,
+}
+
+/// What the columns hold.
+#[derive(Clone)]
+enum Columns {
+    Students(FieldList<StudentField>),
+    Schedule(FieldList<ScheduleField>),
+    Teachers(FieldList<TeacherField>),
+}
+
+impl Columns {
+    fn of(kind: ExportKind, account: &HeroAccount) -> Result<Self, Vec<fields::FieldError>> {
+        let names = &account.export(kind).fields;
+        Ok(match kind {
+            ExportKind::Students => {
+                Self::Students(fields::parse::<StudentField>(names)?.for_level(account.level))
+            }
+            ExportKind::Schedule => Self::Schedule(fields::parse(names)?),
+            ExportKind::Teachers => Self::Teachers(fields::parse(names)?),
+        })
     }
 }
 
-/// The names of the columns of a job's file, in order. The file itself has no header.
-pub(crate) const fn columns(job: Job) -> &'static [&'static str] {
-    match job {
-        Job::HeroStudents => &STUDENT_FIELDS,
-        Job::HeroSchedule => &SCHEDULE_FIELDS,
-        Job::HeroTeachers => &TEACHER_FIELDS,
-        Job::HeroAttendance | Job::RaptorRoster | Job::RaptorTardies => &[],
+impl Export {
+    /// The file of a job, as it is set up, on a day in the district.
+    pub(crate) fn of(job: JobId, setup: &Setup, today: NaiveDate) -> Result<Self, EngineError> {
+        let kind = ExportKind::of(job.kind()).ok_or(EngineError::NoSuchJob(job))?;
+        let account = setup.hero.account(job.account()).ok_or(EngineError::NoSuchJob(job))?;
+        let settings = account.export(kind);
+        let columns = Columns::of(kind, account).map_err(|errors| {
+            let problems = errors.into_iter().map(|error| HeroProblem::Field { job, error });
+            EngineError::HeroSettings(problems.collect())
+        })?;
+        let path = DatedPath::parse(&settings.path)
+            .map_err(|error| EngineError::HeroSettings(vec![HeroProblem::Path { job, error }]))?;
+        Ok(Self {
+            destination: settings.destination.clone(),
+            slot: slot(account, kind),
+            path: path.expand(today),
+            skip_unchanged: settings.skip_unchanged,
+            columns,
+            layout: ExportLayout::from(settings),
+            hero: setup.hero.clone(),
+            account: account.clone(),
+            settings: settings.clone(),
+            summer: setup.summer,
+            today,
+        })
+    }
+
+    /// What a person calls the file: its path on the server, or in the folder.
+    pub(crate) fn sent_as(&self) -> String {
+        match &self.destination {
+            Destination::Connection => self.path.clone(),
+            Destination::Folder { folder } => in_folder(folder, &self.path),
+        }
+    }
+
+    /// The names of the columns, in order, whether or not the file has a header.
+    pub(crate) fn columns(&self) -> &[String] {
+        match &self.columns {
+            Columns::Students(fields) => fields.names(),
+            Columns::Schedule(fields) => fields.names(),
+            Columns::Teachers(fields) => fields.names(),
+        }
+    }
+
+    /// All that the content depends on besides the roster, for a digest.
+    pub(crate) fn grounds(&self) -> serde_json::Value {
+        let schools: Vec<_> =
+            self.hero.accounts.iter().map(|account| (account.id, &account.schools)).collect();
+        let ExportJob { fields, schools: only, only_current_terms, .. } = &self.settings;
+        serde_json::json!({
+            "level": self.account.level,
+            "accounts": schools,
+            "only": only,
+            "fields": fields,
+            "slot": self.slot,
+            "layout": [
+                serde_json::json!(self.settings.field_delimiter),
+                serde_json::json!(self.settings.record_delimiter),
+                serde_json::json!(self.settings.character_set),
+                serde_json::json!(self.settings.header),
+                serde_json::json!(self.settings.long_values),
+            ],
+            "terms_of": only_current_terms.then_some(self.today),
+        })
+    }
+
+    /// Writes the file, and counts its rows. `cancel` ends the writing at the next student.
+    pub(crate) fn write(
+        &self,
+        roster: &Roster,
+        cancel: &CancellationToken,
+        tally: &mut Tally,
+        out: &mut dyn Write,
+    ) -> Result<Written, ExportError> {
+        let writing = Writing { roster, schools: self.schools(roster)?, cancel, layout: self.layout };
+        writing.go_on()?;
+        match &self.columns {
+            Columns::Students(fields) => {
+                writing.students(fields, &Sent::of(roster, self.summer)?, tally, out)
+            }
+            Columns::Schedule(fields) => {
+                let terms = self.terms(roster)?;
+                writing.schedule(fields, terms.as_ref(), &Sent::of(roster, self.summer)?, tally, out)
+            }
+            Columns::Teachers(fields) => writing.teachers(fields, tally, out),
+        }
+    }
+
+    /// The schools whose rows go in.
+    fn schools(&self, roster: &Roster) -> Result<HashSet<SchoolNumber>, StoreError> {
+        let only = &self.settings.schools;
+        let chosen = |school: &SchoolNumber| {
+            self.hero.takes(&self.account, *school) && (only.is_empty() || only.contains(school))
+        };
+        Ok(roster.schools()?.into_iter().map(|school| school.number).filter(chosen).collect())
+    }
+
+    /// The terms that contain the day, school by school, where no others go in.
+    fn terms(&self, roster: &Roster) -> Result<Option<HashSet<(SchoolNumber, TermId)>>, StoreError> {
+        if !self.settings.only_current_terms {
+            return Ok(None);
+        }
+        let terms = roster.terms()?.into_iter();
+        let current = terms.filter(|term| (term.first_day..=term.last_day).contains(&self.today));
+        Ok(Some(current.map(|term| (term.school, term.id)).collect()))
     }
 }
 
-/// The schools of a Hero account: the chosen ones, or every school of the district. Graduated Students never.
-struct Account {
+/// The name under which the ledger knows a file of Hero's: its path as it is configured.
+pub(crate) fn slot(account: &HeroAccount, kind: ExportKind) -> String {
+    let export = account.export(kind);
+    match &export.destination {
+        Destination::Connection => export.path.clone(),
+        Destination::Folder { folder } => in_folder(folder, &export.path),
+    }
+}
+
+/// A path's file name in a folder of this computer.
+fn in_folder(folder: &str, path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    std::path::Path::new(folder).join(name).to_string_lossy().into_owned()
+}
+
+/// A file being written.
+struct Writing<'a> {
+    roster: &'a Roster,
     schools: HashSet<SchoolNumber>,
+    cancel: &'a CancellationToken,
+    layout: ExportLayout,
 }
 
-impl Account {
-    fn new(settings: &HeroSettings, roster: &Roster) -> Result<Self, StoreError> {
-        let chosen = |school: &SchoolNumber| settings.schools.is_empty() || settings.schools.contains(school);
-        let schools = roster
-            .schools()?
-            .into_iter()
-            .map(|school| school.number)
-            .filter(|school| *school != SchoolNumber::GRADUATED && chosen(school))
-            .collect();
-        Ok(Self { schools })
+impl Writing<'_> {
+    fn go_on(&self) -> Result<(), ExportError> {
+        if self.cancel.is_cancelled() { Err(ExportError::Cancelled) } else { Ok(()) }
     }
 
     fn covers(&self, school: SchoolNumber) -> bool {
         self.schools.contains(&school)
     }
-}
 
-/// One of the three files, and what it is written from.
-pub(crate) struct Export<'a> {
-    pub(crate) job: Job,
-    pub(crate) roster: &'a Roster,
-    pub(crate) settings: &'a HeroSettings,
-    pub(crate) summer: Summer,
-    pub(crate) layout: ExportLayout,
-    /// Ends the writing at the next student.
-    pub(crate) cancel: &'a CancellationToken,
-}
-
-impl Export<'_> {
-    /// Writes the file, and counts its rows.
-    pub(crate) fn write(&self, tally: &mut Tally, out: &mut dyn Write) -> Result<Written, ExportError> {
-        self.go_on()?;
-        let account = Account::new(self.settings, self.roster)?;
-        match self.job {
-            Job::HeroSchedule => {
-                self.write_schedule(&account, &Sent::of(self.roster, self.summer)?, tally, out)
-            }
-            Job::HeroTeachers => self.write_teachers(&account, tally, out),
-            _ => self.write_students(&account, &Sent::of(self.roster, self.summer)?, tally, out),
-        }
-    }
-
-    fn go_on(&self) -> Result<(), ExportError> {
-        if self.cancel.is_cancelled() { Err(ExportError::Cancelled) } else { Ok(()) }
-    }
-
-    fn write_students(
+    fn students(
         &self,
-        account: &Account,
+        fields: &FieldList<StudentField>,
         sent: &Sent,
         tally: &mut Tally,
         out: &mut dyn Write,
     ) -> Result<Written, ExportError> {
-        let mut file = StudentFile::new(out, self.layout);
+        let mut file = StudentFile::new(out, fields, self.layout, LISTED);
         self.roster.for_each_student(|student| -> Result<_, ExportError> {
             self.go_on()?;
-            if sent.counts(student) && account.covers(student.school) {
+            if sent.counts(student) && self.covers(student.school) {
                 file.write(student)?;
                 tally.row(student.school, Some(student.number));
             }
@@ -139,30 +257,35 @@ impl Export<'_> {
         Ok(file.finish()?.1)
     }
 
-    fn write_schedule(
+    fn schedule(
         &self,
-        account: &Account,
+        fields: &FieldList<ScheduleField>,
+        terms: Option<&HashSet<(SchoolNumber, TermId)>>,
         sent: &Sent,
         tally: &mut Tally,
         out: &mut dyn Write,
     ) -> Result<Written, ExportError> {
-        let mut file = ScheduleFile::new(out, self.layout);
+        let mut file = ScheduleFile::new(out, fields, self.layout, LISTED);
         let courses: HashMap<String, Course> = self.roster.courses()?;
         let rooms = self.roster.rooms()?;
         let teachers = self.roster.teacher_names()?;
+        let needs_section = fields.fields().iter().any(|field| field.needs_section());
+        let mut sections = Sections::new();
         self.go_on()?;
         let years = current_years(self.roster)?;
+        let goes_in = |cc: &Enrollment| {
+            !cc.dropped
+                && self.covers(cc.school)
+                && years.get(&cc.school).is_some_and(|year| is_of(cc.term, *year))
+                && terms.is_none_or(|terms| terms.contains(&(cc.school, cc.term)))
+        };
         self.roster.for_each_student_with_enrollments(|student, enrollments| -> Result<_, ExportError> {
             self.go_on()?;
             // Classes of somebody who is not sent yet would be nobody's in Hero.
             if student.enroll_status == EnrollStatus::PRE_REGISTERED && !sent.counts(student) {
                 return Ok(ControlFlow::Continue(()));
             }
-            let mut rows: Vec<_> = enrollments
-                .iter()
-                .filter(|cc| !cc.dropped && account.covers(cc.school))
-                .filter(|cc| years.get(&cc.school).is_some_and(|year| is_of(cc.term, *year)))
-                .collect();
+            let mut rows: Vec<_> = enrollments.iter().filter(|cc| goes_in(cc)).collect();
             rows.sort_by(|a, b| {
                 (a.term, &a.course_number, &a.section_number, a.id).cmp(&(
                     b.term,
@@ -171,21 +294,23 @@ impl Export<'_> {
                     b.id,
                 ))
             });
+            if rows.is_empty() && sent.counts(student) && self.covers(student.school) {
+                file.without_schedule(student.number);
+            }
             for cc in rows {
                 tally.row(cc.school, Some(student.number));
+                if needs_section && !sections.contains_key(&cc.section) {
+                    sections.insert(cc.section, self.roster.section(cc.section)?);
+                }
                 let teacher = teachers.get(cc.teacher);
                 file.write(&ScheduleRow {
-                    school: cc.school,
-                    student_number: student.number,
-                    term: cc.term,
-                    course_number: &cc.course_number,
-                    course_name: courses.get(cc.course_number.as_str()).map_or("", |course| &course.name),
-                    section_number: &cc.section_number,
-                    period: &cc.period,
-                    expression: &cc.expression,
+                    student,
+                    enrollment: cc,
+                    course: courses.get(cc.course_number.as_str()),
+                    room: rooms.get(cc.section).map_or("", |room| room),
+                    section: sections.get(&cc.section).and_then(Option::as_ref),
                     teacher_last_name: teacher.map_or("", |teacher| &teacher.last_name),
                     teacher_first_name: teacher.map_or("", |teacher| &teacher.first_name),
-                    room: rooms.get(cc.section).map_or("", |room| room),
                     teacher_number: teacher.map_or("", |teacher| &teacher.number),
                 })?;
             }
@@ -194,15 +319,15 @@ impl Export<'_> {
         Ok(file.finish()?.1)
     }
 
-    fn write_teachers(
+    fn teachers(
         &self,
-        account: &Account,
+        fields: &FieldList<TeacherField>,
         tally: &mut Tally,
         out: &mut dyn Write,
     ) -> Result<Written, ExportError> {
-        let mut file = TeacherFile::new(out, self.layout);
+        let mut file = TeacherFile::new(out, fields, self.layout, LISTED);
         let mut teachers = self.roster.teachers()?;
-        teachers.retain(|teacher| account.covers(teacher.school));
+        teachers.retain(|teacher| self.covers(teacher.school));
         teachers.sort_by(|a, b| (&a.number, a.school, a.id).cmp(&(&b.number, b.school, b.id)));
         for teacher in &teachers {
             file.write(teacher)?;
@@ -410,17 +535,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let roster = roster(folder.path(), 4_000);
         let write = |cancel: &CancellationToken, out: &mut dyn Write| {
-            let (settings, layout) = (HeroSettings::default(), ExportLayout::default());
-            let job = Job::HeroStudents;
-            let export = Export {
-                job,
-                roster: &roster,
-                settings: &settings,
-                summer: Summer::default(),
-                layout,
-                cancel,
-            };
-            export.write(&mut Tally::default(), out)
+            let export = Export::of(JobId::HERO_STUDENTS, &Setup::default(), roster.meta().today).unwrap();
+            export.write(&roster, cancel, &mut Tally::default(), out)
         };
         let mut whole = Measured::new(io::sink());
         write(&CancellationToken::new(), &mut whole).unwrap();

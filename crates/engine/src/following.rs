@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
     following::{Following, Step},
     integration::{IntegrationEvent, IntegrationStatus},
-    job::Job,
+    job::{Job, JobId},
     retry::{Circuit, Remote},
     settings::Setup,
 };
@@ -28,6 +28,7 @@ use crate::{
     notices::announce,
     report::Cause,
     run::OnEvent,
+    scheduler::POWERSCHOOL,
     school_year::Sent,
 };
 
@@ -75,7 +76,7 @@ impl Engine {
         now: DateTime<Utc>,
         on_event: &OnEvent,
     ) -> Result<Step, EngineError> {
-        if !setup.raptor.enabled || !setup.job_enabled(Job::RaptorRoster) {
+        if !setup.raptor.enabled || !setup.job_enabled(JobId::RAPTOR_ROSTER) {
             return Ok(Step::Wait(None));
         }
         let before = self.following().await?;
@@ -105,7 +106,7 @@ impl Engine {
         setup: &Setup,
         from: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, EngineError> {
-        if !setup.raptor.enabled || !setup.job_enabled(Job::RaptorRoster) {
+        if !setup.raptor.enabled || !setup.job_enabled(JobId::RAPTOR_ROSTER) {
             return Ok(None);
         }
         Ok(match self.following().await?.step(self.raptor_status().await?, &setup.raptor, from) {
@@ -163,7 +164,7 @@ impl Engine {
         setup: &Setup,
         now: DateTime<Utc>,
         on_event: &OnEvent,
-    ) -> Result<Vec<Job>, EngineError> {
+    ) -> Result<Vec<JobId>, EngineError> {
         let before = self.following().await?;
         let mut following = before.clone();
         // Known before anything is done: a look that takes the program with it must not do so for ever.
@@ -191,10 +192,7 @@ impl Engine {
                 return Ok(Vec::new());
             }
         };
-        self.circuits
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(Remote::PowerSchool, Circuit::default());
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner).insert(POWERSCHOOL, Circuit::default());
         let kept = following.clone();
         following.looked(roster.state().is_none_or(|state| state.versions.is_empty()));
         if following != kept {
@@ -216,7 +214,7 @@ impl Engine {
         let because = "PowerSchool was looked at for updates, and something is new.";
         let incident = Incident::new(IntegrationEvent::FetchSucceeded, because);
         announce(&self.raptor_event(incident, now, Vec::new()).await?, on_event);
-        let jobs = vec![Job::RaptorRoster];
+        let jobs = vec![JobId::RAPTOR_ROSTER];
         let ran = match self.run_jobs(jobs.clone(), Trigger::Schedule, Arc::clone(on_event)).await {
             Ok(ran) => ran,
             // A person was faster: after their run there may be nothing left to do.
@@ -228,7 +226,7 @@ impl Engine {
         let waits = ran.report.jobs.iter().any(|job| job.cause.as_ref().is_some_and(stopped));
         // What waits for a person would only stop again. What failed is tried again at the next look, and what was sent
         // may be of a later reading than the one at hand.
-        let failed = ran.failures.contains_key(&Job::RaptorRoster);
+        let failed = ran.failures.contains_key(&JobId::RAPTOR_ROSTER);
         if waits || (!failed && self.followed().await?.is_some_and(|sent| sent.reading == found.reading)) {
             found.settings = self.followed_settings(setup, now).await?;
             self.keep_followed(&found).await?;
@@ -273,8 +271,8 @@ impl Engine {
             "buildings": setup.mappings.buildings,
             "roster": raptor.roster,
             "folder": raptor.folder,
-            "connection": raptor.connection,
-            "accepted": self.accepted(Job::RaptorRoster, now).await?,
+            "connection": crate::raptor::destination_name(setup),
+            "accepted": self.accepted(JobId::RAPTOR_ROSTER, now).await?,
         });
         Ok(hex::encode(Sha256::digest(settings.to_string())))
     }
@@ -340,7 +338,7 @@ impl Engine {
     fn miss_look(&self, error: &EngineError, now: DateTime<Utc>) {
         if error.remote() == Some(Remote::PowerSchool) {
             let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
-            let circuit = circuits.entry(Remote::PowerSchool).or_default();
+            let circuit = circuits.entry(POWERSCHOOL).or_default();
             *circuit = circuit.missed(now, error.retry_after(), crate::scheduler::chance());
         }
     }

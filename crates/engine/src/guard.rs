@@ -7,9 +7,9 @@ use std::{collections::HashMap, fmt, io, iter};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rosterbridge_domain::{
     attendance::Source,
-    job::{FileReceipt, Job},
+    job::{FileReceipt, JobId},
     school_year::YearChange,
-    settings::GuardSettings,
+    settings::{ExportKind, GuardSettings},
 };
 use rosterbridge_store::{Ledger, StoreError, ledger::DecisionOutcome};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ fn rows_of_days(days: &[(NaiveDate, u64)], today: NaiveDate) -> (u64, Vec<u64>) 
 }
 
 /// Names a content: what `value` serialises to.
-fn content_id(job: Job, value: &impl Serialize) -> String {
+fn content_id(job: JobId, value: &impl Serialize) -> String {
     let mut hash = Measured::new(io::sink());
     // What is hashed in memory can't fail to be written; what could not be serialised would be named by its job alone.
     let _ = serde_json::to_writer(&mut hash, &(job, value));
@@ -122,7 +122,7 @@ fn content_id(job: Job, value: &impl Serialize) -> String {
 
 impl PlanView {
     /// The plan to send files.
-    pub(crate) fn of_files(job: Job, files: &[FileReceipt], samples: Vec<FileSample>) -> Self {
+    pub(crate) fn of_files(job: JobId, files: &[FileReceipt], samples: Vec<FileSample>) -> Self {
         Self { id: content_id(job, &files), sample: Vec::new(), files: samples }
     }
 
@@ -134,7 +134,7 @@ impl PlanView {
     }
 
     /// The plan to write attendance.
-    pub(crate) fn of_attendance(job: Job, plan: &AttendancePlan) -> Self {
+    pub(crate) fn of_attendance(job: JobId, plan: &AttendancePlan) -> Self {
         let writes = plan.inputs.iter().flat_map(|input| &input.decisions).filter_map(|decision| {
             match &decision.outcome {
                 DecisionOutcome::Write(write) => Some(PlannedRecord {
@@ -152,9 +152,9 @@ impl PlanView {
 }
 
 /// Names one planned file: another content is another id, so an acceptance can't pass to it.
-fn guard_id(job: Job, receipt: &FileReceipt) -> String {
+fn guard_id(job: JobId, receipt: &FileReceipt) -> String {
     let mut hash = Sha256::new();
-    for part in [job.as_str(), &receipt.name, &receipt.sha256] {
+    for part in [&job.to_string(), &receipt.name, &receipt.sha256] {
         hash.update(part);
         hash.update([0]);
     }
@@ -166,7 +166,7 @@ impl Engine {
     /// so that a person decides once. Only reads.
     pub(crate) async fn refuse_large_changes(
         &self,
-        job: Job,
+        job: JobId,
         files: &[OutgoingFile<'_>],
         years: &YearsInSight,
     ) -> Result<(), EngineError> {
@@ -181,7 +181,7 @@ impl Engine {
             let Some((sent_at, had)) = last else { continue };
             let (schools_before, schools) = (had.schools, &has.schools);
             let all = (had.rows, has.rows);
-            let (before, now) = years.alike(&receipt.name, all.0, all.1);
+            let (before, now) = years.alike(job, &receipt.name, all.0, all.1);
             let losing: Vec<GuardedSchool> = schools_before
                 .iter()
                 .map(|(school, rows)| GuardedSchool {
@@ -225,7 +225,7 @@ impl Engine {
     /// reads.
     pub(crate) async fn refuse_many_rows(
         &self,
-        job: Job,
+        job: JobId,
         plan: &AttendancePlan,
         plan_id: &str,
         day: NaiveDate,
@@ -284,7 +284,7 @@ impl Engine {
     }
 
     /// The ids of a job's files that a person lets go out, in order.
-    pub(crate) async fn accepted(&self, job: Job, now: DateTime<Utc>) -> Result<Vec<String>, EngineError> {
+    pub(crate) async fn accepted(&self, job: JobId, now: DateTime<Utc>) -> Result<Vec<String>, EngineError> {
         let stopped = self.stopped().await?.into_iter();
         let accepted = stopped.filter(|stopped| stopped.file.job == job && stopped.is_accepted(now));
         let mut ids: Vec<String> = accepted.map(|stopped| stopped.file.id).collect();
@@ -309,12 +309,12 @@ impl Engine {
     }
 
     /// [`Engine::forget_stops`] for one file.
-    pub(crate) async fn forget_stop(&self, job: Job, name: &str) -> Result<(), EngineError> {
+    pub(crate) async fn forget_stop(&self, job: JobId, name: &str) -> Result<(), EngineError> {
         self.forget_stops(job, &[name]).await
     }
 
     /// Forgets what was decided about files once others of their names have been sent.
-    pub(crate) async fn forget_stops(&self, job: Job, names: &[&str]) -> Result<(), EngineError> {
+    pub(crate) async fn forget_stops(&self, job: JobId, names: &[&str]) -> Result<(), EngineError> {
         let mut stopped = self.stopped().await?;
         let before = stopped.len();
         stopped.retain(|other| other.file.job != job || !names.contains(&other.file.name.as_str()));
@@ -335,13 +335,22 @@ impl Engine {
 /// The last files of these names, by name, and when they were sent.
 fn last_files(
     ledger: &Ledger,
-    job: Job,
+    job: JobId,
     names: Vec<String>,
 ) -> Result<HashMap<String, (DateTime<Utc>, Has)>, StoreError> {
     let mut files = HashMap::new();
     for name in names {
-        if let Some(last) = ledger.last_upload(job, &name)? {
-            let schools = ledger.last_upload_by_school(job, &name)?;
+        // A file of Hero's that goes elsewhere now is still the one that came before.
+        let moved = || match ExportKind::of(job.kind()) {
+            Some(_) => ledger.last_upload_of(job),
+            None => Ok(None),
+        };
+        let last = match ledger.last_upload(job, &name)? {
+            Some(last) => Some(last),
+            None => moved()?,
+        };
+        if let Some(last) = last {
+            let schools = ledger.last_upload_by_school(job, &last.receipt.name)?;
             files.insert(name, (last.uploaded_at, Has { rows: last.receipt.rows, schools }));
         }
     }
@@ -448,7 +457,7 @@ mod tests {
         let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let mut stopped = Stopped::new(GuardedView {
             id: "1".to_owned(),
-            job: Job::HeroStudents,
+            job: JobId::HERO_STUDENTS,
             name: "imports/STUDENT.TXT".to_owned(),
             before: 200,
             now: 1,

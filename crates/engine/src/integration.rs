@@ -7,7 +7,7 @@ use rosterbridge_domain::{
     following::{Following, WHOLE_LOOKS},
     id::SchoolNumber,
     integration::{IntegrationEvent, IntegrationStatus},
-    job::Job,
+    job::JobId,
     notice::{Happening, Notice, StatusChange as ToldChange},
     settings::Setup,
 };
@@ -301,7 +301,7 @@ fn warnings(
         warnings
             .push("The mail server is not set up: nobody gets a mail when the status changes.".to_owned());
     }
-    if !setup.job_enabled(Job::RaptorRoster) {
+    if !setup.job_enabled(JobId::RAPTOR_ROSTER) {
         warnings.push(
             "The exchange raptor-roster is switched off: no students are sent by themselves, and the integration stays \
              Pending Initialization, in which no tardy is taken in, until somebody sends them."
@@ -309,7 +309,7 @@ fn warnings(
         );
     }
     if raptor.student_tardy {
-        if !setup.job_enabled(Job::RaptorTardies) {
+        if !setup.job_enabled(JobId::RAPTOR_TARDIES) {
             warnings.push(
                 "The exchange raptor-tardies is switched off: no tardies are taken in by themselves."
                     .to_owned(),

@@ -8,20 +8,21 @@ use std::io;
 
 use rosterbridge_domain::{
     attendance::NoOpReason,
-    job::{FileReceipt, Job},
+    job::{FileReceipt, JobId},
     settings::Setup,
 };
-use rosterbridge_sftp::{RemoteFolder, Session};
+use rosterbridge_sftp::{RemoteFile, Session};
 use rosterbridge_store::{Ledger, Roster, ledger::DecisionOutcome};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    attendance::AttendancePlan, engine::Engine, error::EngineError, exports::EXPORT, report::PlanView,
-};
+use crate::{attendance::AttendancePlan, engine::Engine, error::EngineError, report::PlanView};
 
-/// The ledger's value that holds the import.
-const KNOWN: &str = "known_import";
+/// The ledger's value that holds the import of a job.
+fn key(job: JobId) -> String {
+    let first = JobId::HERO_ATTENDANCE;
+    if job == first { "known_import".to_owned() } else { format!("known_import.{job}") }
+}
 
 /// An import that changed nothing.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +37,7 @@ pub(crate) struct KnownImport {
 
 /// What an import's rows are judged by, as it was before they were.
 pub(crate) struct Grounds {
+    job: JobId,
     from: Option<String>,
     stated: String,
 }
@@ -44,6 +46,7 @@ impl Engine {
     /// What the rows of Hero's export are judged by now.
     pub(crate) async fn grounds(
         &self,
+        job: JobId,
         roster: &Roster,
         setup: &Setup,
         zone: chrono_tz::Tz,
@@ -59,28 +62,27 @@ impl Engine {
             });
             hex::encode(Sha256::digest(all.to_string()))
         });
-        Ok(Grounds { from, stated: self.ledger(Ledger::stated_revision).await? })
+        Ok(Grounds { job, from, stated: self.ledger(Ledger::stated_revision).await? })
     }
 
     /// The export on Hero's server, if it is known that none of its rows has anything to say.
     pub(crate) async fn known_import(
         &self,
         grounds: &Grounds,
-        setup: &Setup,
+        file: &RemoteFile,
         session: &Session,
     ) -> Result<Option<KnownImport>, EngineError> {
-        let text = self.ledger(|ledger| ledger.value(KNOWN)).await?.unwrap_or_default();
+        let key = key(grounds.job);
+        let text = self.ledger(move |ledger| ledger.value(&key)).await?.unwrap_or_default();
         let known = serde_json::from_str::<KnownImport>(&text)
             .ok()
             .filter(|known| Some(&known.from) == grounds.from.as_ref() && known.stated == grounds.stated);
         let Some(known) = known else { return Ok(None) };
-        let folder = RemoteFolder::parse(EXPORT)?;
-        let file = folder.file(&setup.hero.attendance_file)?;
-        session.require_folder(&folder).await?;
-        if session.stat(&file).await?.is_none_or(|found| found.size != known.file.bytes) {
+        session.require_folder(file.folder()).await?;
+        if session.stat(file).await?.is_none_or(|found| found.size != known.file.bytes) {
             return Ok(None);
         }
-        let (downloaded, _) = session.download(&file, io::sink()).await?;
+        let (downloaded, _) = session.download(file, io::sink()).await?;
         Ok((downloaded.sha256 == known.file.sha256).then_some(known))
     }
 
@@ -92,14 +94,15 @@ impl Engine {
         plan: PlanView,
     ) -> Result<(), EngineError> {
         let Some(from) = grounds.from else { return Ok(()) };
+        let key = key(grounds.job);
         let known = KnownImport { from, stated: grounds.stated, file, plan };
         let text = serde_json::to_string(&known).unwrap_or_default();
-        self.ledger(move |ledger| ledger.set_value(KNOWN, &text)).await
+        self.ledger(move |ledger| ledger.set_value(&key, &text)).await
     }
 }
 
 /// The file of a plan in which every row states what was stated last, or is overtaken by another one of the file.
-pub(crate) fn without_news(plan: &AttendancePlan) -> Option<(FileReceipt, PlanView)> {
+pub(crate) fn without_news(job: JobId, plan: &AttendancePlan) -> Option<(FileReceipt, PlanView)> {
     use NoOpReason::{AlreadyDelivered, AlreadyStated, Superseded};
     let [input] = plan.inputs.as_slice() else { return None };
     let says_nothing = input.decisions.iter().all(|decision| {
@@ -113,6 +116,6 @@ pub(crate) fn without_news(plan: &AttendancePlan) -> Option<(FileReceipt, PlanVi
             bytes: input.bytes,
             sha256: input.sha256.clone(),
         };
-        (file, PlanView::of_attendance(Job::HeroAttendance, plan))
+        (file, PlanView::of_attendance(job, plan))
     })
 }

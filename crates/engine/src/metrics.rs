@@ -6,7 +6,6 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rosterbridge_domain::job::Job;
 use rosterbridge_store::ledger::{JobRun, Run};
 
 use crate::{
@@ -30,13 +29,14 @@ impl Engine {
         let circuits = self.circuit_views(now);
         let (folder, logs, ledger) =
             (self.folder.path().to_owned(), self.folder.logs(), self.folder.ledger());
+        let jobs = self.setup().await?.possible_jobs();
         self.ledger(move |database| {
             let owned = |counts: std::collections::BTreeMap<&str, u64>| {
                 counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
             };
             let mut phases = Vec::new();
             phases.extend(database.last_run()?.as_ref().and_then(pull));
-            for job in Job::ALL {
+            for job in jobs {
                 phases.extend(database.last_job_run(job)?.as_ref().and_then(duration));
             }
             Ok(Metrics {
@@ -73,7 +73,7 @@ fn pull(run: &Run) -> Option<PhaseSeconds> {
 
 /// A job; none where it was not started.
 fn duration(job: &JobRun) -> Option<PhaseSeconds> {
-    Some(phase(job.job.as_str(), job.started_at?, job.finished_at?))
+    Some(phase(&job.job.to_string(), job.started_at?, job.finished_at?))
 }
 
 fn phase(name: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> PhaseSeconds {

@@ -4,6 +4,7 @@
 //! away loses it. While the ledger takes nothing, the desktop is told all the same, and the mail is kept in mind. Everybody
 //! gets a mail of their own. One may go out twice when the program ends while the server takes it; both have the same id.
 
+mod completion;
 mod html;
 mod letter;
 mod post;
@@ -39,7 +40,7 @@ use crate::{
     run::OnEvent,
 };
 
-pub(crate) use letter::RESTORED;
+pub(crate) use {completion::record_name, letter::RESTORED};
 
 /// The ledger's value that holds which of the latest runs were told to have been cut off.
 const CUT_OFF: &str = "notices.cut_off";
@@ -93,10 +94,15 @@ pub(crate) fn reason(error: &EngineError) -> Reason {
     Reason { code: error.code().to_owned(), remedy: error.remedy() }
 }
 
-/// Hands on what the desktop is to show: everything but held rows, which wait where a person looks anyway.
+/// Hands on what the desktop is to show: everything but held rows, which wait where a person looks anyway, and completion
+/// reports, which are asked for by mail.
 pub(crate) fn announce(notices: &[Notice], on_event: &OnEvent) {
-    let only_held = |notice: &&Notice| matches!(notice, Notice::Digest { missed, .. } if missed.is_empty());
-    for notice in notices.iter().filter(|notice| !only_held(notice)) {
+    let shown = |notice: &&Notice| match notice {
+        Notice::Digest { missed, .. } => !missed.is_empty(),
+        Notice::Completed(_) => false,
+        _ => true,
+    };
+    for notice in notices.iter().filter(shown) {
         on_event(Event::Notice { title: letter::title(notice), body: letter::in_short(notice) });
     }
 }
@@ -197,9 +203,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes note of how a run ended, also when the ledger takes nothing.
-    pub(crate) async fn note_run(&self, report: &SyncReport, now: DateTime<Utc>) -> Vec<Notice> {
-        let mut happenings = Vec::new();
+    /// Takes note of how a run ended, also when the ledger takes nothing. With `setup` the completion reports it asks for
+    /// are told as well.
+    pub(crate) async fn note_run(
+        &self,
+        setup: Option<&Setup>,
+        report: &SyncReport,
+        now: DateTime<Utc>,
+    ) -> Vec<Notice> {
+        let of_jobs = |setup| completion::reports(setup, &report.run, &report.jobs, report.cause.as_ref());
+        let mut happenings = setup.map(of_jobs).unwrap_or_default();
         match (&report.cause, report.outcome) {
             (_, Outcome::Cancelled) => {}
             (None, _) => happenings.push(Happening::Succeeded(None)),
@@ -269,7 +282,8 @@ impl Engine {
             // Earlier versions kept the latest one.
             None => *id <= known || !latest.iter().any(|run| run.id.to_string() == *id),
         };
-        let (mut cut_off, mut told) = (Vec::new(), Vec::new());
+        let setup = self.setup().await?;
+        let (mut cut_off, mut reports, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for run in runs.into_iter().rev() {
             if run.outcome != Outcome::Interrupted || run.trigger == Trigger::DryRun {
                 continue;
@@ -281,13 +295,17 @@ impl Engine {
             }
             tracing::warn!(run = id, trigger = run.trigger.as_str(), "the run was cut off");
             let (started_at, undo) = (run.started_at, run.trigger == Trigger::Undo);
+            if !undo {
+                let jobs: Vec<JobReport> = run.jobs.into_iter().map(JobReport::from).collect();
+                reports.extend(completion::reports(&setup, &id, &jobs, None));
+            }
             cut_off.push(InterruptedRun { run: id, started_at, undo });
         }
         if cut_off.is_empty() {
             return Ok(());
         }
         let told = serde_json::to_string(&told).unwrap_or_default();
-        let happenings = cut_off.into_iter().map(Happening::RunInterrupted).collect();
+        let happenings = cut_off.into_iter().map(Happening::RunInterrupted).chain(reports).collect();
         self.note_beside(happenings, now, Some((CUT_OFF, told))).await
     }
 

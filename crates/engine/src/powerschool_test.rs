@@ -313,12 +313,9 @@ impl Local {
 fn jobs(setup: &Setup) -> Vec<Job> {
     let plugin = &setup.powerschool.plugin;
     let undecided = plugin.revision == 0 && plugin.wanted.is_none();
-    let chosen = if undecided && Job::ALL.into_iter().any(|job| setup.job_enabled(job)) {
-        &[]
-    } else {
-        plugin.chosen()
-    };
-    Job::ALL.into_iter().filter(|job| chosen.contains(job) || setup.job_enabled(*job)).collect()
+    let enabled = setup.enabled_exchanges();
+    let chosen = if undecided && !enabled.is_empty() { &[] } else { plugin.chosen() };
+    Job::ALL.into_iter().filter(|job| chosen.contains(job) || enabled.contains(job)).collect()
 }
 
 /// Everything that is wrong with what was entered, as one result.
@@ -434,8 +431,10 @@ mod tests {
         #[case] enabled: &[Job],
         #[case] expected: &[Job],
     ) {
-        let jobs_enabled =
-            enabled.iter().map(|job| JobSettings { job: *job, enabled: true, schedule: None }).collect();
+        let jobs_enabled = enabled
+            .iter()
+            .map(|job| JobSettings { job: (*job).into(), enabled: true, schedule: None })
+            .collect();
         let mut setup = Setup { jobs: jobs_enabled, ..Setup::default() };
         setup.powerschool.plugin = plugin;
         assert_eq!(jobs(&setup), expected);

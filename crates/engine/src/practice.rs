@@ -7,8 +7,8 @@ use rosterbridge_domain::{
     job::Job,
     mapping::{self, BuildingMapping, Mappings, TardyMapping},
     settings::{
-        HeroSettings, JobSettings, MailSecurity, MailSettings, PowerSchoolSettings, Prerequisites,
-        RaptorSettings, Setup,
+        ConnectionId, JobSettings, MailSecurity, MailSettings, ManagedConnection, PowerSchoolSettings,
+        Prerequisites, RaptorSettings, Setup,
     },
 };
 use rosterbridge_powerschool::{Client, Connection, Timeouts};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     choices,
-    connections::hero_address,
+    connections::{address, managed},
     engine::{Engine, blocking},
     error::EngineError,
 };
@@ -81,7 +81,7 @@ impl Engine {
         let district = self.practice_district(&ready.powerschool).await?;
         self.move_to_practice(district.as_deref()).await?;
         self.put_secret(SecretName::PowerSchoolClientSecret, &ready.powerschool.client_secret).await?;
-        self.put_secret(SecretName::HeroPassword, &ready.hero.password).await?;
+        self.put_secret(SecretName::password(ConnectionId::HERO), &ready.hero.password).await?;
         let mut setup = Setup {
             powerschool: PowerSchoolSettings {
                 url: ready.powerschool.url,
@@ -90,12 +90,12 @@ impl Engine {
                 answer_seconds: 10,
                 ..PowerSchoolSettings::default()
             },
-            hero: HeroSettings {
+            connections: vec![ManagedConnection {
                 host: ready.hero.host,
                 port: ready.hero.port,
                 username: ready.hero.username,
-                ..HeroSettings::default()
-            },
+                ..ManagedConnection::default()
+            }],
             raptor: RaptorSettings {
                 enabled: true,
                 student_tardy: true,
@@ -115,13 +115,13 @@ impl Engine {
             mappings: Mappings::default(),
             jobs: Job::ALL
                 .into_iter()
-                .map(|job| JobSettings { job, enabled: true, schedule: None })
+                .map(|job| JobSettings { job: job.into(), enabled: true, schedule: None })
                 .collect(),
             ..Setup::default()
         };
         setup.mappings = self.practice_mappings(&setup).await?;
         if pin {
-            let address = hero_address(&setup)?;
+            let address = address(managed(&setup, ConnectionId::HERO)?)?;
             let key = PinnedHostKey {
                 host: address.host,
                 port: address.port,
@@ -133,7 +133,9 @@ impl Engine {
             self.ledger(move |ledger| ledger.pin_host_key(&key)).await?;
         }
         let url = setup.powerschool.url.clone();
-        self.save_setup(setup).await?;
+        let saving = self.saving_setup.lock().await;
+        self.replace_setup(setup).await?;
+        drop(saving);
         self.mark_practice(&url).await
     }
 

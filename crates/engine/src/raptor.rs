@@ -12,7 +12,7 @@ pub(crate) use self::{
     folder::{
         content_hash, dropped_files, files_not_in_use, names_before_moving, processed_files, set_aside,
     },
-    roster::{NOT_IN_USE, ROSTER, kept_name, schools_of_files},
+    roster::{NOT_IN_USE, ROSTER, destination_name, kept_name, schools_of_files},
     server::{RemoteTardies, read_at_server},
     tardies::{AtHand, Found as FoundTardies, LookUp, read_file},
     watch::ExchangeWatch,

@@ -3,6 +3,8 @@
 
 mod connection;
 mod held;
+mod hero;
+mod managed;
 mod plan;
 mod plugin;
 mod raptor;
@@ -11,19 +13,29 @@ mod setup;
 mod status;
 mod trace;
 mod undo;
+mod watch;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use self::{
     connection::{
-        AcceptedHostKey, CertificateView, FieldAccess, FieldAccessView, HeroTest, HostKeyView,
+        AcceptedHostKey, CertificateView, ConnectionTest, FieldAccess, FieldAccessView, HostKeyView,
         PowerSchoolTest, QueryView, ServerView, StageReport, StageResult, TableAccessView, TestReport,
     },
     held::{HeldPage, HeldView},
+    hero::{
+        ExportField, ExportPreview, ExportProblemView, ExportProblems, ExportRows, FacultyFileView,
+        ProblemCount, RemoteFileKind, RemoteFileView, RemoteFiles, RemoteFolderView, Sheet, SheetEntry,
+        SheetRow, SheetScreen, SheetSide, Timeline, TimelineEntry, TimelineWarning,
+    },
+    managed::{
+        HostKeyHistory, HostKeyMarker, KeyView, KnownHostStanding, KnownHostView, KnownHostsView,
+        LegacyAlgorithm, OwnerChange, PublicKeyView, ReplacedHostKey, UnreadableLine,
+    },
     plan::{FileSample, GuardReason, GuardedSchool, GuardedView, PlanView, PlannedRecord},
     plugin::{ExchangeFit, FieldView, PluginCheck, PluginRemark, PluginView},
-    raptor::{RaptorConfirmation, RaptorHistory, RaptorTest, RosterPreview, StatusChangeView},
+    raptor::{RaptorConfirmation, RaptorHistory, RosterPreview, StatusChangeView},
     run::{Event, JobReport, Phase, PhaseSeconds, Progress, RunView, SyncReport},
     setup::{
         BuildingChoice, Choices, CodeChoice, Handover, MappingChange, MethodKnownBy, MethodPreset,
@@ -38,6 +50,7 @@ pub use self::{
         TracedRecord, TracedRow,
     },
     undo::{LeftAlone, NotUndone, UndoReport},
+    watch::{OtherSenderView, WatchState, WatchView, WatchedFileView},
 };
 
 /// Why something failed: a stable code, what happened, what to do.

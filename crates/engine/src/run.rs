@@ -11,8 +11,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use chrono::Utc;
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
-    job::{Job, Outcome},
-    settings::Setup,
+    job::{Job, JobId, Outcome},
+    settings::{ConnectionId, Destination, ExportKind, HeroAccount, ManagedConnection, Owner, Setup},
 };
 use rosterbridge_sftp::Session;
 use rosterbridge_store::{
@@ -32,6 +32,7 @@ use crate::{
     pull::{Pull, Server},
     report::{Event, LeftAlone, Phase, Progress, SyncReport},
     school_year::YearsInSight,
+    transfers::Turn,
 };
 
 /// Told what happens during a run.
@@ -42,7 +43,7 @@ struct Assignment {
     id: RunId,
     setup: Setup,
     /// In running order.
-    jobs: Vec<Job>,
+    jobs: Vec<JobId>,
     /// The run whose writes are to be taken back, if it is an undo.
     undone: Option<RunId>,
     dry: bool,
@@ -63,19 +64,15 @@ struct Run<'a> {
     refused: BTreeMap<Job, rosterbridge_powerschool::Error>,
     /// What the jobs do without, because the plugin has no access to it.
     without: Vec<rosterbridge_powerschool::Warning>,
-    /// The connection to Hero, opened by the first job that needs it.
-    hero: Option<Arc<Session>>,
-    /// The job the connection to Hero failed for, and why. It is not tried again in this run: four wrong passwords
-    /// in a row can lock an account.
-    hero_failed: Option<(Job, Arc<EngineError>)>,
-    /// The connection to Raptor's server, opened by the first job that needs it.
-    raptor: Option<Arc<Session>>,
-    /// As [`Self::hero_failed`], for Raptor's server.
-    raptor_failed: Option<(Job, Arc<EngineError>)>,
+    /// The managed connections that are open, each by the first job that needed it.
+    sessions: BTreeMap<ConnectionId, (Arc<Session>, Turn)>,
+    /// The job a connection failed for, and why. It is not tried again in this run: four wrong passwords in a row can lock
+    /// an account.
+    failed: BTreeMap<ConnectionId, (JobId, Arc<EngineError>)>,
     /// Where the schools are in their years.
     years: YearsInSight,
     /// The jobs of the run.
-    jobs: Vec<Job>,
+    jobs: Vec<JobId>,
     /// The next export, put together while the one before it is sent.
     ahead: Option<hero::Composing>,
     cancel: CancellationToken,
@@ -87,7 +84,7 @@ struct Run<'a> {
 pub(crate) struct Ran {
     pub(crate) report: SyncReport,
     /// What the jobs that did not come to their end failed of.
-    pub(crate) failures: BTreeMap<Job, Failure>,
+    pub(crate) failures: BTreeMap<JobId, Failure>,
     /// Of an undo: what stays as it is.
     pub(crate) left: Vec<LeftAlone>,
 }
@@ -96,7 +93,7 @@ impl Engine {
     /// Runs jobs now: the named ones, or all that are enabled. A dry run plans and shows, and writes nothing.
     pub async fn sync(
         self: &Arc<Self>,
-        jobs: Vec<Job>,
+        jobs: Vec<JobId>,
         dry_run: bool,
         on_event: OnEvent,
     ) -> Result<SyncReport, EngineError> {
@@ -111,7 +108,7 @@ impl Engine {
     /// Runs jobs now, on whatever made them due.
     pub(crate) async fn run_jobs(
         self: &Arc<Self>,
-        jobs: Vec<Job>,
+        jobs: Vec<JobId>,
         trigger: Trigger,
         on_event: OnEvent,
     ) -> Result<Ran, EngineError> {
@@ -126,7 +123,7 @@ impl Engine {
     )]
     pub(crate) async fn run_work(
         self: &Arc<Self>,
-        jobs: Vec<Job>,
+        jobs: Vec<JobId>,
         trigger: Trigger,
         undone: Option<RunId>,
         on_event: OnEvent,
@@ -134,8 +131,11 @@ impl Engine {
         let dry_run = trigger == Trigger::DryRun;
         let setup = self.setup().await?;
         let mut jobs = if jobs.is_empty() {
-            Job::ALL.into_iter().filter(|job| setup.job_enabled(*job)).collect()
+            setup.enabled_jobs()
         } else {
+            if undone.is_none() {
+                refuse_others(&setup, &jobs)?;
+            }
             jobs
         };
         jobs.sort_unstable();
@@ -164,6 +164,8 @@ impl Engine {
             seconds: Vec::new(),
         };
         let mut ran = Ran { report, failures: BTreeMap::new(), left: Vec::new() };
+        // An undo takes back what a job did: nobody asked for a report of that.
+        let reporting = undone.is_none().then(|| setup.clone());
         // Whatever stops it, the run gets its end, and every job a word.
         let assignment = Assignment {
             id,
@@ -176,7 +178,7 @@ impl Engine {
         };
         // On the heap, so that whoever waits for a run stays small.
         if let Err(error) = Box::pin(self.work(assignment, &mut ran)).await {
-            let missed = jobs.iter().skip(ran.report.jobs.len()).any(|job| *job == Job::RaptorRoster);
+            let missed = jobs.iter().skip(ran.report.jobs.len()).any(|job| job.kind() == Job::RaptorRoster);
             if missed && trigger == Trigger::Schedule {
                 self.raptor_not_reached(&error, id, &on_event).await;
             }
@@ -195,7 +197,7 @@ impl Engine {
         );
         if !dry_run {
             // Before the run counts as finished: a crash in between must not keep it from being told.
-            announce(&self.note_run(&ran.report, Utc::now()).await, &on_event);
+            announce(&self.note_run(reporting.as_ref(), &ran.report, Utc::now()).await, &on_event);
         }
         let (outcome, cause) = (ran.report.outcome, ran.report.cause.clone().map(Into::into));
         let end = EndedRun { id, outcome, cause, at: Utc::now() };
@@ -242,7 +244,7 @@ impl Engine {
             if let Some(failure) = done.failure {
                 ran.failures.insert(job, failure);
             }
-            ran.report.seconds.push(seconds(job.as_str(), started));
+            ran.report.seconds.push(seconds(&job.to_string(), started));
             let finished = job_report(job, done, ended.as_ref().err());
             if let Err(error) = ended {
                 ran.failures.insert(job, Failure::of(&error));
@@ -288,9 +290,7 @@ impl Engine {
             self.bind_to_district(server.district.as_deref()).await?;
         }
         pass(CrashPoint::ServerMet);
-        // The jobs that are switched on look into the roster between runs, too.
-        let reading: Vec<Job> =
-            Job::ALL.into_iter().filter(|job| jobs.contains(job) || setup.job_enabled(*job)).collect();
+        let reading = exchanges(&setup, &jobs);
         let pull = match self.pull_from(&server, &reading, &cancel, &progress).await {
             // The roster it began with is damaged. The second time it begins with nothing.
             Err(EngineError::Store(StoreError::Corrupt(_) | StoreError::Damaged { .. })) => {
@@ -312,10 +312,8 @@ impl Engine {
             roster: Some(roster),
             refused,
             without,
-            hero: None,
-            hero_failed: None,
-            raptor: None,
-            raptor_failed: None,
+            sessions: BTreeMap::new(),
+            failed: BTreeMap::new(),
             years,
             jobs,
             ahead: None,
@@ -340,8 +338,7 @@ impl Run<'_> {
                 total: None,
             }));
         };
-        let needed = |job: &Job| self.jobs.contains(job) || self.setup.job_enabled(*job);
-        let jobs: Vec<Job> = Job::ALL.into_iter().filter(needed).collect();
+        let jobs = exchanges(&self.setup, &self.jobs);
         // Windows replaces no file that is open.
         (self.roster, self.ahead) = (None, None);
         let pull = self.engine.pull_from(&self.server, &jobs, &self.cancel, &progress).await?;
@@ -358,23 +355,27 @@ impl Run<'_> {
         self.roster.as_ref().is_none_or(|roster| roster.is_damaged())
     }
 
-    #[tracing::instrument(skip_all, fields(job = job.as_str()))]
-    async fn job(&mut self, job: Job, done: &mut Done) -> Result<(), EngineError> {
+    #[tracing::instrument(skip_all, fields(job = %job))]
+    async fn job(&mut self, job: JobId, done: &mut Done) -> Result<(), EngineError> {
         if self.cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
         self.allowed(job)?;
-        if let Some(error) = self.refused.get(&job) {
+        if let Some(error) = self.refused.get(&job.kind()) {
             let error = EngineError::from(error.clone());
-            if job == Job::RaptorRoster && !self.dry {
+            if job.kind() == Job::RaptorRoster && !self.dry {
                 self.refuse_raptor(&error).await?;
             }
             return Err(error);
         }
-        match job {
+        match job.kind() {
             Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => self.export(job, done).await,
-            Job::HeroAttendance => self.hero_attendance(done).await,
+            Job::HeroAttendance => self.hero_attendance(job, done).await,
             Job::RaptorRoster => {
+                // It opens the connection itself, and there may be no more sessions than this one.
+                if let Some(server) = &self.setup.raptor.connection {
+                    self.let_go_of(server.connection).await;
+                }
                 let ended = self.raptor_roster(done).await;
                 // That a person stopped it says nothing about the integration.
                 if !self.dry && !matches!(ended, Err(EngineError::Cancelled)) {
@@ -387,13 +388,18 @@ impl Run<'_> {
     }
 
     /// Whether the set-up lets a job do what it does: nothing leaves or is written that a person switched off.
-    fn allowed(&self, job: Job) -> Result<(), EngineError> {
-        let (hero, raptor) = (&self.setup.hero, &self.setup.raptor);
-        match job {
-            Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers if !hero.allow_upload => {
-                Err(EngineError::SwitchedOff("'Allow Upload' of the Hero connection"))
+    fn allowed(&self, job: JobId) -> Result<(), EngineError> {
+        let raptor = &self.setup.raptor;
+        match job.kind() {
+            Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => {
+                let export = ExportKind::of(job.kind()).ok_or(EngineError::NoSuchJob(job))?;
+                let leaves = self.account(job)?.export(export).destination == Destination::Connection;
+                if leaves && !self.connection_of(job)?.allow_upload {
+                    return Err(EngineError::SwitchedOff("'Allow Upload' of the Hero connection"));
+                }
+                Ok(())
             }
-            Job::HeroAttendance if !hero.allow_download => {
+            Job::HeroAttendance if !self.connection_of(job)?.allow_download => {
                 Err(EngineError::SwitchedOff("'Allow Download' of the Hero connection"))
             }
             Job::RaptorRoster | Job::RaptorTardies if !raptor.enabled => {
@@ -404,7 +410,18 @@ impl Run<'_> {
         }
     }
 
-    fn progress(&self, job: Job, phase: Phase, subject: &str, done: u64, total: Option<u64>) {
+    /// The account at Hero that a job belongs to.
+    fn account(&self, job: JobId) -> Result<&HeroAccount, EngineError> {
+        self.setup.hero.account(job.account()).ok_or(EngineError::NoSuchJob(job))
+    }
+
+    /// The managed connection of a job for Hero.
+    fn connection_of(&self, job: JobId) -> Result<&ManagedConnection, EngineError> {
+        let id = self.account(job)?.connection;
+        self.setup.connection(id).ok_or(EngineError::NoSuchConnection(id))
+    }
+
+    fn progress(&self, job: JobId, phase: Phase, subject: &str, done: u64, total: Option<u64>) {
         (self.on_event)(Event::Progress(Progress {
             run: self.id.to_string(),
             job: Some(job),
@@ -415,60 +432,83 @@ impl Run<'_> {
         }));
     }
 
-    /// The connection to Hero.
-    async fn hero(&mut self, job: Job) -> Result<Arc<Session>, EngineError> {
-        if let Some(session) = &self.hero {
-            return Ok(Arc::clone(session));
-        }
-        if let Some((first, error)) = &self.hero_failed {
-            return Err(EngineError::NotTried { first: *first, error: Arc::clone(error) });
-        }
-        // A keychain that asks a person for its password may take any time.
-        let connecting = self.engine.hero(&self.setup, &self.cancel);
-        let connected = self.cancel.run_until_cancelled(connecting).await;
-        match connected.unwrap_or(Err(EngineError::Cancelled)) {
-            Ok(session) => {
-                pass(CrashPoint::HeroConnected);
-                Ok(Arc::clone(self.hero.insert(Arc::new(session))))
-            }
-            Err(error @ EngineError::Sftp(_)) => {
-                let error = Arc::new(error);
-                self.hero_failed = Some((job, Arc::clone(&error)));
-                Err(EngineError::NotConnected(error))
-            }
-            Err(error) => Err(error),
-        }
+    /// The connection to Hero of a job's account.
+    async fn hero(&mut self, job: JobId) -> Result<Arc<Session>, EngineError> {
+        let id = self.account(job)?.connection;
+        self.session(job, id).await
     }
 
     /// The connection to Raptor's server; `None` where files are exchanged over a folder.
-    async fn raptor(&mut self, job: Job) -> Result<Option<Arc<Session>>, EngineError> {
-        let Some(settings) = &self.setup.raptor.connection else { return Ok(None) };
-        if let Some(session) = &self.raptor {
-            return Ok(Some(Arc::clone(session)));
+    async fn raptor(&mut self, job: JobId) -> Result<Option<Arc<Session>>, EngineError> {
+        let Some(id) = self.setup.raptor.connection.as_ref().map(|server| server.connection) else {
+            return Ok(None);
+        };
+        Ok(Some(self.session(job, id).await?))
+    }
+
+    /// A managed connection, open.
+    async fn session(&mut self, job: JobId, id: ConnectionId) -> Result<Arc<Session>, EngineError> {
+        if let Some((session, _turn)) = self.sessions.get(&id) {
+            return Ok(Arc::clone(session));
         }
-        if let Some((first, error)) = &self.raptor_failed {
+        if let Some((first, error)) = self.failed.get(&id) {
             return Err(EngineError::NotTried { first: *first, error: Arc::clone(error) });
         }
         // A keychain that asks a person for its password may take any time.
-        let connecting = self.engine.raptor(settings, &self.cancel);
+        let connecting = self.engine.connect(&self.setup, id, job.kind(), &self.cancel);
         let connected = self.cancel.run_until_cancelled(connecting).await;
         match connected.unwrap_or(Err(EngineError::Cancelled)) {
-            Ok(session) => Ok(Some(Arc::clone(self.raptor.insert(Arc::new(session))))),
-            Err(error @ EngineError::RaptorServer(_)) => {
+            Ok(open) => {
+                pass(CrashPoint::HeroConnected);
+                let (session, turn) = open.into_parts();
+                let session = Arc::new(session);
+                self.sessions.insert(id, (Arc::clone(&session), turn));
+                Ok(session)
+            }
+            Err(error @ (EngineError::Sftp(_) | EngineError::RaptorServer(_))) => {
                 let error = Arc::new(error);
-                self.raptor_failed = Some((job, Arc::clone(&error)));
+                self.failed.insert(id, (job, Arc::clone(&error)));
                 Err(EngineError::NotConnected(error))
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn close(self) {
-        for session in [self.hero, self.raptor].into_iter().flatten().filter_map(Arc::into_inner) {
-            // Everything is done; a server that dislikes goodbyes changes nothing.
-            if let Err(error) = session.close().await {
-                tracing::debug!(%error, "the server did not say goodbye");
-            }
+    async fn close(mut self) {
+        while let Some((id, _)) = self.sessions.first_key_value() {
+            self.let_go_of(*id).await;
         }
     }
+
+    /// Closes a managed connection, if it is open.
+    async fn let_go_of(&mut self, id: ConnectionId) {
+        let Some((session, _turn)) = self.sessions.remove(&id) else { return };
+        // Everything is done; a server that dislikes goodbyes changes nothing.
+        if let Some(session) = Arc::into_inner(session)
+            && let Err(error) = session.close().await
+        {
+            tracing::debug!(%error, "the server did not say goodbye");
+        }
+    }
+}
+
+/// Refuses jobs that are of no account, or are PowerSchool's to do.
+fn refuse_others(setup: &Setup, jobs: &[JobId]) -> Result<(), EngineError> {
+    let possible = setup.possible_jobs();
+    for &job in jobs {
+        if !possible.contains(&job) {
+            return Err(EngineError::NoSuchJob(job));
+        }
+        if setup.owner(job) == Owner::PowerSchool {
+            return Err(EngineError::OwnedByPowerSchool(job));
+        }
+    }
+    Ok(())
+}
+
+/// The exchanges of these jobs and of those that are switched on: the latter look into the roster between runs, too.
+fn exchanges(setup: &Setup, jobs: &[JobId]) -> Vec<Job> {
+    let enabled = setup.enabled_exchanges();
+    let of_run = |kind: &Job| jobs.iter().any(|job| job.kind() == *kind);
+    Job::ALL.into_iter().filter(|kind| of_run(kind) || enabled.contains(kind)).collect()
 }

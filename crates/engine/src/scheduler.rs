@@ -4,7 +4,7 @@
 //! [`Engine::run_due`] decides for one moment and is given that moment; [`Engine::follow_schedule`] asks again and again.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rosterbridge_domain::{
     following::Step,
-    job::{Job, Outcome},
+    job::{AccountId, Job, JobId, Outcome},
     notice::{self, Happening},
     retry::{Backoff, Circuit, Remote},
     schedule::{Due, DueRun, JobSchedule, Pause, Timing},
@@ -74,30 +74,43 @@ struct Begun {
     missed: u64,
 }
 
-type Schedules = BTreeMap<Job, Dealt>;
+type Schedules = BTreeMap<JobId, Dealt>;
 
 /// What there is to do at a moment.
 #[derive(Debug, Default)]
 struct ToDo {
     /// The jobs to run.
-    due: Vec<Job>,
+    due: Vec<JobId>,
     /// What somebody may have to know of.
     told: Vec<Happening>,
     /// Whether any job would run if it were not summer.
     in_summer: bool,
 }
 
+/// A remote system, and at Hero the account there: each has a connection of its own.
+pub(crate) type System = (Remote, AccountId);
+
+/// PowerSchool, as a system of its own.
+pub(crate) const POWERSCHOOL: System = (Remote::PowerSchool, AccountId::FIRST);
+
 /// The circuits of all remote systems.
-pub(crate) type Circuits = HashMap<Remote, Circuit>;
+pub(crate) type Circuits = HashMap<System, Circuit>;
+
+/// The system at the other end of a job that a failure of it concerns.
+const fn system(remote: Remote, job: JobId) -> System {
+    match remote {
+        Remote::Hero => (remote, job.account()),
+        Remote::PowerSchool | Remote::Raptor => (remote, AccountId::FIRST),
+    }
+}
 
 /// The systems a job can't do without.
-const fn remotes(job: Job) -> &'static [Remote] {
-    match job {
-        Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers | Job::HeroAttendance => {
-            &[Remote::PowerSchool, Remote::Hero]
-        }
-        Job::RaptorRoster | Job::RaptorTardies => &[Remote::PowerSchool, Remote::Raptor],
-    }
+const fn systems(job: JobId) -> [System; 2] {
+    let other = match job.kind() {
+        Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers | Job::HeroAttendance => Remote::Hero,
+        Job::RaptorRoster | Job::RaptorTardies => Remote::Raptor,
+    };
+    [POWERSCHOOL, system(other, job)]
 }
 
 /// Whether any school is in session on a date, by the calendars of the last pull.
@@ -133,8 +146,28 @@ fn any_in_session(roster: &Roster, date: NaiveDate) -> Result<Option<bool>, Stor
 }
 
 impl Engine {
-    /// Runs what is due until `stop` is cancelled. A run under way then is cancelled and comes to a clean end.
+    /// Runs what is due until `stop` is cancelled. A run under way then is cancelled and comes to a clean end. Beside that
+    /// it is looked whether PowerSchool does what is its to do.
     pub async fn follow_schedule(self: &Arc<Self>, stop: &CancellationToken, on_event: OnEvent) {
+        // On the heap, so that whoever follows stays small.
+        let looking = Box::pin(self.watch_from_outside(stop, &on_event));
+        tokio::join!(looking, Box::pin(self.follow_times(stop, Arc::clone(&on_event))));
+    }
+
+    /// Looks from outside whenever a time of PowerSchool's has come.
+    async fn watch_from_outside(self: &Arc<Self>, stop: &CancellationToken, on_event: &OnEvent) {
+        loop {
+            if let Err(error) = Box::pin(self.watch_due(Utc::now(), stop, on_event)).await {
+                tracing::warn!(code = error.code(), "it could not be looked what PowerSchool sends");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    async fn follow_times(self: &Arc<Self>, stop: &CancellationToken, on_event: OnEvent) {
         loop {
             if let Err(error) = self.keep_house(Utc::now(), &on_event).await {
                 tracing::error!(code = error.code(), "the house could not be kept");
@@ -178,7 +211,7 @@ impl Engine {
         self: &Arc<Self>,
         now: DateTime<Utc>,
         on_event: OnEvent,
-    ) -> Result<Vec<Job>, EngineError> {
+    ) -> Result<Vec<JobId>, EngineError> {
         // On the heap, so that whoever asks stays small.
         let made = Box::pin(self.make_due_run(now, &on_event)).await;
         if let Err(error) = &made {
@@ -199,7 +232,7 @@ impl Engine {
         self: &Arc<Self>,
         now: DateTime<Utc>,
         on_event: &OnEvent,
-    ) -> Result<Vec<Job>, EngineError> {
+    ) -> Result<Vec<JobId>, EngineError> {
         // What comes due meanwhile waits for the pause to end: it is late then, and its schedule says what follows.
         if self.pause().await?.is_paused(now) || self.running().is_some() {
             return Ok(Vec::new());
@@ -227,14 +260,14 @@ impl Engine {
         if raptor_asked {
             let summer = summers.on(summers.today(now, setup.raptor.window.zone)).is_some();
             in_summer |= summer;
-            if summer || self.is_left_alone(Job::RaptorRoster, now) {
+            if summer || self.is_left_alone(JobId::RAPTOR_ROSTER, now) {
                 self.put_off(step, now).await?;
                 step = Step::Wait(None);
             }
         }
         let attempt = self.begin_attempt(step, now, on_event).await?;
         if attempt.is_some() {
-            due.push(Job::RaptorRoster);
+            due.push(JobId::RAPTOR_ROSTER);
         }
         // What comes from now on is looked at once more; what can't be looked at now waits as begun. Before tardies are
         // taken in nothing is: then what has come is still due.
@@ -297,7 +330,7 @@ impl Engine {
         // Whoever runs the profile next makes it good.
         if let Some(attempt) = &attempt
             && self.stopping.load(Ordering::SeqCst)
-            && failure(Job::RaptorRoster).is_some_and(|failure| failure.stopped)
+            && failure(JobId::RAPTOR_ROSTER).is_some_and(|failure| failure.stopped)
         {
             self.withdraw_attempt(attempt).await?;
         }
@@ -305,9 +338,9 @@ impl Engine {
     }
 
     /// Whether a system that a job can't do without is left alone at `now`.
-    fn is_left_alone(&self, job: Job, now: DateTime<Utc>) -> bool {
+    fn is_left_alone(&self, job: JobId, now: DateTime<Utc>) -> bool {
         let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
-        remotes(job).iter().any(|remote| circuits.get(remote).is_some_and(|open| !open.allows(now)))
+        systems(job).iter().any(|system| circuits.get(system).is_some_and(|open| !open.allows(now)))
     }
 
     /// Whether tardies are taken in by themselves, going by the set-up and by how the integration stands.
@@ -336,7 +369,7 @@ impl Engine {
                 asked =
                     Due::Run(DueRun { occurrence, timing: Timing::OnTime, missed: 0, earliest: occurrence });
             }
-            let dropped = dropped && job == Job::RaptorTardies;
+            let dropped = dropped && job == JobId::RAPTOR_TARDIES;
             if matches!(asked, Due::NotYet { .. }) {
                 // One that was begun between two times of the schedule is tried again like any other.
                 let open = dealt.begun.map(|begun| begun.occurrence);
@@ -400,9 +433,9 @@ impl Engine {
     /// Notes how the jobs of a scheduled run ended: dealt with, or to be tried again.
     async fn settle_schedules(
         &self,
-        jobs: &[Job],
+        jobs: &[JobId],
         now: DateTime<Utc>,
-        failure: impl Fn(Job) -> Option<Failure>,
+        failure: impl Fn(JobId) -> Option<Failure>,
     ) -> Result<(), EngineError> {
         let mut schedules = self.schedules().await?;
         for job in jobs {
@@ -435,7 +468,7 @@ impl Engine {
     pub(crate) async fn next_runs(
         &self,
         now: DateTime<Utc>,
-    ) -> Result<BTreeMap<Job, DateTime<Utc>>, EngineError> {
+    ) -> Result<BTreeMap<JobId, DateTime<Utc>>, EngineError> {
         let setup = self.setup().await?;
         let schedules = current(&setup, self.schedules().await?, self.takes_tardies(&setup).await?, now);
         // It is a cache: where there is none, no calendar is known and nothing pauses.
@@ -449,15 +482,15 @@ impl Engine {
             Pause::UntilResumed => return Ok(BTreeMap::new()),
         };
         let free_of_circuits =
-            |job: Job| remotes(job).iter().filter_map(|remote| circuits.get(remote)?.open_until(now)).max();
+            |job: JobId| systems(job).iter().filter_map(|system| circuits.get(system)?.open_until(now)).max();
         let raptor = match summers.free_from(from, setup.raptor.window.zone) {
             Some(from) => {
-                let from = free_of_circuits(Job::RaptorRoster).map_or(from, |free| from.max(free));
+                let from = free_of_circuits(JobId::RAPTOR_ROSTER).map_or(from, |free| from.max(free));
                 self.next_raptor_step(&setup, from).await?
             }
             None => None,
         };
-        let mut next: BTreeMap<Job, DateTime<Utc>> = schedules
+        let mut next: BTreeMap<JobId, DateTime<Utc>> = schedules
             .into_iter()
             .filter_map(|(job, dealt)| {
                 let from = summers.free_from(from, dealt.schedule.zone)?;
@@ -468,23 +501,26 @@ impl Engine {
                 Some((job, waiting.or_else(regular)?.max(free).max(from)))
             })
             .collect();
-        next.extend(raptor.map(|at| (Job::RaptorRoster, at)));
+        next.extend(raptor.map(|at| (JobId::RAPTOR_ROSTER, at)));
         Ok(next)
     }
 
     /// Lets a run's end close or open the circuits of the systems it went to. Any run counts, whoever asked for it.
     pub(crate) fn follow_circuits(&self, ran: &Ran, now: DateTime<Utc>) {
         let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
-        let missed: BTreeMap<Remote, Option<Duration>> =
-            ran.failures.values().filter_map(|failure| Some((failure.remote?, failure.asked))).collect();
-        for (remote, asked) in &missed {
-            let circuit = circuits.entry(*remote).or_default();
+        let missed: BTreeMap<System, Option<Duration>> = ran
+            .failures
+            .iter()
+            .filter_map(|(job, failure)| Some((system(failure.remote?, *job), failure.asked)))
+            .collect();
+        for (system, asked) in &missed {
+            let circuit = circuits.entry(*system).or_default();
             *circuit = circuit.missed(now, *asked, chance());
         }
         for report in &ran.report.jobs {
             if matches!(report.outcome, Outcome::Succeeded | Outcome::SucceededWithHeldRows) {
-                for remote in remotes(report.job).iter().filter(|remote| !missed.contains_key(remote)) {
-                    circuits.insert(*remote, Circuit::default());
+                for system in systems(report.job).into_iter().filter(|system| !missed.contains_key(system)) {
+                    circuits.insert(system, Circuit::default());
                 }
             }
         }
@@ -493,12 +529,15 @@ impl Engine {
     /// How the schedule treats each remote system at `now`.
     pub(crate) fn circuit_views(&self, now: DateTime<Utc>) -> Vec<CircuitView> {
         let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
-        Remote::ALL
+        let always = Remote::ALL.map(|remote| (remote, AccountId::FIRST));
+        let known: BTreeSet<System> = circuits.keys().copied().chain(always).collect();
+        known
             .into_iter()
-            .map(|remote| {
-                let circuit = circuits.get(&remote).copied().unwrap_or_default();
+            .map(|system| {
+                let circuit = circuits.get(&system).copied().unwrap_or_default();
                 CircuitView {
-                    remote,
+                    remote: system.0,
+                    account: system.1,
                     state: circuit.state(now),
                     until: circuit.open_until(now),
                     misses: circuit.misses(),
@@ -548,8 +587,8 @@ fn current(setup: &Setup, mut before: Schedules, takes_tardies: bool, now: DateT
         .jobs
         .iter()
         // The roster for Raptor follows its window, whatever an older set-up says.
-        .filter(|settings| settings.enabled && settings.job != Job::RaptorRoster)
-        .filter(|settings| takes_tardies || settings.job != Job::RaptorTardies)
+        .filter(|settings| setup.job_enabled(settings.job) && settings.job != JobId::RAPTOR_ROSTER)
+        .filter(|settings| takes_tardies || settings.job != JobId::RAPTOR_TARDIES)
         .filter_map(|settings| {
             let schedule = settings.schedule?;
             let dealt = before

@@ -2,7 +2,7 @@
 //! follows from it can be shown; and what the exchanges do in summer.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::ControlFlow,
     sync::Arc,
 };
@@ -10,11 +10,11 @@ use std::{
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, TimeZone, Utc};
 use rosterbridge_domain::{
     id::SchoolNumber,
-    job::Job,
+    job::{AccountId, Job, JobId},
     notice::{Happening, SchoolYearNews},
     roster::{EnrollStatus, Student, Term},
     school_year::{KnownTerm, Season, Summer, TardyCodeFault, YearChange, tardy_code_faults},
-    settings::{IntegrationWindow, Setup},
+    settings::{ExportKind, IntegrationWindow, Setup},
 };
 use rosterbridge_store::{Roster, StoreError, ledger::RunId};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     engine::{Engine, blocking},
     error::EngineError,
-    exports::{self, IMPORTS},
+    exports::slot,
     notices::announce,
     pull::Pull,
     raptor,
@@ -110,14 +110,10 @@ fn schools_taking_part(setup: &Setup, roster: &Roster) -> Result<BTreeSet<School
         .filter(|n| *n != SchoolNumber::GRADUATED)
         .collect();
     let mut wanted = BTreeSet::new();
-    if [Job::HeroStudents, Job::HeroSchedule, Job::HeroTeachers, Job::HeroAttendance]
-        .into_iter()
-        .any(|job| setup.job_enabled(job))
-    {
-        if setup.hero.schools.is_empty() {
-            return Ok(all);
+    for account in &setup.hero.accounts {
+        if account.jobs().into_iter().any(|job| setup.job_enabled(job)) {
+            wanted.extend(all.iter().copied().filter(|school| setup.hero.takes(account, *school)));
         }
-        wanted.extend(setup.hero.schools.iter().copied());
     }
     let mapped = setup.mappings.buildings.iter().filter(|row| row.enabled);
     wanted.extend(mapped.filter_map(|row| row.school));
@@ -182,8 +178,8 @@ pub(crate) struct YearsInSight {
 
 impl YearsInSight {
     /// The new school year a file is the first of, since the last one was sent at `sent_at`.
-    pub(crate) fn expected(&self, job: Job, name: &str, sent_at: DateTime<Utc>) -> Option<YearChange> {
-        let school = self.school_of.get(name).filter(|_| job == Job::RaptorRoster);
+    pub(crate) fn expected(&self, job: JobId, name: &str, sent_at: DateTime<Utc>) -> Option<YearChange> {
+        let school = self.school_of.get(name).filter(|_| job == JobId::RAPTOR_ROSTER);
         let of_file = |change: &&NoticedChange| {
             let (new_year, of) = kind(&change.change);
             new_year && change.noticed_at >= sent_at && school.is_none_or(|school| *school == of)
@@ -198,8 +194,9 @@ impl YearsInSight {
 
     /// The rows of the last file and of this one, as far as they can be compared: without pre-registered students,
     /// unless both have some.
-    pub(crate) fn alike(&self, name: &str, before: u64, now: u64) -> (u64, u64) {
-        let count = |of: &BTreeMap<String, u64>| of.get(name).copied().unwrap_or_default();
+    pub(crate) fn alike(&self, job: JobId, name: &str, before: u64, now: u64) -> (u64, u64) {
+        let key = counted_key(job, name);
+        let count = |of: &BTreeMap<String, u64>| of.get(&key).copied().unwrap_or_default();
         let (extra_before, extra_now) = (count(&self.noticed.pre_registered), count(&self.pre_registered));
         if extra_before > 0 && extra_now > 0 {
             (before, now)
@@ -225,7 +222,7 @@ impl Engine {
         let mut noticed = before.clone();
         // Without that exchange the codes are not read.
         let codes_read =
-            setup.job_enabled(Job::RaptorTardies) && !pull.refused.contains_key(&Job::RaptorTardies);
+            setup.job_enabled(JobId::RAPTOR_TARDIES) && !pull.refused.contains_key(&Job::RaptorTardies);
         let (setup, roster) = (setup.clone(), Arc::clone(&pull.roster));
         let (sight, news) = blocking(move || {
             let terms = roster.terms()?;
@@ -240,11 +237,17 @@ impl Engine {
                 .iter()
                 .filter_map(|(name, school)| Some((name.clone(), *sent.get(school)?)))
                 .collect();
-            let chosen: HashSet<SchoolNumber> = setup.hero.schools.iter().copied().collect();
-            let of_hero = sent.iter().filter(|(school, _)| chosen.is_empty() || chosen.contains(school));
-            let of_hero: u64 = of_hero.map(|(_, count)| count).sum();
-            if let Some(file) = exports::file_name(Job::HeroStudents).filter(|_| of_hero > 0) {
-                pre_registered.insert(format!("{IMPORTS}/{file}"), of_hero);
+            for account in &setup.hero.accounts {
+                let goes_out = |school: SchoolNumber| {
+                    let chosen = &account.students.schools;
+                    setup.hero.takes(account, school) && (chosen.is_empty() || chosen.contains(&school))
+                };
+                let sent: u64 =
+                    sent.iter().filter(|(school, _)| goes_out(**school)).map(|(_, count)| count).sum();
+                if sent > 0 {
+                    let job = JobId::new(Job::HeroStudents, account.id);
+                    pre_registered.insert(counted_key(job, &slot(account, ExportKind::Students)), sent);
+                }
             }
             Ok((YearsInSight { noticed, school_of, pre_registered }, news))
         })
@@ -268,11 +271,13 @@ impl Engine {
     pub(crate) async fn keep_pre_registered(
         &self,
         sight: &YearsInSight,
+        job: JobId,
         files: &[&str],
     ) -> Result<(), EngineError> {
         let sent: Vec<(String, Option<u64>)> = files
             .iter()
-            .map(|name| ((*name).to_owned(), sight.pre_registered.get(*name).copied()))
+            .map(|name| counted_key(job, name))
+            .map(|key| (key.clone(), sight.pre_registered.get(&key).copied()))
             .filter(|(name, count)| sight.noticed.pre_registered.get(name) != count.as_ref())
             .collect();
         if sent.is_empty() {
@@ -370,7 +375,7 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let practice = self.is_at_practice_address().await?;
-        let jobs: Vec<Job> = Job::ALL.into_iter().filter(|job| setup.job_enabled(*job)).collect();
+        let jobs = setup.enabled_exchanges();
         let met = under_way.cancel.run_until_cancelled(self.meet(setup, practice)).await;
         let server = met.ok_or(EngineError::Cancelled)??;
         self.bind_to_district(server.district.as_deref()).await?;
@@ -384,6 +389,11 @@ impl Engine {
         self.notice_school_year(setup, &pull, false, now, on_event, None).await?;
         Ok(Some(pull))
     }
+}
+
+/// The name under which a file's rows of pre-registered students are counted: every account has a file of its own.
+fn counted_key(job: JobId, name: &str) -> String {
+    if job.account() == AccountId::FIRST { name.to_owned() } else { format!("{job} {name}") }
 }
 
 /// The rows of the tardy table that schools cannot use in their current years.
@@ -605,8 +615,8 @@ mod tests {
             pre_registered: of(now),
             ..YearsInSight::default()
         };
-        assert_eq!(years.alike("roster/A.csv", 600, 560), expected);
-        assert_eq!(years.alike("roster/B.csv", 600, 560), (600, 560));
+        assert_eq!(years.alike(JobId::RAPTOR_ROSTER, "roster/A.csv", 600, 560), expected);
+        assert_eq!(years.alike(JobId::RAPTOR_ROSTER, "roster/B.csv", 600, 560), (600, 560));
     }
 
     #[test]
@@ -623,10 +633,10 @@ mod tests {
         };
         let (june, later) = (at("2026-06-03T12:00:00Z"), at("2026-08-18T12:00:00Z"));
         for (job, name, sent_at, expected) in [
-            (Job::HeroSchedule, "imports/SCHEDULE.TXT", june, Some(change)),
-            (Job::HeroSchedule, "imports/SCHEDULE.TXT", later, None),
-            (Job::RaptorRoster, "roster/A.csv", june, Some(change)),
-            (Job::RaptorRoster, "roster/B.csv", june, None),
+            (JobId::HERO_SCHEDULE, "imports/SCHEDULE.TXT", june, Some(change)),
+            (JobId::HERO_SCHEDULE, "imports/SCHEDULE.TXT", later, None),
+            (JobId::RAPTOR_ROSTER, "roster/A.csv", june, Some(change)),
+            (JobId::RAPTOR_ROSTER, "roster/B.csv", june, None),
         ] {
             assert_eq!(years.expected(job, name, sent_at), expected, "{name} {sent_at}");
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::Utc;
-use rosterbridge_domain::job::Job;
+use rosterbridge_domain::job::JobId;
 use rosterbridge_powerschool::ServerUrl;
 use rosterbridge_store::ledger::{Cause as StoredCause, HeldId, HeldState, JobRun, Run, Trigger};
 
@@ -68,26 +68,30 @@ impl Engine {
             Some(roster) => Some(self.roster_as_of(roster).await?),
             None => None,
         };
+        let possible = setup.possible_jobs();
         let last_runs = self
-            .ledger(|ledger| {
-                Job::ALL.into_iter().map(|job| ledger.last_job_run(job)).collect::<Result<Vec<_>, _>>()
+            .ledger(move |ledger| {
+                possible
+                    .into_iter()
+                    .map(|job| Ok((job, ledger.last_job_run(job)?)))
+                    .collect::<Result<Vec<_>, _>>()
             })
             .await?;
         let now = Utc::now();
         let next = self.next_runs(now).await?;
-        let jobs = Job::ALL
+        let jobs = last_runs
             .into_iter()
-            .zip(last_runs)
             .map(|(job, last)| JobView {
                 job,
                 enabled: setup.job_enabled(job),
+                owner: setup.owner(job),
                 last_at: last.as_ref().and_then(|run| run.finished_at),
                 last: last.map(JobReport::from),
                 schedule: setup
                     .jobs
                     .iter()
                     // The roster follows its window, whatever an older set-up says.
-                    .find(|settings| settings.job == job && job != Job::RaptorRoster)
+                    .find(|settings| settings.job == job && job != JobId::RAPTOR_ROSTER)
                     .and_then(|found| found.schedule),
                 next_at: next.get(&job).copied(),
             })
@@ -102,7 +106,7 @@ impl Engine {
             pause,
             running: self.visible_run(),
             raptor_status: self.raptor_status().await?,
-            raptor: self.raptor_view(&setup, next.get(&Job::RaptorRoster).copied(), now).await?,
+            raptor: self.raptor_view(&setup, next.get(&JobId::RAPTOR_ROSTER).copied(), now).await?,
             today: roster.as_ref().map(|roster| roster.meta().today),
             jobs,
             held: self.ledger(rosterbridge_store::Ledger::held_count).await?,
@@ -110,6 +114,8 @@ impl Engine {
             roster_pulled_at,
             mail: self.mail_problem().await?,
             school_year: self.school_year(&setup, roster.as_ref(), now).await?,
+            watch: self.watch_views(&setup).await?,
+            other_sender: self.other_senders(&setup).await?,
         })
     }
 

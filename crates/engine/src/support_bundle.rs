@@ -122,8 +122,7 @@ impl Engine {
         Ok(json!({
             "trusted_besides_the_systems": trusted,
             "presented_by_powerschool": presented,
-            "pinned_host_key_of_hero": self.hero_host_key().await?.map(|key| key.sha256),
-            "pinned_host_key_of_raptor": self.raptor_host_key().await?.map(|key| key.sha256),
+            "accepted_host_keys": self.accepted_host_keys().await?,
         }))
     }
 }
@@ -173,18 +172,28 @@ fn reason(error: &EngineError) -> Value {
 fn without_secrets(setup: &Setup) -> Setup {
     let mut setup = setup.clone();
     setup.powerschool.extra_roots.iter_mut().for_each(|pem| *pem = fingerprint(pem));
-    let users = [&mut setup.powerschool.proxy.username, &mut setup.hero.username, &mut setup.mail.username];
-    for user in users {
+    let of_connections = setup.connections.iter_mut().map(|connection| &mut connection.username);
+    let others = [&mut setup.powerschool.proxy.username, &mut setup.mail.username];
+    for user in others.into_iter().chain(of_connections) {
         *user = masked(user);
     }
-    let addresses = [
-        &mut setup.powerschool.url,
-        &mut setup.powerschool.proxy.url,
-        &mut setup.hero.host,
-        &mut setup.mail.host,
-    ];
+    let addresses =
+        [&mut setup.powerschool.url, &mut setup.powerschool.proxy.url, &mut setup.mail.host].into_iter();
+    let hosts = setup.connections.iter_mut().map(|connection| &mut connection.host);
+    let reports = setup.hero.accounts.iter_mut().flat_map(|account| {
+        [
+            &mut account.students.email,
+            &mut account.schedule.email,
+            &mut account.teachers.email,
+            &mut account.attendance.email,
+        ]
+    });
     let people = setup.raptor.notify.iter_mut().chain(&mut setup.mail.to).chain([&mut setup.mail.from]);
-    people.chain(addresses).for_each(|address| *address = without_user(address));
+    people
+        .chain(reports.flatten())
+        .chain(addresses)
+        .chain(hosts)
+        .for_each(|address| *address = without_user(address));
     setup
 }
 
@@ -212,7 +221,8 @@ fn fingerprint(pem: &str) -> String {
     }
 }
 
-fn refuse_existing(file: &Path, overwrite: bool) -> Result<(), EngineError> {
+/// Refuses a path that another process could take for another one, and a file that is there unless it may be replaced.
+pub(crate) fn refuse_existing(file: &Path, overwrite: bool) -> Result<(), EngineError> {
     if !file.is_absolute() {
         let source = io::Error::from(io::ErrorKind::InvalidFilename);
         return Err(EngineError::io("write", file, source));
@@ -235,6 +245,13 @@ fn write(
     let folder = file.parent().unwrap_or(file);
     let mut partial = NamedTempFile::new_in(folder).map_err(failed)?;
     let contents = fill(partial.as_file_mut(), parts, logs, now).map_err(failed)?;
+    let bytes = place(partial, file, overwrite)?;
+    Ok(SupportBundle { file: file.display().to_string(), bytes, contents })
+}
+
+/// Puts a whole file, which its owner alone may read, into its place. Returns its size.
+pub(crate) fn place(partial: NamedTempFile, file: &Path, overwrite: bool) -> Result<u64, EngineError> {
+    let failed = |source| EngineError::io("write", file, source);
     partial.as_file().sync_all().map_err(failed)?;
     let bytes = partial.as_file().metadata().map_err(failed)?.len();
     let placed = if overwrite { partial.persist(file) } else { partial.persist_noclobber(file) };
@@ -242,7 +259,7 @@ fn write(
         io::ErrorKind::AlreadyExists => EngineError::FileExists(file.to_owned()),
         _ => failed(error.error),
     })?;
-    Ok(SupportBundle { file: file.display().to_string(), bytes, contents })
+    Ok(bytes)
 }
 
 fn fill(file: &mut File, parts: Vec<Part>, logs: &Path, now: DateTime<Utc>) -> io::Result<Vec<String>> {
@@ -316,13 +333,22 @@ mod tests {
     fn users_of_every_server_are_masked() {
         let mut setup = Setup::default();
         setup.powerschool.proxy.username = "proxy-user".to_owned();
-        setup.hero.username = "hero-user".to_owned();
+        setup.connections[0].username = "hero-user".to_owned();
+        setup.hero.accounts[0].students.email = vec!["office@example.org".to_owned()];
         setup.mail.username = "mail-user@example.org".to_owned();
         setup.mail.host = "mail-user:word@mail.example.org".to_owned();
         let told = without_secrets(&setup);
-        assert_eq!((told.powerschool.proxy.username.as_str(), told.hero.username.as_str()), ("…", "…"));
+        assert_eq!(
+            (told.powerschool.proxy.username.as_str(), told.connections[0].username.as_str()),
+            ("…", "…")
+        );
+        assert_eq!(told.hero.accounts[0].students.email, ["…@example.org"]);
         assert_eq!(told.mail.username, "…@example.org");
         assert_eq!(told.mail.host, "…@mail.example.org");
-        assert_eq!(without_secrets(&Setup::default()).hero.username, "", "that there is none is told");
+        assert_eq!(
+            without_secrets(&Setup::default()).connections[0].username,
+            "",
+            "that there is none is told"
+        );
     }
 }

@@ -1,20 +1,19 @@
 //! Files that are as they were: what goes into them is the same as before, so they need not be put together to know their
 //! content; and where the other side still has them as they were sent, they need not be sent again.
 
-use std::{sync::Arc, time::UNIX_EPOCH};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
-    job::{FileReceipt, Job},
-    settings::{HeroSettings, Setup},
+    job::{AccountId, FileReceipt, JobId},
+    settings::{ExportKind, Setup},
 };
-use rosterbridge_sftp::{Entry, RemoteFile, Session};
 use rosterbridge_store::{Ledger, Roster, StoreError, ledger::RunId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::{engine::Engine, error::EngineError, tally::Schools};
+use crate::{engine::Engine, error::EngineError, exports::Export, hero::Place, raptor, tally::Schools};
 
 /// What sending files takes of a run.
 #[derive(Clone, Copy)]
@@ -45,28 +44,48 @@ pub(crate) struct Made {
 /// What a job's files come to, and the rows of each school by school.
 pub(crate) type MadeBefore = (Made, Vec<Schools>);
 
-/// A file as Hero's server had it right after it was sent.
+/// A file as the other side had it right after it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct AtHero {
     account: String,
     sha256: String,
     size: u64,
-    /// Last change in the server's clock, seconds since 1970.
+    /// Last change in its clock, seconds since 1970.
     modified: u64,
+}
+
+/// Whether the other side has a file as it was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AsLeft {
+    /// As it was right after it was sent.
+    Yes,
+    /// Somebody has written it since.
+    No,
+    /// Nobody can tell: it is gone, it goes somewhere else now, or how it was left is not known.
+    Unknown,
 }
 
 /// A digest of all that a job's files depend on; `None` where that can't be told. Roster files for Raptor depend on what
 /// Raptor has, too: `accepted` names it.
-pub(crate) fn made_from(job: Job, roster: &Roster, setup: &Setup, accepted: Option<&str>) -> Option<String> {
+pub(crate) fn made_from(
+    job: JobId,
+    roster: &Roster,
+    setup: &Setup,
+    accepted: Option<&str>,
+) -> Option<String> {
     let raptor = &setup.raptor;
+    let of_hero = match ExportKind::of(job.kind()) {
+        Some(_) => Some(Export::of(job, setup, roster.meta().today).ok()?.grounds()),
+        None => None,
+    };
     let settings = serde_json::json!({
         "job": job,
         "program": env!("CARGO_PKG_VERSION"),
         "roster": roster.content()?,
         "summer": setup.summer,
-        "schools": setup.hero.schools,
+        "hero": of_hero,
         "buildings": setup.mappings.buildings,
-        "raptor": accepted.map(|accepted| (accepted, &raptor.roster, &raptor.folder, &raptor.connection)),
+        "raptor": accepted.map(|accepted| (accepted, &raptor.roster, raptor::destination_name(setup))),
     });
     Some(hex::encode(Sha256::digest(settings.to_string())))
 }
@@ -76,7 +95,7 @@ impl Engine {
     /// side accepted last.
     pub(crate) async fn made_before(
         &self,
-        job: Job,
+        job: JobId,
         from: Option<&str>,
     ) -> Result<Option<MadeBefore>, EngineError> {
         let Some(from) = from.map(str::to_owned) else { return Ok(None) };
@@ -96,7 +115,7 @@ impl Engine {
     }
 
     /// Remembers what a job's files came to, where it can be told what they are made from.
-    pub(crate) async fn remember_made(&self, job: Job, made: Option<Made>) -> Result<(), EngineError> {
+    pub(crate) async fn remember_made(&self, job: JobId, made: Option<Made>) -> Result<(), EngineError> {
         let Some(made) = made else { return Ok(()) };
         let text = serde_json::to_string(&made).unwrap_or_default();
         self.ledger(move |ledger| {
@@ -107,38 +126,71 @@ impl Engine {
         .await
     }
 
-    /// Whether Hero's server has a file as it was right after it was sent last.
-    pub(crate) async fn still_at_hero(
+    /// Whether the other side has a file as it was right after it was sent last.
+    pub(crate) async fn still_at_place(
         &self,
+        job: JobId,
         receipt: &FileReceipt,
-        hero: &HeroSettings,
-        session: &Session,
+        place: &Place<'_>,
     ) -> Result<bool, EngineError> {
-        let key = at_hero_key(&receipt.name);
+        let key = there_key(job, &receipt.name);
         let text = self.ledger(move |ledger| ledger.value(&key)).await?.unwrap_or_default();
         let Ok(then) = serde_json::from_str::<AtHero>(&text) else { return Ok(false) };
-        let now = session.stat(&RemoteFile::parse(&receipt.name)?).await?;
-        Ok(at_hero(hero, receipt, now).as_ref() == Some(&then))
+        let (account, found) = place.look().await?;
+        Ok(at_hero(account, receipt, found).as_ref() == Some(&then))
     }
 
-    /// Remembers how Hero's server has a file that was just sent.
-    pub(crate) async fn remember_at_hero(
+    /// Whether the other side has a file as it was right after it was sent last. Another size, or a later change by the
+    /// server's own clock, is somebody else's doing.
+    pub(crate) async fn as_left(
         &self,
+        job: JobId,
+        name: &str,
+        place: &Place<'_>,
+    ) -> Result<AsLeft, EngineError> {
+        let key = there_key(job, name);
+        let text = self.ledger(move |ledger| ledger.value(&key)).await?.unwrap_or_default();
+        let Ok(then) = serde_json::from_str::<AtHero>(&text) else { return Ok(AsLeft::Unknown) };
+        let (account, found) = place.look().await?;
+        Ok(match found.filter(|_| account == then.account) {
+            None => AsLeft::Unknown,
+            Some((size, modified)) if size == then.size && modified <= then.modified => AsLeft::Yes,
+            Some(_) => AsLeft::No,
+        })
+    }
+
+    /// Forgets how the other side had a file that is about to be sent: were the program to end while it is sent, the new one
+    /// would look like somebody else's.
+    pub(crate) async fn forget_there(&self, job: JobId, name: &str) -> Result<(), EngineError> {
+        let key = there_key(job, name);
+        self.ledger(move |ledger| {
+            if ledger.value(&key)?.is_some_and(|text| !text.is_empty()) {
+                ledger.set_value(&key, "")
+            } else {
+                Ok(())
+            }
+        })
+        .await
+    }
+
+    /// Remembers how the other side has a file that was just sent.
+    pub(crate) async fn remember_there(
+        &self,
+        job: JobId,
         receipt: &FileReceipt,
-        hero: &HeroSettings,
-        session: &Session,
+        place: &Place<'_>,
     ) -> Result<(), EngineError> {
-        // The file is there. Where the server does not tell more of it, it is sent every time.
-        let found = session.stat(&RemoteFile::parse(&receipt.name)?).await.ok().flatten();
-        let Some(found) = at_hero(hero, receipt, found) else { return Ok(()) };
-        let (key, text) = (at_hero_key(&receipt.name), serde_json::to_string(&found).unwrap_or_default());
+        // The file is there. Where the other side does not tell more of it, it is sent every time.
+        let Ok((account, found)) = place.look().await else { return Ok(()) };
+        let Some(found) = at_hero(account, receipt, found) else { return Ok(()) };
+        let (key, text) = (there_key(job, &receipt.name), serde_json::to_string(&found).unwrap_or_default());
         self.ledger(move |ledger| ledger.set_value(&key, &text)).await
     }
 
     /// When these very contents were accepted, the first of them, if all were on the day it is in the district.
     pub(crate) async fn sent_today(
         &self,
-        job: Job,
+        job: JobId,
         receipts: &[FileReceipt],
         now: DateTime<Utc>,
         zone: chrono_tz::Tz,
@@ -161,7 +213,7 @@ impl Engine {
 }
 
 /// What a job's files came to last, if that was from the same.
-pub(crate) fn made_of(ledger: &Ledger, job: Job, from: &str) -> Result<Option<Made>, StoreError> {
+pub(crate) fn made_of(ledger: &Ledger, job: JobId, from: &str) -> Result<Option<Made>, StoreError> {
     let text = ledger.value(&made_key(job))?.unwrap_or_default();
     Ok(serde_json::from_str::<Made>(&text).ok().filter(|made| made.from == from))
 }
@@ -179,20 +231,23 @@ pub(crate) fn note(sent_at: DateTime<Utc>) -> String {
     format!("Nothing has changed since {} UTC, so it was not sent again.", sent_at.format("%Y-%m-%d %H:%M"))
 }
 
-/// How the server has a file; `None` where it does not have it whole, or does not tell.
-fn at_hero(hero: &HeroSettings, receipt: &FileReceipt, found: Option<Entry>) -> Option<AtHero> {
-    let found = found.filter(|found| found.size == receipt.bytes)?;
-    let since = found.modified?.duration_since(UNIX_EPOCH).ok()?;
-    let account = format!("{}@{}:{}", hero.username, hero.host, hero.port);
-    Some(AtHero { account, sha256: receipt.sha256.clone(), size: found.size, modified: since.as_secs() })
+/// How the other side has a file; `None` where it does not have it whole, or does not tell.
+fn at_hero(account: &str, receipt: &FileReceipt, found: Option<(u64, u64)>) -> Option<AtHero> {
+    let (size, modified) = found.filter(|(size, _)| *size == receipt.bytes)?;
+    Some(AtHero { account: account.to_owned(), sha256: receipt.sha256.clone(), size, modified })
 }
 
-fn made_key(job: Job) -> String {
-    format!("made.{}", job.as_str())
+fn made_key(job: JobId) -> String {
+    format!("made.{job}")
 }
 
-fn at_hero_key(name: &str) -> String {
-    format!("at_hero.{name}")
+/// Every job has a file of its own, and each keeps the key it had when there was one account.
+fn there_key(job: JobId, name: &str) -> String {
+    if job.account() == AccountId::FIRST {
+        format!("at_hero.{name}")
+    } else {
+        format!("at_hero.{job}.{name}")
+    }
 }
 
 #[cfg(test)]

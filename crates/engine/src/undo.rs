@@ -10,12 +10,12 @@ use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Recorded, Source},
     held::HoldReason,
     id::AttendanceCodeId,
-    job::Job,
+    job::{Job, JobId},
 };
 use rosterbridge_powerschool::Client;
 use rosterbridge_store::{
     Roster, StoreError,
-    ledger::{OutboxRow, OutboxState, RunId, Standing, Trigger, Undo, Written},
+    ledger::{OutboxRow, OutboxState, Run, RunId, Standing, Trigger, Undo, Written},
 };
 
 use crate::{
@@ -131,12 +131,14 @@ fn left_alone(row: &OutboxRow, reason: NotUndone, code: &str) -> LeftAlone {
     }
 }
 
-/// The job whose rows a source's are.
-const fn job_of(source: Source) -> Job {
-    match source {
+/// The job of a run whose rows a source's are: the first, where several accounts had some.
+fn job_of(source: Source, run: &Run) -> JobId {
+    let kind = match source {
         Source::Hero => Job::HeroAttendance,
         Source::Raptor => Job::RaptorTardies,
-    }
+    };
+    let of_run = run.jobs.iter().map(|job| job.job).find(|job| job.kind() == kind);
+    of_run.unwrap_or(kind.into())
 }
 
 impl Engine {
@@ -156,10 +158,10 @@ impl Engine {
             Trigger::Manual | Trigger::Schedule => {}
         }
         let written = self.ledger(move |ledger| ledger.written_by(id)).await?;
-        let jobs: Vec<Job> = [Source::Hero, Source::Raptor]
+        let jobs: Vec<JobId> = [Source::Hero, Source::Raptor]
             .into_iter()
             .filter(|source| written.iter().any(|write| write.row.source == *source))
-            .map(job_of)
+            .map(|source| job_of(source, &undone))
             .collect();
         if jobs.is_empty() {
             return Err(EngineError::NothingToUndo("the run has written no attendance"));

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use rosterbridge_domain::job::{Job, Outcome};
+use rosterbridge_domain::job::{JobId, Outcome};
 use rosterbridge_engine::{
     Engine, OnEvent,
     report::{Event, Phase, Progress},
@@ -43,7 +43,7 @@ impl Stage {
         Self { engine, district, home }
     }
 
-    async fn run(&self, job: Job) -> Outcome {
+    async fn run(&self, job: JobId) -> Outcome {
         self.engine.sync(vec![job], false, Arc::new(|_| ())).await.unwrap().jobs[0].outcome
     }
 
@@ -84,15 +84,15 @@ fn names_in(folder: &Path) -> Vec<String> {
 }
 
 #[rstest]
-#[case::planning_students(Job::HeroStudents, Phase::Plan, true)]
-#[case::planning_schedules(Job::HeroSchedule, Phase::Plan, true)]
-#[case::planning_teachers(Job::HeroTeachers, Phase::Plan, true)]
-#[case::planning_rosters(Job::RaptorRoster, Phase::Plan, true)]
-#[case::writing_rosters(Job::RaptorRoster, Phase::Plan, false)]
-#[case::sending_students(Job::HeroStudents, Phase::Upload, false)]
-#[case::reading_tardies(Job::RaptorTardies, Phase::Download, true)]
+#[case::planning_students(JobId::HERO_STUDENTS, Phase::Plan, true)]
+#[case::planning_schedules(JobId::HERO_SCHEDULE, Phase::Plan, true)]
+#[case::planning_teachers(JobId::HERO_TEACHERS, Phase::Plan, true)]
+#[case::planning_rosters(JobId::RAPTOR_ROSTER, Phase::Plan, true)]
+#[case::writing_rosters(JobId::RAPTOR_ROSTER, Phase::Plan, false)]
+#[case::sending_students(JobId::HERO_STUDENTS, Phase::Upload, false)]
+#[case::reading_tardies(JobId::RAPTOR_TARDIES, Phase::Download, true)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_stops_where_it_is_cancelled(#[case] job: Job, #[case] phase: Phase, #[case] dry: bool) {
+async fn a_job_stops_where_it_is_cancelled(#[case] job: JobId, #[case] phase: Phase, #[case] dry: bool) {
     let stage = Stage::new().await;
     let (on_event, cancelled) =
         stage.cancelling(move |progress| progress.job == Some(job) && progress.phase == phase);
@@ -104,8 +104,8 @@ async fn a_job_stops_where_it_is_cancelled(#[case] job: Job, #[case] phase: Phas
     assert!(!stage.engine.is_running());
     assert_eq!((stage.hero_imports(), stage.raptor("roster")), (Vec::new(), Vec::new()));
 
-    if job == Job::RaptorTardies {
-        assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    if job == JobId::RAPTOR_TARDIES {
+        assert_eq!(stage.run(JobId::RAPTOR_ROSTER).await, Outcome::Succeeded);
     }
     assert_eq!(stage.run(job).await, Outcome::Succeeded);
 }
@@ -114,10 +114,10 @@ async fn a_job_stops_where_it_is_cancelled(#[case] job: Job, #[case] phase: Phas
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_leaves_the_integration_as_it_is() {
     let stage = Stage::new().await;
-    assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    assert_eq!(stage.run(JobId::RAPTOR_ROSTER).await, Outcome::Succeeded);
     let before = stage.engine.raptor_status().await.unwrap();
     let (on_event, _) = stage.cancelling(|progress| progress.phase == Phase::Plan);
-    let report = stage.engine.sync(vec![Job::RaptorRoster], false, on_event).await.unwrap();
+    let report = stage.engine.sync(vec![JobId::RAPTOR_ROSTER], false, on_event).await.unwrap();
     assert_eq!(report.jobs[0].outcome, Outcome::Cancelled);
     assert_eq!(stage.engine.raptor_status().await.unwrap(), before);
 }
@@ -126,18 +126,18 @@ async fn cancelling_leaves_the_integration_as_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_whose_rows_are_written_is_moved_by_the_next_run() {
     let stage = Stage::new().await;
-    assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    assert_eq!(stage.run(JobId::RAPTOR_ROSTER).await, Outcome::Succeeded);
     let tardies = format!("tardies-{DATE}.csv");
     let (on_event, _) = stage.cancelling(|progress| {
         progress.phase == Phase::Attendance && progress.done > 0 && Some(progress.done) == progress.total
     });
-    let report = stage.engine.sync(vec![Job::RaptorTardies], false, on_event).await.unwrap();
+    let report = stage.engine.sync(vec![JobId::RAPTOR_TARDIES], false, on_event).await.unwrap();
     assert_eq!(report.jobs[0].outcome, Outcome::Cancelled);
     let written = report.jobs[0].rows.written;
     assert!(written > 0);
     assert!(stage.raptor("").contains(&tardies) && stage.raptor("processed").is_empty());
 
-    let next = stage.engine.sync(vec![Job::RaptorTardies], false, Arc::new(|_| ())).await.unwrap();
+    let next = stage.engine.sync(vec![JobId::RAPTOR_TARDIES], false, Arc::new(|_| ())).await.unwrap();
     assert_eq!((next.jobs[0].outcome, next.jobs[0].rows.written), (Outcome::Succeeded, 0));
     assert_eq!(next.jobs[0].rows.noop, written);
     assert!(!stage.raptor("").contains(&tardies));
@@ -159,7 +159,7 @@ async fn writes_under_way_are_made_once_each(#[case] noted: u64) {
     let mut setup = stage.engine.setup().await.unwrap();
     setup.powerschool.answer_seconds = 1;
     stage.engine.save_setup(setup).await.unwrap();
-    assert_eq!(stage.run(Job::RaptorRoster).await, Outcome::Succeeded);
+    assert_eq!(stage.run(JobId::RAPTOR_ROSTER).await, Outcome::Succeeded);
     let planned = Arc::new(AtomicU64::new(0));
     let total = Arc::clone(&planned);
     let (on_event, _) = stage.cancelling(move |progress| {
@@ -167,13 +167,13 @@ async fn writes_under_way_are_made_once_each(#[case] noted: u64) {
         progress.phase == Phase::Attendance
             && (noted..progress.total.unwrap_or_default()).contains(&progress.done)
     });
-    let report = stage.engine.sync(vec![Job::RaptorTardies], false, on_event).await.unwrap();
+    let report = stage.engine.sync(vec![JobId::RAPTOR_TARDIES], false, on_event).await.unwrap();
     assert_eq!(report.jobs[0].outcome, Outcome::Cancelled);
     let planned = planned.load(Ordering::SeqCst);
     let written = report.jobs[0].rows.written;
     assert!((noted..planned).contains(&written), "{written} of {planned} were noted");
 
-    let next = stage.engine.sync(vec![Job::RaptorTardies], false, Arc::new(|_| ())).await.unwrap();
+    let next = stage.engine.sync(vec![JobId::RAPTOR_TARDIES], false, Arc::new(|_| ())).await.unwrap();
     assert_eq!((next.jobs[0].outcome, next.jobs[0].rows.written), (Outcome::Succeeded, planned - written));
     let database = stage.district.district().connect().unwrap();
     let sent = "SELECT count(*), count(DISTINCT StudentID) FROM Practice_Write";

@@ -9,8 +9,8 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
-    job::{Job, Outcome},
-    settings::Setup,
+    job::{Job, JobId, Outcome},
+    settings::{ConnectionId, Setup},
 };
 use rosterbridge_engine::{
     Engine, OnEvent, care,
@@ -172,7 +172,7 @@ async fn a_run_cut_off_while_the_clock_was_ahead_keeps_no_later_one_from_being_t
     for (day, started_at) in [(1, ahead), (2, now), (3, now + TimeDelta::hours(1))] {
         let ledger = Ledger::open(&home.folder.ledger(), &key, now).unwrap();
         let run = RunId::new(started_at);
-        ledger.start_run(run, Trigger::Manual, &[Job::HeroStudents], started_at).unwrap();
+        ledger.start_run(run, Trigger::Manual, &[JobId::HERO_STUDENTS], started_at).unwrap();
         drop(ledger);
         let engine = home.open().await;
         // Those after the first are told together, hours later.
@@ -193,7 +193,7 @@ async fn what_is_older_than_the_retention_goes_and_only_what_is_ours() {
     let home = Home::new();
     let engine = home.open().await;
     let district = practice(&engine).await;
-    let jobs = vec![Job::RaptorRoster, Job::RaptorTardies];
+    let jobs = vec![JobId::RAPTOR_ROSTER, JobId::RAPTOR_TARDIES];
     let report = engine.sync(jobs, false, Arc::new(|_| ())).await.unwrap();
     assert_eq!(report.outcome, Outcome::Succeeded);
     let processed = district.ready().raptor.folder.join("processed");
@@ -222,11 +222,11 @@ async fn a_roster_file_that_is_not_in_use_goes_with_the_retention() {
     let home = Home::new();
     let engine = home.open().await;
     let district = practice(&engine).await;
-    engine.sync(vec![Job::RaptorRoster], false, silent()).await.unwrap();
+    engine.sync(vec![JobId::RAPTOR_ROSTER], false, silent()).await.unwrap();
     let not_in_use = district.ready().raptor.folder.join("roster/not-in-use");
     assert!(!not_in_use.exists());
     change(&engine, |setup| setup.mappings.buildings[0].enabled = false).await;
-    engine.sync(vec![Job::RaptorRoster], false, silent()).await.unwrap();
+    engine.sync(vec![JobId::RAPTOR_ROSTER], false, silent()).await.unwrap();
     let ours: Vec<PathBuf> = fs::read_dir(&not_in_use).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(ours.len(), 1);
     let stranger = not_in_use.join("kept by hand.csv");
@@ -251,7 +251,7 @@ async fn a_restoration_that_is_never_completed_keeps_nothing_longer_than_the_ret
     let engine = home.open().await;
     let district = practice(&engine).await;
     change(&engine, |setup| setup.retention_days = 60).await;
-    engine.sync(vec![Job::RaptorRoster, Job::RaptorTardies], false, silent()).await.unwrap();
+    engine.sync(vec![JobId::RAPTOR_ROSTER, JobId::RAPTOR_TARDIES], false, silent()).await.unwrap();
     let processed = district.ready().raptor.folder.join("processed");
     let tardies = fs::read_dir(&processed).unwrap().next().unwrap().unwrap().path();
     let now = Utc::now();
@@ -282,17 +282,17 @@ async fn a_restoration_that_is_never_completed_keeps_nothing_longer_than_the_ret
 async fn the_newest_backup_takes_a_damaged_ledgers_place(#[case] damage: fn(&Path)) {
     let home = Home::new();
     let engine = home.open().await;
-    change(&engine, |setup| setup.hero.username = "before".to_owned()).await;
+    change(&engine, |setup| setup.connections[0].username = "before".to_owned()).await;
     engine.back_up(Utc::now()).await.unwrap();
-    change(&engine, |setup| setup.hero.username = "after".to_owned()).await;
+    change(&engine, |setup| setup.connections[0].username = "after".to_owned()).await;
     drop(engine);
     damage(&home.folder.ledger());
     let engine = home.open().await;
-    assert_eq!(engine.setup().await.unwrap().hero.username, "before");
+    assert_eq!(engine.setup().await.unwrap().connections[0].username, "before");
     // It stays so, and is as good as any other.
-    change(&engine, |setup| setup.hero.username = "again".to_owned()).await;
+    change(&engine, |setup| setup.connections[0].username = "again".to_owned()).await;
     drop(engine);
-    assert_eq!(home.open().await.setup().await.unwrap().hero.username, "again");
+    assert_eq!(home.open().await.setup().await.unwrap().connections[0].username, "again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,7 +315,7 @@ async fn without_a_backup_only_a_person_begins_anew() {
 async fn a_lost_key_comes_back_from_the_recovery_file_and_no_other() {
     let (home, other) = (Home::new(), Home::new());
     let engine = home.open().await;
-    change(&engine, |setup| setup.hero.username = "kept".to_owned()).await;
+    change(&engine, |setup| setup.connections[0].username = "kept".to_owned()).await;
     let recovery = engine.recovery_key();
     drop(engine);
     let others = other.open().await.recovery_key();
@@ -340,7 +340,7 @@ async fn a_lost_key_comes_back_from_the_recovery_file_and_no_other() {
     // The identity may be lost along with the keychain.
     fs::remove_file(home.folder.path().join("profile.json")).unwrap();
     care::recover_key(home.folder.clone(), home.lock(), recovery, Utc::now()).await.unwrap();
-    assert_eq!(home.open().await.setup().await.unwrap().hero.username, "kept");
+    assert_eq!(home.open().await.setup().await.unwrap().connections[0].username, "kept");
     home.vault().await.erase().await.unwrap();
     other.vault().await.erase().await.unwrap();
 }
@@ -364,7 +364,7 @@ async fn nothing_of_an_erased_district_is_left() {
         fs::read_dir(home.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(there, ["mine.txt"]);
     assert_eq!(vault.profile_key(false).await.map(drop).unwrap_err().code(), "vault.key_missing");
-    for name in SecretName::ALL {
+    for name in SecretName::of([ConnectionId::HERO]) {
         assert!(!vault.holds(name).await.unwrap(), "{name}");
     }
 

@@ -13,7 +13,7 @@ use std::{
 
 use chrono::{TimeDelta, Timelike, Utc};
 use rosterbridge_domain::{
-    job::{Job, Outcome},
+    job::{JobId, Outcome},
     schedule::{JobSchedule, Missed, TimeOfDay, When},
 };
 use rosterbridge_engine::Engine;
@@ -39,14 +39,14 @@ impl Stage {
     async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let (engine, district) = practice::start(home.path(), practice::small()).await;
-        engine.sync(vec![Job::RaptorRoster], false, Arc::new(|_| ())).await.unwrap();
+        engine.sync(vec![JobId::RAPTOR_ROSTER], false, Arc::new(|_| ())).await.unwrap();
         let mut setup = engine.setup().await.unwrap();
         let hours_away = Utc::now() + TimeDelta::hours(6);
         let time = TimeOfDay::new(hours_away.hour(), 0).unwrap();
         for settings in &mut setup.jobs {
             let when = When::At { days: "MTWHFSU".parse().unwrap(), time };
             let (zone, missed) = (chrono_tz::UTC, Missed::Skip);
-            settings.enabled = settings.job == Job::RaptorTardies;
+            settings.enabled = settings.job == JobId::RAPTOR_TARDIES;
             settings.schedule = Some(JobSchedule { when, zone, only_in_session: false, missed });
         }
         engine.save_setup(setup).await.unwrap();

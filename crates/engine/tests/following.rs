@@ -14,7 +14,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
     integration::{IntegrationEvent as E, IntegrationStatus as S},
-    job::{Job, Outcome},
+    job::{JobId, Outcome},
     schedule::{JobSchedule, Missed, Pause, When},
     school_year::Summer,
     settings::{Prerequisites, Setup},
@@ -28,8 +28,8 @@ use rstest::rstest;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-const NONE: &[Job] = &[];
-const ROSTER: &[Job] = &[Job::RaptorRoster];
+const NONE: &[JobId] = &[];
+const ROSTER: &[JobId] = &[JobId::RAPTOR_ROSTER];
 
 /// A profile set up for a practice district, where nothing but the roster for Raptor happens by itself.
 struct Stage {
@@ -88,7 +88,7 @@ impl Stage {
     }
 
     /// What runs at a moment.
-    async fn at(&self, time: &str) -> Vec<Job> {
+    async fn at(&self, time: &str) -> Vec<JobId> {
         self.engine.run_due(at(time), self.listens()).await.unwrap()
     }
 
@@ -294,7 +294,7 @@ async fn a_look_gives_way_to_a_person() {
     }
     assert_eq!(stage.engine.status().await.unwrap().running, None, "it is no run");
     stage.district.set_faults(Faults::default());
-    let report = stage.engine.sync(vec![Job::HeroTeachers], false, Arc::new(|_| ())).await.unwrap();
+    let report = stage.engine.sync(vec![JobId::HERO_TEACHERS], false, Arc::new(|_| ())).await.unwrap();
     assert_eq!(report.outcome, Outcome::Succeeded);
     assert_eq!(looking.await.unwrap().unwrap(), NONE);
     assert_eq!(stage.status().await, S::Synchronizing);
@@ -376,17 +376,18 @@ async fn a_run_that_breaks_off_does_not_blame_powerschool() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tardies_wait_for_the_integration() {
     let stage = Stage::new().await;
-    let tardies = [Job::RaptorTardies];
+    let tardies = [JobId::RAPTOR_TARDIES];
     let when = When::Every { minutes: 5.try_into().unwrap() };
     let every = JobSchedule { when, zone: chrono_tz::UTC, only_in_session: false, missed: Missed::Skip };
     stage
         .change(|setup| {
-            setup.jobs.iter_mut().find(|job| job.job == Job::RaptorTardies).unwrap().schedule = Some(every);
+            setup.jobs.iter_mut().find(|job| job.job == JobId::RAPTOR_TARDIES).unwrap().schedule =
+                Some(every);
         })
         .await;
     let planned = async || {
         let jobs = stage.engine.status().await.unwrap().jobs;
-        jobs.iter().find(|view| view.job == Job::RaptorTardies).unwrap().next_at.is_some()
+        jobs.iter().find(|view| view.job == JobId::RAPTOR_TARDIES).unwrap().next_at.is_some()
     };
     for time in ["2026-11-18T21:00:00Z", "2026-11-18T21:05:00Z", "2026-11-18T21:30:00Z"] {
         assert_eq!((stage.at(time).await.as_slice(), planned().await), (NONE, false), "pending");
@@ -442,7 +443,7 @@ async fn switched_off_and_on_again_it_begins_anew_in_the_same_window() {
     // The exchange alone can be held back, too.
     stage
         .change(|setup| {
-            setup.jobs.iter_mut().find(|job| job.job == Job::RaptorRoster).unwrap().enabled = false;
+            setup.jobs.iter_mut().find(|job| job.job == JobId::RAPTOR_ROSTER).unwrap().enabled = false;
         })
         .await;
     assert_eq!(stage.at("2026-11-19T22:00:00Z").await, NONE);

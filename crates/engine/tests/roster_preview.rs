@@ -6,7 +6,7 @@ mod practice;
 use std::{fs, sync::Arc};
 
 use rosterbridge_domain::{
-    job::{Job, Outcome},
+    job::{JobId, Outcome},
     settings::{Delimiter, RosterContent, RosterField, RosterLayout, RosterSettings},
 };
 use rosterbridge_practice::ServeOptions;
@@ -33,7 +33,7 @@ async fn a_preview_is_how_the_file_begins() {
 
     setup.raptor.roster = settings.clone();
     engine.save_setup(setup.clone()).await.unwrap();
-    let report = engine.sync(vec![Job::RaptorRoster], false, Arc::new(|_| ())).await.unwrap();
+    let report = engine.sync(vec![JobId::RAPTOR_ROSTER], false, Arc::new(|_| ())).await.unwrap();
     assert_eq!(report.outcome, Outcome::Succeeded, "{report:?}");
     let file = district.ready().raptor.folder.join("roster").join(&preview.file);
     let text = fs::read_to_string(file).unwrap();

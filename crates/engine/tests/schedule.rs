@@ -12,7 +12,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
-    job::{Job, Outcome},
+    job::{JobId, Outcome},
     retry::{CircuitState, Remote},
     schedule::{JobSchedule, Missed, Pause, When},
     settings::{JobSettings, Setup},
@@ -70,7 +70,7 @@ impl Stage {
         let home = tempfile::tempdir().unwrap();
         let (engine, district) = practice::start(home.path(), practice::small()).await;
         let stage = Self { engine, district, home };
-        stage.change(|setup| setup.jobs.retain(|settings| settings.job != Job::RaptorRoster)).await;
+        stage.change(|setup| setup.jobs.retain(|settings| settings.job != JobId::RAPTOR_ROSTER)).await;
         stage
     }
 
@@ -80,7 +80,7 @@ impl Stage {
         self.engine.save_setup(setup).await.unwrap();
     }
 
-    async fn schedule(&self, job: Job, schedule: JobSchedule) {
+    async fn schedule(&self, job: JobId, schedule: JobSchedule) {
         self.change(|setup| {
             setup.jobs.iter_mut().find(|settings| settings.job == job).unwrap().schedule = Some(schedule);
         })
@@ -88,11 +88,11 @@ impl Stage {
     }
 
     /// What runs at a moment.
-    async fn at(&self, time: &str) -> Vec<Job> {
+    async fn at(&self, time: &str) -> Vec<JobId> {
         self.engine.run_due(at(time), Arc::new(|_| ())).await.unwrap()
     }
 
-    async fn next(&self, job: Job) -> Option<DateTime<Utc>> {
+    async fn next(&self, job: JobId) -> Option<DateTime<Utc>> {
         self.engine.status().await.unwrap().jobs.iter().find(|view| view.job == job).unwrap().next_at
     }
 
@@ -110,16 +110,16 @@ impl Stage {
     }
 }
 
-const NONE: &[Job] = &[];
+const NONE: &[JobId] = &[];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_runs_once_at_its_time_and_again_the_next_day() {
     let stage = Stage::new().await;
-    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
-    stage.schedule(Job::HeroTeachers, daily("03:10", Missed::CatchUp)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("03:10", Missed::CatchUp)).await;
+    stage.schedule(JobId::HERO_TEACHERS, daily("03:10", Missed::CatchUp)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
     assert_eq!(stage.at("2026-11-18T03:09:59Z").await, NONE);
-    let both = [Job::HeroStudents, Job::HeroTeachers];
+    let both = [JobId::HERO_STUDENTS, JobId::HERO_TEACHERS];
     assert_eq!(stage.at("2026-11-18T03:10:05Z").await, both);
     assert_eq!(stage.at("2026-11-18T03:10:25Z").await, NONE);
     // The clock is put back: not again.
@@ -130,40 +130,40 @@ async fn a_job_runs_once_at_its_time_and_again_the_next_day() {
 }
 
 #[rstest]
-#[case::caught_up(Missed::CatchUp, &[Job::HeroStudents])]
+#[case::caught_up(Missed::CatchUp, &[JobId::HERO_STUDENTS])]
 #[case::left_out(Missed::Skip, &[])]
 #[tokio::test(flavor = "multi_thread")]
-async fn days_of_sleep_cost_one_run_at_most(#[case] missed: Missed, #[case] on_waking: &[Job]) {
+async fn days_of_sleep_cost_one_run_at_most(#[case] missed: Missed, #[case] on_waking: &[JobId]) {
     let stage = Stage::new().await;
-    stage.schedule(Job::HeroStudents, daily("03:10", missed)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("03:10", missed)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
     assert_eq!(stage.at("2026-11-21T09:00:00Z").await, on_waking);
     assert_eq!(stage.at("2026-11-21T09:00:20Z").await, NONE);
-    assert_eq!(stage.at("2026-11-22T03:10:00Z").await, [Job::HeroStudents]);
+    assert_eq!(stage.at("2026-11-22T03:10:00Z").await, [JobId::HERO_STUDENTS]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_runs_in_a_pause_and_one_run_makes_up_for_it() {
     let stage = Stage::new().await;
-    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("03:10", Missed::CatchUp)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
     stage.engine.set_pause(Pause::Until(at("2026-11-20T12:00:00Z"))).await.unwrap();
     assert_eq!(stage.at("2026-11-18T03:10:00Z").await, NONE);
     assert_eq!(stage.at("2026-11-19T03:10:00Z").await, NONE);
-    assert_eq!(stage.at("2026-11-20T12:00:00Z").await, [Job::HeroStudents]);
+    assert_eq!(stage.at("2026-11-20T12:00:00Z").await, [JobId::HERO_STUDENTS]);
     stage.engine.set_pause(Pause::UntilResumed).await.unwrap();
     assert_eq!(stage.at("2026-12-20T12:00:00Z").await, NONE);
-    assert_eq!(stage.next(Job::HeroStudents).await, None);
+    assert_eq!(stage.next(JobId::HERO_STUDENTS).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_switched_on_or_gets_another_time_does_not_run_for_times_gone_by() {
     let stage = Stage::new().await;
-    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("03:10", Missed::CatchUp)).await;
     assert_eq!(stage.at("2026-11-18T12:00:00Z").await, NONE);
-    stage.schedule(Job::HeroStudents, daily("11:00", Missed::CatchUp)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("11:00", Missed::CatchUp)).await;
     assert_eq!(stage.at("2026-11-18T12:00:20Z").await, NONE);
-    assert_eq!(stage.at("2026-11-19T11:00:00Z").await, [Job::HeroStudents]);
+    assert_eq!(stage.at("2026-11-19T11:00:00Z").await, [JobId::HERO_STUDENTS]);
     stage.change(|setup| setup.jobs.iter_mut().for_each(|settings| settings.enabled = false)).await;
     assert_eq!(stage.at("2026-11-20T11:00:00Z").await, NONE);
     stage.change(|setup| setup.jobs.iter_mut().for_each(|settings| settings.enabled = true)).await;
@@ -175,12 +175,12 @@ async fn a_job_that_is_switched_on_or_gets_another_time_does_not_run_for_times_g
 async fn the_roster_for_raptor_has_no_schedule() {
     let stage = Stage::new().await;
     let schedule = Some(daily("03:10", Missed::CatchUp));
-    let settings = JobSettings { job: Job::RaptorRoster, enabled: true, schedule };
+    let settings = JobSettings { job: JobId::RAPTOR_ROSTER, enabled: true, schedule };
     stage.change(|setup| setup.jobs.push(settings)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
     assert_eq!(stage.at("2026-11-18T03:10:00Z").await, NONE);
     let status = stage.engine.status().await.unwrap();
-    let view = status.jobs.iter().find(|view| view.job == Job::RaptorRoster).unwrap();
+    let view = status.jobs.iter().find(|view| view.job == JobId::RAPTOR_ROSTER).unwrap();
     assert_eq!((view.schedule, view.next_at), (None, status.raptor.next.map(|next| next.at)));
     assert!(view.next_at.is_some());
 }
@@ -189,7 +189,7 @@ async fn the_roster_for_raptor_has_no_schedule() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_pass_is_tried_again_a_few_times() {
     let stage = Stage::new().await;
-    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("03:10", Missed::CatchUp)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
     let Stage { engine, district, home: _home } = stage;
     district.stop().await;
@@ -202,7 +202,7 @@ async fn what_may_pass_is_tried_again_a_few_times() {
     assert_eq!(tried, 4, "once, and three repetitions");
     assert!(engine.runs(20).await.unwrap().iter().all(|run| run.outcome == Outcome::Failed));
     let again = engine.run_due(at("2026-11-19T03:10:00Z"), Arc::new(|_| ())).await.unwrap();
-    assert_eq!(again, [Job::HeroStudents], "its next time comes as ever");
+    assert_eq!(again, [JobId::HERO_STUDENTS], "its next time comes as ever");
 }
 
 /// Hero can't be reached, again and again: it is left alone, and Raptor's jobs go on at their times.
@@ -213,21 +213,21 @@ async fn a_dead_hero_does_not_delay_raptor() {
         when: When::Every { minutes: minutes.try_into().unwrap() },
         ..daily("00:00", Missed::CatchUp)
     };
-    stage.engine.sync(vec![Job::RaptorRoster], false, Arc::new(|_| ())).await.unwrap();
-    stage.schedule(Job::HeroStudents, every(5)).await;
-    stage.schedule(Job::RaptorTardies, every(5)).await;
+    stage.engine.sync(vec![JobId::RAPTOR_ROSTER], false, Arc::new(|_| ())).await.unwrap();
+    stage.schedule(JobId::HERO_STUDENTS, every(5)).await;
+    stage.schedule(JobId::RAPTOR_TARDIES, every(5)).await;
     // Nobody listens there any more.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    stage.change(|setup| setup.hero.port = closed).await;
+    stage.change(|setup| setup.connections[0].port = closed).await;
     assert_eq!(stage.at("2026-11-18T02:01:00Z").await, NONE);
     let (mut hero, mut raptor, mut last_try) = (0, 0, None);
     for minutes in 0..60 {
         let now = at("2026-11-18T02:05:00Z") + TimeDelta::minutes(minutes);
         let jobs = stage.engine.run_due(now, Arc::new(|_| ())).await.unwrap();
-        if jobs.contains(&Job::HeroStudents) {
+        if jobs.contains(&JobId::HERO_STUDENTS) {
             (hero, last_try) = (hero + 1, Some(now));
         }
-        raptor += usize::from(jobs.contains(&Job::RaptorTardies));
+        raptor += usize::from(jobs.contains(&JobId::RAPTOR_TARDIES));
     }
     assert_eq!(raptor, 12, "each of its times");
     assert!((3..10).contains(&hero), "tried, and then left alone: {hero}");
@@ -250,7 +250,7 @@ async fn a_run_that_a_stop_cancels_is_made_good() {
     let stage = Stage::new().await;
     let every_minute =
         JobSchedule { when: When::Every { minutes: 1.try_into().unwrap() }, ..daily("00:00", Missed::Skip) };
-    stage.schedule(Job::HeroStudents, every_minute).await;
+    stage.schedule(JobId::HERO_STUDENTS, every_minute).await;
     // From here on its times count; the latest of them is due at once.
     let started = Utc::now();
     stage.engine.run_due(started - TimeDelta::minutes(5), Arc::new(|_| ())).await.unwrap();
@@ -266,7 +266,7 @@ async fn a_run_that_a_stop_cancels_is_made_good() {
     assert_eq!(stage.outcomes().await, [Outcome::Cancelled]);
     stage.district.set_faults(Faults::default());
     let again = stage.engine.run_due(started + TimeDelta::seconds(1), Arc::new(|_| ())).await.unwrap();
-    assert_eq!(again, [Job::HeroStudents]);
+    assert_eq!(again, [JobId::HERO_STUDENTS]);
     assert_eq!(stage.outcomes().await, [Outcome::Succeeded, Outcome::Cancelled]);
 }
 
@@ -276,7 +276,7 @@ async fn a_run_that_a_stop_cancels_is_made_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_desktop_is_told_of_missed_runs_once(#[case] missed: Missed) {
     let (stage, desktop) = (Stage::new().await, Desktop::default());
-    stage.schedule(Job::HeroStudents, daily("03:10", missed)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("03:10", missed)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
     for time in ["2026-11-20T09:00:00Z", "2026-11-20T09:00:20Z"] {
         stage.engine.run_due(at(time), desktop.listens()).await.unwrap();
@@ -289,7 +289,7 @@ async fn the_desktop_is_told_of_missed_runs_once(#[case] missed: Missed) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_cannot_even_be_recorded_is_told() {
     let (stage, desktop) = (Stage::new().await, Desktop::default());
-    stage.schedule(Job::HeroStudents, daily("03:10", Missed::CatchUp)).await;
+    stage.schedule(JobId::HERO_STUDENTS, daily("03:10", Missed::CatchUp)).await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     stage.change(|setup| setup.mail.port = closed).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
@@ -333,8 +333,8 @@ async fn a_run_that_cannot_even_be_recorded_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_still_being_written_is_read_again_soon() {
     let stage = Stage::new().await;
-    stage.engine.sync(vec![Job::RaptorRoster], false, Arc::new(|_| ())).await.unwrap();
-    stage.schedule(Job::RaptorTardies, daily("03:10", Missed::CatchUp)).await;
+    stage.engine.sync(vec![JobId::RAPTOR_ROSTER], false, Arc::new(|_| ())).await.unwrap();
+    stage.schedule(JobId::RAPTOR_TARDIES, daily("03:10", Missed::CatchUp)).await;
     assert_eq!(stage.at("2026-11-18T02:00:00Z").await, NONE);
     let folder = PathBuf::from(stage.engine.setup().await.unwrap().raptor.folder);
     let tardies = folder.join("tardies-2026-11-18.csv");
@@ -349,7 +349,7 @@ async fn a_file_that_is_still_being_written_is_read_again_soon() {
         }
     };
     let first = stage.engine.run_due(at("2026-11-18T03:10:00Z"), Arc::new(writer)).await.unwrap();
-    assert_eq!(first, [Job::RaptorTardies]);
+    assert_eq!(first, [JobId::RAPTOR_TARDIES]);
     let runs = stage.engine.runs(1).await.unwrap();
     assert_eq!(runs[0].jobs[0].cause.as_ref().unwrap().code, "raptor.file_changing");
     assert!(tardies.exists());

@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
     id::{TermId, YearId},
-    job::{Job, Outcome},
+    job::{JobId, Outcome},
     schedule::{JobSchedule, Missed, When},
     school_year::{Season, Summer, YearChange},
 };
@@ -46,7 +46,7 @@ impl Stage {
         let when = When::At { days: "MTWHFSU".parse().unwrap(), time: "03:10".parse().unwrap() };
         let schedule =
             JobSchedule { when, zone: chrono_tz::UTC, only_in_session: false, missed: Missed::CatchUp };
-        let students = setup.jobs.iter_mut().find(|settings| settings.job == Job::HeroStudents);
+        let students = setup.jobs.iter_mut().find(|settings| settings.job == JobId::HERO_STUDENTS);
         students.unwrap().schedule = Some(schedule);
         engine.save_setup(setup).await.unwrap();
         Self { engine, district, options, told: Arc::default(), folder: home }
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// What runs at a moment.
-    async fn at(&self, time: &str) -> Vec<Job> {
+    async fn at(&self, time: &str) -> Vec<JobId> {
         let told = Arc::clone(&self.told);
         let on_event = Arc::new(move |event| {
             if let Event::Notice { title, .. } = event {
@@ -103,7 +103,7 @@ impl Stage {
     }
 }
 
-const NONE: &[Job] = &[];
+const NONE: &[JobId] = &[];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_summer_nothing_runs_by_itself_until_the_new_year_has_begun() {
@@ -115,14 +115,14 @@ async fn in_summer_nothing_runs_by_itself_until_the_new_year_has_begun() {
     assert_eq!(stage.at("2026-07-16T03:10:05Z").await, NONE);
     assert_eq!((stage.runs().await, stage.told()), (0, Vec::new()));
     let status = stage.engine.status().await.unwrap();
-    let students = status.jobs.iter().find(|view| view.job == Job::HeroStudents).unwrap();
+    let students = status.jobs.iter().find(|view| view.job == JobId::HERO_STUDENTS).unwrap();
     assert_eq!(students.next_at, None, "a practice date stands still");
     for school in &status.school_year.schools {
         assert_eq!(school.season, Season::Summer { year: YearId::new(36), starts: first_day });
     }
 
     // A person may.
-    let report = stage.engine.sync(vec![Job::HeroStudents], false, Arc::new(|_| ())).await.unwrap();
+    let report = stage.engine.sync(vec![JobId::HERO_STUDENTS], false, Arc::new(|_| ())).await.unwrap();
     assert_eq!(report.outcome, Outcome::Succeeded);
     assert_eq!(report.jobs[0].rows.written, 40);
 
@@ -138,7 +138,7 @@ async fn in_summer_nothing_runs_by_itself_until_the_new_year_has_begun() {
         let YearChange::NewTerm { from: None, to, .. } = noticed.change else { panic!("{noticed:?}") };
         assert_eq!(to, TermId::new(3601));
     }
-    assert_eq!(stage.at("2026-08-18T03:10:05Z").await, [Job::HeroStudents]);
+    assert_eq!(stage.at("2026-08-18T03:10:05Z").await, [JobId::HERO_STUDENTS]);
     assert_eq!((stage.runs().await, stage.told()), (2, Vec::new()));
     stage.district.stop().await;
 }
@@ -149,7 +149,7 @@ async fn in_summer_nothing_runs_by_itself_until_the_new_year_has_begun() {
 async fn a_look_in_summer_that_fails_is_told_and_one_that_finds_nothing_new_counts() {
     let stage = Stage::on("2026-07-15").await;
     let mut setup = stage.engine.setup().await.unwrap();
-    let students = setup.jobs.iter_mut().find(|settings| settings.job == Job::HeroStudents).unwrap();
+    let students = setup.jobs.iter_mut().find(|settings| settings.job == JobId::HERO_STUDENTS).unwrap();
     let when = When::Every { minutes: 1.try_into().unwrap() };
     students.schedule = students.schedule.map(|schedule| JobSchedule { when, ..schedule });
     stage.engine.save_setup(setup).await.unwrap();
@@ -189,6 +189,6 @@ async fn where_a_person_chose_so_summer_is_no_pause() {
     stage.engine.save_setup(setup).await.unwrap();
     assert_eq!(stage.pause().await, None);
     assert_eq!(stage.at("2026-07-15T02:00:00Z").await, NONE);
-    assert_eq!(stage.at("2026-07-15T03:10:05Z").await, [Job::HeroStudents]);
+    assert_eq!(stage.at("2026-07-15T03:10:05Z").await, [JobId::HERO_STUDENTS]);
     stage.district.stop().await;
 }

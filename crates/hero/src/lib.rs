@@ -3,16 +3,20 @@
 
 mod attendance;
 mod export;
+mod faculty;
+mod field_order;
+pub mod fields;
 mod layout;
 mod lines;
+mod problems;
+mod records;
 
 pub use attendance::{
-    AttendanceRow, AttendanceRows, FileError, IMPORT_FIELDS, ImportLayout, ImportRow, RowError,
-    read_attendance,
+    AttendanceRow, AttendanceRows, FileError, ImportLayout, ImportRow, RowError, read_attendance,
 };
-pub use export::{
-    Concern, FIRST_ROWS, LISTED_WARNINGS, SCHEDULE_FIELDS, SCHEDULE_FILE, STUDENT_FIELDS, STUDENT_FILE,
-    ScheduleFile, ScheduleRow, StudentFile, TEACHER_FIELDS, TEACHER_FILE, TeacherFile, Warning, WriteError,
-    Written,
-};
-pub use layout::{Characters, Delimiter, ExportLayout, ImportCharacters, RecordEnd};
+pub use export::{ScheduleFile, ScheduleRow, StudentFile, TeacherFile};
+pub use faculty::{FACULTY_FILE, FacultyFile};
+pub use field_order::{FieldOrder, FieldOrderError};
+pub use layout::ExportLayout;
+pub use problems::{Kind, Problem, ProblemCounts, Problems, Subject};
+pub use records::{FIRST_ROWS, WriteError, Written};

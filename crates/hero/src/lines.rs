@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use rosterbridge_domain::settings::RecordDelimiter;
+
 /// What [`Lines::next`] found.
 pub(crate) enum Line {
     /// A whole line is in the buffer.
@@ -12,16 +14,35 @@ pub(crate) enum Line {
     End,
 }
 
-/// Splits at LF and removes one CR before it.
+/// Splits at LF and removes one CR before it, or splits at CR and removes one LF after it.
 pub(crate) struct Lines<R> {
     reader: BufReader<R>,
     limit: usize,
+    /// The byte every line ends in.
+    end: u8,
     number: u64,
+    /// Bytes read.
+    read: u64,
+    /// Bytes up to the last line end that was read.
+    ended_at: u64,
+    /// What is passed over of a line that is too long, piece by piece.
+    passed_over: Vec<u8>,
 }
 
 impl<R: Read> Lines<R> {
-    pub(crate) fn new(reader: R, limit: usize) -> Self {
-        Self { reader: BufReader::with_capacity(64 * 1024, reader), limit, number: 0 }
+    pub(crate) fn new(reader: R, limit: usize, end: RecordDelimiter) -> Self {
+        Self {
+            reader: BufReader::with_capacity(64 * 1024, reader),
+            limit,
+            end: match end {
+                RecordDelimiter::Crlf | RecordDelimiter::Lf => b'\n',
+                RecordDelimiter::Cr => b'\r',
+            },
+            number: 0,
+            read: 0,
+            ended_at: 0,
+            passed_over: Vec::new(),
+        }
     }
 
     /// The number of the line read last, counted from 1.
@@ -29,25 +50,39 @@ impl<R: Read> Lines<R> {
         self.number
     }
 
+    /// How many bytes the file has up to the end of the last line that has one, as far as it was read.
+    pub(crate) const fn ended_at(&self) -> u64 {
+        self.ended_at
+    }
+
     /// Reads the next line into `line`, replacing what it holds.
     pub(crate) fn next(&mut self, line: &mut Vec<u8>) -> io::Result<Line> {
         line.clear();
-        // Two more than the limit, for the line's end.
+        // Two more than the limit, for the line's end and the byte that may stand beside it.
         let most = self.limit + 2;
-        let read = (&mut self.reader).take(most as u64).read_until(b'\n', line)?;
-        if read == 0 {
+        let first = take_line(&mut self.reader, self.end, most, line)?;
+        if first == 0 {
             return Ok(Line::End);
         }
         self.number += 1;
-        if line.last() == Some(&b'\n') {
-            line.pop();
-            if line.last() == Some(&b'\r') {
-                line.pop();
-            }
-        } else if read == most {
-            self.reader.skip_until(b'\n')?;
-        } else if line.last() == Some(&b'\r') {
-            line.pop();
+        self.read += first as u64;
+        let mut ended = line.pop_if(|last| *last == self.end).is_some();
+        let mut piece = first;
+        while !ended && piece == most {
+            self.passed_over.clear();
+            piece = take_line(&mut self.reader, self.end, most, &mut self.passed_over)?;
+            self.read += piece as u64;
+            ended = self.passed_over.last() == Some(&self.end);
+        }
+        if self.end == b'\n' {
+            line.pop_if(|last| *last == b'\r');
+        } else if line.first() == Some(&b'\n') {
+            line.remove(0);
+            // It belongs to the end of the line before.
+            self.ended_at += 1;
+        }
+        if ended {
+            self.ended_at = self.read;
         }
         if line.len() > self.limit {
             line.truncate(self.limit);
@@ -55,4 +90,9 @@ impl<R: Read> Lines<R> {
         }
         Ok(Line::Whole)
     }
+}
+
+/// Adds bytes up to and with the next `end` to `line`, at most `most`. None at all is the end of the file.
+fn take_line(reader: &mut impl BufRead, end: u8, most: usize, line: &mut Vec<u8>) -> io::Result<usize> {
+    reader.take(most as u64).read_until(end, line)
 }

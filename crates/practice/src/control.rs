@@ -1,4 +1,6 @@
-//! The control port: audit log, plugin installation and faults, over plain HTTP on 127.0.0.1.
+//! The control port: audit log, plugin installation, faults and what administrators do, over plain HTTP on 127.0.0.1.
+
+mod hero;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,14 +16,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::at;
-use crate::hero::{HeroFaults, HeroHang, HeroServer};
+use crate::hero::HeroServer;
 use crate::identity::{Credentials, Identity, PluginState, write_private};
 use crate::plugin::{Plugin, PluginError};
 use crate::powerschool::{Installed, PowerSchool};
-use crate::{Changed, DistrictChange, Faults, PracticeError, Summary};
+use crate::{Changed, District, DistrictChange, Faults, PracticeError, Summary};
 
 /// Largest plugin taken, bytes.
 const LARGEST_PLUGIN: usize = 8 * 1024 * 1024;
+
+pub(crate) use self::hero::auto_comm;
 
 /// What the control port works on.
 pub(crate) struct Control {
@@ -32,6 +36,13 @@ pub(crate) struct Control {
     pub identity: Mutex<Identity>,
     pub identity_path: PathBuf,
     pub plugin_path: PathBuf,
+    pub district: District,
+    /// The current school year.
+    pub yearid: i64,
+    /// The folder that keeps everything.
+    pub data: PathBuf,
+    /// The district's schools by number.
+    pub schools: Vec<i64>,
 }
 
 /// What a step in Plugin Management did.
@@ -139,9 +150,9 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/control/plugin/enabled", post(enable_plugin))
         .route("/control/plugin/credentials", post(regenerate))
         .route("/control/faults", get(faults).post(set_faults))
-        .route("/control/hero", post(set_hero_faults))
         .route("/control/hanging", get(hanging))
         .route("/control/district", get(district).post(change_district))
+        .merge(hero::routes())
         .layer(axum::extract::DefaultBodyLimit::max(LARGEST_PLUGIN))
         .layer(middleware::from_fn(from_this_machine))
         .with_state(control)
@@ -218,32 +229,6 @@ async fn faults(State(control): State<Arc<Control>>) -> Json<Faults> {
 
 async fn set_faults(State(control): State<Arc<Control>>, Json(faults): Json<Faults>) -> StatusCode {
     control.powerschool.set_faults(faults);
-    StatusCode::NO_CONTENT
-}
-
-/// Hero's faults as JSON; absent ones are off.
-#[derive(Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[derive(Default)]
-struct HeroFaultSet {
-    missing_imports: bool,
-    refuse_rename: bool,
-    drop_after_bytes: Option<u64>,
-    hang: Option<HeroHang>,
-    late_name_ms: Option<u64>,
-}
-
-async fn set_hero_faults(
-    State(control): State<Arc<Control>>,
-    Json(faults): Json<HeroFaultSet>,
-) -> StatusCode {
-    control.hero.set_faults(HeroFaults {
-        missing_imports: faults.missing_imports,
-        refuse_rename: faults.refuse_rename,
-        drop_after_bytes: faults.drop_after_bytes,
-        hang: faults.hang,
-        late_name_ms: faults.late_name_ms,
-    });
     StatusCode::NO_CONTENT
 }
 

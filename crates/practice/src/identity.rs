@@ -1,7 +1,7 @@
 //! Who the practice district is: keys, certificates, credentials and ports, kept between starts so
 //! that whoever trusted it once still does.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -19,6 +19,12 @@ use uuid::Uuid;
 
 use crate::PracticeError;
 use crate::error::at;
+use crate::hero::{HeroAccountOptions, HeroAccountSettings, HeroLevel};
+
+/// The first Hero account's user; the others' begin with it.
+const FIRST_USER: &str = "practice-district";
+/// The first Hero account's folder; the others' begin with it.
+pub(crate) const HERO_FOLDER: &str = "hero";
 
 /// The content of `identity.json`. No `Debug`: nearly everything in it is a secret.
 #[derive(Clone, Serialize, Deserialize)]
@@ -37,7 +43,28 @@ pub(crate) struct Identity {
     pub sftp_password: String,
     /// OpenSSH private key.
     pub host_key: String,
+    /// Those that are offered besides.
+    #[serde(default)]
+    pub further_host_keys: Vec<String>,
+    /// All Hero accounts but the first.
+    #[serde(default)]
+    pub hero_accounts: Vec<HeroAccount>,
+    /// What is set for Hero accounts, by user.
+    #[serde(default)]
+    pub hero_settings: BTreeMap<String, HeroAccountSettings>,
     pub ports: Ports,
+}
+
+/// A Hero account besides the first.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct HeroAccount {
+    pub name: String,
+    pub username: String,
+    pub password: String,
+    pub level: HeroLevel,
+    pub schools: Vec<i64>,
+    /// Its folder in the data folder.
+    pub folder: String,
 }
 
 /// What PowerSchool made for the installed plugin.
@@ -110,8 +137,6 @@ impl Identity {
         (server.not_before, server.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2049, 12, 30));
         let certificate = server.signed_by(&key, &Issuer::new(ca, ca_key))?;
 
-        let mut password = [0u8; 16];
-        getrandom::fill(&mut password).map_err(PracticeError::Random)?;
         Ok(Self {
             ca_pem: ca_certificate.pem(),
             certificate_pem: certificate.pem(),
@@ -120,14 +145,72 @@ impl Identity {
             plugin_id: first_plugin(),
             plugin_state: PluginState::Enabled,
             district_uuid: Uuid::new_v4(),
-            sftp_username: "practice-district".into(),
-            sftp_password: password.iter().fold(String::new(), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            }),
+            sftp_username: FIRST_USER.into(),
+            sftp_password: password()?,
             host_key: crate::hero::generate_host_key()?,
+            further_host_keys: Vec::new(),
+            hero_accounts: Vec::new(),
+            hero_settings: BTreeMap::new(),
             ports: Ports::default(),
         })
+    }
+
+    /// Makes a Hero account. The first school is the one of a school-level account.
+    pub fn add_hero_account(
+        &mut self,
+        name: Option<String>,
+        level: HeroLevel,
+        schools: Vec<i64>,
+    ) -> Result<&HeroAccount, PracticeError> {
+        let number = self.hero_accounts.len() + 2;
+        self.hero_accounts.push(HeroAccount {
+            name: name.unwrap_or_else(|| format!("Practice account {number}")),
+            username: format!("{FIRST_USER}-{number}"),
+            password: password()?,
+            level,
+            schools,
+            folder: format!("{HERO_FOLDER}-{number}"),
+        });
+        self.hero_accounts
+            .last()
+            .ok_or_else(|| PracticeError::Change { reason: "there is no account".into() })
+    }
+
+    /// All Hero accounts as the server takes them.
+    pub fn hero_options(&self, data: &Path) -> Vec<HeroAccountOptions> {
+        let first = HeroAccountOptions {
+            name: "Practice District".to_owned(),
+            username: self.sftp_username.clone(),
+            password: self.sftp_password.clone(),
+            level: HeroLevel::School,
+            schools: Vec::new(),
+            root: data.join(HERO_FOLDER),
+            settings: self.settings_of(&self.sftp_username),
+        };
+        let further = self.hero_accounts.iter().map(|account| self.account_options(account, data));
+        [first].into_iter().chain(further).collect()
+    }
+
+    /// An account as the server takes it.
+    pub fn account_options(&self, account: &HeroAccount, data: &Path) -> HeroAccountOptions {
+        HeroAccountOptions {
+            name: account.name.clone(),
+            username: account.username.clone(),
+            password: account.password.clone(),
+            level: account.level,
+            schools: account.schools.clone(),
+            root: data.join(&account.folder),
+            settings: self.settings_of(&account.username),
+        }
+    }
+
+    fn settings_of(&self, username: &str) -> HeroAccountSettings {
+        self.hero_settings.get(username).cloned().unwrap_or_default()
+    }
+
+    /// The first host key and those offered besides.
+    pub fn host_keys(&self) -> Vec<String> {
+        [&self.host_key].into_iter().chain(&self.further_host_keys).cloned().collect()
     }
 
     /// Makes the credentials of a plugin that is installed anew after another.
@@ -157,6 +240,12 @@ impl Identity {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
+}
+
+fn password() -> Result<String, PracticeError> {
+    let mut password = [0u8; 16];
+    getrandom::fill(&mut password).map_err(PracticeError::Random)?;
+    Ok(hex::encode(password))
 }
 
 /// Opens the port used last time, or a free one if that is taken, and notes it.

@@ -7,8 +7,10 @@
 //! * PowerSchool over HTTPS, with a certificate authority of its own, from a SQLite database that has
 //!   PowerSchool's table and column names;
 //! * Hero's SFTP server, a Raptor exchange folder, and a mail sink;
-//! * a control port (plain HTTP) with the audit log, plugin installation and faults.
+//! * a control port (plain HTTP) with the audit log, plugin installation, faults, what Hero's administrator sets and
+//!   what PowerSchool's own AutoSend and AutoComm do.
 
+mod autosend;
 mod control;
 pub mod district;
 mod error;
@@ -24,9 +26,11 @@ pub mod raptor;
 mod ready;
 mod serve;
 
+pub use autosend::{AutoSend, Sent};
 pub use district::{Changed, District, DistrictChange, Summary};
 pub use error::PracticeError;
 pub use faults::{AttendanceFault, CutBody, FailNext, Faults, Firewall, Maintenance};
 pub use options::{AttendanceMode, ServeOptions};
-pub use ready::{HeroAccess, MailAccess, PowerSchoolAccess, RaptorAccess, Ready};
+pub use powerschool::{AutoComm, Imported};
+pub use ready::{HeroAccess, HeroAccountAccess, MailAccess, PowerSchoolAccess, RaptorAccess, Ready};
 pub use serve::{Running, serve, start};

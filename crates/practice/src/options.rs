@@ -30,6 +30,9 @@ pub struct ServeOptions {
     /// The practice date: in session, unless it lies between two school years. None for the last weekday
     /// on or before today in the district's zone, which is in session always.
     pub date: Option<NaiveDate>,
+    /// Hero accounts; 0 counts as 1. The second one and every other after it are of one school each, those between
+    /// of all schools. Accounts once made stay.
+    pub hero_accounts: u32,
     /// Where keys, credentials, ports and the database stay between starts; none for a fresh
     /// temporary folder that is removed at the end.
     pub data: Option<PathBuf>,
@@ -70,6 +73,7 @@ impl Default for ServeOptions {
             schools: 5,
             seed: 1,
             date: None,
+            hero_accounts: 1,
             data: None,
             tardies: None,
             latency_ms: 0,

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Summary;
+use crate::{Summary, hero::HeroLevel};
 
 /// Everything needed to reach a running practice district: the ready file's content.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub struct Ready {
     pub powerschool: PowerSchoolAccess,
     /// The practice Hero account.
     pub hero: HeroAccess,
+    /// All practice Hero accounts, that of `hero` first. They share its server.
+    pub hero_accounts: Vec<HeroAccountAccess>,
     /// The Raptor exchange.
     pub raptor: RaptorAccess,
     /// The mail sink.
@@ -62,6 +64,33 @@ impl fmt::Debug for HeroAccess {
             .field("host", &self.host)
             .field("port", &self.port)
             .field("host_key_sha256", &self.host_key_sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An account of the practice Hero server.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct HeroAccountAccess {
+    /// What Hero's administrator calls it.
+    pub name: String,
+    /// SFTP user.
+    pub username: String,
+    /// SFTP password. Worthless outside this machine, still kept out of logs.
+    pub password: String,
+    /// Which student file it takes. The first account takes both.
+    pub level: HeroLevel,
+    /// School numbers: all for the first account, one at school level.
+    pub schools: Vec<i64>,
+    /// The local folder that its user sees as `/`.
+    pub folder: PathBuf,
+}
+
+impl fmt::Debug for HeroAccountAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeroAccountAccess")
+            .field("name", &self.name)
+            .field("level", &self.level)
+            .field("schools", &self.schools)
             .finish_non_exhaustive()
     }
 }

@@ -17,14 +17,15 @@ use uuid::Uuid;
 use crate::control::{self, Control};
 use crate::district::{Plan, is_summer, last_weekday};
 use crate::error::at;
-use crate::hero::{self, HeroOptions, HeroServer};
-use crate::identity::{Identity, PluginState, listen, write_private};
+use crate::hero::{self, HeroAccountOptions, HeroLevel, HeroOptions, HeroServer};
+use crate::identity::{HERO_FOLDER, Identity, PluginState, listen, write_private};
 use crate::mail::{self, MailSink};
 use crate::plugin::{Plugin, version_parts};
 use crate::powerschool::{self, Installed, PowerSchool, Settings};
-use crate::ready::{HeroAccess, MailAccess, PowerSchoolAccess, RaptorAccess};
+use crate::ready::{HeroAccess, HeroAccountAccess, MailAccess, PowerSchoolAccess, RaptorAccess};
 use crate::{
-    Changed, District, DistrictChange, Faults, Firewall, PracticeError, Ready, ServeOptions, net, raptor,
+    AutoComm, AutoSend, Changed, District, DistrictChange, Faults, Firewall, Imported, PracticeError, Ready,
+    Sent, ServeOptions, autosend, net, raptor,
 };
 
 /// A practice district at work. Dropping it stops it; [`Running::stop`] also waits for the end.
@@ -33,6 +34,7 @@ pub struct Running {
     control_url: String,
     data: PathBuf,
     district: District,
+    yearid: i64,
     powerschool: Arc<PowerSchool>,
     hero: Arc<HeroServer>,
     mail: MailSink,
@@ -57,7 +59,8 @@ pub async fn serve(options: ServeOptions, shutdown: impl Future<Output = ()>) ->
 pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
     let today = Utc::now().with_timezone(&Chicago).date_naive();
     let prepared = tokio::task::spawn_blocking(move || prepare(options, today)).await??;
-    let Prepared { options, temporary, lock, data, mut identity, district, plan, plugin, summary } = prepared;
+    let Prepared { options, temporary, lock, data, mut identity, district, plan, plugin, summary, schools } =
+        prepared;
 
     let mut ports = identity.ports;
     let (https, control_port) = (listen(&mut ports.https)?, listen(&mut ports.control)?);
@@ -70,10 +73,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
 
     let hero = Arc::new(hero::start(HeroOptions {
         listen: sftp,
-        root: data.join("hero"),
-        host_key: identity.host_key.clone(),
-        username: identity.sftp_username.clone(),
-        password: identity.sftp_password.clone(),
+        host_keys: identity.host_keys(),
+        accounts: identity.hero_options(&data),
         district: district.clone(),
         date: plan.date,
         seed: plan.seed,
@@ -114,8 +115,13 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
             port: ports.sftp,
             username: identity.sftp_username.clone(),
             password: identity.sftp_password.clone(),
-            host_key_sha256: hero.host_key_sha256().to_owned(),
+            host_key_sha256: hero.host_key_sha256(),
         },
+        hero_accounts: identity
+            .hero_options(&data)
+            .into_iter()
+            .map(|account| access(account, &schools))
+            .collect(),
         raptor: RaptorAccess { folder: data.join("raptor") },
         mail: MailAccess { host: "127.0.0.1".into(), port: ports.mail },
         audit_url: format!("http://127.0.0.1:{}/audit", ports.control),
@@ -129,6 +135,10 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
         identity: Mutex::new(identity),
         identity_path,
         plugin_path: data.join("plugin.zip"),
+        district: district.clone(),
+        yearid: plan.yearid(),
+        data: data.clone(),
+        schools,
     };
     net::serve(control_port, None, control::router(Arc::new(control)), &stop, &tasks)?;
     if let Some(file) = &options.ready_file {
@@ -141,6 +151,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, PracticeError> {
         control_url: format!("http://127.0.0.1:{}/control", ports.control),
         data,
         district,
+        yearid: plan.yearid(),
         powerschool,
         hero,
         mail,
@@ -188,6 +199,21 @@ impl Running {
         self.hero.set_faults(faults);
     }
 
+    /// Hero's server. What is set there is not kept for the next start; by the control port it is.
+    pub fn hero(&self) -> &HeroServer {
+        &self.hero
+    }
+
+    /// Lets PowerSchool send files to Hero by itself, like `POST /control/autosend`.
+    pub async fn auto_send(&self, request: AutoSend) -> Result<Vec<Sent>, PracticeError> {
+        autosend::send(self.hero.clone(), self.district.clone(), self.yearid, request).await
+    }
+
+    /// Lets PowerSchool read Hero's attendance by itself, like `POST /control/autocomm`.
+    pub async fn auto_comm(&self, request: AutoComm) -> Result<Imported, PracticeError> {
+        control::auto_comm(&self.powerschool, &self.hero, request).await
+    }
+
     /// Cuts all connections, waits until the servers are gone, and removes the ready file.
     pub async fn stop(self) {
         if let Some(file) = &self.ready_file {
@@ -216,6 +242,14 @@ struct Prepared {
     plan: Plan,
     plugin: Option<Plugin>,
     summary: crate::Summary,
+    schools: Vec<i64>,
+}
+
+/// How to reach a Hero account. One that takes every school is of all that there are.
+pub(crate) fn access(account: HeroAccountOptions, schools: &[i64]) -> HeroAccountAccess {
+    let HeroAccountOptions { name, username, password, level, schools: own, root, .. } = account;
+    let schools = if own.is_empty() { schools.to_vec() } else { own };
+    HeroAccountAccess { name, username, password, level, schools, folder: root }
 }
 
 fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepared, PracticeError> {
@@ -266,7 +300,10 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
         _ => {
             // What Hero and Raptor hold belongs to the students of before. A folder that was no practice
             // district's until now may hold somebody's own files under these names.
-            for folder in ["hero", "raptor"] {
+            let accounts = std::mem::take(&mut identity.hero_accounts);
+            identity.hero_settings.clear();
+            let accounts = accounts.iter().map(|account| account.folder.as_str());
+            for folder in [HERO_FOLDER, "raptor"].into_iter().chain(accounts) {
                 let folder = data.join(folder);
                 if ours && folder.exists() {
                     std::fs::remove_dir_all(&folder).map_err(at(&folder))?;
@@ -281,6 +318,10 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
             district
         }
     };
+    let schools = district.school_numbers()?;
+    if add_hero_accounts(&mut identity, options.hero_accounts, &schools)? {
+        identity.save(&identity_path)?;
+    }
     let raptor_folder = data.join("raptor");
     std::fs::create_dir_all(&raptor_folder).map_err(at(&raptor_folder))?;
     raptor::write_folder(&district, plan.date, plan.seed, options.tardies, &raptor_folder)?;
@@ -291,7 +332,23 @@ fn prepare(mut options: ServeOptions, today: chrono::NaiveDate) -> Result<Prepar
     }
     let plugin = install_at_start(offered, &data.join("plugin.zip"))?;
     let summary = district.summary(plan)?;
-    Ok(Prepared { options, temporary, lock, data, identity, district, plan, plugin, summary })
+    Ok(Prepared { options, temporary, lock, data, identity, district, plan, plugin, summary, schools })
+}
+
+/// Makes accounts until there are as many as wanted: one of a single school, one of all, and so on. Says whether it
+/// made any.
+fn add_hero_accounts(identity: &mut Identity, wanted: u32, schools: &[i64]) -> Result<bool, PracticeError> {
+    let before = identity.hero_accounts.len();
+    while identity.hero_accounts.len() + 1 < wanted as usize {
+        let further = identity.hero_accounts.len();
+        if further.is_multiple_of(2) {
+            let school = schools.iter().cycle().nth(further / 2).copied();
+            identity.add_hero_account(None, HeroLevel::School, school.into_iter().collect())?;
+        } else {
+            identity.add_hero_account(None, HeroLevel::Group, schools.to_vec())?;
+        }
+    }
+    Ok(identity.hero_accounts.len() > before)
 }
 
 /// Makes the data folder, its owner's only where the system knows that.

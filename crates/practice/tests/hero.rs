@@ -15,7 +15,10 @@ use proptest::prelude::*;
 use rosterbridge_practice::{
     District,
     district::Plan,
-    hero::{self, HeroFaults, HeroOptions, HeroServer},
+    hero::{
+        self, CutOnce, HeroAccountOptions, HeroAccountSettings, HeroFaults, HeroLevel, HeroOptions,
+        HeroServer,
+    },
     raptor,
 };
 use rstest::rstest;
@@ -115,16 +118,27 @@ fn serve(
     let _runtime = runtime.enter();
     hero::start(HeroOptions {
         listen: TcpListener::bind("127.0.0.1:0").unwrap(),
-        root,
-        host_key: host_key.to_owned(),
-        username: USER.to_owned(),
-        password: PASSWORD.to_owned(),
+        host_keys: vec![host_key.to_owned()],
+        accounts: vec![account(root)],
         district: district.clone(),
         date: date(),
         seed,
         faults,
     })
     .unwrap()
+}
+
+/// An account of every school.
+fn account(root: PathBuf) -> HeroAccountOptions {
+    HeroAccountOptions {
+        name: "District".to_owned(),
+        username: USER.to_owned(),
+        password: PASSWORD.to_owned(),
+        level: HeroLevel::School,
+        schools: Vec::new(),
+        root,
+        settings: HeroAccountSettings::default(),
+    }
 }
 
 const SCHEDULE: &str = "100\t10001\t3600\tMATH\tMath\t1\t1\t1(A)\tDoe\tJo\t12\tT1\r\n";
@@ -513,10 +527,8 @@ fn a_broken_host_key_is_refused() {
     let _runtime = hero.runtime.enter();
     let error = hero::start(HeroOptions {
         listen: TcpListener::bind("127.0.0.1:0").unwrap(),
-        root: hero.root(),
-        host_key: "not a key".to_owned(),
-        username: USER.to_owned(),
-        password: PASSWORD.to_owned(),
+        host_keys: vec!["not a key".to_owned()],
+        accounts: vec![account(hero.root())],
         district: hero.district.clone(),
         date: date(),
         seed: SEED,
@@ -570,7 +582,7 @@ mod russh_client {
     fn carries_large_files_both_ways_and_syncs_them() {
         let hero = Hero::start(HeroFaults::default());
         hero.runtime.block_on(async {
-            let pinned = PinnedKey(hero.server.host_key_sha256().to_owned());
+            let pinned = PinnedKey(hero.server.host_key_sha256());
             let config = Arc::new(client::Config::default());
             let mut session = client::connect(config, hero.server.address(), pinned).await.unwrap();
             assert!(session.authenticate_password(USER, PASSWORD).await.unwrap().success());
@@ -646,7 +658,7 @@ mod openssh {
         fs::write(&public, public_key(&hero)).unwrap();
         let listed = run(Command::new("ssh-keygen").arg("-lf").arg(public)).stdout;
         let listed = String::from_utf8(listed).unwrap();
-        assert!(listed.contains(hero.server.host_key_sha256()) && listed.contains("ED25519"), "{listed}");
+        assert!(listed.contains(&hero.server.host_key_sha256()) && listed.contains("ED25519"), "{listed}");
     }
 
     #[test]
@@ -696,4 +708,172 @@ mod openssh {
         sftp(&hero, "get export/large.bin received\n");
         assert!(placed == fs::read(hero.folder.path().join("received")).unwrap());
     }
+}
+
+/// The SFTP protocol's own answers, which libssh2 does not show.
+mod extensions {
+    use std::sync::Arc;
+
+    use rosterbridge_practice::hero::HeroSpace;
+    use russh::{client, keys::PublicKeyOrCertificate};
+    use russh_sftp::{
+        client::RawSftpSession,
+        de,
+        extensions::{Statvfs, StatvfsExtension},
+        protocol::{FileAttributes, OpenFlags, Packet},
+    };
+
+    use super::*;
+
+    struct AnyKey;
+
+    impl client::Handler for AnyKey {
+        type Error = russh::Error;
+
+        async fn check_server_key(&mut self, _key: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+            Ok(true)
+        }
+    }
+
+    async fn connect(hero: &Hero) -> client::Handle<AnyKey> {
+        let config = Arc::new(client::Config::default());
+        let mut session = client::connect(config, hero.server.address(), AnyKey).await.unwrap();
+        assert!(session.authenticate_password(USER, PASSWORD).await.unwrap().success());
+        session
+    }
+
+    /// A session and the names and numbers of what it is offered.
+    async fn open(session: &client::Handle<AnyKey>) -> (RawSftpSession, Vec<String>) {
+        let channel = session.channel_open_session().await.unwrap();
+        channel.request_subsystem(true, "sftp").await.unwrap();
+        let sftp = RawSftpSession::new(channel.into_stream());
+        let version = sftp.init().await.unwrap();
+        let mut offered: Vec<String> =
+            version.extensions.iter().map(|(name, number)| format!("{name} {number}")).collect();
+        offered.sort();
+        (sftp, offered)
+    }
+
+    #[rstest]
+    #[case::all(HeroFaults::default(), &["fstatvfs", "fsync", "limits", "posix-rename", "statvfs"])]
+    #[case::some(
+        HeroFaults { no_posix_rename: true, no_fsync: true, ..HeroFaults::default() },
+        &["fstatvfs", "limits", "statvfs"]
+    )]
+    #[case::no_figures(
+        HeroFaults { no_statvfs: true, ..HeroFaults::default() },
+        &["fsync", "limits", "posix-rename"]
+    )]
+    fn are_offered_and_answered_alike(#[case] faults: HeroFaults, #[case] expected: &[&str]) {
+        let hero = Hero::start(faults);
+        hero.runtime.block_on(async {
+            let (sftp, offered) = open(&connect(&hero).await).await;
+            let expected: Vec<String> = expected
+                .iter()
+                .map(|name| format!("{name}@openssh.com {}", if name.ends_with("statvfs") { 2 } else { 1 }))
+                .collect();
+            assert_eq!(offered, expected);
+            for name in ["a.txt", "b.txt"] {
+                fs::write(hero.root().join("imports").join(name), name).unwrap();
+            }
+            let offers = |name: &str| expected.iter().any(|offered| offered.starts_with(name));
+            let flags = OpenFlags::READ | OpenFlags::WRITE;
+            let handle = sftp.open("imports/a.txt", flags, FileAttributes::default()).await.unwrap().handle;
+            assert_eq!(sftp.fsync(handle.as_str()).await.is_ok(), offers("fsync@"));
+            assert_eq!(sftp.statvfs("imports").await.is_ok(), offers("statvfs@"));
+            let data = russh_sftp::ser::to_bytes(&StatvfsExtension { path: handle }).unwrap().to_vec();
+            let answer = sftp.extended("fstatvfs@openssh.com", data).await.unwrap();
+            assert_eq!(matches!(answer, Packet::ExtendedReply(_)), offers("fstatvfs@"), "{answer:?}");
+            let rename = ("imports/a.txt".to_owned(), "imports/b.txt".to_owned());
+            let data = russh_sftp::ser::to_bytes(&rename).unwrap().to_vec();
+            let answer = sftp.extended("posix-rename@openssh.com", data).await.unwrap();
+            assert!(matches!(answer, Packet::Status(_)), "{answer:?}");
+            assert_eq!(hero.root().join("imports/a.txt").exists(), !offers("posix-rename"));
+        });
+    }
+
+    #[test]
+    fn tell_the_space_that_is_set() {
+        let space = Some(HeroSpace { total_bytes: 1 << 30, free_bytes: 40_960 });
+        let hero = Hero::start(HeroFaults { space, ..HeroFaults::default() });
+        hero.runtime.block_on(async {
+            let (sftp, _) = open(&connect(&hero).await).await;
+            let told = sftp.statvfs("/imports").await.unwrap();
+            assert_eq!(told.blocks * told.fragment_size, 1 << 30);
+            assert_eq!(told.blocks_avail * told.fragment_size, 40_960);
+            // A folder that holds only so much has at most that free.
+            hero.server.set_faults(HeroFaults { space, imports_hold: Some(8192), ..HeroFaults::default() });
+            let folder = sftp.opendir("imports").await.unwrap().handle;
+            let data = russh_sftp::ser::to_bytes(&StatvfsExtension { path: folder }).unwrap().to_vec();
+            let Packet::ExtendedReply(reply) = sftp.extended("fstatvfs@openssh.com", data).await.unwrap()
+            else {
+                panic!("no figures")
+            };
+            let told: Statvfs = de::from_bytes(&mut reply.data.into()).unwrap();
+            assert_eq!(told.blocks_avail * told.fragment_size, 8192);
+        });
+    }
+
+    #[test]
+    fn a_connection_may_be_held_to_one_channel() {
+        let hero = Hero::start(HeroFaults { one_channel: true, ..HeroFaults::default() });
+        hero.runtime.block_on(async {
+            let session = connect(&hero).await;
+            let (sftp, _) = open(&session).await;
+            assert!(session.channel_open_session().await.is_err());
+            assert!(sftp.stat("imports").await.is_ok());
+            // Other connections have one of their own.
+            open(&connect(&hero).await).await;
+            hero.server.set_faults(HeroFaults::default());
+            open(&session).await;
+        });
+    }
+
+    /// They can take longer than the fault alone, and never less.
+    #[test]
+    fn answers_can_be_slow() {
+        let hero = Hero::start(HeroFaults { answer_ms: 40, ..HeroFaults::default() });
+        hero.runtime.block_on(async {
+            let (sftp, _) = open(&connect(&hero).await).await;
+            let begun = std::time::Instant::now();
+            for _ in 0..3 {
+                sftp.stat("imports").await.unwrap();
+            }
+            assert!(begun.elapsed() >= Duration::from_millis(120));
+        });
+    }
+}
+
+#[test]
+fn a_connection_is_cut_once_while_it_sends_or_receives() {
+    let hero =
+        Hero::start(HeroFaults { cut_once: Some(CutOnce::Received(100_000)), ..HeroFaults::default() });
+    let path = Path::new("imports/large.bin");
+    let sent = pattern(1_000_000);
+    assert!(hero.sftp().create(path).unwrap().write_all(&sent).is_err());
+    assert!(fs::metadata(hero.root().join(path)).unwrap().len() <= 100_000);
+    hero.sftp().create(path).unwrap().write_all(&sent).unwrap();
+
+    hero.server.set_faults(HeroFaults { cut_once: Some(CutOnce::Sent(100_000)), ..HeroFaults::default() });
+    let mut received = Vec::new();
+    assert!(hero.sftp().open(path).unwrap().read_to_end(&mut received).is_err());
+    assert!(received.len() <= 100_000 && sent.starts_with(&received));
+    received.clear();
+    hero.sftp().open(path).unwrap().read_to_end(&mut received).unwrap();
+    assert!(received == sent);
+}
+
+#[test]
+fn the_disk_can_be_full() {
+    let hero = Hero::start(HeroFaults { imports_hold: Some(100_000), ..HeroFaults::default() });
+    let sftp = hero.sftp();
+    let path = Path::new("imports/large.bin");
+    let failed = sftp.create(path).unwrap().write_all(&pattern(200_000)).unwrap_err();
+    assert_eq!(failed.kind(), std::io::ErrorKind::Other, "{failed}");
+    assert!(fs::metadata(hero.root().join(path)).unwrap().len() <= 100_000);
+    // What was there can be written over, and what is gone makes room.
+    sftp.create(path).unwrap().write_all(&pattern(90_000)).unwrap();
+    assert!(sftp.create(Path::new("imports/other.bin")).unwrap().write_all(&pattern(20_000)).is_err());
+    sftp.unlink(path).unwrap();
+    sftp.create(Path::new("imports/other.bin")).unwrap().write_all(&pattern(20_000)).unwrap();
 }

@@ -103,10 +103,10 @@ async fn the_ready_file_is_there_while_it_serves() {
     let ready: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(ready, serde_json::to_value(practice.running.ready()).unwrap());
     let keys: Vec<&str> = ready.as_object().unwrap().keys().map(String::as_str).collect();
-    for key in ["powerschool", "hero", "raptor", "mail", "audit_url", "district"] {
+    for key in ["powerschool", "hero", "hero_accounts", "raptor", "mail", "audit_url", "district"] {
         assert!(keys.contains(&key), "{key}");
     }
-    assert_eq!(keys.len(), 6);
+    assert_eq!(keys.len(), 7);
     assert_eq!((&ready["district"]["students"], &ready["district"]["schools"]), (&json!(150), &json!(5)));
     assert!(ready["hero"]["host_key_sha256"].as_str().unwrap().starts_with("SHA256:"));
     assert!(practice.running.ready().raptor.folder.join("buildings.csv").exists());

@@ -5,8 +5,10 @@
 
 #[cfg(unix)]
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code)]
 mod support;
+
+#[cfg(unix)]
+mod delay;
 
 #[cfg(unix)]
 fn main() {
@@ -21,11 +23,7 @@ fn main() {}
 
 #[cfg(unix)]
 mod unix {
-    use std::io::{Read, Write};
-    use std::net::{Shutdown, TcpListener, TcpStream};
     use std::sync::Arc;
-    use std::sync::mpsc::channel;
-    use std::thread;
     use std::time::{Duration, Instant};
 
     use rosterbridge_sftp::{RemoteFile, connect};
@@ -35,6 +33,7 @@ mod unix {
     use tokio::io::AsyncWriteExt;
     use tokio_util::sync::CancellationToken;
 
+    use crate::delay::delayed;
     use crate::support::sshd::Sshd;
 
     const MEGABYTES: u32 = 32;
@@ -88,7 +87,7 @@ mod unix {
     async fn ssh2_upload(sshd: &Sshd, port: u16, data: Arc<[u8]>) -> f64 {
         let mut connection = sshd.connection();
         connection.address.port = port;
-        let session = connect(&connection, Some(&sshd.pin()), &CancellationToken::new()).await.unwrap();
+        let session = connect(&connection, &sshd.pins(), &CancellationToken::new()).await.unwrap();
         let file = RemoteFile::parse("imports/BENCH.TXT").unwrap();
         let start = Instant::now();
         let uploaded = session.upload(&file, move |out| out.write_all(&data)).await.unwrap();
@@ -130,44 +129,5 @@ mod unix {
         assert_eq!(found, Some(BYTES as u64));
         std::fs::remove_file(sshd.files().join("imports/BENCH.TXT")).unwrap();
         speed
-    }
-
-    /// A proxy that holds every byte back for `delay` each way, and limits nothing else.
-    fn delayed(port: u16, delay: Duration) -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let own_port = listener.local_addr().unwrap().port();
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let client = client.unwrap();
-                let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                for stream in [&client, &server] {
-                    stream.set_nodelay(true).unwrap();
-                }
-                hold_back(client.try_clone().unwrap(), server.try_clone().unwrap(), delay);
-                hold_back(server, client, delay);
-            }
-        });
-        own_port
-    }
-
-    fn hold_back(mut from: TcpStream, mut to: TcpStream, delay: Duration) {
-        let (send, receive) = channel::<(Instant, Vec<u8>)>();
-        thread::spawn(move || {
-            let mut chunk = vec![0; 256 * 1024];
-            while let Ok(count @ 1..) = from.read(&mut chunk) {
-                if send.send((Instant::now() + delay, chunk[..count].to_vec())).is_err() {
-                    break;
-                }
-            }
-        });
-        thread::spawn(move || {
-            for (due, chunk) in receive {
-                thread::sleep(due.saturating_duration_since(Instant::now()));
-                if to.write_all(&chunk).is_err() {
-                    break;
-                }
-            }
-            let _ = to.shutdown(Shutdown::Both);
-        });
     }
 }

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, MethodType, Prompt};
 use tokio_util::sync::CancellationToken;
 
+use crate::algorithms::{self, Agreed, HOST_KEYS, KEY_EXCHANGES, MACS, Offer};
+use crate::keys::PrivateKey;
 use crate::session::Channel;
 use crate::wire::{Line, code};
 use crate::{Address, Error, HostKey, KeyProblem, Session};
@@ -22,8 +23,25 @@ pub struct Connection {
     pub username: String,
     /// How it signs in.
     pub authentication: Authentication,
+    /// Whether [`algorithms::LEGACY`] may be agreed on as well, for a server that has nothing better.
+    pub allow_legacy: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
+}
+
+/// A host key that a person has accepted for a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// SSH's name of the key type, such as `ssh-ed25519`.
+    pub algorithm: String,
+    /// The fingerprint, as [`HostKey::sha256`] has it.
+    pub sha256: String,
+}
+
+impl From<&HostKey> for Pin {
+    fn from(key: &HostKey) -> Self {
+        Self { algorithm: key.algorithm.clone(), sha256: key.sha256.clone() }
+    }
 }
 
 /// How an account proves itself.
@@ -48,31 +66,47 @@ pub struct Timeouts {
     /// For one answer of the server. An upload must move a few megabytes within it, so a line slower than
     /// about 70 kB/s needs more than the default.
     pub answer: Duration,
+    /// How long an open session may say nothing before it shows the server that it is still there; zero for never.
+    pub keep_alive: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), answer: Duration::from_mins(1) }
+        Self {
+            connect: Duration::from_secs(15),
+            answer: Duration::from_mins(1),
+            keep_alive: Duration::from_secs(30),
+        }
     }
 }
 
-/// Host key types in the order they are asked for. libssh2's own order may change with its version, and a
-/// server with several keys would then show another one than the pinned.
-const HOST_KEY_PREFERENCE: &str = "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,\
-                                   rsa-sha2-512,rsa-sha2-256";
-
-/// Opens a session. `pinned` is the accepted SHA256 fingerprint; without one, or with another key presented,
-/// the call ends before any credential is sent. `cancel` governs the session for its whole life.
+/// Opens a session. `pinned` are the host keys accepted for this server, at most one of each type; without one, or
+/// with another key presented, the call ends before any credential is sent. `cancel` governs the session for its
+/// whole life.
 pub async fn connect(
     connection: &Connection,
-    pinned: Option<&str>,
+    pinned: &[Pin],
     cancel: &CancellationToken,
 ) -> Result<Session, Error> {
     let addresses = resolve(connection, cancel).await?;
     let socket = dial(connection, &addresses, cancel).await?;
-    let greeted = greet(connection, socket, cancel).await?;
+    let asked = algorithms::host_keys_of(pinned.iter().map(|pin| pin.algorithm.as_str()));
+    let greeted = meet(connection, &addresses, socket, &asked, cancel).await?;
     check_host_key(&greeted.host_key, pinned)?;
     sign_in(connection, greeted).await
+}
+
+/// The host key that a server presents, of the types of these keys where it has one of them. Nobody signs in, so neither
+/// user name nor credential is sent.
+pub async fn presented_host_key(
+    connection: &Connection,
+    pinned: &[Pin],
+    cancel: &CancellationToken,
+) -> Result<HostKey, Error> {
+    let addresses = resolve(connection, cancel).await?;
+    let socket = dial(connection, &addresses, cancel).await?;
+    let asked = algorithms::host_keys_of(pinned.iter().map(|pin| pin.algorithm.as_str()));
+    Ok(meet(connection, &addresses, socket, &asked, cancel).await?.leave())
 }
 
 /// Looks the host name up.
@@ -128,14 +162,53 @@ pub(crate) async fn dial(
 /// A server that has shown its key, before anyone signed in.
 pub(crate) struct Greeted {
     pub(crate) host_key: HostKey,
+    pub(crate) agreed: Agreed,
     ssh: ssh2::Session,
     line: Arc<Line>,
 }
 
-/// Agrees on encryption and takes the server's host key. Sends no credential and no user name.
+impl Greeted {
+    /// Leaves the server without having signed in.
+    pub(crate) fn leave(self) -> HostKey {
+        // Before libssh2 frees its objects, which may wait for the server.
+        self.line.cut();
+        self.host_key
+    }
+}
+
+/// Greets the server and asks for these types of host key. A server that has none of them is greeted again and asked
+/// for every type, so that the key it does have can be shown; without any agreement, the error says what it wants.
+pub(crate) async fn meet(
+    connection: &Connection,
+    addresses: &[SocketAddr],
+    socket: TcpStream,
+    asked: &[&str],
+    cancel: &CancellationToken,
+) -> Result<Greeted, Error> {
+    let mut met = greet(connection, socket, asked, cancel).await;
+    if matches!(met, Err(Error::Handshake { .. })) && asked.len() < HOST_KEYS.len() {
+        let socket = dial(connection, addresses, cancel).await?;
+        met = greet(connection, socket, &HOST_KEYS, cancel).await;
+    }
+    match met {
+        Err(Error::Handshake { address, code, .. }) => {
+            // Only an explanation: whatever prevents it, the failure is still the handshake's.
+            let offer = Offer::ask(connection, addresses, cancel).await;
+            if cancel.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let mismatch = offer.and_then(|offer| offer.mismatch(connection.allow_legacy)).map(Box::new);
+            Err(Error::Handshake { address, code, mismatch })
+        }
+        met => met,
+    }
+}
+
+/// Agrees on encryption and takes the server's host key, of one of these types. Sends no credential and no user name.
 pub(crate) async fn greet(
     connection: &Connection,
     socket: TcpStream,
+    host_key_types: &[&str],
     cancel: &CancellationToken,
 ) -> Result<Greeted, Error> {
     const DOING: &str = "agreeing on encryption";
@@ -149,14 +222,25 @@ pub(crate) async fn greet(
         cancel: cancel.clone(),
         placing: AtomicBool::new(false),
     });
-    let (ssh, host_key) = line
+    let (ssh, agreed, host_key) = line
         .run(DOING, {
             let line = Arc::clone(&line);
+            let host_key_types = host_key_types.join(",");
+            let ciphers = algorithms::ciphers(connection.allow_legacy).join(",");
             move || {
                 let library = |error: &ssh2::Error| line.broken(session_code(error), DOING);
                 let mut ssh = ssh2::Session::new().map_err(|error| library(&error))?;
                 ssh.set_timeout(milliseconds(line.answer_within));
-                ssh.method_pref(MethodType::HostKey, HOST_KEY_PREFERENCE).map_err(|error| library(&error))?;
+                for (method, names) in [
+                    (MethodType::Kex, KEY_EXCHANGES.join(",")),
+                    (MethodType::HostKey, host_key_types),
+                    (MethodType::CryptCs, ciphers.clone()),
+                    (MethodType::CryptSc, ciphers),
+                    (MethodType::MacCs, MACS.join(",")),
+                    (MethodType::MacSc, MACS.join(",")),
+                ] {
+                    ssh.method_pref(method, &names).map_err(|error| library(&error))?;
+                }
                 ssh.set_tcp_stream(for_library);
                 if let Err(error) = ssh.handshake() {
                     let number = session_code(&error);
@@ -166,39 +250,42 @@ pub(crate) async fn greet(
                         return Err(Error::NotSsh { address: line.address.clone() });
                     }
                     return Err(match broken {
-                        Error::Library { code, .. } => {
-                            Error::Handshake { address: line.address.clone(), code }
-                        }
+                        Error::Library { code, .. } => no_agreement(&line, code),
                         other => other,
                     });
                 }
                 let host_key = ssh
                     .host_key()
                     .and_then(|(blob, _)| HostKey::from_blob(blob))
-                    .ok_or_else(|| Error::Handshake { address: line.address.clone(), code: 0 })?;
-                Ok((ssh, host_key))
+                    .ok_or_else(|| no_agreement(&line, 0))?;
+                let agreed = Agreed::of(&ssh);
+                Ok((ssh, agreed, host_key))
             }
         })
         .await?;
-    Ok(Greeted { host_key, ssh, line })
+    Ok(Greeted { host_key, agreed, ssh, line })
 }
 
-/// Goes on only with the pinned key.
-pub(crate) fn check_host_key(presented: &HostKey, pinned: Option<&str>) -> Result<(), Error> {
-    match pinned {
-        None => Err(Error::HostKeyUnknown(Box::new(presented.clone()))),
-        Some(pin) if presented.matches(pin) => Ok(()),
-        Some(pin) => {
-            tracing::error!(pinned = pin, presented = presented.sha256, "SFTP host key changed");
-            Err(Error::HostKeyChanged { pinned: pin.to_owned(), presented: Box::new(presented.clone()) })
-        }
+fn no_agreement(line: &Line, code: i32) -> Error {
+    Error::Handshake { address: line.address.clone(), code, mismatch: None }
+}
+
+/// Goes on only with a pinned key.
+pub(crate) fn check_host_key(presented: &HostKey, pinned: &[Pin]) -> Result<(), Error> {
+    if pinned.is_empty() {
+        return Err(Error::HostKeyUnknown(Box::new(presented.clone())));
     }
+    if pinned.iter().any(|pin| presented.matches(&pin.sha256)) {
+        return Ok(());
+    }
+    tracing::error!(?pinned, presented = presented.sha256, "SFTP host key changed");
+    Err(Error::HostKeyChanged { pinned: pinned.to_vec(), presented: Box::new(presented.clone()) })
 }
 
 /// Signs in and starts SFTP.
 pub(crate) async fn sign_in(connection: &Connection, greeted: Greeted) -> Result<Session, Error> {
     const DOING: &str = "signing in";
-    let Greeted { host_key, ssh, line } = greeted;
+    let Greeted { host_key, ssh, line, agreed: _ } = greeted;
     let channel = line
         .run(DOING, {
             let line = Arc::clone(&line);
@@ -213,11 +300,11 @@ pub(crate) async fn sign_in(connection: &Connection, greeted: Greeted) -> Result
                     | code::CHANNEL_EOF_SENT => Error::NoSftp,
                     number => line.broken(number, "starting SFTP"),
                 })?;
-                Ok(Channel { sftp, ssh })
+                Ok(Channel::new(sftp, ssh))
             }
         })
         .await?;
-    Ok(Session::new(line, channel, host_key))
+    Ok(Session::new(connection.clone(), line, channel, host_key))
 }
 
 fn authenticate(line: &Line, ssh: &ssh2::Session, connection: &Connection) -> Result<(), Error> {
@@ -250,23 +337,17 @@ fn authenticate(line: &Line, ssh: &ssh2::Session, connection: &Connection) -> Re
             if !offers("publickey") {
                 return Err(refused());
             }
-            let key = PrivateKeyText::parse(key)?;
-            if key.encrypted && passphrase.is_none() {
-                return Err(Error::BadPrivateKey(KeyProblem::PassphraseMissing));
-            }
-            let passphrase = passphrase.as_ref().map(ExposeSecret::expose_secret);
-            ssh.userauth_pubkey_memory(username, None, key.text.expose_secret(), passphrase).map_err(
-                |error| match session_code(&error) {
+            let key = PrivateKey::read(key, passphrase.as_ref()).map_err(Error::BadPrivateKey)?;
+            let text = key.openssh_text().map_err(Error::BadPrivateKey)?;
+            ssh.userauth_pubkey_memory(username, None, text.expose_secret(), None).map_err(|error| {
+                match session_code(&error) {
                     code::AUTHENTICATION_FAILED | code::PUBLICKEY_UNVERIFIED => refused(),
                     number => match line.broken(number, DOING) {
-                        Error::Library { .. } if key.encrypted => {
-                            Error::BadPrivateKey(KeyProblem::PassphraseWrong)
-                        }
-                        Error::Library { .. } => Error::BadPrivateKey(KeyProblem::Unreadable),
+                        Error::Library { .. } => Error::BadPrivateKey(KeyProblem::Unsupported),
                         other => other,
                     },
-                },
-            )
+                }
+            })
         }
     }
 }
@@ -281,51 +362,6 @@ impl KeyboardInteractivePrompt for PasswordPrompt<'_> {
             .map(|prompt| if prompt.echo { String::new() } else { self.0.expose_secret().to_owned() })
             .collect()
     }
-}
-
-/// A private key as libssh2 wants it: Unix line ends, nothing around, one newline at the end.
-struct PrivateKeyText {
-    text: SecretString,
-    encrypted: bool,
-}
-
-impl PrivateKeyText {
-    fn parse(pasted: &SecretString) -> Result<Self, Error> {
-        let pasted = pasted.expose_secret();
-        let unreadable = || Error::BadPrivateKey(KeyProblem::Unreadable);
-        let mut lines = pasted.lines().map(str::trim).skip_while(|line| !line.starts_with("-----BEGIN "));
-        let first = lines.next().ok_or_else(unreadable)?;
-        if !first.ends_with("PRIVATE KEY-----") {
-            return Err(unreadable());
-        }
-        // As much room as can be needed, so that no half-grown copy of the key stays behind in memory.
-        let mut text = String::with_capacity(pasted.len() + 1);
-        text.push_str(first);
-        text.push('\n');
-        let mut encrypted = first == "-----BEGIN ENCRYPTED PRIVATE KEY-----";
-        for (number, line) in lines.enumerate() {
-            encrypted |= line.starts_with("Proc-Type:") && line.ends_with("ENCRYPTED");
-            if number == 0 && first == "-----BEGIN OPENSSH PRIVATE KEY-----" {
-                encrypted |= openssh_cipher(line).is_some_and(|cipher| cipher != b"none");
-            }
-            text.push_str(line);
-            text.push('\n');
-            if line.starts_with("-----END ") {
-                return Ok(Self { text: SecretString::from(text), encrypted });
-            }
-        }
-        Err(unreadable())
-    }
-}
-
-/// The cipher named at the start of an OpenSSH private key (PROTOCOL.key: a magic text, then a
-/// length-prefixed name), from the first line of its body.
-fn openssh_cipher(first_line: &str) -> Option<Vec<u8>> {
-    let whole = first_line.get(..first_line.len() / 4 * 4)?;
-    let bytes = STANDARD.decode(whole).ok()?;
-    let rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?).map(<[u8]>::to_vec)
 }
 
 /// libssh2's number of an error; SFTP's own statuses don't occur before SFTP is started.

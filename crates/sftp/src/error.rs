@@ -1,13 +1,18 @@
 use std::io;
 use std::time::Duration;
 
-use crate::{Address, HostKey};
+use crate::algorithms::Mismatch;
+use crate::{Address, HostKey, Pin};
 
 /// What is wrong with a private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyProblem {
     /// The text is not a private key in a form that can be used.
     Unreadable,
+    /// It is a public key.
+    Public,
+    /// It is a private key of a kind that can't be used: DSA, one in a hardware token, or protected by a cipher of old.
+    Unsupported,
     /// It is encrypted and no passphrase was given.
     PassphraseMissing,
     /// It is encrypted and the passphrase does not open it, or the file is damaged.
@@ -73,28 +78,45 @@ pub enum Error {
         address: Address,
     },
     /// The two ends share no way of encrypting, or the exchange of keys failed.
-    #[error("no secure connection could be agreed on with {address} (SSH library code {code})")]
+    #[error("no secure connection could be agreed on with {address}: {}", match mismatch {
+        Some(mismatch) => mismatch.to_string(),
+        None => format!("the exchange of keys failed (SSH library code {code})"),
+    })]
     Handshake {
         /// Where.
         address: Address,
         /// libssh2's error number.
         code: i32,
+        /// What the two ends have nothing in common for, if that is the reason.
+        mismatch: Option<Box<Mismatch>>,
     },
     /// First contact: nobody has accepted this server's key yet. No credential was sent.
     #[error("the server's {} host key {} has not been accepted yet", .0.algorithm, .0.sha256)]
     HostKeyUnknown(Box<HostKey>),
     /// The server shows another key than the accepted one. No credential was sent.
     #[error(
-        "THE SERVER'S HOST KEY HAS CHANGED: accepted was {pinned}, presented is {} ({})",
+        "THE SERVER'S HOST KEY HAS CHANGED: accepted was {}, presented is {} ({})",
+        pinned.iter().map(|pin| pin.sha256.as_str()).collect::<Vec<_>>().join(" or "),
         presented.sha256,
         presented.algorithm
     )]
     HostKeyChanged {
-        /// The accepted fingerprint.
-        pinned: String,
+        /// The accepted keys.
+        pinned: Vec<Pin>,
         /// The key shown now.
         presented: Box<HostKey>,
     },
+    /// First contact: the server shows another key than the one whose fingerprint was given. No credential was sent.
+    #[error("the server's {} host key is {}, not the expected {expected}", presented.algorithm, presented.sha256)]
+    HostKeyMismatch {
+        /// The fingerprint that was given.
+        expected: String,
+        /// The key shown.
+        presented: Box<HostKey>,
+    },
+    /// What was given as a host key's fingerprint is none.
+    #[error("this is not the fingerprint of a host key")]
+    NotAFingerprint,
     /// The server did not accept the password.
     #[error("the server did not accept the password of '{username}'")]
     BadPassword {
@@ -118,10 +140,15 @@ pub enum Error {
     /// The private key can't be used.
     #[error("{}", match .0 {
         KeyProblem::Unreadable => "the private key can't be read",
+        KeyProblem::Public => "this is a public key, not a private one",
+        KeyProblem::Unsupported => "a private key of this kind can't be used",
         KeyProblem::PassphraseMissing => "the private key is protected by a passphrase, and none was given",
         KeyProblem::PassphraseWrong => "the passphrase does not open the private key",
     })]
     BadPrivateKey(KeyProblem),
+    /// No key could be made.
+    #[error("the operating system gave no random numbers for a new key")]
+    NoRandomness,
     /// Signed in, but the server offers no file transfer.
     #[error("the server let us sign in but offers no SFTP to this account")]
     NoSftp,
@@ -183,6 +210,20 @@ pub enum Error {
         /// Which file.
         path: String,
     },
+    /// What was produced for an upload is not what was planned.
+    #[error("the content for '{path}' is not the planned one")]
+    NotAsPlanned {
+        /// The remote file it was meant for.
+        path: String,
+    },
+    /// A folder holds more than can be taken in.
+    #[error("the folder '{folder}' on the server holds more than {most} entries")]
+    FolderTooFull {
+        /// Which folder.
+        folder: String,
+        /// How many entries are taken in.
+        most: usize,
+    },
     /// The connection ended in mid-use.
     #[error("the connection to {address} was lost while {doing}")]
     Disconnected {
@@ -236,10 +277,13 @@ impl Error {
             Self::Handshake { .. } => "sftp.handshake",
             Self::HostKeyUnknown(_) => "sftp.host_key_unknown",
             Self::HostKeyChanged { .. } => "sftp.host_key_changed",
+            Self::HostKeyMismatch { .. } => "sftp.host_key_mismatch",
+            Self::NotAFingerprint => "sftp.bad_fingerprint",
             Self::BadPassword { .. } => "sftp.bad_password",
             Self::PasswordExpired { .. } => "sftp.password_expired",
             Self::AuthRefused { .. } => "sftp.auth_refused",
             Self::BadPrivateKey(_) => "sftp.bad_private_key",
+            Self::NoRandomness => "sftp.no_randomness",
             Self::NoSftp => "sftp.no_sftp",
             Self::FolderMissing { .. } => "sftp.folder_missing",
             Self::FileMissing { .. } => "sftp.file_missing",
@@ -249,6 +293,8 @@ impl Error {
             Self::ServerRefused { .. } => "sftp.server_refused",
             Self::SizeMismatch { .. } => "sftp.size_mismatch",
             Self::FileChanging { .. } => "sftp.file_changing",
+            Self::NotAsPlanned { .. } => "sftp.not_as_planned",
+            Self::FolderTooFull { .. } => "sftp.folder_too_full",
             Self::Disconnected { .. } => "sftp.disconnected",
             Self::Cancelled => "sftp.cancelled",
             Self::Source { .. } => "sftp.source",
@@ -280,6 +326,10 @@ impl Error {
             Self::NotSsh { .. } => {
                 "Check the port: another service listens there, or a firewall in between answers in its place."
             }
+            Self::Handshake { mismatch: Some(mismatch), .. } if mismatch.legacy_helps => {
+                "Ask the server's operator for a newer cipher. Until there is one, 'Allow legacy ciphers' lets the \
+                 connection use an old one, which protects less."
+            }
             Self::Handshake { .. } => {
                 "Ask the server's operator which SSH algorithms it accepts; very old servers can't be used safely."
             }
@@ -288,12 +338,19 @@ impl Error {
             }
             Self::HostKeyChanged { .. } => {
                 "Do not go on. Ask the server's operator whether the host key was replaced; if they do not confirm it, \
-                 someone may be posing as the server. If they do, export the set-up with its secrets and import it \
-                 into a new profile: there the new key is asked about afresh."
+                 someone may be posing as the server. If they do, replace the accepted key in the connection's settings."
+            }
+            Self::HostKeyMismatch { .. } => {
+                "Do not go on. Check that the fingerprint is the one of this server and was copied whole; if it is, \
+                 someone may be posing as the server: ask its operator."
+            }
+            Self::NotAFingerprint => {
+                "Paste the fingerprint as the server's operator gives it: SHA256:... or MD5:..., a line of \
+                 ssh-keygen -l, or the public host key itself."
             }
             Self::BadPassword { .. } => {
-                "Check the account ID and enter its password again; a system administrator can set a new one in \
-                 Hero."
+                "Check the account ID and enter its password again. The server's operator can set a new one; for \
+                 SchoolMint Hero, a system administrator does it in Hero."
             }
             Self::PasswordExpired { .. } => {
                 "Set a new password with the server's operator, then enter it here."
@@ -304,7 +361,19 @@ impl Error {
             Self::BadPrivateKey(KeyProblem::Unreadable) => {
                 "Use a private key in OpenSSH or PEM form (the whole file, from the BEGIN line to the END line)."
             }
-            Self::BadPrivateKey(_) => "Enter the passphrase of the private key again.",
+            Self::BadPrivateKey(KeyProblem::Public) => {
+                "Use the other file of the pair: the private key, whose name has no .pub at its end."
+            }
+            Self::BadPrivateKey(KeyProblem::Unsupported) => {
+                "Use an Ed25519, ECDSA or RSA key from a file, or let RosterBridge make one. A key protected by an old \
+                 cipher can be used after ssh-keygen -p -f FILE has saved it anew."
+            }
+            Self::BadPrivateKey(KeyProblem::PassphraseMissing) => "Enter the passphrase of the private key.",
+            Self::BadPrivateKey(KeyProblem::PassphraseWrong) => {
+                "Enter the passphrase of the private key again. If it is right, save the key anew with \
+                 ssh-keygen -p -f FILE and use that."
+            }
+            Self::NoRandomness => "Start the computer anew, then try again.",
             Self::NoSftp => "Ask the server's operator to allow SFTP for this account.",
             Self::FolderMissing { .. } => {
                 "Check the folder's spelling (upper and lower case count); Hero has the folders imports and export."
@@ -326,12 +395,17 @@ impl Error {
                 "Run again; if it stays, the server or something in between alters files: tell its operator."
             }
             Self::FileChanging { .. } => "Run again when the other side has finished writing the file.",
+            Self::FolderTooFull { .. } => {
+                "Ask the server's operator to clear the folder, or use another one."
+            }
             Self::Disconnected { .. } => "Run again; if it stays, check network and server.",
             Self::Cancelled => "Run again when you are ready.",
             Self::Source { .. } | Self::Sink { .. } => {
                 "Check this computer's free space and RosterBridge's own message about the cause."
             }
-            Self::Library { .. } => "Run again; if it stays, report it with the message above.",
+            Self::NotAsPlanned { .. } | Self::Library { .. } => {
+                "Run again; if it stays, report it with the message above."
+            }
         }
     }
 

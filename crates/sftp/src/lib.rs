@@ -9,9 +9,14 @@
 //! future, shuts the TCP socket down, which ends the blocked call at once.
 
 mod address;
+pub mod algorithms;
 mod connection;
 mod error;
+mod extensions;
+pub mod fingerprint;
 mod host_key;
+mod keys;
+pub mod known_hosts;
 mod path;
 mod session;
 mod test;
@@ -19,10 +24,13 @@ mod upload;
 mod wire;
 
 pub use address::Address;
-pub use connection::{Authentication, Connection, Timeouts, connect};
+pub use connection::{Authentication, Connection, Pin, Timeouts, connect, presented_host_key};
 pub use error::{Error, KeyProblem};
+pub use extensions::{Capabilities, Space};
+pub use fingerprint::ExpectedFingerprint;
 pub use host_key::HostKey;
+pub use keys::{GeneratedKey, KeyFacts, check_key, generate_key, public_line};
 pub use path::{RemoteFile, RemoteFolder};
 pub use session::{Downloaded, Entry, Session};
-pub use test::{Needs, Outcome, Stage, StageReport, TestReport, test};
+pub use test::{Needs, Outcome, Stage, StageReport, TestReport, Warning, test};
 pub use upload::{Placement, Uploaded};

@@ -116,7 +116,7 @@ impl fmt::Display for RemoteFile {
 
 /// Whether `text` is one step of a path. A backslash is a separator on Windows servers (and libssh2's binding
 /// turns it into one on Windows clients).
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text != "."
         && text != ".."

@@ -17,6 +17,7 @@ pub(crate) mod code {
     pub(crate) const SOCKET_DISCONNECT: i32 = -13;
     pub(crate) const PASSWORD_EXPIRED: i32 = -15;
     pub(crate) const AUTHENTICATION_FAILED: i32 = -18;
+    pub(crate) const NO_MORE_FILES: i32 = -16;
     pub(crate) const PUBLICKEY_UNVERIFIED: i32 = -19;
     pub(crate) const CHANNEL_FAILURE: i32 = -21;
     pub(crate) const CHANNEL_REQUEST_DENIED: i32 = -22;
@@ -30,10 +31,12 @@ pub(crate) mod code {
 
 /// Status numbers of the SFTP protocol (draft-ietf-secsh-filexfer, SSH_FX_*).
 pub(crate) mod status {
+    pub(crate) const OK: i32 = 0;
     pub(crate) const NO_SUCH_FILE: i32 = 2;
     pub(crate) const PERMISSION_DENIED: i32 = 3;
     pub(crate) const NO_CONNECTION: i32 = 6;
     pub(crate) const CONNECTION_LOST: i32 = 7;
+    pub(crate) const OP_UNSUPPORTED: i32 = 8;
     pub(crate) const NO_SUCH_PATH: i32 = 10;
     pub(crate) const WRITE_PROTECT: i32 = 12;
     pub(crate) const NO_SPACE: i32 = 14;
@@ -138,7 +141,7 @@ impl Line {
     }
 
     /// The meaning of an SFTP status number.
-    fn answered(&self, number: i32, action: &'static str, path: &str) -> Error {
+    pub(crate) fn answered(&self, number: i32, action: &'static str, path: &str) -> Error {
         let path = path.to_owned();
         match number {
             status::NO_SUCH_FILE | status::NO_SUCH_PATH => Error::FileMissing { path },

@@ -7,6 +7,8 @@
 mod counts;
 mod facts;
 mod held;
+mod hero;
+mod host_keys;
 mod migrate;
 mod outbox;
 mod raptor_roster;
@@ -33,8 +35,9 @@ use crate::{
 };
 
 pub use counts::DatabaseVersions;
-pub use facts::PinnedHostKey;
 pub use held::{HeldId, HeldRow, HeldState, KeptRow};
+pub use hero::{ExportProblem, WatchedFile};
+pub use host_keys::{HostKeyReplacement, PinnedHostKey};
 pub use outbox::{
     Decision, DecisionCounts, DecisionOutcome, FOUND_CHANGED, KeyHistory, KnownRow, OutboxId, OutboxRow,
     OutboxState, RowHash, Standing, TAKEN_OVER, TakenOver, Told, Undo, Written,

@@ -3,6 +3,7 @@
 //! A pull fills a [`RosterStaging`] beside the roster in use and then takes its place at once, so a reader sees one
 //! pull or the other. A [`Roster`] that is open keeps showing the pull it was opened on.
 
+mod look_ups;
 mod staging;
 mod students;
 mod tables;
@@ -28,12 +29,14 @@ use rosterbridge_domain::{
 };
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::{
     ProfileKeyBytes, StoreError,
     database::{self, Access},
 };
 
+pub use look_ups::{Numbered, Seat, SectionDetails};
 pub use staging::RosterStaging;
 pub use tables::{FollowedTable, RosterTable};
 
@@ -161,6 +164,8 @@ struct StoredMeta {
 pub struct Roster {
     connection: Mutex<Connection>,
     path: PathBuf,
+    /// For further connections.
+    key: Zeroizing<ProfileKeyBytes>,
     meta: RosterMeta,
     counts: RosterCounts,
     state: Option<PullState>,
@@ -201,20 +206,10 @@ impl Roster {
     }
 
     fn open_whole(path: &Path, key: &ProfileKeyBytes) -> Result<Option<Self>, StoreError> {
-        let connection = database::connect(path, key, Access::Read)?;
-        let layout = database::user_version(&connection)?;
-        if layout > LAYOUT {
-            return Err(StoreError::NewerSchema { path: path.to_owned(), found: layout, known: LAYOUT });
-        }
-        if layout < LAYOUT {
-            return Ok(None);
-        }
-        connection.set_prepared_statement_cache_capacity(48);
-        // The file never changes once it has its name, so one read transaction saves a lock for each statement.
-        connection.execute_batch("PRAGMA cache_size = -8192; BEGIN;")?;
-        let StoredMeta { pull: meta, counts, state, content } = stored_meta(&connection)?;
-        let path = path.to_owned();
-        Ok(Some(Self { connection: Mutex::new(connection), path, meta, counts, state, content }))
+        let Some((connection, stored)) = open_for_reading(path, key)? else { return Ok(None) };
+        let StoredMeta { pull: meta, counts, state, content } = stored;
+        let (path, key) = (path.to_owned(), Zeroizing::new(*key));
+        Ok(Some(Self { connection: Mutex::new(connection), path, key, meta, counts, state, content }))
     }
 
     /// Whether reading it has shown that it is damaged: then it is not opened again, and PowerSchool is pulled anew.
@@ -475,6 +470,26 @@ impl Roster {
     fn first<T: RosterTable>(&self, tail: &str, params: impl Params) -> Result<Option<T>, StoreError> {
         Ok(self.select(tail, params)?.into_iter().next())
     }
+}
+
+/// Opens a file of this layout, to read; `None` for one of an older layout.
+fn open_for_reading(
+    path: &Path,
+    key: &ProfileKeyBytes,
+) -> Result<Option<(Connection, StoredMeta)>, StoreError> {
+    let connection = database::connect(path, key, Access::Read)?;
+    let layout = database::user_version(&connection)?;
+    if layout > LAYOUT {
+        return Err(StoreError::NewerSchema { path: path.to_owned(), found: layout, known: LAYOUT });
+    }
+    if layout < LAYOUT {
+        return Ok(None);
+    }
+    connection.set_prepared_statement_cache_capacity(48);
+    // The file never changes once it has its name, so one read transaction saves a lock for each statement.
+    connection.execute_batch("PRAGMA cache_size = -8192; BEGIN;")?;
+    let stored = stored_meta(&connection)?;
+    Ok(Some((connection, stored)))
 }
 
 /// What is known about the pull a file holds.

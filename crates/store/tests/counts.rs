@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rosterbridge_domain::{
     attendance::Source,
-    job::{Job, Outcome, RowCounts},
+    job::{JobId, Outcome, RowCounts},
 };
 use rosterbridge_store::ledger::{JobResult, OutboxState, RunId, Trigger};
 use support::{Fixture, at, daily, start_run, write};
@@ -18,8 +18,8 @@ fn finish(fixture: &Fixture, run: RunId, outcome: Outcome, second: i64) {
     let rows = RowCounts { read: 10, written: 6, noop: 2, held: 1, rejected: 1 };
     let result =
         JobResult { outcome, rows, newly_held: 1, files: Vec::new(), notes: Vec::new(), cause: None };
-    fixture.ledger.start_job(run, Job::HeroAttendance, at(second)).unwrap();
-    fixture.ledger.finish_job(run, Job::HeroAttendance, &result, at(second)).unwrap();
+    fixture.ledger.start_job(run, JobId::HERO_ATTENDANCE, at(second)).unwrap();
+    fixture.ledger.finish_job(run, JobId::HERO_ATTENDANCE, &result, at(second)).unwrap();
     fixture.ledger.finish_run(run, outcome, None, at(second)).unwrap();
 }
 
@@ -32,7 +32,7 @@ fn runs_and_rows_are_those_since_then_without_dry_runs() {
         finish(&fixture, run, outcome, day * DAY + 1);
     }
     let dry = RunId::new(at(4 * DAY));
-    fixture.ledger.start_run(dry, Trigger::DryRun, &[Job::HeroAttendance], at(4 * DAY)).unwrap();
+    fixture.ledger.start_run(dry, Trigger::DryRun, &[JobId::HERO_ATTENDANCE], at(4 * DAY)).unwrap();
     finish(&fixture, dry, Outcome::Succeeded, 4 * DAY + 1);
     let open = start_run(&fixture.ledger, 5 * DAY);
 

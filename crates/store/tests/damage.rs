@@ -11,7 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rosterbridge_domain::{attendance::Source, held::HoldReason, job::Job};
+use rosterbridge_domain::{attendance::Source, held::HoldReason, job::JobId};
 use rosterbridge_store::{
     Ledger, StoreError, backup, erase_databases,
     ledger::{InputFile, OutboxState, Standing, TakenOver, Trigger},
@@ -545,7 +545,7 @@ fn what_was_under_way_is_unknown_after_a_restoration() {
     let run = start_run(&ledger, 20);
     assert_eq!(ledger.run(run).unwrap().unwrap().trigger, Trigger::Manual);
     assert_eq!(ledger.interrupt_unfinished_runs(at(30)).unwrap(), 2);
-    assert!(ledger.last_job_run(Job::HeroAttendance).unwrap().is_some());
+    assert!(ledger.last_job_run(JobId::HERO_ATTENDANCE).unwrap().is_some());
 }
 
 /// What `killed_in_the_middle_of_a_backup` runs in a process of its own, until it is killed.

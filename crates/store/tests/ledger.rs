@@ -13,12 +13,14 @@ use rosterbridge_domain::{
     attendance::Source,
     held::HoldReason,
     id::SchoolNumber,
-    job::{FileReceipt, Job, Outcome, RowCounts},
+    job::{FileReceipt, JobId, Outcome, RowCounts},
     settings::Setup,
 };
 use rosterbridge_store::{
     Ledger, StoreError,
-    ledger::{Cause, JobResult, PinnedHostKey, RunId, Trigger},
+    ledger::{
+        Cause, ExportProblem, HostKeyReplacement, JobResult, PinnedHostKey, RunId, Trigger, WatchedFile,
+    },
 };
 use rstest::rstest;
 use support::{Fixture, KEY, OTHER_KEY, at, daily, files_in, hold, raw, start_run, write};
@@ -186,7 +188,7 @@ fn setup_values_and_secrets() {
     let ledger = Fixture::new().ledger;
     assert_eq!(ledger.setup().unwrap(), None);
     let mut setup = Setup::default();
-    setup.hero.schools = vec![SchoolNumber::new(100)];
+    setup.hero.accounts[0].schools = vec![SchoolNumber::new(100)];
     ledger.save_setup(&Setup::default()).unwrap();
     ledger.save_setup(&setup).unwrap();
     assert_eq!(ledger.setup().unwrap(), Some(setup));
@@ -215,13 +217,68 @@ fn host_keys_belong_to_host_and_port() {
         accepted_by: "ada".to_owned(),
     };
     ledger.pin_host_key(&key).unwrap();
-    assert_eq!(ledger.pinned_host_key("SFTP.hero.example", 2022).unwrap().as_ref(), Some(&key));
-    assert_eq!(ledger.pinned_host_key("sftp.hero.example", 22).unwrap(), None);
-    let newer = PinnedHostKey { sha256: "SHA256:BBBB".to_owned(), accepted_at: at(5), ..key };
-    ledger.pin_host_key(&newer).unwrap();
-    assert_eq!(ledger.pinned_host_key("sftp.hero.example", 2022).unwrap(), Some(newer));
-    assert!(ledger.forget_host_key("Sftp.Hero.Example", 2022).unwrap());
-    assert_eq!(ledger.pinned_host_key("sftp.hero.example", 2022).unwrap(), None);
+    assert_eq!(ledger.pinned_host_keys("SFTP.hero.example", 2022).unwrap(), std::slice::from_ref(&key));
+    assert_eq!(ledger.pinned_host_keys("sftp.hero.example", 22).unwrap(), []);
+    let rsa =
+        PinnedHostKey { algorithm: "ssh-rsa".to_owned(), sha256: "SHA256:CCCC".to_owned(), ..key.clone() };
+    let another = PinnedHostKey { host: "raptor.example".to_owned(), ..key.clone() };
+    ledger.pin_host_keys(&[rsa.clone(), another.clone()]).unwrap();
+    assert_eq!(ledger.pinned_host_keys("raptor.example", 2022).unwrap(), [another]);
+    assert_eq!(ledger.pinned_host_keys("sftp.hero.example", 2022).unwrap(), [key.clone(), rsa.clone()]);
+
+    // A replacement takes the place of all types, and says whose acceptance ended.
+    let new = PinnedHostKey {
+        sha256: "SHA256:BBBB".to_owned(),
+        accepted_at: at(5),
+        accepted_by: "joe".to_owned(),
+        ..key.clone()
+    };
+    let elsewhere = PinnedHostKey { port: 22, ..key.clone() };
+    ledger.pin_host_key(&elsewhere).unwrap();
+    ledger.replace_host_keys(&new).unwrap();
+    assert_eq!(ledger.pinned_host_keys("sftp.hero.example", 2022).unwrap(), std::slice::from_ref(&new));
+    assert_eq!(ledger.pinned_host_keys("sftp.hero.example", 22).unwrap(), [elsewhere]);
+    assert_eq!(
+        ledger.host_key_replacements("Sftp.Hero.Example", 2022).unwrap(),
+        [HostKeyReplacement { old: rsa, new: new.clone() }, HostKeyReplacement { old: key, new },]
+    );
+}
+
+#[test]
+fn what_an_export_had_to_be_told_of_is_that_of_its_last_file() {
+    let ledger = Fixture::new().ledger;
+    let problem = |row: u64| ExportProblem {
+        row,
+        number: (5000 + row).to_string(),
+        field: "Last_Name".to_owned(),
+        kind: "too_long".to_owned(),
+    };
+    let job = JobId::HERO_STUDENTS;
+    ledger.keep_export_problems(job, &[problem(1), problem(2)]).unwrap();
+    let problems: Vec<_> = (3..10).map(problem).collect();
+    ledger.keep_export_problems(job, &problems).unwrap();
+    assert_eq!(ledger.export_problems(job, 0, 100).unwrap(), problems);
+    assert_eq!(ledger.export_problems(job, 2, 3).unwrap(), problems[2..5]);
+    assert_eq!(ledger.export_problems(JobId::HERO_TEACHERS, 0, 100).unwrap(), []);
+}
+
+#[test]
+fn watched_files_belong_to_their_connection() {
+    let ledger = Fixture::new().ledger;
+    let file = WatchedFile {
+        connection: "hero".to_owned(),
+        path: "imports/STUDENT.TXT".to_owned(),
+        size: 400,
+        modified: Some(at(1)),
+        first_seen: at(2),
+        last_seen: at(3),
+        gone_at: None,
+    };
+    ledger.keep_watched_file(&file).unwrap();
+    let gone = WatchedFile { gone_at: Some(at(9)), ..file.clone() };
+    ledger.keep_watched_file(&gone).unwrap();
+    ledger.keep_watched_file(&WatchedFile { connection: "raptor".to_owned(), ..file.clone() }).unwrap();
+    assert_eq!(ledger.watched_files("hero").unwrap(), [gone]);
 }
 
 #[test]
@@ -269,7 +326,7 @@ fn a_run_and_its_jobs() {
         .start_run(
             run,
             Trigger::Schedule,
-            &[Job::HeroStudents, Job::HeroAttendance, Job::HeroSchedule],
+            &[JobId::HERO_STUDENTS, JobId::HERO_ATTENDANCE, JobId::HERO_SCHEDULE],
             at(100),
         )
         .unwrap();
@@ -278,12 +335,12 @@ fn a_run_and_its_jobs() {
         (started.outcome, started.finished_at, started.trigger),
         (Outcome::Running, None, Trigger::Schedule)
     );
-    assert_eq!(ledger.last_job_run(Job::HeroStudents).unwrap(), None, "it has not ended");
+    assert_eq!(ledger.last_job_run(JobId::HERO_STUDENTS).unwrap(), None, "it has not ended");
 
-    ledger.start_job(run, Job::HeroStudents, at(101)).unwrap();
-    ledger.finish_job(run, Job::HeroStudents, &result(Outcome::Succeeded), at(102)).unwrap();
-    ledger.start_job(run, Job::HeroAttendance, at(103)).unwrap();
-    ledger.finish_job(run, Job::HeroAttendance, &result(Outcome::Failed), at(104)).unwrap();
+    ledger.start_job(run, JobId::HERO_STUDENTS, at(101)).unwrap();
+    ledger.finish_job(run, JobId::HERO_STUDENTS, &result(Outcome::Succeeded), at(102)).unwrap();
+    ledger.start_job(run, JobId::HERO_ATTENDANCE, at(103)).unwrap();
+    ledger.finish_job(run, JobId::HERO_ATTENDANCE, &result(Outcome::Failed), at(104)).unwrap();
     ledger.finish_run(run, Outcome::Failed, Some(&cause()), at(105)).unwrap();
 
     let ended = ledger.run(run).unwrap().unwrap();
@@ -295,21 +352,21 @@ fn a_run_and_its_jobs() {
     assert_eq!(
         jobs,
         [
-            (Job::HeroStudents, Outcome::Succeeded),
-            (Job::HeroAttendance, Outcome::Failed),
-            (Job::HeroSchedule, Outcome::Skipped)
+            (JobId::HERO_STUDENTS, Outcome::Succeeded),
+            (JobId::HERO_ATTENDANCE, Outcome::Failed),
+            (JobId::HERO_SCHEDULE, Outcome::Skipped)
         ]
     );
     assert_eq!(ended.jobs[0].result, result(Outcome::Succeeded));
     assert_eq!((ended.jobs[0].started_at, ended.jobs[0].finished_at), (Some(at(101)), Some(at(102))));
-    assert_eq!(ledger.last_job_run(Job::HeroStudents).unwrap().as_ref(), Some(&ended.jobs[0]));
+    assert_eq!(ledger.last_job_run(JobId::HERO_STUDENTS).unwrap().as_ref(), Some(&ended.jobs[0]));
 
     let dry = RunId::new(at(200));
-    ledger.start_run(dry, Trigger::DryRun, &[Job::HeroStudents], at(200)).unwrap();
-    ledger.finish_job(dry, Job::HeroStudents, &result(Outcome::Failed), at(201)).unwrap();
+    ledger.start_run(dry, Trigger::DryRun, &[JobId::HERO_STUDENTS], at(200)).unwrap();
+    ledger.finish_job(dry, JobId::HERO_STUDENTS, &result(Outcome::Failed), at(201)).unwrap();
     ledger.finish_run(dry, Outcome::Failed, None, at(202)).unwrap();
     assert_eq!(
-        ledger.last_job_run(Job::HeroStudents).unwrap().unwrap().run,
+        ledger.last_job_run(JobId::HERO_STUDENTS).unwrap().unwrap().run,
         run,
         "a dry run is no run of the job"
     );
@@ -320,7 +377,7 @@ fn a_run_and_its_jobs() {
 #[test]
 fn runs_without_an_end_were_interrupted() {
     let fixture = Fixture::new();
-    fixture.ledger.start_job(fixture.run, Job::HeroAttendance, at(1)).unwrap();
+    fixture.ledger.start_job(fixture.run, JobId::HERO_ATTENDANCE, at(1)).unwrap();
     let done = start_run(&fixture.ledger, 10);
     fixture.ledger.finish_run(done, Outcome::Cancelled, None, at(11)).unwrap();
     assert_eq!(fixture.ledger.interrupt_unfinished_runs(at(50)).unwrap(), 1);
@@ -340,8 +397,8 @@ fn what_is_not_there_is_said() {
     assert_eq!(ledger.run(unknown).unwrap(), None);
     for error in [
         ledger.finish_run(unknown, Outcome::Failed, None, at(1)).unwrap_err(),
-        ledger.start_job(fixture.run, Job::HeroStudents, at(1)).unwrap_err(),
-        ledger.finish_job(fixture.run, Job::HeroStudents, &result(Outcome::Failed), at(1)).unwrap_err(),
+        ledger.start_job(fixture.run, JobId::HERO_STUDENTS, at(1)).unwrap_err(),
+        ledger.finish_job(fixture.run, JobId::HERO_STUDENTS, &result(Outcome::Failed), at(1)).unwrap_err(),
     ] {
         assert_eq!(error.code(), "store.not_found");
     }
@@ -357,14 +414,14 @@ fn the_last_upload_of_a_name() {
         bytes: rows * 80,
         sha256: format!("{rows:064x}"),
     };
-    assert_eq!(ledger.last_upload(Job::HeroStudents, "imports/STUDENT.TXT").unwrap(), None);
-    ledger.record_upload(fixture.run, Job::HeroStudents, &receipt(10), at(1)).unwrap();
-    ledger.record_upload(fixture.run, Job::HeroStudents, &receipt(12), at(2)).unwrap();
-    let last = ledger.last_upload(Job::HeroStudents, "imports/STUDENT.TXT").unwrap().unwrap();
+    assert_eq!(ledger.last_upload(JobId::HERO_STUDENTS, "imports/STUDENT.TXT").unwrap(), None);
+    ledger.record_upload(fixture.run, JobId::HERO_STUDENTS, &receipt(10), at(1)).unwrap();
+    ledger.record_upload(fixture.run, JobId::HERO_STUDENTS, &receipt(12), at(2)).unwrap();
+    let last = ledger.last_upload(JobId::HERO_STUDENTS, "imports/STUDENT.TXT").unwrap().unwrap();
     assert_eq!((last.receipt, last.uploaded_at, last.run), (receipt(12), at(2), fixture.run));
-    assert_eq!(ledger.last_upload(Job::RaptorRoster, "imports/STUDENT.TXT").unwrap(), None);
-    assert_eq!(ledger.uploaded_names(Job::HeroStudents).unwrap(), ["imports/STUDENT.TXT"]);
-    assert_eq!(ledger.uploaded_names(Job::RaptorRoster).unwrap(), [""; 0]);
+    assert_eq!(ledger.last_upload(JobId::RAPTOR_ROSTER, "imports/STUDENT.TXT").unwrap(), None);
+    assert_eq!(ledger.uploaded_names(JobId::HERO_STUDENTS).unwrap(), ["imports/STUDENT.TXT"]);
+    assert_eq!(ledger.uploaded_names(JobId::RAPTOR_ROSTER).unwrap(), [""; 0]);
 }
 
 #[rstest]

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rosterbridge_domain::{attendance::Source, job::Job};
+use rosterbridge_domain::{attendance::Source, job::JobId};
 use rosterbridge_store::{Ledger, StoreError, backup};
 use rusqlite::{Connection, types::Value};
 use support::{KEY, at, daily, raw};
@@ -32,7 +32,7 @@ const ROWS: &str = "
     INSERT INTO runs VALUES (x'019aa100000070008000000000000002', 'manual', 3000, NULL, 'running', NULL);
     INSERT INTO run_jobs (run, job, position, started_at, finished_at, outcome)
         VALUES (x'019aa100000070008000000000000001', 'hero-attendance', 0, 1000, 2000, 'succeeded');
-    INSERT INTO uploads VALUES
+    INSERT INTO uploads (id, job, name, row_count, bytes, sha256, uploaded_at, run) VALUES
         (1, 'hero-students', 'imports/STUDENT.TXT', 5, 400, 'ef', 1500, x'019aa100000070008000000000000001');
     INSERT INTO outbox (id, source, school, student, date, mode, cc, period, revision, state, code, code_id, year,
         calendar_day, starts_at, ends_at, comment, replaces, previous_code, file, line, row_hash, raw, student_number, run,
@@ -75,6 +75,13 @@ const LATER_ROWS: &[(usize, &str)] = &[
          INSERT INTO put_off_rows VALUES ('hero', zeroblob(32), (1 << 40) + 1);",
     ),
     (9, "INSERT INTO rows_in_doubt VALUES ('raptor', zeroblob(32), 1);"),
+    (
+        10,
+        "INSERT INTO host_key_replacements VALUES
+             (1, 'sftp.hero.example', 22, 'ssh-rsa', 'SHA256:BBBB', 1, 'ada', 'ssh-ed25519', 'SHA256:AAAA', 2, 'ada');
+         INSERT INTO export_problems VALUES ('hero-students', 0, 7, '5000', 'Last_Name', 'too_long');
+         INSERT INTO watched_files VALUES ('hero', 'imports/STUDENT.TXT', 400, NULL, 1, 2, NULL);",
+    ),
 ];
 
 /// A ledger as the program wrote it that knew the first `layout` migrations only.
@@ -129,7 +136,7 @@ fn every_older_layout_ends_at_the_newest_with_all_its_rows() {
         assert_eq!(ledger.pending(Source::Hero).unwrap().len(), 1);
         assert_eq!(ledger.history(Source::Hero, &[daily(7)]).unwrap().len(), 1);
         assert_eq!((ledger.held_count().unwrap(), ledger.runs(9).unwrap().len()), (1, 2));
-        assert!(ledger.last_upload(Job::HeroStudents, "imports/STUDENT.TXT").unwrap().is_some());
+        assert!(ledger.last_upload(JobId::HERO_STUDENTS, "imports/STUDENT.TXT").unwrap().is_some());
 
         let connection = raw(&path);
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();

@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
-    job::{FileReceipt, Job},
+    job::{FileReceipt, JobId},
 };
 use rosterbridge_store::{
     Ledger,
@@ -60,7 +60,10 @@ fn what_raptor_has_is_replaced_building_by_building_and_counted() {
     assert!(ledger.accept_raptor_rosters(run, sent(&both, &files), at(5)).unwrap());
     assert_eq!(ledger.raptor_rosters().unwrap(), both);
     assert_eq!(ledger.raptor_accepted_at().unwrap(), Some(at(5)));
-    assert_eq!(ledger.last_upload(Job::RaptorRoster, "roster/South.csv").unwrap().unwrap().receipt, files[1]);
+    assert_eq!(
+        ledger.last_upload(JobId::RAPTOR_ROSTER, "roster/South.csv").unwrap().unwrap().receipt,
+        files[1]
+    );
     let first = ledger.raptor_revision().unwrap();
 
     // Nothing is different: nothing is written.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rosterbridge_domain::{
     attendance::{NoOpReason, Source},
     held::HoldReason,
-    job::{FileReceipt, Job, Outcome, RowCounts},
+    job::{FileReceipt, JobId, Outcome, RowCounts},
 };
 use rosterbridge_store::{
     Ledger,
@@ -35,9 +35,9 @@ fn run(ledger: &Ledger, trigger: Trigger, at: DateTime<Utc>) -> RunId {
         notes: Vec::new(),
         cause: None,
     };
-    ledger.start_run(run, trigger, &[Job::HeroAttendance], at).unwrap();
-    ledger.start_job(run, Job::HeroAttendance, at).unwrap();
-    ledger.finish_job(run, Job::HeroAttendance, &result, at).unwrap();
+    ledger.start_run(run, trigger, &[JobId::HERO_ATTENDANCE], at).unwrap();
+    ledger.start_job(run, JobId::HERO_ATTENDANCE, at).unwrap();
+    ledger.finish_job(run, JobId::HERO_ATTENDANCE, &result, at).unwrap();
     ledger.finish_run(run, Outcome::Succeeded, None, at).unwrap();
     run
 }
@@ -72,11 +72,11 @@ fn each_kind_of_row_goes_when_it_is_old_and_done_with() {
     ledger.discard_held(&[discarded], day(0)).unwrap();
     confirm_all(&ledger, day(0));
     ledger.mark_file_seen(Source::Hero, FILE, "ef", old, day(0)).unwrap();
-    ledger.record_upload(old, Job::HeroStudents, &receipt("STUDENT.TXT", 10), day(0)).unwrap();
+    ledger.record_upload(old, JobId::HERO_STUDENTS, &receipt("STUDENT.TXT", 10), day(0)).unwrap();
     let young = run(&ledger, Trigger::Schedule, day(9));
     decide(young, &[write(11, daily(1), "A")], day(9));
     confirm_all(&ledger, day(9));
-    ledger.record_upload(young, Job::HeroStudents, &receipt("STUDENT.TXT", 11), day(9)).unwrap();
+    ledger.record_upload(young, JobId::HERO_STUDENTS, &receipt("STUDENT.TXT", 11), day(9)).unwrap();
 
     assert_eq!(ledger.forget_before(day(0)).unwrap(), Forgotten::default(), "nothing is older");
     let forgotten = ledger.forget_before(day(9)).unwrap();
@@ -119,7 +119,7 @@ fn what_still_matters_stays_however_old() {
     // Held long ago, discarded only now: the list says so for as long as the decision is young.
     let late = ledger.held(9, 0, None).unwrap().iter().find(|row| row.row_hash == hash(8)).unwrap().id;
     ledger.discard_held(&[late], day(99)).unwrap();
-    ledger.record_upload(old, Job::HeroStudents, &receipt("STUDENT.TXT", 10), day(0)).unwrap();
+    ledger.record_upload(old, JobId::HERO_STUDENTS, &receipt("STUDENT.TXT", 10), day(0)).unwrap();
 
     let forgotten = ledger.forget_before(day(50)).unwrap();
     // The decisions of what was confirmed, and the dry run.
@@ -137,8 +137,8 @@ fn what_still_matters_stays_however_old() {
     let history = ledger.history(Source::Hero, &[daily(1), daily(2)]).unwrap();
     assert_eq!(history[&daily(1)].written, Some((Source::Hero, "T".to_owned())));
     assert_eq!(history[&daily(2)].stated.as_deref(), Some("T"));
-    assert!(ledger.last_upload(Job::HeroStudents, "STUDENT.TXT").unwrap().is_some());
-    assert_eq!(ledger.last_job_run(Job::HeroAttendance).unwrap().unwrap().run, old);
+    assert!(ledger.last_upload(JobId::HERO_STUDENTS, "STUDENT.TXT").unwrap().is_some());
+    assert_eq!(ledger.last_job_run(JobId::HERO_ATTENDANCE).unwrap().unwrap().run, old);
     // Nothing that is done with names a student any more.
     let texts: Vec<(i64, String)> = raw(&folder.path().join("ledger.db"))
         .prepare("SELECT student, raw FROM outbox ORDER BY id")
@@ -252,9 +252,9 @@ fn answers(ledger: &Ledger, rows: u64, cutoff: u64) -> BTreeMap<&'static str, St
     let waiting_hashes: Vec<_> = waiting.iter().map(|row| row.row_hash).collect();
     let decided = ledger.delivered(Source::Hero, &waiting_hashes).unwrap().len();
     let held = ledger.held(9_999, 0, Some(HeldState::Open)).unwrap();
-    let upload = ledger.last_upload(Job::HeroStudents, "STUDENT.TXT").unwrap();
+    let upload = ledger.last_upload(JobId::HERO_STUDENTS, "STUDENT.TXT").unwrap();
     let histories: Vec<_> = keys.iter().map(|key| history.get(key)).collect();
-    let last = ledger.last_job_run(Job::HeroAttendance).unwrap();
+    let last = ledger.last_job_run(JobId::HERO_ATTENDANCE).unwrap();
     let by_reason = ledger.held_by_reason().unwrap();
     [
         ("history", format!("{histories:?}")),
@@ -280,7 +280,7 @@ proptest! {
         for (row, (fate, student, tardy)) in (0_u64..).zip(&fates) {
             let at = day(i64::try_from(row).unwrap());
             let run = run(&ledger, Trigger::Schedule, at);
-            ledger.record_upload(run, Job::HeroStudents, &receipt("STUDENT.TXT", row), at).unwrap();
+            ledger.record_upload(run, JobId::HERO_STUDENTS, &receipt("STUDENT.TXT", row), at).unwrap();
             live(&ledger, run, row, *student, if *tardy { "T" } else { "A" }, *fate, at);
         }
         let rows = fates.len() as u64;

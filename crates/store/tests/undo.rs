@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Source},
     id::SchoolNumber,
-    job::{FileReceipt, Job, Outcome, RowCounts},
+    job::{FileReceipt, JobId, Outcome, RowCounts},
 };
 use rosterbridge_store::{
     Ledger, StoreError,
@@ -62,7 +62,7 @@ fn undos(ledger: &Ledger, run: RunId) -> Vec<Undo> {
 /// Takes a run back in a run of its own, which PowerSchool confirms.
 fn undo(ledger: &Ledger, run: RunId, second: i64) -> RunId {
     let own = RunId::new(at(second));
-    ledger.start_run(own, Trigger::Undo, &[Job::HeroAttendance], at(second)).unwrap();
+    ledger.start_run(own, Trigger::Undo, &[JobId::HERO_ATTENDANCE], at(second)).unwrap();
     ledger.record_undo(own, &undos(ledger, run), at(second)).unwrap();
     let ids: Vec<OutboxId> = ledger.undos_of(own).unwrap().iter().map(|row| row.id).collect();
     ledger.mark_sending(&ids, at(second)).unwrap();
@@ -171,14 +171,14 @@ fn an_undo_is_no_run_of_the_exchange() {
     };
     for (second, rows) in [(20, 30), (21, 0), (22, 40)] {
         let run = start_run(ledger, second);
-        ledger.finish_job(run, Job::HeroAttendance, &result(rows), at(second)).unwrap();
+        ledger.finish_job(run, JobId::HERO_ATTENDANCE, &result(rows), at(second)).unwrap();
     }
     let own = undo(ledger, run, 30);
-    ledger.finish_job(own, Job::HeroAttendance, &result(1), at(30)).unwrap();
-    let last = ledger.last_job_run(Job::HeroAttendance).unwrap().unwrap();
+    ledger.finish_job(own, JobId::HERO_ATTENDANCE, &result(1), at(30)).unwrap();
+    let last = ledger.last_job_run(JobId::HERO_ATTENDANCE).unwrap().unwrap();
     assert_eq!(last.result.rows.read, 40);
-    assert_eq!(ledger.latest_imports(Job::HeroAttendance, 10).unwrap(), [40, 30]);
-    assert_eq!(ledger.latest_imports(Job::HeroAttendance, 1).unwrap(), [40]);
+    assert_eq!(ledger.latest_imports(JobId::HERO_ATTENDANCE, 10).unwrap(), [40, 30]);
+    assert_eq!(ledger.latest_imports(JobId::HERO_ATTENDANCE, 1).unwrap(), [40]);
 }
 
 #[test]
@@ -209,14 +209,16 @@ fn the_rows_of_each_school_are_kept_of_the_last_upload() {
         ])
     };
     let of = |job| ledger.last_upload_by_school(job, name).unwrap();
-    assert!(of(Job::HeroStudents).is_empty());
+    assert!(of(JobId::HERO_STUDENTS).is_empty());
     for rows in [2, 5] {
         let run = fixture.run;
-        ledger.record_upload_by_school(run, Job::HeroStudents, &receipt, &schools(rows), at(1)).unwrap();
-        assert_eq!(of(Job::HeroStudents), schools(rows));
+        ledger
+            .record_upload_by_school(run, JobId::HERO_STUDENTS, &receipt, None, &schools(rows), at(1))
+            .unwrap();
+        assert_eq!(of(JobId::HERO_STUDENTS), schools(rows));
     }
-    assert!(of(Job::RaptorRoster).is_empty());
+    assert!(of(JobId::RAPTOR_ROSTER).is_empty());
     // An upload whose schools nobody counted says nothing about schools.
-    ledger.record_upload(fixture.run, Job::HeroStudents, &receipt, at(2)).unwrap();
-    assert!(of(Job::HeroStudents).is_empty());
+    ledger.record_upload(fixture.run, JobId::HERO_STUDENTS, &receipt, at(2)).unwrap();
+    assert!(of(JobId::HERO_STUDENTS).is_empty());
 }

@@ -90,29 +90,29 @@ impl Vault {
         if length > LONGEST_KEYCHAIN_VALUE {
             return Err(VaultError::TooLong { name, length });
         }
-        self.write(name.as_str(), Zeroizing::new(text.to_owned())).await
+        self.write(&name.to_string(), Zeroizing::new(text.to_owned())).await
     }
 
     /// The stored secret, if there is one.
     pub async fn get(&self, name: SecretName) -> Result<Option<SecretString>, VaultError> {
-        Ok(self.read(name.as_str()).await?.map(|text| SecretString::from(text.as_str())))
+        Ok(self.read(&name.to_string()).await?.map(|text| SecretString::from(text.as_str())))
     }
 
     /// Whether the keychain holds a secret of this name.
     pub async fn holds(&self, name: SecretName) -> Result<bool, VaultError> {
-        Ok(self.read(name.as_str()).await?.is_some())
+        Ok(self.read(&name.to_string()).await?.is_some())
     }
 
     /// Removes a secret; `true` if there was one.
     pub async fn delete(&self, name: SecretName) -> Result<bool, VaultError> {
-        self.remove(name.as_str()).await
+        self.remove(&name.to_string()).await
     }
 
     /// Removes every secret of this profile, and its key last: as long as the key stands, an interrupted
     /// erasure can be seen and repeated.
     pub async fn erase(&self) -> Result<(), VaultError> {
-        for name in SecretName::ALL {
-            self.remove(name.as_str()).await?;
+        for name in SecretName::possible() {
+            self.remove(&name.to_string()).await?;
         }
         self.remove(PROFILE_KEY).await?;
         Ok(())

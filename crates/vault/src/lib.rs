@@ -14,7 +14,7 @@ mod sealed;
 pub use error::VaultError;
 pub use key::ProfileKey;
 pub use keychain::Vault;
-pub use name::{SecretName, UnknownSecretName};
+pub use name::{ConnectionSecret, SecretName, UnknownSecretName};
 pub use sealed::SealedSecret;
 
 /// Longest value the keychain takes, in UTF-16 units: Windows Credential Manager holds 2,560 bytes of

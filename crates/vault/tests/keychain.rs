@@ -3,6 +3,7 @@
 // Fixtures fail a test by panicking, like the tests themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use rosterbridge_domain::settings::ConnectionId;
 use rosterbridge_vault::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SealedSecret, SecretName, Vault, VaultError};
 use rstest::rstest;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,18 +23,18 @@ async fn text_of(vault: &Vault, name: SecretName) -> Option<String> {
 #[tokio::test]
 async fn every_secret_is_kept_under_its_own_name() {
     let vault = vault().await;
-    for name in SecretName::ALL {
+    for name in SecretName::of([ConnectionId::HERO, ConnectionId::RAPTOR]) {
         assert!(!vault.holds(name).await.unwrap());
         vault.set(name, &format!("the value of {name}").into()).await.unwrap();
     }
-    for name in SecretName::ALL {
+    for name in SecretName::of([ConnectionId::HERO, ConnectionId::RAPTOR]) {
         assert_eq!(text_of(&vault, name).await, Some(format!("the value of {name}")));
     }
-    vault.set(SecretName::HeroPassword, &"a new one".into()).await.unwrap();
-    assert_eq!(text_of(&vault, SecretName::HeroPassword).await.as_deref(), Some("a new one"));
-    assert!(vault.delete(SecretName::HeroPassword).await.unwrap());
-    assert!(!vault.delete(SecretName::HeroPassword).await.unwrap());
-    assert_eq!(text_of(&vault, SecretName::HeroPassword).await, None);
+    vault.set(SecretName::password(ConnectionId::HERO), &"a new one".into()).await.unwrap();
+    assert_eq!(text_of(&vault, SecretName::password(ConnectionId::HERO)).await.as_deref(), Some("a new one"));
+    assert!(vault.delete(SecretName::password(ConnectionId::HERO)).await.unwrap());
+    assert!(!vault.delete(SecretName::password(ConnectionId::HERO)).await.unwrap());
+    assert_eq!(text_of(&vault, SecretName::password(ConnectionId::HERO)).await, None);
     assert!(vault.holds(SecretName::SmtpPassword).await.unwrap());
     vault.erase().await.unwrap();
 }
@@ -41,13 +42,13 @@ async fn every_secret_is_kept_under_its_own_name() {
 #[tokio::test]
 async fn a_probe_works_again_and_again_and_touches_no_secret() {
     let vault = vault().await;
-    vault.set(SecretName::HeroPassword, &"tulip".into()).await.unwrap();
+    vault.set(SecretName::password(ConnectionId::HERO), &"tulip".into()).await.unwrap();
     // At the same time, too: a test that waits may begin while a person tests.
     let (first, second, third) = tokio::join!(vault.probe(), vault.probe(), vault.probe());
     for probed in [first, second, third, vault.probe().await] {
         probed.unwrap();
     }
-    assert_eq!(text_of(&vault, SecretName::HeroPassword).await.as_deref(), Some("tulip"));
+    assert_eq!(text_of(&vault, SecretName::password(ConnectionId::HERO)).await.as_deref(), Some("tulip"));
     vault.erase().await.unwrap();
 }
 
@@ -58,9 +59,9 @@ async fn a_probe_works_again_and_again_and_touches_no_secret() {
 #[tokio::test]
 async fn a_value_comes_back_as_it_was(#[case] text: String) {
     let vault = vault().await;
-    vault.set(SecretName::HeroPassword, &text.as_str().into()).await.unwrap();
+    vault.set(SecretName::password(ConnectionId::HERO), &text.as_str().into()).await.unwrap();
     let again = Vault::open(vault.profile()).await.unwrap();
-    assert_eq!(text_of(&again, SecretName::HeroPassword).await, Some(text));
+    assert_eq!(text_of(&again, SecretName::password(ConnectionId::HERO)).await, Some(text));
     vault.erase().await.unwrap();
 }
 
@@ -72,9 +73,9 @@ async fn a_value_comes_back_as_it_was(#[case] text: String) {
 #[tokio::test]
 async fn a_value_no_keychain_should_take_is_refused(#[case] text: String, #[case] code: &str) {
     let vault = vault().await;
-    let error = vault.set(SecretName::HeroPrivateKey, &text.into()).await.unwrap_err();
+    let error = vault.set(SecretName::private_key(ConnectionId::HERO), &text.into()).await.unwrap_err();
     assert_eq!(error.code(), code);
-    assert!(!vault.holds(SecretName::HeroPrivateKey).await.unwrap());
+    assert!(!vault.holds(SecretName::private_key(ConnectionId::HERO)).await.unwrap());
 }
 
 #[tokio::test]
@@ -120,21 +121,23 @@ async fn a_long_secret_is_sealed_for_one_profile_and_name() {
     let (profile, other) = (Uuid::new_v4(), Uuid::new_v4());
     let key = ProfileKey::from_bytes([7; ProfileKey::BYTES]);
     let secret = SecretString::from("private key line\n".repeat(200));
-    let sealed = SealedSecret::seal(&key, profile, SecretName::HeroPrivateKey, &secret).unwrap();
+    let sealed =
+        SealedSecret::seal(&key, profile, SecretName::private_key(ConnectionId::HERO), &secret).unwrap();
     assert!(!sealed.as_bytes().windows(11).any(|window| window == b"private key"));
     let stored = SealedSecret::from_bytes(sealed.as_bytes().to_vec());
-    let opened = stored.open(&key, profile, SecretName::HeroPrivateKey).unwrap();
+    let opened = stored.open(&key, profile, SecretName::private_key(ConnectionId::HERO)).unwrap();
     assert_eq!(opened.expose_secret(), secret.expose_secret());
 
     // A second seal of the same value shows nothing of the first.
-    let again = SealedSecret::seal(&key, profile, SecretName::HeroPrivateKey, &secret).unwrap();
+    let again =
+        SealedSecret::seal(&key, profile, SecretName::private_key(ConnectionId::HERO), &secret).unwrap();
     assert_ne!(again.as_bytes(), sealed.as_bytes());
 
     let other_key = ProfileKey::from_bytes([8; ProfileKey::BYTES]);
     for (key, profile, name) in [
-        (&other_key, profile, SecretName::HeroPrivateKey),
-        (&key, other, SecretName::HeroPrivateKey),
-        (&key, profile, SecretName::HeroPassword),
+        (&other_key, profile, SecretName::private_key(ConnectionId::HERO)),
+        (&key, other, SecretName::private_key(ConnectionId::HERO)),
+        (&key, profile, SecretName::password(ConnectionId::HERO)),
     ] {
         assert_eq!(stored.open(key, profile, name).unwrap_err().code(), "vault.seal_broken");
     }
@@ -143,7 +146,7 @@ async fn a_long_secret_is_sealed_for_one_profile_and_name() {
 #[test]
 fn an_altered_seal_does_not_open() {
     let key = ProfileKey::from_bytes([7; ProfileKey::BYTES]);
-    let name = SecretName::HeroPrivateKey;
+    let name = SecretName::private_key(ConnectionId::HERO);
     let whole = SealedSecret::seal(&key, Uuid::nil(), name, &"secret".into()).unwrap().as_bytes().to_vec();
     for position in 0..whole.len() {
         let mut altered = whole.clone();
@@ -159,10 +162,10 @@ fn an_altered_seal_does_not_open() {
 
 #[rstest]
 #[case("powerschool.client-secret", SecretName::PowerSchoolClientSecret)]
-#[case("hero.password", SecretName::HeroPassword)]
-#[case("hero.private-key", SecretName::HeroPrivateKey)]
-#[case("hero.key-passphrase", SecretName::HeroKeyPassphrase)]
-#[case("raptor.password", SecretName::RaptorPassword)]
+#[case("hero.password", SecretName::password(ConnectionId::HERO))]
+#[case("hero.private-key", SecretName::private_key(ConnectionId::HERO))]
+#[case("hero.key-passphrase", SecretName::key_passphrase(ConnectionId::HERO))]
+#[case("raptor.password", SecretName::password(ConnectionId::RAPTOR))]
 #[case("smtp.password", SecretName::SmtpPassword)]
 #[case("proxy.password", SecretName::ProxyPassword)]
 #[case("handover.identity", SecretName::HandoverIdentity)]

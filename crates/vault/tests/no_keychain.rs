@@ -9,6 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Command;
 
+use rosterbridge_domain::settings::ConnectionId;
 use rosterbridge_vault::{SecretName, Vault};
 use uuid::Uuid;
 
@@ -23,8 +24,8 @@ async fn child() {
     }
     let outcome = async {
         let vault = Vault::open(Uuid::new_v4()).await?;
-        vault.set(SecretName::HeroPassword, &"whatever".into()).await?;
-        vault.get(SecretName::HeroPassword).await
+        vault.set(SecretName::password(ConnectionId::HERO), &"whatever".into()).await?;
+        vault.get(SecretName::password(ConnectionId::HERO)).await
     }
     .await;
     match outcome {

@@ -10,6 +10,8 @@ function answering(call: Host['call']): Backend {
     practiceLeave: () => Promise.resolve(),
     environment: () => Promise.resolve({ profile: 'default', version: '0', home: '/', platform: 'linux' }),
     saveFile: () => Promise.resolve(null),
+    chooseFolder: () => Promise.resolve(null),
+    print: () => Promise.resolve(),
     notify: () => Promise.reject(new Error('no bus')),
     onHappened: () => Promise.resolve(),
     startsAtLogin: () => Promise.resolve(false),
@@ -39,11 +41,11 @@ test('requests are named as the engine reads them', async () => {
     return Promise.resolve({ kind: 'done' });
   });
   await backend.cancel();
-  await backend.testHero('SHA256:x', () => {}).catch(() => undefined);
+  await backend.testConnection('hero', 'SHA256:x', () => {}).catch(() => undefined);
   await backend.sync(['hero-students'], true, () => {}).catch(() => undefined);
   expect(seen).toEqual([
     { op: 'cancel' },
-    { op: 'test_hero', accept_host_key: 'SHA256:x' },
+    { op: 'test_connection', connection: 'hero', accept_host_key: 'SHA256:x' },
     { op: 'sync', jobs: ['hero-students'], dry_run: true },
   ]);
 });

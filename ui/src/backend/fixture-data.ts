@@ -1,12 +1,13 @@
 import type { Choices } from '../bindings/Choices';
 import type { HeldView } from '../bindings/HeldView';
-import type { Job } from '../bindings/Job';
+import type { JobId } from '../bindings/JobId';
 import type { JobReport } from '../bindings/JobReport';
 import type { RunView } from '../bindings/RunView';
 import type { Setup } from '../bindings/Setup';
 import type { SyncReport } from '../bindings/SyncReport';
-import { JOB_ORDER } from '../text/names';
+import { JOB_ORDER, kindOf } from '../text/names';
 import { ownZone, usualSchedule } from '../text/schedule';
+import { heroAccount, managedConnection } from './fixture-hero';
 
 export const FINGERPRINT = 'SHA256:hYk3Wq0mJ5tqv8n1RZ4cXo2sVb7eLgT9uPfDyAiNwQc';
 export const OTHER_FINGERPRINT = 'SHA256:p1TtzrQ6mE0sJd8uWvXbK2nYc4aHg7oLf9RiMx5eVZA';
@@ -14,7 +15,7 @@ export const MD5 = 'MD5:5f:3a:c1:90:7e:22:d8:4b:61:0c:fe:93:a4:18:7d:b2';
 
 export function emptySetup(): Setup {
   return {
-    version: 1,
+    version: 2,
     powerschool: {
       url: '',
       client_id: '',
@@ -23,18 +24,8 @@ export function emptySetup(): Setup {
       plugin: { jobs: [...JOB_ORDER], revision: 0 },
       proxy: { mode: 'system', url: '', username: '' },
     },
-    hero: {
-      name: 'Hero SFTP Connection',
-      description: '',
-      host: 'sftp.hero.schoolmint.com',
-      port: 2022,
-      username: '',
-      allow_download: true,
-      allow_upload: true,
-      attendance_file: 'ATTENDANCE.txt',
-      update_existing: true,
-      schools: [],
-    },
+    connections: [managedConnection('hero')],
+    hero: { accounts: [heroAccount(1, 'hero')] },
     raptor: {
       prerequisites: { client_configured: false, plugin_installed: false, credentials_entered: false },
       enabled: false,
@@ -83,13 +74,15 @@ export function practiceSetup(long: boolean): Setup {
       client_id: '6c1f4a0e-53f2-4b9d-8f6e-2c2a7d9be110',
       extra_roots: ['-----BEGIN CERTIFICATE-----'],
     },
-    hero: {
-      ...setup.hero,
-      description: 'Practice district',
-      host: '127.0.0.1',
-      port: 43018,
-      username: 'hero-practice',
-    },
+    connections: [
+      {
+        ...managedConnection('hero'),
+        description: 'Practice district',
+        host: '127.0.0.1',
+        port: 43018,
+        username: 'hero-practice',
+      },
+    ],
     raptor: {
       ...setup.raptor,
       prerequisites: { client_configured: true, plugin_installed: true, credentials_entered: true },
@@ -155,11 +148,11 @@ export function choices(long: boolean): Choices {
 
 const SHA = '9b1d6f2a4c8e03b57a61d9f0e2c4b8a7365f1e0d9c8b7a6f5e4d3c2b1a098765';
 
-export function jobReport(job: Job, students: number): JobReport {
+export function jobReport(job: JobId, students: number): JobReport {
   const rows = { read: 0, written: 0, noop: 0, held: 0, rejected: 0 };
   const base: JobReport = { job, outcome: 'succeeded', rows, newly_held: 0, files: [], notes: [] };
   const file = (name: string, count: number, bytes: number) => [{ name, rows: count, bytes, sha256: SHA }];
-  switch (job) {
+  switch (kindOf(job)) {
     case 'hero-students':
       return {
         ...base,
@@ -211,7 +204,7 @@ export function jobReport(job: Job, students: number): JobReport {
   }
 }
 
-export function syncReport(jobs: Job[], dryRun: boolean, students: number): SyncReport {
+export function syncReport(jobs: JobId[], dryRun: boolean, students: number): SyncReport {
   const reports = jobs.map((job) => jobReport(job, students));
   return {
     run: '0193-run',
@@ -244,7 +237,7 @@ export function withPlans(report: SyncReport): SyncReport {
 
 export function pastRuns(students: number): RunView[] {
   const started = (minutesAgo: number) => new Date(Date.now() - minutesAgo * 60_000).toISOString();
-  const run = (id: string, minutesAgo: number, jobs: Job[], dryRun: boolean): RunView => {
+  const run = (id: string, minutesAgo: number, jobs: JobId[], dryRun: boolean): RunView => {
     const report = syncReport(jobs, dryRun, students);
     return {
       run: id,

@@ -1,19 +1,20 @@
 /** Sample data that answers as the engine would, for a plain browser and for tests. Never part of the product. */
 
-import type { AcceptedHostKey } from '../bindings/AcceptedHostKey';
 import type { Choices } from '../bindings/Choices';
+import type { ConnectionTest } from '../bindings/ConnectionTest';
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
 import type { GuardedView } from '../bindings/GuardedView';
-import type { HeroTest } from '../bindings/HeroTest';
 import type { HoldReason } from '../bindings/HoldReason';
 import type { IntegrationStatus } from '../bindings/IntegrationStatus';
 import type { Job } from '../bindings/Job';
+import type { JobId } from '../bindings/JobId';
 import type { JobReport } from '../bindings/JobReport';
+import type { ManagedConnection } from '../bindings/ManagedConnection';
+import type { Owner } from '../bindings/Owner';
 import type { Pause } from '../bindings/Pause';
 import type { Phase } from '../bindings/Phase';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
-import type { RaptorTest } from '../bindings/RaptorTest';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
 import type { RunView } from '../bindings/RunView';
@@ -21,11 +22,12 @@ import type { Setup } from '../bindings/Setup';
 import type { StageReport } from '../bindings/StageReport';
 import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
+import { EXPORT_KINDS } from '../setup/hero/exports';
 import { counted } from '../text/format';
-import { JOB_ORDER } from '../text/names';
+import { jobOf } from '../text/jobs';
+import { JOB_ORDER, accountOf, kindOf } from '../text/names';
 import {
   FINGERPRINT,
-  OTHER_FINGERPRINT,
   choices,
   emptySetup,
   heldRows,
@@ -35,7 +37,17 @@ import {
   syncReport,
   withPlans,
 } from './fixture-data';
-import { FOLDER_STAGES, heroStages, presentedKey, raptorStages, type Stage } from './fixture-connections';
+import { answerHero, otherSender, secondAccount, watchOf } from './fixture-accounts';
+import {
+  FOLDER_STAGES,
+  SampleServers,
+  answerConnections,
+  managedOf,
+  nextConnection,
+  secondConnection,
+  type ConnectionsKept,
+  type Stage,
+} from './fixture-connections';
 import { raptorHistory, raptorView, reconciliation, rosterPreview, tracePage } from './fixture-raptor';
 import { HANDOVER, HANDOVER_KEY, LONG_URL, pluginCheck, pluginView, powerSchoolTest } from './fixture-powerschool';
 import { manyChoices, mappingChanges, namesOf, raptorConfirmation } from './fixture-setup';
@@ -86,7 +98,7 @@ const PULL = (students: number): [subject: string, total: number][] => [
  * `home` (finished, with a history).
  * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `replaced`, `dns`,
  * `authority`, `access`, `queries`, `maintenance`: PowerSchool's test; `history`, `trace`, `preview`: what can't be
- * read, `roster`: none was read yet; `sync`, `practice`, `handover` or `keychain`), `changed-key`, `schools` (so many
+ * read, `roster`: none was read yet; `sync`, `practice`, `handover` or `keychain`), `changed-key`, `old-server` (one that lacks what a newer one has), `second` (a second managed connection, with a private key), `schools` (so many
  * schools to choose from, with a building for each), `changes` (what is mapped has changed on either side;
  * `fail=choices`: PowerSchool can't be read, `fail=lists`: Raptor's server can't), `guarded` (a file was stopped), `elsewhere` (a run started by another
  * process), `tested` (PowerSchool was tested two days ago), `status` (of the Raptor integration), `open` (its window
@@ -94,7 +106,9 @@ const PULL = (students: number): [subject: string, total: number][] => [
  * saved for Raptor alone), `paused` (`resumed`, `tomorrow` or `hour`: how long), `mail` (mail does not go out; with
  * `fail=mail` the test mail fails), `schedule` (a scheduled run begins after that many milliseconds), `trouble` (the
  * exchanges with Hero failed and are tried again; `raptor`: those with Raptor), `login` (the system refuses to change what starts at login), `own` (a district
- * of one's own, not the practice district).
+ * of one's own, not the practice district), `accounts` (a second account at Hero), `sends=powerschool` (PowerSchool
+ * carries out everything of Hero's accounts), `other-sender` (AutoSend still sends what is ours), `fail=hero` (Hero's
+ * pages and folders can't be read).
  */
 export function fixtureHost(query: URLSearchParams): Host {
   const scene = query.get('scene') ?? 'new';
@@ -104,14 +118,22 @@ export function fixtureHost(query: URLSearchParams): Host {
   const students = long ? 128_400 : 586;
 
   let setup: Setup = scene === 'new' ? emptySetup() : practiceSetup(long);
+  if (query.has('accounts')) setup = secondAccount(setup, long);
+  if (query.get('sends') === 'powerschool') {
+    for (const account of setup.hero.accounts) {
+      for (const kind of [...EXPORT_KINDS, 'attendance'] as const) account[kind].owner = 'power_school';
+    }
+  }
   if (long && query.has('own')) setup.powerschool.url = LONG_URL;
+  if (query.has('second')) setup.connections = [...setup.connections, secondConnection(long)];
   let profile = scene === 'new' || query.has('own') ? 'default' : 'practice';
-  const secrets = new Set<string>(scene === 'new' ? [] : ['powerschool.client-secret', 'hero.password']);
-  let pinned: string | null = scene === 'quiet' || scene === 'home' ? FINGERPRINT : null;
-  if (query.has('changed-key')) pinned = OTHER_FINGERPRINT;
-  let raptorPinned: string | null = query.has('changed-key') ? OTHER_FINGERPRINT : null;
+  const secrets = new Set<string>(scene === 'new' ? [] : ['powerschool.client-secret', 'hero.password', ...(query.has('second') ? ['connection-3.private-key'] : [])]);
+  const servers = new SampleServers(query.has('changed-key'), query.has('old-server'));
+  if ((scene === 'quiet' || scene === 'home') && !query.has('changed-key')) {
+    for (const connection of setup.connections) servers.accept(connection, FINGERPRINT, '2026-09-01T15:30:00Z');
+  }
   let runs: RunView[] = scene === 'home' ? pastRuns(students) : [];
-  let last = new Map<Job, JobReport>(
+  let last = new Map<JobId, JobReport>(
     scene === 'home' ? JOB_ORDER.map((job) => [job, jobReport(job, students)] as const) : [],
   );
   let held = scene === 'home' ? heldRows(long) : [];
@@ -163,10 +185,6 @@ export function fixtureHost(query: URLSearchParams): Host {
 
   const wait = () => new Promise((resolve) => setTimeout(resolve, pace));
 
-  function acceptedKey(sha256: string | null): AcceptedHostKey | null {
-    return sha256 === null ? null : { algorithm: 'ssh-ed25519', sha256, accepted_at: '2026-09-01T15:30:00Z' };
-  }
-
   function setupView(): Response {
     return {
       kind: 'setup',
@@ -174,15 +192,12 @@ export function fixtureHost(query: URLSearchParams): Host {
         setup,
         secrets: [
           'powerschool.client-secret',
-          'hero.password',
-          'hero.private-key',
-          'hero.key-passphrase',
-          'raptor.password',
+          ...setup.connections.flatMap(({ id }) => [`${id}.password`, `${id}.private-key`, `${id}.key-passphrase`]),
           'smtp.password',
           'proxy.password',
         ].map((name) => ({ name, set: secrets.has(name) })),
-        hero_host_key: acceptedKey(pinned),
-        raptor_host_key: setup.raptor.connection === undefined ? null : acceptedKey(raptorPinned),
+        host_keys: servers.keys(setup),
+        next_connection: nextConnection(setup),
         practice: profile === 'practice',
         test_waiting: waiting,
       },
@@ -209,18 +224,20 @@ export function fixtureHost(query: URLSearchParams): Host {
       raptor,
       school_year: { schools: [], changes: [], tardy_code_faults: [] },
       today: setup.powerschool.url === '' ? null : '2026-11-20',
-      jobs: JOB_ORDER.map((job) => {
+      jobs: possibleJobs().map((job) => {
         const trouble = query.has('trouble') && job.startsWith(query.get('trouble') || 'hero');
         const report = trouble ? { ...jobReport(job, 0), ...TROUBLE } : last.get(job);
         const settings = setup.jobs.find((candidate) => candidate.job === job);
         // The roster goes out when the window of the Raptor integration is open, and with the updates that follow.
         const { schedule } = job === 'raptor-roster' ? {} : (settings ?? {});
-        const planned = settings?.enabled === true && pause.kind !== 'until_resumed';
+        const ours = settings?.enabled === true && ownerOf(job) === 'roster_bridge';
+        const planned = ours && pause.kind !== 'until_resumed';
         const roster = job === 'raptor-roster' ? raptor.next?.at : undefined;
         const next = trouble ? new Date(Date.now() + 7 * 60_000).toISOString() : (roster ?? (schedule && nextAt(schedule)));
         return {
           job,
-          enabled: settings?.enabled ?? false,
+          owner: ownerOf(job),
+          enabled: ours,
           ...(schedule === undefined ? {} : { schedule }),
           ...(planned && next !== undefined ? { next_at: next } : {}),
           ...(report === undefined ? {} : { last: report }),
@@ -230,6 +247,10 @@ export function fixtureHost(query: URLSearchParams): Host {
       held: held.length,
       students: last.size > 0 ? students : 0,
       roster_pulled_at: lastRun?.finished_at ?? null,
+      watch: setup.hero.accounts
+        .map((account) => watchOf(account, { long, students, rosterRead: true, now: new Date() }))
+        .filter(({ files }) => files.length > 0),
+      other_sender: query.has('other-sender') ? [otherSender(long)] : [],
       ...(query.has('mail')
         ? {
             mail: {
@@ -243,22 +264,36 @@ export function fixtureHost(query: URLSearchParams): Host {
     };
   }
 
+  /** Those of every account, in running order. */
+  function possibleJobs(): JobId[] {
+    return JOB_ORDER.flatMap((kind) =>
+      kind.startsWith('hero-') ? setup.hero.accounts.map(({ id }) => jobOf(kind, id)) : [kind],
+    );
+  }
+
+  function ownerOf(job: JobId): Owner {
+    const account = setup.hero.accounts.find(({ id }) => id === accountOf(job));
+    if (account === undefined || !job.startsWith('hero-')) return 'roster_bridge';
+    return EXPORT_KINDS.map((kind) => account[kind]).find((_, index) => kindOf(job) === JOB_ORDER[index])?.owner ?? account.attendance.owner;
+  }
+
+  /** With a fault, the last but one fails. */
   async function stages(names: Stage[], failing: Fault | null, onEvent: (event: Event) => void) {
     const reports: StageReport[] = [];
-    for (const [index, [name, detail]] of names.entries()) {
+    for (const [index, [name, detail, result]] of names.entries()) {
       await wait();
       const broken = failing !== null && index === names.length - 2;
       const skipped = failing !== null && index > names.length - 2;
       const stage: StageReport = {
         name,
-        result: broken ? { result: 'failed', ...failing } : skipped ? { result: 'skipped' } : { result: 'passed' },
+        result: result ?? (broken ? { result: 'failed', ...failing } : skipped ? { result: 'skipped' } : { result: 'passed' }),
         detail: broken || skipped ? '' : detail,
         millis: 18 + index * 7,
       };
       reports.push(stage);
       onEvent({ event: 'stage', data: stage });
     }
-    return { passed: failing === null, stages: reports };
+    return { passed: reports.every(({ result }) => result.result !== 'failed'), stages: reports };
   }
 
   async function testPowerSchool(offline: boolean, onEvent: (event: Event) => void): Promise<PowerSchoolTest> {
@@ -299,29 +334,28 @@ export function fixtureHost(query: URLSearchParams): Host {
     });
   }
 
-  async function testHero(accept: string | null, onEvent: (event: Event) => void): Promise<HeroTest> {
-    if (accept === FINGERPRINT) pinned = FINGERPRINT;
-    const host_key = presentedKey(pinned);
-    const { names, fault } = heroStages(setup.hero, host_key);
-    return { report: await stages(names, fault, onEvent), host_key };
+  async function testConnection(connection: ManagedConnection, accept: string | null, folders: 'hero' | 'raptor', onEvent: (event: Event) => void): Promise<ConnectionTest> {
+    const { stages: found, hostKey } = servers.test(connection, accept, folders);
+    return { report: await stages(found, null, onEvent), host_key: hostKey };
   }
 
-  async function testRaptor(accept: string | null, onEvent: (event: Event) => void): Promise<RaptorTest> {
-    const { connection } = setup.raptor;
-    if (connection === undefined) return { report: await stages(FOLDER_STAGES, null, onEvent) };
-    if (accept === FINGERPRINT) raptorPinned = FINGERPRINT;
-    const host_key = presentedKey(raptorPinned);
-    const { names, fault } = raptorStages(connection, host_key);
-    return { report: await stages(names, fault, onEvent), host_key };
+  async function testRaptor(accept: string | null, onEvent: (event: Event) => void): Promise<ConnectionTest> {
+    const id = setup.raptor.connection?.connection;
+    if (id === undefined) return { report: await stages(FOLDER_STAGES, null, onEvent) };
+    return testConnection(managedOf(connections(), id), accept, 'raptor', onEvent);
   }
 
-  async function sync(jobs: Job[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
+  function connections(): ConnectionsKept {
+    return { setup, servers, secrets, long };
+  }
+
+  async function sync(jobs: JobId[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
     cancelled = false;
     const enabled = setup.jobs.filter((job) => job.enabled).map((job) => job.job);
     const chosen = jobs.length > 0 ? jobs : enabled;
     onEvent({ event: 'run_started', data: { run: 'r9', jobs: chosen, dry_run: dryRun } });
     const done: JobReport[] = [];
-    const progress = async (job: Job | undefined, phase: Phase, subject: string, total: number) => {
+    const progress = async (job: JobId | undefined, phase: Phase, subject: string, total: number) => {
       for (let part = 1; part <= 4 && !cancelled; part += 1) {
         onEvent({
           event: 'progress',
@@ -471,8 +505,31 @@ export function fixtureHost(query: URLSearchParams): Host {
         return setupView();
       case 'handover_key':
         return { kind: 'handover_key', data: HANDOVER_KEY };
-      case 'test_hero':
-        return { kind: 'hero_test', data: await testHero(request.accept_host_key, onEvent) };
+      case 'test_connection':
+        return {
+          kind: 'connection_test',
+          data: await testConnection(managedOf(connections(), request.connection), request.accept_host_key, 'hero', onEvent),
+        };
+      case 'cancel_connection_test':
+        testCancelled = true;
+        return { kind: 'done' };
+      case 'delete_connection':
+        answerConnections(request, connections());
+        setup = { ...setup, connections: setup.connections.filter(({ id }) => id !== request.connection) };
+        return setupView();
+      case 'replace_host_key':
+      case 'host_key_history':
+      case 'read_known_hosts':
+      case 'accept_known_hosts':
+      case 'check_key':
+      case 'generate_key':
+      case 'public_key':
+      case 'legacy_algorithms': {
+        await wait();
+        const answered = answerConnections(request, connections());
+        if (answered !== undefined) return answered;
+        throw OUT_OF_REACH;
+      }
       case 'test_mail':
         return {
           kind: 'test',
@@ -488,7 +545,7 @@ export function fixtureHost(query: URLSearchParams): Host {
           ),
         };
       case 'test_raptor':
-        return { kind: 'raptor_test', data: await testRaptor(request.accept_host_key, onEvent) };
+        return { kind: 'connection_test', data: await testRaptor(request.accept_host_key, onEvent) };
       case 'choices':
         await wait();
         if (fail === 'choices') {
@@ -561,6 +618,18 @@ export function fixtureHost(query: URLSearchParams): Host {
       case 'pause':
         pause = request.pause;
         return { kind: 'status', data: status() };
+      case 'hand_over':
+      case 'take_back':
+      case 'sheet':
+      case 'tick_sheet':
+      case 'timeline':
+      case 'export_preview':
+      case 'export_problems':
+      case 'remote_files':
+      case 'watch':
+        if (fail === 'hero' && request.op !== 'timeline') throw OUT_OF_REACH;
+        await wait();
+        return answerHero(request, setup, { long, students, rosterRead: scene !== 'new', now: new Date() });
       default:
         throw { code: 'session.not_in_sample', message: 'The sample data does not answer this.', remedy: 'Start RosterBridge.' } satisfies Fault;
     }
@@ -597,7 +666,7 @@ export function fixtureHost(query: URLSearchParams): Host {
       profile = 'default';
       setup = emptySetup();
       secrets.clear();
-      pinned = null;
+      servers.forget();
       runs = [];
       last = new Map();
       held = [];
@@ -606,6 +675,11 @@ export function fixtureHost(query: URLSearchParams): Host {
       saved.push({ name: suggestedName, content });
       const folder = long ? '/home/office/Documents/Washington County Regional Cooperative/PowerSchool' : '/home/office/Downloads';
       return Promise.resolve(`${folder}/${suggestedName}`);
+    },
+    chooseFolder: () => Promise.resolve(long ? '/mnt/district-file-server/exchange/washington-county-regional-cooperative/hero' : '/home/office/hero'),
+    print: () => {
+      window.print();
+      return Promise.resolve();
     },
     notify: (title: string) => {
       notices.push(title);

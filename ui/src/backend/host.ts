@@ -32,6 +32,10 @@ export interface Host {
   environment(): Promise<Environment>;
   /** Asks where to save a file and writes it. Answers its path, or null when the person cancelled. Rejects with a `Fault`. */
   saveFile(suggestedName: string, content: FileContent): Promise<string | null>;
+  /** Asks for a folder. Answers its path, or null when the person cancelled. Rejects with a `Fault`. */
+  chooseFolder(): Promise<string | null>;
+  /** Opens the system's print dialog for what the page shows on paper. Rejects with a `Fault`. */
+  print(): Promise<void>;
   /** Shows a notification of the operating system, where that is possible. */
   notify(title: string, body: string): Promise<void>;
   /** Listens to runs this window did not start, as long as the page lives. */

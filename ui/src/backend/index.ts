@@ -1,23 +1,36 @@
 /** The one way out of the interface. No other module knows where requests go. */
 
+import type { AccountId } from '../bindings/AccountId';
 import type { Choices } from '../bindings/Choices';
+import type { ConnectionId } from '../bindings/ConnectionId';
+import type { ConnectionTest } from '../bindings/ConnectionTest';
 import type { Event } from '../bindings/Event';
+import type { ExportJob } from '../bindings/ExportJob';
+import type { ExportKind } from '../bindings/ExportKind';
+import type { ExportPreview } from '../bindings/ExportPreview';
+import type { ExportProblems } from '../bindings/ExportProblems';
 import type { Fault } from '../bindings/Fault';
 import type { GuardedView } from '../bindings/GuardedView';
 import type { Handover } from '../bindings/Handover';
 import type { HandoverTo } from '../bindings/HandoverTo';
 import type { HeldPage } from '../bindings/HeldPage';
-import type { HeroTest } from '../bindings/HeroTest';
+import type { HostKeyHistory } from '../bindings/HostKeyHistory';
 import type { Job } from '../bindings/Job';
+import type { JobId } from '../bindings/JobId';
+import type { KeyView } from '../bindings/KeyView';
+import type { KnownHostsView } from '../bindings/KnownHostsView';
+import type { LegacyAlgorithm } from '../bindings/LegacyAlgorithm';
 import type { NamesOf } from '../bindings/NamesOf';
 import type { Pause } from '../bindings/Pause';
 import type { PluginCheck } from '../bindings/PluginCheck';
 import type { PluginView } from '../bindings/PluginView';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
+import type { PublicKeyView } from '../bindings/PublicKeyView';
 import type { RaptorConfirmation } from '../bindings/RaptorConfirmation';
 import type { RaptorHistory } from '../bindings/RaptorHistory';
-import type { RaptorTest } from '../bindings/RaptorTest';
 import type { Reconciliation } from '../bindings/Reconciliation';
+import type { RemoteFiles } from '../bindings/RemoteFiles';
+import type { ReplacedHostKey } from '../bindings/ReplacedHostKey';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
 import type { RosterPreview } from '../bindings/RosterPreview';
@@ -26,12 +39,15 @@ import type { RunView } from '../bindings/RunView';
 import type { SecretState } from '../bindings/SecretState';
 import type { Setup } from '../bindings/Setup';
 import type { SetupView } from '../bindings/SetupView';
+import type { Sheet } from '../bindings/Sheet';
 import type { StageReport } from '../bindings/StageReport';
 import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
 import type { TestReport } from '../bindings/TestReport';
+import type { Timeline } from '../bindings/Timeline';
 import type { TracePage } from '../bindings/TracePage';
 import type { TraceQuery } from '../bindings/TraceQuery';
+import type { WatchView } from '../bindings/WatchView';
 import type { Environment, FileContent, Happened, Host } from './host';
 
 export type { Environment, FileContent, Happened, Host } from './host';
@@ -39,8 +55,7 @@ export type { Environment, FileContent, Happened, Host } from './host';
 /** The names of the secrets the interface asks for. */
 export type SecretName =
   | 'powerschool.client-secret'
-  | 'hero.password'
-  | 'raptor.password'
+  | `${ConnectionId}.${'password' | 'private-key' | 'key-passphrase'}`
   | 'proxy.password'
   | 'smtp.password';
 
@@ -228,13 +243,65 @@ export class Backend {
     return this.#ask('status', { op: 'pause', pause });
   }
 
-  testHero(acceptHostKey: string | null, onStage: (stage: StageReport) => void): Promise<HeroTest> {
-    return this.#stages('hero_test', { op: 'test_hero', accept_host_key: acceptHostKey }, onStage);
+  /** With the fingerprint of a host key that a person accepts, if one does. */
+  testConnection(
+    connection: ConnectionId,
+    acceptHostKey: string | null,
+    onStage: (stage: StageReport) => void,
+  ): Promise<ConnectionTest> {
+    return this.#stages('connection_test', { op: 'test_connection', connection, accept_host_key: acceptHostKey }, onStage);
+  }
+
+  /** Stops the test of a managed connection under way. */
+  cancelConnectionTest(): Promise<void> {
+    return this.#ask('done', { op: 'cancel_connection_test' });
+  }
+
+  /** The guarded way past a changed host key: `typed` is what the person was asked to type. */
+  replaceHostKey(connection: ConnectionId, presentedSha256: string, typed: string): Promise<ReplacedHostKey[]> {
+    return this.#ask('host_key_replaced', { op: 'replace_host_key', connection, presented_sha256: presentedSha256, typed });
+  }
+
+  hostKeyHistory(connection: ConnectionId): Promise<HostKeyHistory> {
+    return this.#ask('host_key_history', { op: 'host_key_history', connection });
+  }
+
+  /** What a `known_hosts` file says of a connection's server; nothing is accepted. */
+  readKnownHosts(connection: ConnectionId, text: string): Promise<KnownHostsView> {
+    return this.#ask('known_hosts', { op: 'read_known_hosts', connection, text });
+  }
+
+  /** Accepts the host keys with these fingerprints from such a file. */
+  acceptKnownHosts(connection: ConnectionId, text: string, sha256: string[]): Promise<HostKeyHistory> {
+    return this.#ask('host_key_history', { op: 'accept_known_hosts', connection, text, sha256 });
+  }
+
+  /** What a private key is; it is not kept. */
+  checkKey(text: string, passphrase: string | null): Promise<KeyView> {
+    return this.#ask('key', { op: 'check_key', text, passphrase });
+  }
+
+  /** Makes a key pair; the private key goes to the keychain. `replace`: a key that is there may be lost. */
+  generateKey(connection: ConnectionId, replace: boolean): Promise<PublicKeyView> {
+    return this.#ask('public_key', { op: 'generate_key', connection, replace });
+  }
+
+  publicKey(connection: ConnectionId): Promise<PublicKeyView> {
+    return this.#ask('public_key', { op: 'public_key', connection });
+  }
+
+  legacyAlgorithms(): Promise<LegacyAlgorithm[]> {
+    return this.#ask('legacy_algorithms', { op: 'legacy_algorithms' });
+  }
+
+  /** Deletes a managed connection that nothing uses, and its secrets. */
+  deleteConnection(connection: ConnectionId): Promise<SetupView> {
+    return this.#ask('setup', { op: 'delete_connection', connection });
   }
 
   /** Of the exchange folder, or of the SFTP connection in its place. */
-  testRaptor(acceptHostKey: string | null, onStage: (stage: StageReport) => void): Promise<RaptorTest> {
-    return this.#stages('raptor_test', { op: 'test_raptor', accept_host_key: acceptHostKey }, onStage);
+  testRaptor(acceptHostKey: string | null, onStage: (stage: StageReport) => void): Promise<ConnectionTest> {
+    return this.#stages('connection_test', { op: 'test_raptor', accept_host_key: acceptHostKey }, onStage);
   }
 
   /** What enabling the integration with this set-up would do; nothing is saved. */
@@ -270,7 +337,7 @@ export class Backend {
     return this.#ask('choices', { op: 'choices' });
   }
 
-  sync(jobs: Job[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
+  sync(jobs: JobId[], dryRun: boolean, onEvent: (event: Event) => void): Promise<SyncReport> {
     return this.#ask('sync', { op: 'sync', jobs, dry_run: dryRun }, onEvent);
   }
 
@@ -284,6 +351,70 @@ export class Backend {
 
   cancel(): Promise<void> {
     return this.#ask('done', { op: 'cancel' });
+  }
+
+  /** Says that 'Turn Execution Off' is ticked on PowerSchool's record, and takes the job over. Answers the new set-up. */
+  async handOver(job: JobId, record: string): Promise<SetupView> {
+    await this.#ask('owner_changed', { op: 'hand_over', job, record });
+    return this.setup();
+  }
+
+  /** Gives a job to PowerSchool. Answers the new set-up. */
+  async takeBack(job: JobId): Promise<SetupView> {
+    await this.#ask('owner_changed', { op: 'take_back', job });
+    return this.setup();
+  }
+
+  /** What to enter in PowerSchool and at Hero for an account, screen by screen. */
+  sheet(account: AccountId): Promise<Sheet> {
+    return this.#ask('sheet', { op: 'sheet', account });
+  }
+
+  tickSheet(account: AccountId, row: string, on: boolean): Promise<Sheet> {
+    return this.#ask('sheet', { op: 'tick_sheet', account, row, on });
+  }
+
+  /** The order of an account's day as it is saved. */
+  timeline(account: AccountId): Promise<Timeline> {
+    return this.#ask('timeline', { op: 'timeline', account });
+  }
+
+  /** An export as these settings would make it; nothing is sent. The rows may take seconds, all else takes no time. */
+  exportPreview(account: AccountId, kind: ExportKind, job: ExportJob, rows: boolean): Promise<ExportPreview> {
+    return this.#ask('export_preview', { op: 'export_preview', account, kind, job, rows });
+  }
+
+  /** What the last file of an export has to be looked at for, after so many. */
+  exportProblems(job: JobId, skip: number): Promise<ExportProblems> {
+    return this.#ask('export_problems', { op: 'export_problems', job, skip });
+  }
+
+  /** What lies in an account's folders now. */
+  remoteFiles(account: AccountId): Promise<RemoteFiles> {
+    return this.#ask('remote_files', { op: 'remote_files', account });
+  }
+
+  /** Whether what PowerSchool should have sent is there and as it should be. */
+  watch(account: AccountId): Promise<WatchView> {
+    return this.#ask('watch', { op: 'watch', account });
+  }
+
+  /** Asks for a folder of this computer. Answers its path, or null when the person cancelled. */
+  async chooseFolder(): Promise<string | null> {
+    try {
+      return await this.#host.chooseFolder();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Opens the system's print dialog. */
+  async print(): Promise<void> {
+    try {
+      await this.#host.print();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
   }
 }
 

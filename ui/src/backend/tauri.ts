@@ -15,6 +15,8 @@ export const tauriHost: Host = {
   environment: () => invoke<Environment>('environment'),
   saveFile: (suggestedName: string, content: FileContent) =>
     invoke<string | null>('save_file', { suggestedName, content }),
+  chooseFolder: () => invoke<string | null>('choose_folder'),
+  print: () => invoke<void>('print'),
   notify: (title: string, body: string) => invoke<void>('notify', { title, body }),
   async onHappened(listener: (happened: Happened) => void) {
     await listen<Happened>('engine', ({ payload }) => listener(payload));

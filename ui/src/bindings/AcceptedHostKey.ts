@@ -15,4 +15,8 @@ sha256: string,
 /**
  * Since when.
  */
-accepted_at: string, };
+accepted_at: string, 
+/**
+ * The operating system account it was accepted under.
+ */
+accepted_by: string, };

@@ -4,13 +4,14 @@ import type { GuardSettings } from "./GuardSettings";
 import type { HeroSettings } from "./HeroSettings";
 import type { JobSettings } from "./JobSettings";
 import type { MailSettings } from "./MailSettings";
+import type { ManagedConnection } from "./ManagedConnection";
 import type { Mappings } from "./Mappings";
 import type { PowerSchoolSettings } from "./PowerSchoolSettings";
 import type { RaptorSettings } from "./RaptorSettings";
 import type { Summer } from "./Summer";
 
 /**
- * Everything configured for one district.
+ * Everything configured for one district. Settings of earlier versions are read as what they mean today.
  */
 export type Setup = { 
 /**
@@ -22,7 +23,11 @@ version: number,
  */
 powerschool: PowerSchoolSettings, 
 /**
- * The managed connection to Hero and its files.
+ * The managed connections, in the order in which they are shown.
+ */
+connections: Array<ManagedConnection>, 
+/**
+ * The exchange with Hero.
  */
 hero: HeroSettings, 
 /**

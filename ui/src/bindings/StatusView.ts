@@ -2,9 +2,11 @@
 import type { IntegrationStatus } from "./IntegrationStatus";
 import type { JobView } from "./JobView";
 import type { MailProblem } from "./MailProblem";
+import type { OtherSenderView } from "./OtherSenderView";
 import type { Pause } from "./Pause";
 import type { RaptorView } from "./RaptorView";
 import type { SchoolYearView } from "./SchoolYearView";
+import type { WatchView } from "./WatchView";
 
 /**
  * The state of a profile, in two seconds' reading.
@@ -69,4 +71,12 @@ mail?: MailProblem,
 /**
  * Where the schools are in their years.
  */
-school_year: SchoolYearView, };
+school_year: SchoolYearView, 
+/**
+ * What the latest look from outside showed of each account for which PowerSchool does something, by account.
+ */
+watch: Array<WatchView>, 
+/**
+ * The exports and imports of this program that somebody else still does as well, in running order.
+ */
+other_sender: Array<OtherSenderView>, };

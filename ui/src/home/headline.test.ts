@@ -14,21 +14,48 @@ const quiet: StatusView = {
   raptor: { status: 'synchronizing', window: { zone: 'America/Chicago', opens: '16:00', minutes: 120, retry_minutes: 10 } },
   school_year: { schools: [], changes: [], tardy_code_faults: [] },
   today: '2026-11-20',
-  jobs: [{ job: 'hero-students', enabled: true, last_at: null }],
+  jobs: [{ job: 'hero-students', owner: 'roster_bridge', enabled: true, last_at: null }],
   held: 0,
   students: 0,
   roster_pulled_at: null,
+  watch: [],
+  other_sender: [],
 };
 const ran: StatusView = {
   ...quiet,
-  jobs: [{ job: 'hero-students', enabled: true, last: jobReport('hero-students', 9), last_at: '2026-11-20T10:00:00Z' }],
+  jobs: [{ job: 'hero-students', owner: 'roster_bridge', enabled: true, last: jobReport('hero-students', 9), last_at: '2026-11-20T10:00:00Z' }],
 };
 const broken: StatusView = {
   ...ran,
   jobs: ran.jobs.map((view) => ({ ...view, last: { ...jobReport('hero-students', 9), outcome: 'failed' as const } })),
 };
 
+const theirs: StatusView = { ...quiet, jobs: [{ job: 'hero-students', owner: 'power_school', enabled: false, last_at: null }] };
+const watched = (state: 'fine' | 'alert'): StatusView['watch'] => [
+  {
+    account: 1,
+    looked_at: '2026-11-20T10:00:00Z',
+    files: [{ job: 'hero-students', record: 'Hero Student Info', path: 'imports/STUDENT.TXT', state, expected_columns: 12 }],
+  },
+];
+const sender: StatusView['other_sender'] = [
+  {
+    job: 'hero-students',
+    record: 'Hero Student Info',
+    path: 'imports/STUDENT.TXT',
+    since: '2026-11-19T10:00:00Z',
+    last_seen: '2026-11-20T10:00:00Z',
+    cause: { code: 'hero.other_sender', message: 'AutoSend is still running.', remedy: 'Turn it off.' },
+  },
+];
+
 test.each([
+  ['PowerSchool sends everything', { ...theirs, watch: watched('fine') }, 'PowerSchool sends'],
+  ['a file of PowerSchool’s is wrong', { ...theirs, watch: watched('alert') }, '1 file needs attention'],
+  ['the same beside our own', { ...ran, watch: watched('alert') }, '1 file needs attention'],
+  ['somebody else sends as well', { ...ran, other_sender: sender }, 'Two send the same'],
+  ['the same before our own first run', { ...quiet, watch: watched('alert') }, '1 file needs attention'],
+  ['somebody else sends before our first run', { ...quiet, other_sender: sender }, 'Two send the same'],
   ['nothing is enabled', { ...quiet, jobs: [] }, 'Nothing is switched on'],
   ['nothing has run', quiet, 'Ready for the first run'],
   ['all went well', ran, 'Everything is up to date'],

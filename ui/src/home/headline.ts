@@ -23,6 +23,17 @@ export function headline(
     return { title: 'Running', about: 'This run was started outside this window.' };
   }
   const enabled = status.jobs.filter((job) => job.enabled);
+  const theirs = status.jobs.filter(({ owner }) => owner === 'power_school').length;
+  const alerts = status.watch.flatMap(({ files }) => files).filter(({ state }) => state === 'alert').length;
+  const alarm = {
+    title: `${counted(alerts, 'file needs', 'files need')} attention`,
+    about: 'What PowerSchool exchanges with Hero is not as it should be. The reason is below.',
+  };
+  if (enabled.length === 0 && theirs > 0) {
+    return alerts > 0
+      ? alarm
+      : { title: 'PowerSchool sends', about: 'RosterBridge looks from outside whether its files come as they should.' };
+  }
   if (enabled.length === 0) {
     return { title: 'Nothing is switched on', about: 'Finish the set-up to choose what is exchanged.' };
   }
@@ -30,17 +41,25 @@ export function headline(
     return { title: latest.dry_run ? 'The last dry run failed' : 'The last run failed', about: latest.cause.message };
   }
   const done = enabled.filter((job) => job.last !== undefined);
-  if (done.length === 0) {
-    return {
-      title: 'Ready for the first run',
-      about: `Run now reads the roster from PowerSchool once, then does ${counted(enabled.length, 'exchange')}. A dry run shows what that would do.`,
-    };
-  }
   const broken = done.filter((job) => job.last?.outcome === 'failed' || job.last?.outcome === 'interrupted');
   if (broken.length > 0) {
     return {
       title: `${counted(broken.length, 'exchange needs', 'exchanges need')} attention`,
       about: 'The reason and what to do about it are below.',
+    };
+  }
+  const senders = status.other_sender.length;
+  if (senders > 0) {
+    return {
+      title: 'Two send the same',
+      about: `PowerSchool still carries out ${counted(senders, 'exchange')} that RosterBridge carries out. What to switch off is below.`,
+    };
+  }
+  if (alerts > 0) return alarm;
+  if (done.length === 0) {
+    return {
+      title: 'Ready for the first run',
+      about: `Run now reads the roster from PowerSchool once, then does ${counted(enabled.length, 'exchange')}. A dry run shows what that would do.`,
     };
   }
   if (status.held > 0) {

@@ -10,7 +10,7 @@ const now = new Date('2026-11-20T20:30:00Z');
 const window = { zone: 'America/Chicago', opens: '16:00', minutes: 120, retry_minutes: 10 };
 const OPENS = '2026-11-20T22:00:00Z';
 
-const ROSTER_OFF: JobView = { job: 'raptor-roster', enabled: false, last_at: null };
+const ROSTER_OFF: JobView = { job: 'raptor-roster', owner: 'roster_bridge', enabled: false, last_at: null };
 
 function view(status: IntegrationStatus, more: Partial<RaptorView> = {}): RaptorView {
   return { status, window, opens_at: OPENS, ...more };
@@ -31,6 +31,8 @@ function state(raptor: RaptorView, more: Partial<StatusView> = {}): StatusView {
     held: 0,
     students: 0,
     roster_pulled_at: null,
+    watch: [],
+    other_sender: [],
     ...more,
   };
 }

@@ -2,7 +2,7 @@
 
 import type { IntegrationEvent } from '../bindings/IntegrationEvent';
 import type { IntegrationStatus } from '../bindings/IntegrationStatus';
-import type { Job } from '../bindings/Job';
+import type { JobId } from '../bindings/JobId';
 import type { RaptorView } from '../bindings/RaptorView';
 import type { StatusView } from '../bindings/StatusView';
 import { clockIn } from '../setup/raptor/window';
@@ -62,7 +62,7 @@ const NOT_IN_STEP: IntegrationStatus[] = [
 ];
 
 /** Whether running these would start, while its window is closed, the full synchronization that waits for it. */
-export function startsBeforeWindow(status: StatusView, jobs: Job[]): boolean {
+export function startsBeforeWindow(status: StatusView, jobs: JobId[]): boolean {
   return (
     runsByItself(status) &&
     jobs.includes('raptor-roster') &&

@@ -1,11 +1,11 @@
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
-import type { Job } from '../bindings/Job';
+import type { JobId } from '../bindings/JobId';
 import type { JobReport } from '../bindings/JobReport';
 import type { Progress } from '../bindings/Progress';
 import type { SyncReport } from '../bindings/SyncReport';
 import { count } from '../text/format';
-import { JOBS, OUTCOMES, PHASES, type Integration } from '../text/names';
+import { JOBS, OUTCOMES, PHASES, kindOf, type Integration } from '../text/names';
 
 /** A run as the window follows it, from the click to the report. */
 export interface Run {
@@ -13,7 +13,7 @@ export interface Run {
   /** Whether this window did not start it. */
   byItself: boolean;
   /** Its jobs in running order; those asked for until the engine has said which. */
-  jobs: Job[];
+  jobs: JobId[];
   /** Rows read so far of each kind of record, in the order in which they came. */
   pulled: { subject: string; done: number; total?: number }[];
   /** What is under way now. */
@@ -25,7 +25,7 @@ export interface Run {
   fault?: Fault;
 }
 
-export function begin(jobs: Job[], dryRun: boolean, byItself = false): Run {
+export function begin(jobs: JobId[], dryRun: boolean, byItself = false): Run {
   return { dryRun, byItself, jobs, pulled: [], finished: [], cancelling: false };
 }
 
@@ -73,7 +73,7 @@ export function failed(run: Run, fault: Fault): Run {
 /** Which integration's exchanges a run failed with: that of the job it failed with, or that all of its jobs belong to. */
 export function failedIntegration(run: Run, failure: Fault): Integration | undefined {
   const job = run.finished.find(({ cause }) => cause?.code === failure.code && cause.message === failure.message);
-  const integrations = new Set((job === undefined ? run.jobs : [job.job]).map((of) => JOBS[of].integration));
+  const integrations = new Set((job === undefined ? run.jobs : [job.job]).map((of) => JOBS[kindOf(of)].integration));
   const [first] = integrations;
   return integrations.size === 1 ? first : undefined;
 }
@@ -107,7 +107,7 @@ export type JobState =
   | { state: 'working'; progress: Progress }
   | { state: 'ended'; report: JobReport };
 
-export function jobState(run: Run, job: Job): JobState {
+export function jobState(run: Run, job: JobId): JobState {
   const report = run.finished.find((candidate) => candidate.job === job);
   if (report !== undefined) return { state: 'ended', report };
   if (run.current?.job === job) return { state: 'working', progress: run.current };
@@ -143,7 +143,7 @@ export function announcement(run: Run): string {
   if (run.cancelling) return 'Cancelling.';
   const { current } = run;
   if (current === undefined) return run.finished.length === 0 ? 'Starting.' : 'Continuing.';
-  const subject = current.job === undefined ? current.subject : JOBS[current.job].title;
+  const subject = current.job === undefined ? current.subject : JOBS[kindOf(current.job)].title;
   return `${PHASES[current.phase]}: ${subject}.`;
 }
 

@@ -2,8 +2,10 @@
 
 import type { IntegrationStatus } from '../bindings/IntegrationStatus';
 import type { Job } from '../bindings/Job';
+import type { JobId } from '../bindings/JobId';
 import type { Outcome } from '../bindings/Outcome';
 import type { Phase } from '../bindings/Phase';
+import type { WatchState } from '../bindings/WatchState';
 
 /** How something looks at a glance. */
 export type Tone = 'good' | 'warn' | 'bad' | 'quiet' | 'busy';
@@ -67,6 +69,16 @@ export const JOBS: Record<Job, JobName> = {
 
 export const JOB_ORDER = Object.keys(JOBS) as Job[];
 
+/** What an exchange moves, whichever account it belongs to: "hero-students-2" → "hero-students". */
+export function kindOf(job: JobId): Job {
+  return JOB_ORDER.find((kind) => job === kind || job.startsWith(`${kind}-`)) ?? 'hero-students';
+}
+
+/** The number of the account an exchange belongs to: "hero-students-2" → 2. */
+export function accountOf(job: JobId): number {
+  return Number(/-(\d+)$/.exec(job)?.[1] ?? 1);
+}
+
 export const INTEGRATIONS: Record<Integration, { title: string; about: string }> = {
   raptor: { title: 'Raptor', about: 'Visitor management' },
   hero: { title: 'SchoolMint Hero', about: 'Behavior tracking' },
@@ -98,6 +110,19 @@ export const POWERSCHOOL_STAGES = [
   'Sample read',
 ];
 
+/** The stages of an SFTP server's test, likewise. */
+export const SFTP_STAGES = [
+  'Host name',
+  'Connection',
+  'SSH',
+  'Host key',
+  'Sign-in',
+  'Folders',
+  'Upload',
+  'Download',
+  'Free space',
+];
+
 export const OUTCOMES: Record<Outcome, { title: string; tone: Tone }> = {
   running: { title: 'Running', tone: 'busy' },
   succeeded: { title: 'Done', tone: 'good' },
@@ -106,6 +131,16 @@ export const OUTCOMES: Record<Outcome, { title: string; tone: Tone }> = {
   cancelled: { title: 'Cancelled', tone: 'quiet' },
   interrupted: { title: 'Interrupted', tone: 'bad' },
   skipped: { title: 'Not started', tone: 'quiet' },
+};
+
+/** What a file is like that PowerSchool sends or takes in, as seen from outside. */
+export const WATCH_STATES: Record<WatchState, { title: string; tone: Tone }> = {
+  not_due: { title: 'Not due yet', tone: 'quiet' },
+  waiting: { title: 'Waited for', tone: 'busy' },
+  fine: { title: 'There', tone: 'good' },
+  taken: { title: 'Taken by Hero', tone: 'good' },
+  not_seen: { title: 'Not seen', tone: 'quiet' },
+  alert: { title: 'Needs attention', tone: 'bad' },
 };
 
 export const STATUSES: Record<IntegrationStatus, { title: string; tone: Tone; about: string }> = {
@@ -152,6 +187,7 @@ export function stepFor(code: string): SetupStep | undefined {
     case 'raptor':
     case 'mapping':
       return 'buildings';
+    case 'connection':
     case 'hero':
     case 'sftp':
       return 'hero';

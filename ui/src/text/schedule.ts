@@ -1,9 +1,10 @@
 /** When exchanges run by themselves, in words and from words. */
 
-import type { Job } from '../bindings/Job';
+import type { JobId } from '../bindings/JobId';
 import type { JobSchedule } from '../bindings/JobSchedule';
 import type { Pause } from '../bindings/Pause';
 import { counted } from './format';
+import { kindOf } from './names';
 
 /** PowerSchool's letters for the days of the week, in its order. */
 export const DAYS: [letter: string, name: string][] = [
@@ -74,10 +75,10 @@ export function scheduleWords(schedule: JobSchedule): string {
 }
 
 /** The schedule an exchange starts with, as the engine has it. */
-export function usualSchedule(job: Job, zone: string): JobSchedule {
+export function usualSchedule(job: JobId, zone: string): JobSchedule {
   const weekdays = (time: string): JobSchedule['when'] => ({ kind: 'at', days: 'MTWHF', time });
   const base = { zone, only_in_session: false, missed: 'catch_up' as const };
-  switch (job) {
+  switch (kindOf(job)) {
     case 'hero-students':
     case 'hero-schedule':
     case 'hero-teachers':

@@ -17,6 +17,11 @@ pub fn change(ready: &Ready, changes: &[Value]) -> Result<(), StepError> {
     post(ready, "district", &changes.into())
 }
 
+/// Says what Hero's attendance export holds, and how it is written.
+pub fn hero_export(ready: &Ready, export: &Value) -> Result<(), StepError> {
+    post(ready, "hero/export", export)
+}
+
 fn post(ready: &Ready, what: &str, body: &Value) -> Result<(), StepError> {
     let (host, _) = ready
         .audit_url

@@ -6,6 +6,7 @@
 mod control;
 mod downloads;
 mod engine;
+mod hero;
 mod idle;
 mod main_job;
 mod ours;
@@ -41,12 +42,14 @@ pub enum Bench {
     Engine,
     /// Roster files of a large district, and a day's tardies.
     Raptor,
+    /// The schedule file of a large district, and a large attendance import.
+    Hero,
 }
 
 impl Bench {
     /// The bench of that name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::MainJob, Self::PowerSchool, Self::Engine, Self::Raptor]
+        [Self::MainJob, Self::PowerSchool, Self::Engine, Self::Raptor, Self::Hero]
             .into_iter()
             .find(|bench| bench.name() == name)
     }
@@ -57,6 +60,7 @@ impl Bench {
             Self::PowerSchool => "powerschool",
             Self::Engine => "engine",
             Self::Raptor => "raptor",
+            Self::Hero => "hero",
         }
     }
 }
@@ -69,6 +73,7 @@ pub fn run(bench: Bench, root: &Path, target: &Path, json: bool) -> Result<(), F
         Bench::PowerSchool => powerschool::measure(root, target),
         Bench::Engine => engine::measure(root, target),
         Bench::Raptor => raptor::measure(root, target),
+        Bench::Hero => hero::measure(root, target),
     };
     let Measured { figures, targets } = measured.map_err(step)?;
     let report = Report { bench: bench.name(), machine: machine(), figures, targets };

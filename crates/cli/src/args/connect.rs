@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use rosterbridge_api::domain::job::Job;
+use rosterbridge_api::domain::{job::Job, settings::ConnectionId};
 
 /// The setup file.
 #[derive(Debug, Subcommand)]
@@ -51,6 +51,9 @@ pub struct Test {
     /// What to test
     #[arg(value_enum)]
     pub what: Tested,
+    /// Which managed connection (connection)
+    #[arg(value_name = "ID", required_if_eq("what", "connection"))]
+    pub connection: Option<ConnectionId>,
     /// Test only what needs no network now; the rest runs by itself when the server can be reached (powerschool)
     #[arg(long)]
     pub offline: bool,
@@ -61,7 +64,8 @@ pub struct Test {
     /// one the server's administrator gives you
     #[arg(long, value_name = "SHA256", value_parser = fingerprint, conflicts_with = "offline")]
     pub accept_certificate: Option<String>,
-    /// Accept this host key if the server presents it (hero, raptor)
+    /// Accept this host key if the server presents it (connection, hero, raptor): a fingerprint from whoever runs the
+    /// server. Never replaces an accepted one
     #[arg(long, value_name = "SHA256:...")]
     pub accept_host_key: Option<String>,
 }
@@ -72,7 +76,12 @@ impl Test {
         let options = [
             ("--offline", self.offline, &[Tested::Powerschool][..]),
             ("--accept-certificate", self.accept_certificate.is_some(), &[Tested::Powerschool]),
-            ("--accept-host-key", self.accept_host_key.is_some(), &[Tested::Hero, Tested::Raptor]),
+            (
+                "--accept-host-key",
+                self.accept_host_key.is_some(),
+                &[Tested::Connection, Tested::Hero, Tested::Raptor],
+            ),
+            ("ID", self.connection.is_some(), &[Tested::Connection]),
         ];
         let misplaced = options.into_iter().find(|(_, given, of)| *given && !of.contains(&self.what));
         misplaced.map(|(option, ..)| option)
@@ -99,7 +108,9 @@ fn fingerprint(text: &str) -> Result<String, String> {
 pub enum Tested {
     /// PowerSchool's API
     Powerschool,
-    /// Hero's SFTP server
+    /// The SFTP server of a managed connection
+    Connection,
+    /// The SFTP server of the managed connection 'hero'
     Hero,
     /// The exchange with Raptor: its folder, or its SFTP server
     Raptor,
@@ -163,6 +174,11 @@ mod tests {
     #[case(&["powerschool", "--offline", "--wait"], true)]
     #[case(&["powerschool", "--accept-certificate", SHA256], true)]
     #[case(&["hero", "--accept-host-key", "SHA256:abc"], true)]
+    #[case(&["connection", "connection-3", "--accept-host-key", "SHA256:abc"], true)]
+    #[case(&["connection"], false)]
+    #[case(&["connection", "elsewhere"], false)]
+    #[case(&["connection", "hero", "--offline"], false)]
+    #[case(&["hero", "connection-3"], false)]
     #[case(&["hero", "--offline"], false)]
     #[case(&["raptor", "--offline", "--wait"], false)]
     #[case(&["mail", "--accept-certificate", SHA256], false)]

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use rosterbridge_api::domain::{
-    job::Job,
+    job::JobId,
     schedule::{TimeOfDay, Weekdays},
 };
 
@@ -27,7 +27,7 @@ pub enum Jobs {
 #[derive(Debug, Args)]
 pub struct SetJob {
     /// Which
-    pub job: Job,
+    pub job: JobId,
     /// Switch it on
     #[arg(long, conflicts_with = "off")]
     pub on: bool,

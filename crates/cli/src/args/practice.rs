@@ -21,6 +21,9 @@ pub struct Serve {
     /// Schools
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub schools: u32,
+    /// Accounts at Hero, the further ones for one school each
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub hero_accounts: u32,
     /// Seed of the generator: the same seed makes the same district
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,

@@ -96,9 +96,9 @@ fn hero_can_not_be_used(#[case] wrong: WrongHero, #[case] code: &str) {
     let profile = Profile::of(&district);
     let before = profile.setup();
     match wrong {
-        WrongHero::Port => profile.change_setup(|setup| setup["hero"]["port"] = 1.into()),
+        WrongHero::Port => profile.change_setup(|setup| setup["connections"][0]["port"] = 1.into()),
         WrongHero::Name => {
-            profile.change_setup(|setup| setup["hero"]["host"] = "sftp.hero.invalid".into());
+            profile.change_setup(|setup| setup["connections"][0]["host"] = "sftp.hero.invalid".into());
         }
         WrongHero::Password => profile.set_secret("hero.password", "not the one"),
         WrongHero::NoImports => district.hero_faults(&json!({"missing_imports": true})),

@@ -14,6 +14,7 @@ use std::{
     process::Stdio,
 };
 
+use rosterbridge_api::domain::settings::ConnectionId;
 use rosterbridge_crash_points::CrashPoint;
 use rosterbridge_vault::{ProfileKey, SecretName};
 use rstest::rstest;
@@ -385,7 +386,7 @@ fn an_erasure_that_ends_anywhere_is_done_again_and_leaves_nothing() {
     let begin = |_: &Stage| {
         in_keychain(&identity, async |vault| {
             vault.restore_profile_key(&ProfileKey::from_bytes(key)).await.unwrap();
-            vault.set(SecretName::HeroPassword, &"tulip-9 under glass".into()).await.unwrap();
+            vault.set(SecretName::password(ConnectionId::HERO), &"tulip-9 under glass".into()).await.unwrap();
         });
     };
     let finish = |stage: &Stage| {

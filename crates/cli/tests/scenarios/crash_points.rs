@@ -12,9 +12,12 @@ use std::{
 
 use rosterbridge_crash_points::CrashPoint;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::stage::{Left, Stage, report};
+use crate::{
+    stage::{Left, Stage, report},
+    support::{District, Profile},
+};
 
 /// Where a run ends: a place, and the how-manieth time it comes there.
 pub type End = (String, usize);
@@ -103,7 +106,42 @@ fn the_end_of_a_run_anywhere_is_made_good_by_the_next(
     #[case] jobs: &'static [&'static str],
     #[case] mode: &str,
 ) {
-    let mut stage = Stage::new(jobs, mode);
+    ends_are_made_good(Stage::new(jobs, mode), &format!("{}-{mode}", jobs.join("+")));
+}
+
+/// A server replaces a file in one step, or has none of the name for a moment, or is written into directly; and a folder
+/// of this computer takes the place of a server.
+#[rstest]
+#[case::in_one_step("posix-rename", json!({}), CrashPoint::UploadReplaced)]
+#[case::set_aside("no-posix-rename", json!({"no_posix_rename": true}), CrashPoint::UploadSetAside)]
+#[case::directly("no-rename", json!({"refuse_rename": true}), CrashPoint::UploadVerified)]
+fn whichever_way_a_file_gets_its_name(#[case] name: &str, #[case] faults: Value, #[case] place: CrashPoint) {
+    let stage = Stage::new(&["hero-students"], "upsert").with_hero_faults(faults);
+    let places = ends_are_made_good(stage, &format!("hero-students-{name}"));
+    assert!(places.contains(place.as_str()), "{places:?}");
+}
+
+#[test]
+fn a_file_in_a_folder_of_this_computer_is_there_whole_or_not_at_all() {
+    let district = District::start(&["--students", "40", "--schools", "2"]);
+    let profile = Profile::patient_for(&district, 1);
+    let folder = district.hero("to-hero");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("STUDENT.TXT"), "an earlier one\r\n").unwrap();
+    profile.change_setup(|setup| {
+        setup["hero"]["accounts"][0]["students"]["destination"] = json!({"kind": "folder", "folder": folder});
+    });
+    let places =
+        ends_are_made_good(Stage::kept(district, profile, &["hero-students"]), "hero-students-folder");
+    for place in [CrashPoint::UploadWritten, CrashPoint::UploadRenamed] {
+        assert!(places.contains(place.as_str()), "{places:?}");
+    }
+    assert!(!places.contains(CrashPoint::HeroConnected.as_str()), "no server is asked");
+}
+
+/// Ends the stage's job at every place it comes to. The places.
+fn ends_are_made_good(mut stage: Stage, name: &str) -> BTreeSet<String> {
+    let jobs = stage.jobs;
     let before = stage.left();
     let passed = stage.run(&[]);
     let expected = stage.left();
@@ -127,8 +165,9 @@ fn the_end_of_a_run_anywhere_is_made_good_by_the_next(
             }
         }
     }
-    let places: BTreeSet<&String> = known.iter().chain(looked_at.iter().map(|(_, place)| place)).collect();
-    println!("{jobs:?} ({mode}): {tried} ends at {} places, all survived, 0 lost, 0 doubled", places.len());
-    let name = format!("crash-{}-{mode}", jobs.join("+"));
-    report(&name, &json!({"tried": tried, "places": places, "lost": 0, "doubled": 0}));
+    let places: BTreeSet<String> =
+        known.iter().chain(looked_at.iter().map(|(_, place)| place)).cloned().collect();
+    let numbers = json!({"tried": tried, "places": &places, "lost": 0, "doubled": 0});
+    report(&format!("crash-{name}"), &numbers);
+    places
 }

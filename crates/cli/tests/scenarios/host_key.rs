@@ -69,7 +69,7 @@ fn a_changed_host_key_stops_everything_to_that_server() {
 
     let test = profile.run(&["test", "hero"]).ended(3, "sftp.host_key_changed");
     assert_eq!(test.data()["host_key_sha256"], presented);
-    assert_eq!(test.data()["host_key"]["pinned_instead"], pinned);
+    assert_eq!(test.data()["host_key"]["pinned_instead"]["sha256"], pinned);
     // Accepting answers the question of a first contact only.
     profile.run(&["test", "hero", "--accept-host-key", &presented]).ended(3, "sftp.host_key_changed");
     profile.run(&["sync", "hero-students"]).ended(3, "sftp.host_key_changed");

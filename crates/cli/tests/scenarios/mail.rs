@@ -143,8 +143,8 @@ fn a_failure_is_told_once_and_so_is_the_first_success_after_it() {
     let mut mail = Postbox::of(&district);
     assert_eq!(mail.new_subjects(), ["Raptor integration is now Pending Initialization"]);
 
-    let port = profile.setup()["hero"]["port"].clone();
-    profile.change_setup(|setup| setup["hero"]["port"] = json!(closed_port()));
+    let port = profile.setup()["connections"][0]["port"].clone();
+    profile.change_setup(|setup| setup["connections"][0]["port"] = json!(closed_port()));
     profile.run(&["sync", "hero-students"]);
     let [failure] = &mail.new_mails()[..] else { panic!("one mail about the failure") };
     assert_eq!(failure.subject(), "hero-students failed");
@@ -155,7 +155,7 @@ fn a_failure_is_told_once_and_so_is_the_first_success_after_it() {
     profile.run(&["sync", "hero-students", "--dry-run"]);
     assert_eq!(mail.new_subjects(), [""; 0], "the same failure again");
 
-    profile.change_setup(|setup| setup["hero"]["port"] = port);
+    profile.change_setup(|setup| setup["connections"][0]["port"] = port);
     profile.run(&["sync", "hero-students", "--dry-run"]).done();
     assert_eq!(mail.new_subjects(), [""; 0], "a dry run proves nothing");
     profile.run(&["sync", "hero-students"]).done();
@@ -272,7 +272,8 @@ fn a_stop_before_a_large_change_is_told_with_its_id() {
     profile.run(&["sync", "hero-students"]).done();
     let mut mail = Postbox::of(&district);
     mail.new_mails();
-    profile.change_setup(|setup| setup["hero"]["schools"] = json!([district_school(&district)]));
+    profile
+        .change_setup(|setup| setup["hero"]["accounts"][0]["schools"] = json!([district_school(&district)]));
     profile.run(&["sync", "hero-students"]);
     let stopped = profile.run(&["guard", "list"]).done();
     let id = stopped.data()["stopped"][0]["id"]

@@ -173,7 +173,7 @@ fn a_mail_that_waits_for_another_process_stays_its_runs() {
     let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let setup = profile.setup();
     profile.change_setup(|setup| {
-        setup["hero"]["port"] = json!(closed);
+        setup["connections"][0]["port"] = json!(closed);
         setup["mail"]["port"] = json!(closed);
     });
     let failed = profile.run(&["sync", "hero-students"]);
@@ -278,7 +278,7 @@ fn a_support_bundle_tells_what_happened_and_neither_secrets_nor_names() {
     let setup = parsed(&files, "setup.json");
     assert_eq!(setup["powerschool"]["client_id"], district.ready.powerschool.client_id.as_str());
     assert_eq!(setup["mail"]["to"], json!(["…@district.example"]));
-    assert_eq!(setup["hero"]["username"], "…");
+    assert_eq!(setup["connections"][0]["username"], "…");
     assert!(parsed(&files, "metrics.json")["rows"]["written"].as_u64().unwrap() > 0);
 
     // Set-up and files name schools.

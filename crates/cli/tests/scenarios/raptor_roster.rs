@@ -16,7 +16,7 @@ mod over_sftp;
 #[cfg(unix)]
 #[path = "../../../sftp/tests/support/sshd.rs"]
 #[allow(dead_code, reason = "the tests of the SFTP crate use the rest")]
-mod sshd;
+pub mod sshd;
 
 use crate::{
     care::flipped,

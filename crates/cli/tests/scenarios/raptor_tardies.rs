@@ -286,11 +286,7 @@ pub fn take_from_server(district: &District, profile: &Profile) {
         fs::remove_file(district.hero("export").join(name)).unwrap();
     }
     profile.set_secret("raptor.password", &hero.password);
-    profile.change_setup(|setup| {
-        setup["raptor"]["connection"] = json!({
-            "host": hero.host, "port": hero.port, "username": hero.username, "folder": "export",
-        });
-    });
+    profile.use_server_for_raptor(&hero.host, hero.port, &hero.username, "export");
 }
 
 #[test]
@@ -340,7 +336,7 @@ fn files_of_a_server_are_only_read_and_each_once() {
 fn a_server_that_is_away_is_told_as_raptors() {
     let (district, profile) = initialized(&[]);
     take_from_server(&district, &profile);
-    profile.change_setup(|setup| setup["raptor"]["connection"]["port"] = 1.into());
+    profile.change_setup(|setup| setup["connections"][1]["port"] = 1.into());
     let sync = profile.run(&["sync", "raptor-tardies"]);
     assert_eq!(sync.exit, 1, "{}", sync.stdout);
     let code = sync.job("raptor-tardies")["cause"]["code"].as_str().unwrap().to_owned();

@@ -16,6 +16,8 @@ pub struct Stage {
     home_before: TempDir,
     /// What `sync` is told to run: nothing for all jobs.
     pub jobs: &'static [&'static str],
+    /// What is wrong with Hero's server, from every beginning.
+    hero_faults: Value,
 }
 
 /// Everything a job leaves behind for others to see.
@@ -73,7 +75,15 @@ impl Stage {
         copy_tree(&district.data(), district_before.path());
         copy_tree(profile.home(), home_before.path());
         district.restart();
-        Self { district, profile, district_before, home_before, jobs }
+        let hero_faults = json!({});
+        Self { district, profile, district_before, home_before, jobs, hero_faults }
+    }
+
+    /// The same with something wrong with Hero's server.
+    pub fn with_hero_faults(mut self, faults: Value) -> Self {
+        self.district.hero_faults(&faults);
+        self.hero_faults = faults;
+        self
     }
 
     /// Makes everything as it was at the beginning.
@@ -87,6 +97,7 @@ impl Stage {
             copy_tree(before, &place);
         }
         self.district.restart();
+        self.district.hero_faults(&self.hero_faults);
     }
 
     /// What is there now.

@@ -166,7 +166,7 @@ fn what_goes_into_a_file_counts_and_not_only_the_roster() {
         |row| row.get::<_, i64>(0),
     );
     profile.change_setup(|setup| {
-        setup["hero"]["schools"] = json!([school.unwrap()]);
+        setup["hero"]["accounts"][0]["schools"] = json!([school.unwrap()]);
     });
     profile.run(&["sync", JOBS[0]]).ended(3, "guard.large_change");
     let stopped =

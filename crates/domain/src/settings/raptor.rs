@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::ConnectionId;
 use crate::schedule::{Interval, TimeOfDay};
 
 /// The exchange with Raptor.
@@ -75,15 +76,11 @@ impl Prerequisites {
     }
 }
 
-/// An SFTP server over which files are exchanged with Raptor. Its password is the keychain's `raptor.password`.
+/// The managed connection over which files are exchanged with Raptor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct RaptorConnection {
-    /// Host, with or without `sftp://`.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// User name.
-    pub username: String,
+    /// Which one.
+    pub connection: ConnectionId,
     /// The folder on the server that stands for the exchange folder; empty for the one the account starts in.
     #[serde(default)]
     pub folder: String,

@@ -10,9 +10,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
-    attendance::{AttendanceKey, AttendanceWrite, OverwriteRules, Recorded, Source, Verdict, judge},
+    attendance::{AttendanceKey, AttendanceWrite, Recorded, Source, Verdict, judge},
     held::HoldReason,
-    id::AttendanceDcid,
+    id::{AttendanceDcid, SchoolNumber},
+    job::AccountId,
 };
 use rosterbridge_powerschool::{Client, WriteAnswer};
 use rosterbridge_store::{
@@ -21,7 +22,7 @@ use rosterbridge_store::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{comment_after, on_record::read_back, what_stands};
+use super::{Rules, comment_after, on_record::read_back, what_stands};
 use crate::{
     engine::Engine,
     error::EngineError,
@@ -47,11 +48,20 @@ pub(crate) struct Writing<'a> {
     pub(crate) client: &'a Client,
     pub(crate) roster: &'a Roster,
     pub(crate) source: Source,
-    pub(crate) rules: OverwriteRules<'a>,
+    pub(crate) rules: Rules<'a>,
+    /// The accounts at Hero whose writes may be sent, where it is not known of all what was sent already.
+    pub(crate) accounts: Option<BTreeSet<AccountId>>,
     /// How long PowerSchool may take for an answer.
     pub(crate) answer_time: Duration,
     pub(crate) cancel: &'a CancellationToken,
     pub(crate) on_written: &'a (dyn Fn(u64) + Send + Sync),
+}
+
+impl Writing<'_> {
+    fn may_send(&self, school: SchoolNumber) -> bool {
+        let Some(accounts) = &self.accounts else { return true };
+        self.rules.setup.hero.account_of(school).is_some_and(|account| accounts.contains(&account.id))
+    }
 }
 
 /// What became of writes.
@@ -87,7 +97,8 @@ impl Engine {
         let mut fresh = judged;
         let mut sent_again = self.sent_again(source).await?;
         loop {
-            let pending = self.ledger(move |ledger| ledger.pending(source)).await?;
+            let mut pending = self.ledger(move |ledger| ledger.pending(source)).await?;
+            pending.retain(|row| writing.may_send(row.write.key.school));
             if pending.is_empty() {
                 break;
             }
@@ -203,7 +214,13 @@ impl Engine {
             let history = histories.get(&row.write.key).unwrap_or(&nothing).as_history();
             let verdict = match restored {
                 Some(_) => Verdict::Write,
-                None => judge(source, &row.write.code, history, current.recorded, writing.rules),
+                None => judge(
+                    source,
+                    &row.write.code,
+                    history,
+                    current.recorded,
+                    writing.rules.of(row.write.key.school),
+                ),
             };
             match verdict {
                 Verdict::Hold(reason) => {

@@ -17,6 +17,7 @@ use chrono::Utc;
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, NoOpReason, Recorded, Source},
+    job::JobId,
     settings::Setup,
 };
 use rosterbridge_powerschool::Client;
@@ -50,6 +51,9 @@ struct ReadAgain {
     /// Which restoration this is about: its moment.
     of: String,
     sources: Vec<Source>,
+    /// The imports from Hero that were, one for each account, until the source was as a whole.
+    #[serde(default)]
+    imports: Vec<JobId>,
 }
 
 /// What reading again needs.
@@ -109,7 +113,25 @@ impl Engine {
         let known: Option<ReadAgain> = text.and_then(|text| serde_json::from_str(&text).ok());
         Ok(known
             .filter(|known| known.of == of)
-            .unwrap_or_else(|| ReadAgain { of: of.to_owned(), sources: Vec::new() }))
+            .unwrap_or_else(|| ReadAgain { of: of.to_owned(), ..ReadAgain::default() }))
+    }
+
+    /// The imports from Hero among these whose export is still to be read again after the ledger was restored.
+    pub(crate) async fn unread_imports(&self, imports: &[JobId]) -> Result<Vec<JobId>, EngineError> {
+        let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(Vec::new()) };
+        let known = self.read_again(&restoration.at.to_rfc3339()).await?;
+        let is_unread =
+            |import: &JobId| !known.sources.contains(&Source::Hero) && !known.imports.contains(import);
+        Ok(imports.iter().copied().filter(is_unread).collect())
+    }
+
+    /// Notes that the export of an import from Hero was read again.
+    pub(crate) async fn import_read_again(&self, import: JobId) -> Result<(), EngineError> {
+        let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(()) };
+        let mut known = self.read_again(&restoration.at.to_rfc3339()).await?;
+        known.imports.push(import);
+        let text = serde_json::to_string(&known).unwrap_or_default();
+        self.ledger(move |ledger| ledger.set_value(READ_AGAIN, &text)).await
     }
 
     /// Notes that a source was read again; with the last one the restored ledger is complete.

@@ -5,8 +5,10 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeZone, Utc};
 use rosterbridge_domain::{
     integration::IntegrationEvent,
-    job::Job,
-    notice::{Again, InterruptedRun, MissedRuns, Notice, SchoolYearNews},
+    job::{JobId, Outcome},
+    notice::{
+        Again, AlertKind, AlertSubject, Completion, InterruptedRun, MissedRuns, Notice, SchoolYearNews,
+    },
     school_year::{TardyCodeFault, YearChange},
 };
 
@@ -113,6 +115,21 @@ pub(super) fn title(notice: &Notice) -> String {
         }
         Notice::LedgerRestored { .. } => "The ledger was restored from a backup".to_owned(),
         Notice::BackupFailed { .. } => "The nightly backup failed".to_owned(),
+        Notice::Alerted(alert) => match alert.subject.kind {
+            AlertKind::Watch => format!("{}: a file is not as it should be", alert.subject.job),
+            AlertKind::OtherSender => {
+                format!("{}: PowerSchool still does it, too", alert.subject.job)
+            }
+            AlertKind::Look => "Hero could not be looked at".to_owned(),
+        },
+        Notice::InOrderAgain { subject, .. } => match subject.kind {
+            AlertKind::Watch => format!("{}: the file is as it should be again", subject.job),
+            AlertKind::OtherSender => format!("{}: only RosterBridge does it now", subject.job),
+            AlertKind::Look => "Hero can be looked at again".to_owned(),
+        },
+        Notice::Completed(completion) => {
+            format!("{} {}", completion.name, ended(completion.outcome))
+        }
         Notice::Digest { held, missed } => {
             let rows = held.values().fold(0, |sum: u64, rows| sum.saturating_add(*rows));
             let runs = missed.values().fold(0, |sum: u64, missed| sum.saturating_add(missed.times));
@@ -140,11 +157,34 @@ pub(super) fn in_short(notice: &Notice) -> String {
         }
         Notice::LedgerRestored { .. } => return format!("{RESTORED_ADVICE} [{RESTORED}]"),
         Notice::BackupFailed { reason } => reason,
+        Notice::Alerted(alert) => {
+            return format!("{} {} [{}]", alert.what, alert.reason.remedy, alert.reason.code);
+        }
+        Notice::InOrderAgain { subject, .. } => return in_order_again(subject),
+        Notice::Completed(completion) => return rows(completion),
         Notice::SchoolYear(news) => return news_advice(news),
         Notice::RunsInterrupted { runs, .. } => return cut_off_advice(runs),
         Notice::Digest { held, missed } => return digest_advice(held.is_empty(), missed.is_empty()),
     };
     format!("{} [{}]", reason.remedy, reason.code)
+}
+
+/// That something told before is right again, in a sentence.
+fn in_order_again(subject: &AlertSubject) -> String {
+    let AlertSubject { kind, file, .. } = subject;
+    match kind {
+        AlertKind::Watch => format!("Nothing is wrong with {file} any more."),
+        AlertKind::OtherSender => format!("PowerSchool no longer sends or takes in {file}."),
+        AlertKind::Look => format!("The connection '{file}' works again."),
+    }
+}
+
+fn what_it_is_about(subject: &AlertSubject) -> (String, String) {
+    let name = match subject.kind {
+        AlertKind::Watch | AlertKind::OtherSender => "File",
+        AlertKind::Look => "Connection",
+    };
+    fact(name, &subject.file)
 }
 
 /// The code under which a restored ledger is told.
@@ -203,6 +243,25 @@ where
             facts.push(fact("Code", &reason.code));
             advice.clone_from(&reason.remedy);
         }
+        Notice::Alerted(alert) => {
+            facts.push(what_it_is_about(&alert.subject));
+            facts.push(fact("Seen", &alert.what));
+            facts.push(fact("Code", &alert.reason.code));
+            advice.clone_from(&alert.reason.remedy);
+        }
+        Notice::InOrderAgain { subject, since } => {
+            facts.push(what_it_is_about(subject));
+            let before = match subject.kind {
+                AlertKind::Watch => "It was not",
+                AlertKind::OtherSender => "PowerSchool did it, too",
+                AlertKind::Look => "It could not be looked at",
+            };
+            facts.push(fact(before, format!("since {}", time(*since, zone))));
+        }
+        Notice::Completed(completion) => {
+            completed(completion, &mut facts);
+            advice = what_to_look_at(completion);
+        }
         Notice::SchoolYear(news) => {
             facts.extend(news.changes.iter().copied().map(year_change));
             facts.extend(news.faults.iter().map(code_fault));
@@ -241,13 +300,67 @@ fn digest_advice(none_held: bool, none_missed: bool) -> String {
     parts.join("\n")
 }
 
+/// How a job ended, without a full stop.
+fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Running => "is under way",
+        Outcome::Succeeded => "is done",
+        Outcome::SucceededWithHeldRows => "is done, and rows were held or rejected",
+        Outcome::Failed => "failed",
+        Outcome::Cancelled => "was stopped",
+        Outcome::Interrupted => "was cut off",
+        Outcome::Skipped => "was not begun",
+    }
+}
+
+/// The rows of a job in a sentence.
+fn rows(completion: &Completion) -> String {
+    let rows = completion.rows;
+    format!(
+        "{} read, {} written, {} unchanged, {} held, {} rejected.",
+        rows.read, rows.written, rows.noop, rows.held, rows.rejected
+    )
+}
+
+/// What a completion report tells.
+fn completed(completion: &Completion, facts: &mut Vec<(String, String)>) {
+    facts.push(fact("Job", completion.job.to_string()));
+    facts.push(fact("Run", &completion.run));
+    facts.push(fact("Rows", rows(completion)));
+    if completion.newly_held > 0 {
+        facts.push(fact("Held or rejected for the first time", completion.newly_held.to_string()));
+    }
+    for file in &completion.files {
+        let size = format!("{}, {} bytes", counted(file.rows, "row", "rows"), file.bytes);
+        facts.push(fact("File", &file.name));
+        facts.push(fact("Size", size));
+        facts.push(fact("SHA256", &file.sha256));
+    }
+    if let Some(reason) = &completion.reason {
+        facts.push(fact("Code", &reason.code));
+    }
+}
+
+/// What somebody who reads a completion report should look at.
+fn what_to_look_at(completion: &Completion) -> String {
+    let mut lines: Vec<String> = completion.notes.clone();
+    if completion.more_notes > 0 {
+        lines.push(format!("{} more notes are under Activity.", completion.more_notes));
+    }
+    lines.extend(completion.reason.as_ref().map(|reason| reason.remedy.clone()));
+    if completion.rows.held > 0 {
+        lines.push(HELD_ADVICE.to_owned());
+    }
+    lines.join("\n")
+}
+
 /// What becomes of runs that were cut off.
 fn cut_off_advice(runs: &[InterruptedRun]) -> String {
     let undo = runs.iter().any(|run| run.undo).then_some(UNDO_CUT_OFF_ADVICE);
     [Some(CUT_OFF_ADVICE), undo].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn missed_runs<Z: TimeZone>(job: Job, missed: MissedRuns, zone: &Z) -> (String, String)
+fn missed_runs<Z: TimeZone>(job: JobId, missed: MissedRuns, zone: &Z) -> (String, String)
 where
     Z::Offset: Display,
 {
@@ -342,7 +455,8 @@ mod tests {
         held::HoldReason,
         id::{SchoolNumber, TermId, YearId},
         integration::IntegrationStatus,
-        notice::{Failure, Reason, StatusChange, StoppedFile},
+        job::{FileReceipt, RowCounts},
+        notice::{Alert, Failure, Reason, StatusChange, StoppedFile},
     };
     use rstest::rstest;
 
@@ -368,7 +482,7 @@ mod tests {
         format!("{}\n\n{}\n{}", letter.subject, text::write(letter), html::write(letter))
     }
 
-    fn failed(job: Option<Job>, code: &str, remedy: &str, again: Option<Again>) -> Notice {
+    fn failed(job: Option<JobId>, code: &str, remedy: &str, again: Option<Again>) -> Notice {
         let reason = Reason { code: code.to_owned(), remedy: remedy.to_owned() };
         Notice::Failed { failure: Failure { job, reason, stopped: Vec::new() }, more_stopped: 0, again }
     }
@@ -378,7 +492,7 @@ mod tests {
             vec![StoppedFile { id: "1f2e3d4c".to_owned(), name: name.to_owned(), before: 600, now: 12 }];
         let reason = Reason { code: "guard.large_change".to_owned(), remedy: remedy.to_owned() };
         Notice::Failed {
-            failure: Failure { job: Some(Job::RaptorRoster), reason, stopped },
+            failure: Failure { job: Some(JobId::RAPTOR_ROSTER), reason, stopped },
             more_stopped: 3,
             again: None,
         }
@@ -413,8 +527,8 @@ mod tests {
 
     fn digest() -> Notice {
         Notice::Digest {
-            held: BTreeMap::from([(Job::HeroAttendance, 3), (Job::RaptorTardies, 1)]),
-            missed: BTreeMap::from([(Job::HeroAttendance, MissedRuns { times: 2, latest: at(-600) })]),
+            held: BTreeMap::from([(JobId::HERO_ATTENDANCE, 3), (JobId::RAPTOR_TARDIES, 1)]),
+            missed: BTreeMap::from([(JobId::HERO_ATTENDANCE, MissedRuns { times: 2, latest: at(-600) })]),
         }
     }
 
@@ -425,7 +539,7 @@ mod tests {
             7,
             vec![
                 failed(
-                    Some(Job::HeroStudents),
+                    Some(JobId::HERO_STUDENTS),
                     "sftp.unreachable",
                     remedy,
                     Some(Again { times: 3, since: at(-240) })
@@ -444,6 +558,59 @@ mod tests {
             runs: vec![run("20261118-0310", -360, false), run("20261118-0900", -10, undo)],
             more,
         }
+    }
+
+    fn right_again(kind: AlertKind, file: &str) -> Notice {
+        let subject = AlertSubject { kind, job: JobId::HERO_STUDENTS, file: file.to_owned() };
+        Notice::InOrderAgain { subject, since: at(-90) }
+    }
+
+    fn could_not_look() -> Notice {
+        let subject =
+            AlertSubject { kind: AlertKind::Look, job: JobId::HERO_STUDENTS, file: "Our Hero".to_owned() };
+        let reason = Reason { code: "sftp.auth".to_owned(), remedy: "Enter it anew.".to_owned() };
+        let what = "The server does not know the password.".to_owned();
+        Notice::Alerted(Alert { subject, day: at(0).date_naive(), what, reason })
+    }
+
+    #[test]
+    fn a_file_that_is_not_as_it_should_be() {
+        let subject =
+            |kind, file: &str| AlertSubject { kind, job: JobId::HERO_STUDENTS, file: file.to_owned() };
+        let alert = |kind, what: &str, code: &str| {
+            let reason = Reason { code: code.to_owned(), remedy: "Look at AutoSend Setup.".to_owned() };
+            let day = at(0).date_naive();
+            let subject = subject(kind, "imports/STUDENT.TXT");
+            Notice::Alerted(Alert { subject, day, what: what.to_owned(), reason })
+        };
+        let right = subject(AlertKind::Watch, "imports/TEACHER.txt");
+        insta::assert_snapshot!(shown(&letter(
+            0,
+            vec![
+                alert(AlertKind::Watch, "imports/STUDENT.TXT is not there.", "hero.watch_missing"),
+                alert(AlertKind::OtherSender, "AutoSend is still running.", "hero.other_sender"),
+                Notice::InOrderAgain { subject: right, since: at(-90) },
+            ],
+        )));
+    }
+
+    #[test]
+    fn a_completion_report() {
+        let sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned();
+        let file = FileReceipt { name: "imports/STUDENT.TXT".to_owned(), rows: 600, bytes: 61_234, sha256 };
+        let report = Completion {
+            job: JobId::HERO_STUDENTS,
+            name: "Hero Student Info".to_owned(),
+            run: "20261118-0310".to_owned(),
+            outcome: Outcome::SucceededWithHeldRows,
+            rows: RowCounts { read: 600, written: 590, noop: 7, held: 2, rejected: 1 },
+            newly_held: 3,
+            files: vec![file],
+            notes: vec!["Row 12: a value is longer than Hero takes.".to_owned()],
+            more_notes: 4,
+            reason: Some(Reason { code: "hero.file_write".to_owned(), remedy: "Run it again.".to_owned() }),
+        };
+        insta::assert_snapshot!(shown(&letter(0, vec![Notice::Completed(report)])));
     }
 
     #[test]
@@ -490,7 +657,7 @@ mod tests {
         "Wait. [powerschool.timeout]"
     )]
     #[case(
-        failed(Some(Job::HeroTeachers), "sftp.unreachable", "Wait.", None),
+        failed(Some(JobId::HERO_TEACHERS), "sftp.unreachable", "Wait.", None),
         "hero-teachers failed",
         "Wait. [sftp.unreachable]"
     )]
@@ -500,7 +667,7 @@ mod tests {
         "Check. [guard.large_change]"
     )]
     #[case(
-        Notice::Recovered { job: Some(Job::HeroTeachers), failures: 1, since: at(0) },
+        Notice::Recovered { job: Some(JobId::HERO_TEACHERS), failures: 1, since: at(0) },
         "hero-teachers works again",
         "It had failed 1 time."
     )]
@@ -512,12 +679,32 @@ mod tests {
     #[case(
         Notice::Digest {
             held: BTreeMap::new(),
-            missed: BTreeMap::from([(Job::HeroAttendance, MissedRuns { times: 1, latest: at(-600) })]),
+            missed: BTreeMap::from([(JobId::HERO_ATTENDANCE, MissedRuns { times: 1, latest: at(-600) })]),
         },
         "1 scheduled run was missed",
         "RosterBridge was paused or not running, or this computer was off or asleep, when these runs were due. What was made up for is under Activity."
     )]
     #[case(news(vec![new_term()], false), "A new term", "Nothing has to be done.")]
+    #[case(
+        could_not_look(),
+        "Hero could not be looked at",
+        "The server does not know the password. Enter it anew. [sftp.auth]"
+    )]
+    #[case(
+        right_again(AlertKind::Watch, "imports/TEACHER.txt"),
+        "hero-students: the file is as it should be again",
+        "Nothing is wrong with imports/TEACHER.txt any more."
+    )]
+    #[case(
+        right_again(AlertKind::OtherSender, "imports/STUDENT.TXT"),
+        "hero-students: only RosterBridge does it now",
+        "PowerSchool no longer sends or takes in imports/STUDENT.TXT."
+    )]
+    #[case(
+        right_again(AlertKind::Look, "Our Hero"),
+        "Hero can be looked at again",
+        "The connection 'Our Hero' works again."
+    )]
     #[case(
         news(Vec::new(), true),
         "Tardy codes are missing in PowerSchool",

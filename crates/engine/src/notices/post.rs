@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rosterbridge_domain::{
+    job::{Job, JobId},
     notice::{Notice, Told},
-    settings::Setup,
+    settings::{ExportKind, Setup},
 };
 use rosterbridge_store::{Ledger, StoreError};
 use serde::{Deserialize, Serialize};
@@ -96,11 +97,11 @@ impl Post {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Lets notices wait, about the run `run` if they are about one, that have somebody to go to. When too many wait, the oldest go, changes of the integration's
-    /// status last.
+    /// Lets notices wait, about the run `run` if they are about one, that have somebody to go to. When too many wait, the oldest go: completion
+    /// reports first, changes of the integration's status last.
     pub(super) fn take(&mut self, notices: &[Notice], setup: &Setup, at: DateTime<Utc>, run: Option<&str>) {
         let addressed = |notice: &&Notice| {
-            !setup.mail.host.trim().is_empty() && !addressees(setup, notice.is_status_change()).is_empty()
+            !setup.mail.host.trim().is_empty() && !addressees(setup, Readers::of(notice)).is_empty()
         };
         for notice in notices.iter().filter(addressed) {
             self.last_id += 1;
@@ -113,27 +114,89 @@ impl Post {
             });
         }
         while self.waiting.len() > MOST_WAITING {
-            let oldest = self.waiting.iter().position(|waiting| !waiting.notice.is_status_change());
-            self.waiting.remove(oldest.unwrap_or(0));
+            let oldest =
+                |least: fn(&Notice) -> bool| self.waiting.iter().position(|waiting| least(&waiting.notice));
+            let least = oldest(|notice| notice.completed_job().is_some())
+                .or_else(|| oldest(|notice| !notice.is_status_change()));
+            self.waiting.remove(least.unwrap_or(0));
             self.dropped += 1;
         }
     }
 
-    /// What the next mail tells: one change of the integration's status, or everything else at once; nothing of what
-    /// was tried already.
-    pub(super) fn next(&self, status_changes: bool, tried: &[u64]) -> Vec<Waiting> {
+    /// What the next mail to some readers tells: one thing, or everything at once; nothing of what was tried already.
+    pub(super) fn next(&self, letters: Letters, tried: &[u64]) -> Vec<Waiting> {
         let wanted = |waiting: &&Waiting| {
-            waiting.notice.is_status_change() == status_changes && !tried.contains(&waiting.id)
+            Readers::of(&waiting.notice).letters() == letters && !tried.contains(&waiting.id)
         };
-        let most = if status_changes { 1 } else { MOST_WAITING };
+        let most = if letters == Letters::Everything { MOST_WAITING } else { 1 };
         self.waiting.iter().filter(wanted).take(most).cloned().collect()
     }
 }
 
-/// Who is told. Changes of the integration's status have addressees of their own; where none are named, they go to
-/// those of everything else.
-pub(super) fn addressees(setup: &Setup, status_change: bool) -> &[String] {
-    if status_change && !setup.raptor.notify.is_empty() { &setup.raptor.notify } else { &setup.mail.to }
+/// The kinds of mails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Letters {
+    /// A change of the integration's status, by itself.
+    StatusChange,
+    /// A job's completion report, by itself.
+    Completion,
+    /// Everything else at once.
+    Everything,
+}
+
+impl Letters {
+    /// All, in the order in which they are sent.
+    pub(super) const ALL: [Self; 3] = [Self::StatusChange, Self::Completion, Self::Everything];
+}
+
+/// Who is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// Those of the integration's status.
+    Status,
+    /// Those of a job's completion report.
+    Job(JobId),
+    /// Those of everything else.
+    Everybody,
+}
+
+impl Readers {
+    /// Whoever is told a notice.
+    pub(super) fn of(notice: &Notice) -> Self {
+        match notice.completed_job() {
+            Some(job) => Self::Job(job),
+            None if notice.is_status_change() => Self::Status,
+            None => Self::Everybody,
+        }
+    }
+
+    const fn letters(self) -> Letters {
+        match self {
+            Self::Status => Letters::StatusChange,
+            Self::Job(_) => Letters::Completion,
+            Self::Everybody => Letters::Everything,
+        }
+    }
+}
+
+/// The addresses of those who are told. Changes of the integration's status have addressees of their own; where none are
+/// named, they go to those of everything else. A completion report goes to those whom its job names, and to nobody else.
+pub(super) fn addressees(setup: &Setup, readers: Readers) -> &[String] {
+    match readers {
+        Readers::Status if !setup.raptor.notify.is_empty() => &setup.raptor.notify,
+        Readers::Status | Readers::Everybody => &setup.mail.to,
+        Readers::Job(job) => report_addresses(setup, job),
+    }
+}
+
+/// Who gets a job's completion report.
+pub(super) fn report_addresses(setup: &Setup, job: JobId) -> &[String] {
+    let Some(account) = setup.hero.account(job.account()) else { return &[] };
+    match (ExportKind::of(job.kind()), job.kind()) {
+        (Some(kind), _) => &account.export(kind).email,
+        (None, Job::HeroAttendance) => &account.attendance.email,
+        (None, _) => &[],
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +204,7 @@ mod tests {
     use chrono::TimeZone;
     use rosterbridge_domain::{
         integration::{IntegrationEvent, IntegrationStatus},
-        job::Job,
+        job::JobId,
         notice::{InterruptedRun, StatusChange},
     };
     use rstest::rstest;
@@ -168,7 +231,7 @@ mod tests {
     }
 
     fn recovered() -> Notice {
-        Notice::Recovered { job: Some(Job::HeroStudents), failures: 1, since: now() }
+        Notice::Recovered { job: Some(JobId::HERO_STUDENTS), failures: 1, since: now() }
     }
 
     fn now() -> DateTime<Utc> {
@@ -201,8 +264,8 @@ mod tests {
             post.take(&[recovered()], &setup, now(), None);
         }
         assert_eq!((post.waiting.len(), post.dropped), (MOST_WAITING, 5));
-        assert_eq!(post.next(true, &[]).len(), 1, "the status change is still there");
-        let ids: Vec<u64> = post.next(false, &[]).iter().map(|waiting| waiting.id).collect();
+        assert_eq!(post.next(Letters::StatusChange, &[]).len(), 1, "the status change is still there");
+        let ids: Vec<u64> = post.next(Letters::Everything, &[]).iter().map(|waiting| waiting.id).collect();
         assert_eq!((ids.first(), ids.last()), (Some(&7), Some(&205)));
     }
 
@@ -211,8 +274,15 @@ mod tests {
         let setup = setup("mail.example.org", &[], &["it@example.org"]);
         let mut post = Post::default();
         post.take(&[status_change(), recovered(), status_change(), recovered()], &setup, now(), None);
-        assert_eq!((post.next(true, &[]).len(), post.next(false, &[]).len()), (1, 2));
-        assert_eq!(post.next(true, &[1])[0].id, 3, "one that was tried keeps no other from being sent");
+        assert_eq!(
+            (post.next(Letters::StatusChange, &[]).len(), post.next(Letters::Everything, &[]).len()),
+            (1, 2)
+        );
+        assert_eq!(
+            post.next(Letters::StatusChange, &[1])[0].id,
+            3,
+            "one that was tried keeps no other from being sent"
+        );
     }
 
     #[rstest]

@@ -9,7 +9,7 @@ use rosterbridge_powerschool::ServerUrl;
 use super::{
     html,
     letter::{Letter, Place},
-    post::{POST, Post, Trouble, Waiting, addressees, subjects},
+    post::{Letters, POST, Post, Readers, Trouble, Waiting, addressees, subjects},
     text,
 };
 use crate::{
@@ -69,29 +69,30 @@ impl Engine {
         self.send_waiting(now).await
     }
 
-    /// Sends everything that waits: each change of the integration's status by itself, everything else in one mail.
+    /// Sends everything that waits: each change of the integration's status and each completion report by itself, everything
+    /// else in one mail.
     async fn send_waiting(&self, now: DateTime<Utc>) -> Result<(), EngineError> {
         let _sending = self.notices.sending.lock().await;
         self.notices.fresh.store(false, Ordering::Release);
         let mut sent = false;
         let mut problem = None;
-        for status_changes in [true, false] {
+        for letters in Letters::ALL {
             let mut tried = Vec::new();
             loop {
                 let setup = self.setup().await?;
                 let post = self.ledger(Post::read).await?;
-                let waiting = post.next(status_changes, &tried);
-                if waiting.is_empty() {
+                let waiting = post.next(letters, &tried);
+                let Some(readers) = waiting.first().map(|waiting| Readers::of(&waiting.notice)) else {
                     break;
-                }
+                };
                 let ids: Vec<u64> = waiting.iter().map(|waiting| waiting.id).collect();
-                let to = addressees(&setup, status_changes).to_vec();
+                let to = addressees(&setup, readers).to_vec();
                 if setup.mail.host.trim().is_empty() || to.is_empty() {
                     // Mail was switched off meanwhile.
                     self.forget_waiting(ids, 0).await?;
                     continue;
                 }
-                let dropped = if status_changes { 0 } else { post.dropped };
+                let dropped = if letters == Letters::Everything { post.dropped } else { 0 };
                 match self.send_to_all(&setup, &to, &waiting, dropped).await? {
                     Ok(()) => {
                         for (run, kind) in subjects(&waiting) {

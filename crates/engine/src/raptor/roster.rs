@@ -25,7 +25,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
-    job::{FileReceipt, Job, RowCounts},
+    job::{FileReceipt, JobId, RowCounts},
     mapping::folded,
     settings::{RosterContent, RosterLayout, Setup},
 };
@@ -37,7 +37,10 @@ use rosterbridge_store::{
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::aside::{NOT_IN_USE, kept_name};
+pub(crate) use self::{
+    aside::{NOT_IN_USE, kept_name},
+    destination::destination_name,
+};
 use self::{
     compose::{Composed, Composing, Content, Known},
     destination::file_name,
@@ -238,7 +241,7 @@ impl RosterPlan {
         let (mut files, mut accepted, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         let (mut moved, mut away) = (Vec::new(), Vec::new());
         let (mut looked, mut left) = (0, 0);
-        let titles: Vec<&str> = layout.columns.iter().map(|column| column.title.as_str()).collect();
+        let titles: Vec<String> = layout.columns.iter().map(|column| column.title.clone()).collect();
         let known_of = |key: &str| known.all().find(|known| known.building == key);
         let mut composed = composed.into_iter();
         for (place, (building, composed)) in table.buildings.iter().zip(composed.by_ref()).enumerate() {
@@ -350,7 +353,7 @@ impl Engine {
         setup: &Setup,
     ) -> Result<Option<String>, EngineError> {
         let revision = self.ledger(Ledger::raptor_revision).await?;
-        Ok(made_from(Job::RaptorRoster, roster, setup, Some(&revision)))
+        Ok(made_from(JobId::RAPTOR_ROSTER, roster, setup, Some(&revision)))
     }
 
     /// Works out every building's roster file without writing any.
@@ -400,7 +403,7 @@ impl Engine {
     ) -> Result<Option<RosterPlan>, EngineError> {
         let Some(from) = self.rosters_made_from(roster, setup).await? else { return Ok(None) };
         // Raptor's acceptances are part of it: nothing was accepted since.
-        let made = self.ledger(move |ledger| unchanged::made_of(ledger, Job::RaptorRoster, &from)).await?;
+        let made = self.ledger(move |ledger| unchanged::made_of(ledger, JobId::RAPTOR_ROSTER, &from)).await?;
         let Some(made) = made else { return Ok(None) };
         self.look_for_folder(setup, cancel).await?;
         let table = Table::of(setup);
@@ -465,6 +468,6 @@ impl Engine {
                 OutgoingFile { receipt, has: now, had }
             })
             .collect();
-        self.refuse_large_changes(Job::RaptorRoster, &outgoing, years).await
+        self.refuse_large_changes(JobId::RAPTOR_ROSTER, &outgoing, years).await
     }
 }

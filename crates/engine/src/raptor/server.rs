@@ -74,9 +74,9 @@ fn seconds(look: Look) -> Option<u64> {
 
 /// The server and the folder that the set-up names.
 fn of(setup: &Setup) -> String {
-    setup.raptor.connection.as_ref().map_or_else(String::new, |server| {
-        format!("{}@{}:{}/{}", server.username, server.host, server.port, server.folder)
-    })
+    let Some(server) = &setup.raptor.connection else { return String::new() };
+    let Some(connection) = setup.connection(server.connection) else { return String::new() };
+    format!("{}@{}:{}/{}", connection.username, connection.host, connection.port, server.folder)
 }
 
 /// The folder on the server that stands for the exchange folder.

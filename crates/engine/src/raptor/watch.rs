@@ -18,7 +18,7 @@ use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
 };
-use rosterbridge_domain::{job::Job, settings::Setup};
+use rosterbridge_domain::{job::JobId, settings::Setup};
 use tokio::{sync::Notify, time::Instant};
 
 use super::folder::{QUIET, is_tardy_file};
@@ -271,7 +271,7 @@ impl Engine {
 fn watched_folder(setup: &Setup) -> Option<PathBuf> {
     let raptor = &setup.raptor;
     let by_itself = setup.jobs.iter().any(|settings| {
-        settings.job == Job::RaptorTardies && settings.enabled && settings.schedule.is_some()
+        settings.job == JobId::RAPTOR_TARDIES && settings.enabled && settings.schedule.is_some()
     });
     let taken = raptor.enabled && raptor.student_tardy && by_itself && raptor.connection.is_none();
     (taken && !raptor.folder.is_empty()).then(|| PathBuf::from(&raptor.folder))

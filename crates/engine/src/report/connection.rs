@@ -160,10 +160,10 @@ pub struct HostKeyView {
     pub md5: String,
     /// Whether this very key is pinned.
     pub accepted: bool,
-    /// The pinned fingerprint when it is another one: a full stop.
+    /// The accepted key when it is another one: a full stop.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pinned_instead: Option<String>,
+    pub pinned_instead: Option<AcceptedHostKey>,
 }
 
 /// The host key of a server that a person accepted: no other is.
@@ -176,11 +176,13 @@ pub struct AcceptedHostKey {
     /// Since when.
     #[ts(type = "string")]
     pub accepted_at: DateTime<Utc>,
+    /// The operating system account it was accepted under.
+    pub accepted_by: String,
 }
 
-/// The connection test of Hero's SFTP server.
+/// The test of a managed connection, or of the folder that files are exchanged with Raptor over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct HeroTest {
+pub struct ConnectionTest {
     /// Its stages.
     pub report: TestReport,
     /// The presented host key, once one was seen.

@@ -1,7 +1,7 @@
 //! What a run is about to do, and what keeps it from doing it.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use rosterbridge_domain::job::Job;
+use rosterbridge_domain::job::JobId;
 use rosterbridge_domain::school_year::YearChange;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -31,8 +31,8 @@ pub struct FileSample {
 }
 
 impl FileSample {
-    pub(crate) fn new(name: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Self {
-        Self { name: name.to_owned(), columns: columns.iter().map(ToString::to_string).collect(), rows }
+    pub(crate) fn new(name: &str, columns: &[String], rows: Vec<Vec<String>>) -> Self {
+        Self { name: name.to_owned(), columns: columns.to_vec(), rows }
     }
 }
 
@@ -89,7 +89,7 @@ pub struct GuardedView {
     /// Names this very content.
     pub id: String,
     /// The job.
-    pub job: Job,
+    pub job: JobId,
     /// The file.
     pub name: String,
     /// Rows of the last one sent; of an import the usual number.

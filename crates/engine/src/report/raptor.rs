@@ -8,7 +8,7 @@ use rosterbridge_domain::{
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{Cause, HostKeyView, TestReport};
+use super::Cause;
 
 /// What the Setup Confirmation dialog tells before the integration is enabled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -105,15 +105,4 @@ impl std::fmt::Debug for RosterPreview {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RosterPreview").field("file", &self.file).finish_non_exhaustive()
     }
-}
-
-/// The test of the exchange with Raptor: of its folder, or of its SFTP connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct RaptorTest {
-    /// Its stages.
-    pub report: TestReport,
-    /// The server's host key; absent for a folder, and where none was presented.
-    #[ts(optional)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_key: Option<HostKeyView>,
 }

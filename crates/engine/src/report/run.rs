@@ -1,7 +1,7 @@
 //! Runs: what happens while one is under way, what it answers, and the history.
 
 use chrono::{DateTime, Utc};
-use rosterbridge_domain::job::{FileReceipt, Job, Outcome, RowCounts};
+use rosterbridge_domain::job::{FileReceipt, JobId, Outcome, RowCounts};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -31,7 +31,7 @@ pub struct Progress {
     /// The job, or none during the roster pull.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub job: Option<Job>,
+    pub job: Option<JobId>,
     /// What is under way.
     pub phase: Phase,
     /// A short name of the thing worked on, e.g. `students` or `STUDENT.TXT`.
@@ -48,7 +48,7 @@ pub struct Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct JobReport {
     /// Which.
-    pub job: Job,
+    pub job: JobId,
     /// How it ended.
     pub outcome: Outcome,
     /// Its rows.
@@ -135,7 +135,7 @@ pub enum Event {
         /// Its id.
         run: String,
         /// Its jobs.
-        jobs: Vec<Job>,
+        jobs: Vec<JobId>,
         /// Whether nothing will be written.
         dry_run: bool,
     },

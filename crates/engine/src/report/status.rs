@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_domain::id::SchoolNumber;
 use rosterbridge_domain::integration::IntegrationStatus;
-use rosterbridge_domain::job::{Job, RowCounts};
+use rosterbridge_domain::job::{AccountId, JobId, RowCounts};
 use rosterbridge_domain::retry::{CircuitState, Remote};
 use rosterbridge_domain::schedule::{JobSchedule, Pause};
 use rosterbridge_domain::school_year::{Season, TardyCodeFault, YearChange};
-use rosterbridge_domain::settings::IntegrationWindow;
+use rosterbridge_domain::settings::{IntegrationWindow, Owner};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{Cause, JobReport, PhaseSeconds};
+use super::{Cause, JobReport, OtherSenderView, PhaseSeconds, WatchView};
 
 /// The state of a profile, in two seconds' reading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -54,6 +54,10 @@ pub struct StatusView {
     pub mail: Option<MailProblem>,
     /// Where the schools are in their years.
     pub school_year: SchoolYearView,
+    /// What the latest look from outside showed of each account for which PowerSchool does something, by account.
+    pub watch: Vec<WatchView>,
+    /// The exports and imports of this program that somebody else still does as well, in running order.
+    pub other_sender: Vec<OtherSenderView>,
 }
 
 /// Since when the Raptor integration is as it is, and what it does next.
@@ -164,7 +168,9 @@ pub struct MailProblem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct JobView {
     /// Which.
-    pub job: Job,
+    pub job: JobId,
+    /// Who carries it out.
+    pub owner: Owner,
     /// Whether it is switched on.
     pub enabled: bool,
     /// Its last real run.
@@ -213,6 +219,8 @@ pub struct Metrics {
 pub struct CircuitView {
     /// The system.
     pub remote: Remote,
+    /// At Hero, the account there; elsewhere the first.
+    pub account: AccountId,
     /// Whether scheduled runs go there.
     pub state: CircuitState,
     /// Until when it is left alone; absent unless it is.

@@ -1,22 +1,23 @@
 //! A run's attendance in: Hero's export and Raptor's tardies, from their files to PowerSchool.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::Utc;
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
-    attendance::{NoOpReason, OverwriteRules, Source},
-    job::{FileReceipt, Job, RowCounts},
+    attendance::{NoOpReason, Source},
+    job::{AccountId, FileReceipt, Job, JobId, RowCounts},
+    settings::Owner,
 };
 use rosterbridge_sftp::Session;
 use rosterbridge_store::ledger::{DecisionOutcome, InputFile, RunId};
 
 use super::{
-    Run,
+    Run, exchanges,
     outcome::{Done, Failure, add},
 };
 use crate::{
-    attendance::{AttendancePlan, Delivered, PlannedInput, SourceRow, Writing},
+    attendance::{AttendancePlan, Delivered, PlannedInput, Rules, SourceRow, Writing},
     bridge,
     care::{Found, Rereading},
     connections::answer_time,
@@ -28,40 +29,46 @@ use crate::{
 };
 
 impl Run<'_> {
-    pub(super) async fn hero_attendance(&mut self, done: &mut Done) -> Result<(), EngineError> {
-        let job = Job::HeroAttendance;
-        self.read_again(job, done).await?;
+    pub(super) async fn hero_attendance(&mut self, job: JobId, done: &mut Done) -> Result<(), EngineError> {
+        self.read_again(job, Needed::Job, done).await?;
         let unclear = self.settle(job, done).await?;
-        self.progress(job, Phase::Download, &self.setup.hero.attendance_file.clone(), 0, None);
+        let import = self.import(job)?;
+        self.progress(job, Phase::Download, &import.file.to_string(), 0, None);
         let session = self.hero(job).await?;
-        let grounds = self.engine.grounds(self.roster()?, &self.setup, self.server.zone).await?;
+        let grounds = self.engine.grounds(job, self.roster()?, &self.setup, self.server.zone).await?;
         // A dry run looks at the rows themselves.
         if unclear == 0 && !self.dry {
-            let looking = self.engine.known_import(&grounds, &self.setup, &session);
+            let looking = self.engine.known_import(&grounds, &import.file, &session);
             if let Some(known) =
                 self.cancel.run_until_cancelled(looking).await.ok_or(EngineError::Cancelled)??
             {
                 let rows = known.file.rows;
+                done.notes.extend(note_of_empty(&known.file.name, rows));
                 done.rows = RowCounts { read: rows, noop: rows, ..RowCounts::default() };
                 done.plan = Some(known.plan);
                 done.files.push(known.file);
                 return self.engine.forget_stop(job, guard::IMPORT).await;
             }
         }
-        let fetching = self.engine.fetch_attendance(&self.setup, self.roster()?, self.server.zone, &session);
+        let (roster, zone) = (self.roster()?, self.server.zone);
+        let waiting = || self.waits_for(job, &import);
+        let fetching = self.engine.fetch_attendance(&import, &self.setup, roster, zone, &session, &waiting);
         let fetched = self.cancel.run_until_cancelled(fetching).await.ok_or(EngineError::Cancelled)??;
         let Some((input, rows)) = fetched else {
             if self.dry {
-                let note =
-                    format!("{} is not there yet: nothing to import.", self.setup.hero.attendance_file);
-                done.notes.push(note);
+                done.notes.push(format!("{} is not there yet: nothing to import.", import.file));
                 return Ok(());
             }
-            return Err(EngineError::ExportMissing(self.setup.hero.attendance_file.clone()));
+            return Err(EngineError::ExportMissing(import.file.name().to_owned()));
         };
         self.progress(job, Phase::Plan, "rows", rows.len() as u64, None);
-        let plan = self.plan_attendance(hero::SOURCE, vec![input], rows).await?;
-        let known = known_import::without_news(&plan);
+        done.notes.extend(note_of_empty(&input.name, rows.len() as u64));
+        let plan = self.plan_attendance(job, hero::SOURCE, vec![input], rows).await?;
+        if !self.dry {
+            let (path, first_seen) = (import.file.to_string(), plan.first_seen);
+            self.engine.look_for_other_import(job, &path, &self.setup, first_seen, Utc::now()).await?;
+        }
+        let known = known_import::without_news(job, &plan);
         self.apply_attendance(job, plan, unclear, done).await?;
         if let Some((file, plan)) = known
             && unclear == 0
@@ -72,13 +79,19 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Tells that an export is still being written.
+    fn waits_for(&self, job: JobId, import: &hero::Import) {
+        let subject = format!("{}, which is still being written,", import.file);
+        self.progress(job, Phase::Download, &subject, 0, None);
+    }
+
     pub(super) async fn raptor_tardies(&mut self, done: &mut Done) -> Result<(), EngineError> {
-        let job = Job::RaptorTardies;
+        let job = JobId::RAPTOR_TARDIES;
         let status = self.engine.raptor_status().await?;
         if !status.takes_tardies() && !self.dry {
             return Err(EngineError::RaptorNotInitialized(status));
         }
-        self.read_again(job, done).await?;
+        self.read_again(job, Needed::Job, done).await?;
         let unclear = self.settle(job, done).await?;
         done.notes.extend(self.without.iter().map(|warning| format!("{warning} [{}]", warning.code())));
         self.progress(job, Phase::Download, "tardy files", 0, None);
@@ -104,7 +117,7 @@ impl Run<'_> {
             }
             self.progress(job, Phase::Plan, "rows", batch.rows.len() as u64, None);
             let receipts = done.files.len() + files.len();
-            let plan = self.plan_attendance(raptor::SOURCE, batch.inputs, batch.rows).await?;
+            let plan = self.plan_attendance(job, raptor::SOURCE, batch.inputs, batch.rows).await?;
             let decided = self.apply_attendance(job, plan, unclear, done).await;
             if !self.dry {
                 // Also where not all could be written: the file may be another one next time.
@@ -169,9 +182,14 @@ impl Run<'_> {
     }
 
     /// After the ledger was restored: reads again what a source stated since its backup was made, so that nothing is
-    /// written twice. It fails with the job's own source; the other one is left to its own job. A source that can't be
-    /// read now, or is switched off, stays to be read.
-    pub(super) async fn read_again(&mut self, job: Job, done: &mut Done) -> Result<(), EngineError> {
+    /// written twice. It fails with what is needed; the rest is left to its own job. What can't be read now, or is
+    /// switched off, stays to be read.
+    pub(super) async fn read_again(
+        &mut self,
+        job: JobId,
+        needed: Needed,
+        done: &mut Done,
+    ) -> Result<(), EngineError> {
         let unread = self.engine.unread_sources().await?;
         if self.dry {
             if !unread.is_empty() {
@@ -186,98 +204,168 @@ impl Run<'_> {
         if unread.is_empty() {
             return self.engine.complete_restoration().await;
         }
+        let mut records = 0;
         for source in unread {
             let of_source = match source {
                 Source::Hero => Job::HeroAttendance,
                 Source::Raptor => Job::RaptorTardies,
             };
-            if !self.jobs.contains(&of_source) && !self.setup.job_enabled(of_source) {
+            if !exchanges(&self.setup, &self.jobs).contains(&of_source) {
                 continue;
             }
-            match self.read_source_again(job, source).await {
-                // What it stated since the backup is not known, so nothing of it can be sent.
-                Ok(None) if of_source == job => {
-                    return Err(EngineError::ExportMissing(self.setup.hero.attendance_file.clone()));
-                }
-                Ok(None) => tracing::info!(source = source.as_str(), "there is nothing to be read again yet"),
-                Ok(Some(records)) => {
-                    self.engine.source_read_again(source).await?;
-                    tracing::info!(source = source.as_str(), records, "read again after the restoring");
-                    if records > 0 {
-                        done.notes.push(format!(
-                            "The ledger was restored from a backup: {records} records written since were found in \
-                             PowerSchool and are known again."
-                        ));
-                    }
-                }
-                Err(error) if of_source == job => return Err(error),
-                Err(error) => {
-                    tracing::warn!(
-                        source = source.as_str(),
-                        code = error.code(),
-                        "could not be read again yet"
-                    );
-                }
+            if source == Source::Hero {
+                records += self.read_hero_again(job, &needed).await?;
+                continue;
             }
+            match self.read_raptor_again(job).await {
+                Ok(known) => {
+                    self.engine.source_read_again(source).await?;
+                    tracing::info!(
+                        source = source.as_str(),
+                        records = known,
+                        "read again after the restoring"
+                    );
+                    records += known;
+                }
+                Err(error) => left_for_later(error, of_source == job.kind(), source)?,
+            }
+        }
+        if records > 0 {
+            done.notes.push(format!(
+                "The ledger was restored from a backup: {records} records written since were found in PowerSchool and \
+                 are known again."
+            ));
         }
         Ok(())
     }
 
-    /// How many records are known again; none where there is nothing to read yet.
-    async fn read_source_again(&mut self, job: Job, source: Source) -> Result<Option<usize>, EngineError> {
-        self.progress(job, Phase::Download, "what happened since the backup", 0, None);
-        self.engine.wait_for_what_left_before(answer_time(&self.setup), &self.cancel).await?;
-        let (session, server) = match source {
-            Source::Hero => (Some(self.hero(job).await?), None),
-            Source::Raptor => (None, self.raptor(job).await?),
-        };
-        let (engine, zone) = (self.engine, self.server.zone);
-        let (setup, roster) = (&self.setup, self.roster()?);
-        let client = &self.server.client;
-        let rereading = Rereading { run: self.id, client, setup, roster, zone, server: server.as_deref() };
-        let reading = async {
-            let Some(session) = session else { return engine.reread_raptor(&rereading).await.map(Some) };
-            let fetched = engine.fetch_attendance(setup, roster, zone, &session).await?;
-            let Some((input, rows)) = fetched else { return Ok(None) };
-            let file = rereading.file(&input.name, &input.sha256);
-            engine.take_over(&rereading, source, file, rows, Found::Waiting).await.map(Some)
-        };
+    /// How many records are known again.
+    async fn read_raptor_again(&mut self, job: JobId) -> Result<usize, EngineError> {
+        self.wait_to_read_again(job).await?;
+        let server = self.raptor(job).await?;
+        let rereading = self.rereading(server.as_deref())?;
+        // On the heap: it hardly ever comes to this.
+        let reading = Box::pin(self.engine.reread_raptor(&rereading));
         self.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)?
+    }
+
+    /// Reads the exports of the accounts again whose import is this program's, each once; how many records are known
+    /// again. Hero is read again as a source once all are.
+    async fn read_hero_again(&mut self, job: JobId, needed: &Needed) -> Result<usize, EngineError> {
+        let mut records = 0;
+        let imports = self.imports();
+        for import in self.engine.unread_imports(&imports).await? {
+            let is_needed = match needed {
+                Needed::Job => import == job,
+                Needed::Accounts(accounts) => accounts.contains(&import.account()),
+            };
+            if is_needed && self.setup.owner(import) == Owner::PowerSchool {
+                // What this program wrote since the backup can be told only from a file that is not its to read.
+                return Err(EngineError::OwnedByPowerSchool(import));
+            }
+            if self.setup.owner(import) == Owner::PowerSchool {
+                continue;
+            }
+            if !is_needed && !self.setup.job_enabled(import) && !self.jobs.contains(&import) {
+                continue;
+            }
+            match self.read_import_again(job, import).await {
+                Ok(known) => {
+                    self.engine.import_read_again(import).await?;
+                    tracing::info!(%import, records = known, "read again after the restoring");
+                    records += known;
+                }
+                Err(error) => left_for_later(error, is_needed, Source::Hero)?,
+            }
+        }
+        if self.engine.unread_imports(&imports).await?.is_empty() {
+            self.engine.source_read_again(Source::Hero).await?;
+        }
+        Ok(records)
+    }
+
+    async fn read_import_again(&mut self, job: JobId, of_account: JobId) -> Result<usize, EngineError> {
+        self.wait_to_read_again(job).await?;
+        let (import, session) = (self.import(of_account)?, self.hero(of_account).await?);
+        let rereading = self.rereading(None)?;
+        let waiting = || self.waits_for(job, &import);
+        let reading = Box::pin(async {
+            let (roster, zone) = (rereading.roster, self.server.zone);
+            let fetching =
+                self.engine.fetch_attendance(&import, &self.setup, roster, zone, &session, &waiting);
+            let Some((input, rows)) = fetching.await? else {
+                // What it stated since the backup is not known, so nothing of it can be sent.
+                return Err(EngineError::ExportMissing(import.file.name().to_owned()));
+            };
+            let file = rereading.file(&input.name, &input.sha256);
+            self.engine.take_over(&rereading, Source::Hero, file, rows, Found::Waiting).await
+        });
+        self.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)?
+    }
+
+    async fn wait_to_read_again(&self, job: JobId) -> Result<(), EngineError> {
+        self.progress(job, Phase::Download, "what happened since the backup", 0, None);
+        self.engine.wait_for_what_left_before(answer_time(&self.setup), &self.cancel).await
+    }
+
+    /// The imports from Hero of all accounts, switched on or not. One that was given to PowerSchool may have been this
+    /// program's since the backup.
+    fn imports(&self) -> Vec<JobId> {
+        let jobs = self.setup.possible_jobs().into_iter();
+        jobs.filter(|job| job.kind() == Job::HeroAttendance).collect()
+    }
+
+    /// The accounts whose writes may be sent: all, but for those of which it is not known again, after the ledger was
+    /// restored, what was written.
+    async fn accounts_known(&self, source: Source) -> Result<Option<BTreeSet<AccountId>>, EngineError> {
+        if source != Source::Hero || !self.engine.unread_sources().await?.contains(&source) {
+            return Ok(None);
+        }
+        let imports = self.imports();
+        let unread = self.engine.unread_imports(&imports).await?;
+        Ok(Some(
+            imports.iter().filter(|import| !unread.contains(import)).map(|import| import.account()).collect(),
+        ))
+    }
+
+    fn rereading<'a>(&'a self, server: Option<&'a Session>) -> Result<Rereading<'a>, EngineError> {
+        let (client, zone) = (&self.server.client, self.server.zone);
+        Ok(Rereading { run: self.id, client, setup: &self.setup, roster: self.roster()?, zone, server })
+    }
+
+    /// The import of a job, today.
+    fn import(&self, job: JobId) -> Result<hero::Import, EngineError> {
+        hero::Import::of(self.account(job)?, self.roster()?.meta().today)
     }
 
     /// Decides every row of a source's files, unless a person stops it.
     async fn plan_attendance(
         &self,
+        job: JobId,
         source: Source,
         inputs: Vec<PlannedInput>,
         rows: Vec<SourceRow>,
     ) -> Result<AttendancePlan, EngineError> {
-        let (client, rules) = (&self.server.client, self.rules(source));
+        let (client, rules) = (&self.server.client, self.rules(job, source));
         let planning = self.engine.plan_attendance(client, self.roster()?, source, inputs, rows, rules);
         self.cancel.run_until_cancelled(planning).await.ok_or(EngineError::Cancelled)?
     }
 
     /// Who may overwrite what, for rows of a source.
-    fn rules(&self, source: Source) -> OverwriteRules<'_> {
-        OverwriteRules {
-            update_existing: match source {
-                Source::Hero => self.setup.hero.update_existing,
-                Source::Raptor => true,
-            },
-            replaceable: &self.setup.mappings.replaceable_codes,
-        }
+    fn rules(&self, job: JobId, source: Source) -> Rules<'_> {
+        Rules { source, setup: &self.setup, account: job.account() }
     }
 
     /// Finishes what an earlier run of either source left open, so that planning sees PowerSchool as it is. Tells
     /// how many writes stay open all the same.
-    pub(super) async fn settle(&self, job: Job, done: &mut Done) -> Result<usize, EngineError> {
+    pub(super) async fn settle(&self, job: JobId, done: &mut Done) -> Result<usize, EngineError> {
         let mut unclear = 0;
         if !self.dry {
             let unread = self.engine.unread_sources().await?;
             for source in [Source::Hero, Source::Raptor] {
                 // What was written since the ledger's backup is not known: nothing of it is sent again. It holds up its
-                // own records only.
-                if unread.contains(&source) {
+                // own records only; of Hero's accounts each is by itself.
+                if source == Source::Raptor && unread.contains(&source) {
                     continue;
                 }
                 unclear += self.deliver(job, source, None, None, done).await?.unclear;
@@ -288,7 +376,7 @@ impl Run<'_> {
 
     pub(super) async fn deliver(
         &self,
-        job: Job,
+        job: JobId,
         source: Source,
         judged: Option<RunId>,
         total: Option<u64>,
@@ -299,7 +387,8 @@ impl Run<'_> {
             client: &self.server.client,
             roster: self.roster()?,
             source,
-            rules: self.rules(source),
+            rules: self.rules(job, source),
+            accounts: self.accounts_known(source).await?,
             answer_time: answer_time(&self.setup),
             cancel: &self.cancel,
             on_written: &on_written,
@@ -327,7 +416,7 @@ impl Run<'_> {
     /// of it is decided for good.
     async fn apply_attendance(
         &self,
-        job: Job,
+        job: JobId,
         plan: AttendancePlan,
         settled_unclear: usize,
         done: &mut Done,
@@ -432,6 +521,28 @@ impl Run<'_> {
         self.engine.forget_stop(job, guard::IMPORT).await?;
         Ok(decided)
     }
+}
+
+/// What of a source has to be read again before a job goes on.
+pub(super) enum Needed {
+    /// What the job itself takes in.
+    Job,
+    /// What these accounts at Hero take in: the writes that are taken back are theirs.
+    Accounts(BTreeSet<AccountId>),
+}
+
+/// What can't be read again now stays to be read, unless it is needed.
+fn left_for_later(error: EngineError, is_needed: bool, source: Source) -> Result<(), EngineError> {
+    if is_needed || matches!(error, EngineError::Cancelled) {
+        return Err(error);
+    }
+    tracing::warn!(source = source.as_str(), code = error.code(), "could not be read again yet");
+    Ok(())
+}
+
+/// What is told of an export without a row: Hero writes it also when there is nothing to say.
+fn note_of_empty(name: &str, rows: u64) -> Option<String> {
+    (rows == 0).then(|| format!("Hero's export is empty: {name} has no rows."))
 }
 
 /// Files a job's report lists.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rosterbridge_domain::{
-    job::{FileReceipt, Job, Outcome, RowCounts},
+    job::{FileReceipt, JobId, Outcome, RowCounts},
     retry::Remote,
 };
 use rosterbridge_store::ledger::JobResult;
@@ -73,7 +73,7 @@ pub(super) fn add(sum: &mut RowCounts, counts: RowCounts) {
     sum.rejected += counts.rejected;
 }
 
-pub(super) fn job_report(job: Job, done: Done, error: Option<&EngineError>) -> JobReport {
+pub(super) fn job_report(job: JobId, done: Done, error: Option<&EngineError>) -> JobReport {
     let outcome = match error {
         Some(EngineError::Cancelled) => Outcome::Cancelled,
         Some(EngineError::NotTried { .. }) => Outcome::Skipped,
@@ -94,7 +94,7 @@ pub(super) fn job_report(job: Job, done: Done, error: Option<&EngineError>) -> J
     }
 }
 
-pub(super) fn skipped(job: Job) -> JobReport {
+pub(super) fn skipped(job: JobId) -> JobReport {
     JobReport {
         job,
         outcome: Outcome::Skipped,
@@ -135,7 +135,7 @@ pub(super) fn outcome(report: &SyncReport) -> Outcome {
 pub(super) fn log_end(report: &JobReport) {
     let RowCounts { read, written, noop, held, rejected } = report.rows;
     tracing::info!(
-        job = report.job.as_str(),
+        job = %report.job,
         outcome = report.outcome.as_str(),
         code = report.cause.as_ref().map(|cause| cause.code.as_str()),
         read,

@@ -1,25 +1,52 @@
 //! Taking a run back, as a run of its own.
 
-use rosterbridge_domain::job::Job;
+use std::collections::BTreeSet;
+
+use rosterbridge_domain::{
+    attendance::Source,
+    job::{AccountId, Job, JobId},
+};
 use rosterbridge_store::ledger::RunId;
 
-use super::{Run, outcome::Done};
+use super::{Run, attendance::Needed, outcome::Done};
 use crate::{error::EngineError, hero, raptor, report::Phase};
 
 impl Run<'_> {
+    /// The accounts at Hero whose records a run wrote; none of another source's.
+    async fn accounts_of(
+        &self,
+        job: JobId,
+        source: Source,
+        run: RunId,
+    ) -> Result<BTreeSet<AccountId>, EngineError> {
+        if source != Source::Hero {
+            return Ok(BTreeSet::new());
+        }
+        let written = self.engine.ledger(move |ledger| ledger.written_by(run)).await?;
+        let of_source = written.iter().filter(|write| write.row.source == source);
+        let account = |school| self.setup.hero.account_of(school).map_or(job.account(), |account| account.id);
+        Ok(of_source.map(|write| account(write.row.write.key.school)).collect())
+    }
+
     /// Takes back what another run wrote for a job.
-    #[tracing::instrument(skip_all, fields(job = job.as_str(), undone = %undone))]
-    pub(super) async fn undo(&mut self, job: Job, undone: RunId, done: &mut Done) -> Result<(), EngineError> {
+    #[tracing::instrument(skip_all, fields(job = %job, undone = %undone))]
+    pub(super) async fn undo(
+        &mut self,
+        job: JobId,
+        undone: RunId,
+        done: &mut Done,
+    ) -> Result<(), EngineError> {
         if self.cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
-        if let Some(error) = self.refused.get(&job) {
+        if let Some(error) = self.refused.get(&job.kind()) {
             return Err(error.clone().into());
         }
-        let source = if job == Job::HeroAttendance { hero::SOURCE } else { raptor::SOURCE };
+        let source = if job.kind() == Job::HeroAttendance { hero::SOURCE } else { raptor::SOURCE };
         // What is under way is brought to its end first; its rows are not this run's.
         let mut earlier = Done::default();
-        self.read_again(job, done).await?;
+        let accounts = self.accounts_of(job, source, undone).await?;
+        self.read_again(job, Needed::Accounts(accounts), done).await?;
         self.settle(job, &mut earlier).await?;
         done.newly_held = earlier.newly_held;
         let client = &self.server.client;

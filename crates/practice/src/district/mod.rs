@@ -174,6 +174,14 @@ impl District {
         Ok(connection)
     }
 
+    /// The numbers of all schools but 'Graduated Students', in order. Blocking.
+    pub fn school_numbers(&self) -> rusqlite::Result<Vec<i64>> {
+        self.connect()?
+            .prepare("SELECT School_Number FROM Schools WHERE School_Number <> ?1 ORDER BY School_Number")?
+            .query_map([GRADUATED], |row| row.get(0))?
+            .collect()
+    }
+
     /// Counts what the ready file states of a district of this plan. Blocking.
     pub fn summary(&self, plan: Plan) -> Result<Summary, PracticeError> {
         Ok(self.connect()?.query_row(

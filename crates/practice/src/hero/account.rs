@@ -1,117 +1,152 @@
-//! The folder of a Hero account, seen through SFTP paths that cannot leave it.
+//! A Hero account: who signs in, what its files may hold, and what Hero does with them.
 
 use std::{
+    collections::{BTreeMap, HashSet},
     fs, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use russh_sftp::{protocol::StatusCode, server::StatusReply};
+use chrono::{DateTime, Utc};
+use russh::keys::PublicKey;
+use serde::{Deserialize, Serialize};
 
-/// Where Hero expects the administrator's files.
-pub(super) const IMPORTS: &str = "imports";
-/// Where Hero places its own files.
-pub(super) const EXPORT: &str = "export";
-/// What Hero's import page would show; not part of what SFTP shows.
-const IMPORT_LOG: &str = "import-log.txt";
+use super::{
+    export::HeroExport,
+    folder::Folder,
+    import::{FileReport, is_import_file},
+};
 
-/// Names directly in the account's folder that SFTP clients are not shown: the import log, and the
-/// dot files that become exports when they are complete.
-pub(super) fn is_hidden(name: &str) -> bool {
-    name == IMPORT_LOG || name.starts_with('.')
+/// What an account is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeroLevel {
+    /// One school: twelve student columns.
+    School,
+    /// Several schools: the SchoolID in front of the student columns.
+    Group,
 }
 
-/// A normalised absolute SFTP path: no empty, `.` or `..` component, whatever the client sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct RemotePath(Vec<String>);
+/// What becomes of a file in `imports/`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeroTaking {
+    /// Hero reads the three files whenever one arrives and all are there, and leaves them.
+    #[default]
+    Leave,
+    /// Hero reads a file when it arrives and takes it away.
+    AtOnce,
+    /// Hero reads nothing until it is asked to (`POST /control/hero/read`); then it takes the files away.
+    WhenAsked,
+}
 
-impl RemotePath {
-    /// Relative paths start at the account's folder, and `..` stops there, as in a chroot.
-    pub(super) fn parse(text: &str) -> Self {
-        let mut parts: Vec<String> = Vec::new();
-        for part in text.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                name => parts.push(name.to_owned()),
-            }
+/// What an administrator of Hero can set for an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HeroAccountSettings {
+    /// A line as in OpenSSH's `authorized_keys`, without options; the holder of the private key may sign in.
+    pub public_key: Option<String>,
+    /// The password no longer signs in.
+    pub refuse_password: bool,
+    /// What becomes of the files that arrive.
+    pub taking: HeroTaking,
+}
+
+impl HeroAccountSettings {
+    /// The authorised key, if there is a line; an error if it is none.
+    pub(super) fn authorised(&self) -> Result<Option<PublicKey>, String> {
+        self.public_key
+            .as_deref()
+            .map(|line| PublicKey::from_openssh(line.trim()).map_err(|error| error.to_string()))
+            .transpose()
+    }
+}
+
+/// An account to serve.
+#[derive(Clone)]
+pub struct HeroAccountOptions {
+    /// What Hero's administrator calls it.
+    pub name: String,
+    /// The account ID that an administrator would create in Hero.
+    pub username: String,
+    /// The account's password.
+    pub password: String,
+    /// Which student file it takes. An account of every school takes both.
+    pub level: HeroLevel,
+    /// School numbers; empty for every school. Rows of other schools are skipped.
+    pub schools: Vec<i64>,
+    /// The account's folder; `imports/` and `export/` are made in it.
+    pub root: PathBuf,
+    /// What its administrator has set.
+    pub settings: HeroAccountSettings,
+}
+
+/// An account at work.
+pub(super) struct Account {
+    pub folder: Folder,
+    pub name: String,
+    pub username: String,
+    pub password: String,
+    pub level: HeroLevel,
+    pub schools: Vec<i64>,
+    /// Held while Hero takes in files: two sessions may deliver at once.
+    pub turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+/// What changes while an account is served.
+#[derive(Default)]
+pub(super) struct State {
+    pub settings: HeroAccountSettings,
+    pub export: HeroExport,
+    /// Student numbers of the last student file; none before the first.
+    pub known: Option<HashSet<i64>>,
+    /// What was read, by file name.
+    pub reports: BTreeMap<&'static str, FileReport>,
+}
+
+impl Account {
+    pub(super) fn new(options: HeroAccountOptions) -> Self {
+        let HeroAccountOptions { name, username, password, level, schools, root, settings } = options;
+        Self {
+            folder: Folder::new(root),
+            name,
+            username,
+            password,
+            level,
+            schools,
+            turn: tokio::sync::Mutex::new(()),
+            state: Mutex::new(State { settings, ..State::default() }),
         }
-        Self(parts)
     }
 
-    /// The name of a file directly in `imports/`: the only place a client may write to.
-    pub(super) fn import_name(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [folder, name] if folder == IMPORTS => Some(name),
-            _ => None,
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn takes_school(&self, school: i64) -> bool {
+        self.schools.is_empty() || self.schools.contains(&school)
+    }
+
+    /// Whether Hero reads files as soon as `name` has arrived.
+    pub(super) fn reads_on_arrival(&self, name: &str) -> bool {
+        is_import_file(name) && self.state().settings.taking != HeroTaking::WhenAsked
+    }
+
+    /// Puts a file where another sender would, in place as PowerSchool does. Blocking.
+    pub(super) fn receive(
+        &self,
+        name: &str,
+        in_imports: bool,
+        bytes: &[u8],
+        modified: Option<DateTime<Utc>>,
+    ) -> io::Result<()> {
+        let folder = if in_imports { self.folder.imports() } else { self.folder.root().to_owned() };
+        let path = folder.join(name);
+        fs::write(&path, bytes)?;
+        match modified {
+            Some(modified) => fs::File::options().write(true).open(path)?.set_modified(modified.into()),
+            None => Ok(()),
         }
-    }
-
-    pub(super) fn is_in_imports(&self) -> bool {
-        self.0.first().is_some_and(|folder| folder == IMPORTS)
-    }
-
-    pub(super) fn is_root(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl std::fmt::Display for RemotePath {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "/{}", self.0.join("/"))
-    }
-}
-
-/// The local folder that SFTP clients see as `/`.
-#[derive(Debug, Clone)]
-pub(super) struct Folder {
-    root: PathBuf,
-}
-
-impl Folder {
-    pub(super) fn new(root: PathBuf) -> Self {
-        Self { root }
-    }
-
-    pub(super) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    pub(super) fn imports(&self) -> PathBuf {
-        self.root.join(IMPORTS)
-    }
-
-    pub(super) fn export(&self) -> PathBuf {
-        self.root.join(EXPORT)
-    }
-
-    pub(super) fn import_log(&self) -> PathBuf {
-        self.root.join(IMPORT_LOG)
-    }
-
-    /// The local file behind a path. Symbolic links are not followed at any level, and names that
-    /// a file system could read as more than one component (`a\b`, `c:`) do not exist.
-    pub(super) fn local(&self, path: &RemotePath) -> Result<PathBuf, StatusReply> {
-        let mut local = self.root.clone();
-        for part in &path.0 {
-            if part.contains(['\\', ':', '\0']) || (local == self.root && is_hidden(part)) {
-                return Err(StatusCode::NoSuchFile.into());
-            }
-            local.push(part);
-            if fs::symlink_metadata(&local).is_ok_and(|metadata| metadata.is_symlink()) {
-                return Err(StatusCode::PermissionDenied.with_message("symbolic links are not followed"));
-            }
-        }
-        Ok(local)
-    }
-}
-
-/// SFTP has no status for most of what a file system can answer; the text says the rest.
-pub(super) fn status(error: &io::Error) -> StatusReply {
-    match error.kind() {
-        io::ErrorKind::NotFound => StatusCode::NoSuchFile.into(),
-        io::ErrorKind::PermissionDenied => StatusCode::PermissionDenied.into(),
-        _ => StatusCode::Failure.with_message(error.to_string()),
     }
 }

@@ -13,7 +13,9 @@ use std::{
 };
 
 use russh_sftp::{
-    extensions::{FSYNC, FsyncExtension, HardlinkExtension, LIMITS, LimitsExtension},
+    extensions::{
+        FSYNC, FsyncExtension, HardlinkExtension, LIMITS, LimitsExtension, STATVFS, Statvfs, StatvfsExtension,
+    },
     protocol::{
         Attrs, Data, ExtendedReply, File as NamedFile, FileAttributes, Handle, Name, OpenFlags, Packet,
         Status, StatusCode, Version,
@@ -22,14 +24,23 @@ use russh_sftp::{
 };
 
 use super::{
-    HeroAccount, HeroHang,
-    account::{IMPORTS, RemotePath, is_hidden, status},
+    Hero, HeroFaults, HeroHang, HeroSpace,
+    account::Account,
+    folder::{IMPORTS, RemotePath, is_hidden, status},
     import::is_import_file,
 };
 use crate::faults::Hanging;
 
 /// OpenSSH's rename that replaces the target, as POSIX does (OpenSSH `PROTOCOL`, section 4.3).
 const POSIX_RENAME: &str = "posix-rename@openssh.com";
+/// The same figures as `statvfs@openssh.com`, of an open file or folder.
+const FSTATVFS: &str = "fstatvfs@openssh.com";
+/// The disk that `statvfs` tells of unless a fault says otherwise.
+const USUAL_SPACE: HeroSpace = HeroSpace { total_bytes: 512 << 30, free_bytes: 256 << 30 };
+/// Bytes of a block of that disk.
+const BLOCK: u64 = 4096;
+/// The longest file name of that disk, bytes.
+const LONGEST_NAME: u64 = 255;
 /// The largest packet taken, as OpenSSH's own server has it.
 pub(super) const LARGEST_PACKET: u32 = 256 * 1024;
 /// OpenSSH keeps 1 KiB of a packet for what surrounds the data.
@@ -39,12 +50,16 @@ const OPEN_HANDLES: usize = 64;
 const ENTRIES_PER_ANSWER: usize = 100;
 
 pub(super) struct SftpSession {
-    account: Arc<HeroAccount>,
+    hero: Arc<Hero>,
+    account: Arc<Account>,
     /// The session's connection, to cut it off as a failing network would.
     wire: Arc<TcpStream>,
     handles: HashMap<String, Opened>,
     next_handle: u64,
+    /// Bytes of file content that came.
     received: u64,
+    /// Bytes of file content that went.
+    sent: u64,
 }
 
 enum Opened {
@@ -85,13 +100,17 @@ impl OpenedFile {
 }
 
 impl SftpSession {
-    pub(super) fn new(account: Arc<HeroAccount>, wire: Arc<TcpStream>) -> Self {
-        Self { account, wire, handles: HashMap::new(), next_handle: 0, received: 0 }
+    pub(super) fn new(hero: Arc<Hero>, account: Arc<Account>, wire: Arc<TcpStream>) -> Self {
+        Self { hero, account, wire, handles: HashMap::new(), next_handle: 0, received: 0, sent: 0 }
+    }
+
+    fn faults(&self) -> HeroFaults {
+        self.hero.faults()
     }
 
     /// The local file of a path, minding an account whose `imports/` is missing.
     fn local(&self, path: &RemotePath) -> Result<std::path::PathBuf, StatusReply> {
-        if path.is_in_imports() && self.account.faults().missing_imports {
+        if path.is_in_imports() && self.faults().missing_imports {
             return Err(StatusCode::NoSuchFile.into());
         }
         self.account.folder.local(path)
@@ -136,30 +155,66 @@ impl SftpSession {
     /// Gives no answer while a fault says so. When it is mended the connection is gone, as for every client that waited
     /// so long.
     async fn hang(&self, at: HeroHang) -> Result<(), StatusReply> {
-        let mended = self.account.mended.notified();
-        if self.account.faults().hang != Some(at) {
+        let mended = self.hero.mended.notified();
+        if self.faults().hang != Some(at) {
             return Ok(());
         }
         {
-            let _hanging = Hanging::new(&self.account.hanging);
+            let _hanging = Hanging::new(&self.hero.hanging);
             mended.await;
         }
+        Err(self.cut())
+    }
+
+    /// Breaks the connection.
+    fn cut(&self) -> StatusReply {
         // Failing to shut down means that the connection is gone already.
         _ = self.wire.shutdown(Shutdown::Both);
-        Err(StatusCode::Failure.into())
+        StatusCode::ConnectionLost.into()
+    }
+
+    /// Bytes that `imports/` may still take, where a fault limits them.
+    fn room(&self) -> Result<Option<u64>, StatusReply> {
+        let Some(limit) = self.faults().imports_hold else { return Ok(None) };
+        let mut used = 0;
+        for entry in fs::read_dir(self.account.folder.imports()).map_err(|error| status(&error))? {
+            // A file may go while the folder is read.
+            used += entry.and_then(|entry| entry.metadata()).map_or(0, |metadata| metadata.len());
+        }
+        Ok(Some(limit.saturating_sub(used)))
+    }
+
+    /// What the disk that holds the account is said to have.
+    fn space(&self) -> Result<Statvfs, StatusReply> {
+        let HeroSpace { total_bytes, free_bytes } = self.faults().space.unwrap_or(USUAL_SPACE);
+        let free = self.room()?.map_or(free_bytes, |room| room.min(free_bytes)) / BLOCK;
+        let total = total_bytes / BLOCK;
+        Ok(Statvfs {
+            block_size: BLOCK,
+            fragment_size: BLOCK,
+            blocks: total,
+            blocks_free: free,
+            blocks_avail: free,
+            inodes: total,
+            inodes_free: free,
+            inodes_avail: free,
+            fs_id: 1,
+            flags: 0,
+            name_max: LONGEST_NAME,
+        })
     }
 
     async fn move_file(&self, from: &str, to: &str, replace: bool) -> Result<(), StatusReply> {
         self.hang(HeroHang::Rename).await?;
         let (from, to) = (RemotePath::parse(from), RemotePath::parse(to));
         let (source, target) = (self.changeable(&from)?, self.changeable(&to)?);
-        if self.account.faults().refuse_rename {
+        if self.faults().refuse_rename {
             return Err(StatusCode::PermissionDenied.with_message("renaming is switched off"));
         }
         if !replace && fs::symlink_metadata(&target).is_ok() {
             return Err(StatusCode::Failure.with_message("the target exists"));
         }
-        let late = self.account.faults().late_name_ms;
+        let late = self.faults().late_name_ms;
         if let Some(late) = late.filter(|_| to.import_name().is_some_and(is_import_file)) {
             tokio::time::sleep(Duration::from_millis(late)).await;
             if self.client_has_left() {
@@ -181,8 +236,8 @@ impl SftpSession {
 
     /// Lets Hero take in its files before the client learns that the last one has arrived.
     async fn arrived(&self, path: &RemotePath) {
-        if path.import_name().is_some_and(is_import_file) {
-            self.account.take_in().await;
+        if path.import_name().is_some_and(|name| self.account.reads_on_arrival(name)) {
+            self.hero.take_in(&self.account).await;
         }
     }
 }
@@ -209,8 +264,17 @@ impl Handler for SftpSession {
         _extensions: HashMap<String, String>,
     ) -> Result<Version, StatusReply> {
         let mut version = Version::new();
-        for extension in [POSIX_RENAME, FSYNC, LIMITS] {
-            version.extensions.insert(extension.to_owned(), "1".to_owned());
+        let faults = self.faults();
+        // The numbers are OpenSSH's.
+        let offered = [
+            (POSIX_RENAME, "1", !faults.no_posix_rename),
+            (FSYNC, "1", !faults.no_fsync),
+            (STATVFS, "2", !faults.no_statvfs),
+            (FSTATVFS, "2", !faults.no_statvfs),
+            (LIMITS, "1", true),
+        ];
+        for (extension, number, _) in offered.into_iter().filter(|(_, _, offered)| *offered) {
+            version.extensions.insert(extension.to_owned(), number.to_owned());
         }
         Ok(version)
     }
@@ -259,7 +323,7 @@ impl Handler for SftpSession {
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, StatusReply> {
         let path = RemotePath::parse(&path);
         let local = self.local(&path)?;
-        let hides_imports = self.account.faults().missing_imports;
+        let hides_imports = self.faults().missing_imports;
         let own = fs::metadata(&local).map_err(|error| status(&error))?;
         let mut entries = VecDeque::from([
             NamedFile::new(".", FileAttributes::from(&own)),
@@ -319,6 +383,10 @@ impl Handler for SftpSession {
     async fn read(&mut self, id: u32, handle: String, offset: u64, len: u32) -> Result<Data, StatusReply> {
         self.hang(HeroHang::Read).await?;
         let data = self.file(&handle)?.read(offset, len.min(LARGEST_DATA)).map_err(|error| status(&error))?;
+        self.sent += data.len() as u64;
+        if self.hero.faults_mut().take_cut(self.received, self.sent) {
+            return Err(self.cut());
+        }
         if data.is_empty() && len > 0 { Err(StatusCode::Eof.into()) } else { Ok(Data { id, data }) }
     }
 
@@ -331,12 +399,19 @@ impl Handler for SftpSession {
     ) -> Result<Status, StatusReply> {
         self.hang(HeroHang::Write).await?;
         self.received += data.len() as u64;
-        if self.account.faults().drop_after_bytes.is_some_and(|limit| self.received > limit) {
-            // Failing to shut down means that the connection is gone already.
-            _ = self.wire.shutdown(Shutdown::Both);
-            return Err(StatusCode::Failure.into());
+        let dropped = self.faults().drop_after_bytes.is_some_and(|limit| self.received > limit);
+        if dropped || self.hero.faults_mut().take_cut(self.received, self.sent) {
+            return Err(self.cut());
         }
-        self.writable_file(&handle)?.write(offset, &data).map_err(|error| status(&error))?;
+        let room = self.room()?;
+        let file = self.writable_file(&handle)?;
+        if let Some(room) = room {
+            let size = file.file.metadata().map_err(|error| status(&error))?.len();
+            if (offset + data.len() as u64).saturating_sub(size) > room {
+                return Err(StatusCode::Failure.with_message("no space left on device"));
+            }
+        }
+        file.write(offset, &data).map_err(|error| status(&error))?;
         Ok(done(id))
     }
 
@@ -383,7 +458,24 @@ impl Handler for SftpSession {
     }
 
     async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, StatusReply> {
+        let faults = self.faults();
         match request.as_str() {
+            POSIX_RENAME if faults.no_posix_rename => Err(StatusCode::OpUnsupported.into()),
+            FSYNC if faults.no_fsync => Err(StatusCode::OpUnsupported.into()),
+            STATVFS | FSTATVFS if faults.no_statvfs => Err(StatusCode::OpUnsupported.into()),
+            STATVFS => {
+                let StatvfsExtension { path } = arguments(data)?;
+                self.attributes(&path)?;
+                reply(id, &self.space()?)
+            }
+            FSTATVFS => {
+                // One string, like that of `fsync`.
+                let FsyncExtension { handle } = arguments(data)?;
+                if !self.handles.contains_key(&handle) {
+                    return Err(StatusCode::Failure.with_message("not an open handle"));
+                }
+                reply(id, &self.space()?)
+            }
             POSIX_RENAME => {
                 // The same two strings as a hard link's request.
                 let HardlinkExtension { oldpath, newpath } = arguments(data)?;
@@ -405,12 +497,16 @@ impl Handler for SftpSession {
                     max_write_len: u64::from(LARGEST_DATA),
                     max_open_handles: OPEN_HANDLES as u64,
                 };
-                let data = russh_sftp::ser::to_bytes(&limits).map_err(|_| StatusCode::Failure)?.to_vec();
-                Ok(Packet::ExtendedReply(ExtendedReply { id, data }))
+                reply(id, &limits)
             }
             _ => Err(StatusCode::OpUnsupported.into()),
         }
     }
+}
+
+fn reply(id: u32, content: &impl serde::Serialize) -> Result<Packet, StatusReply> {
+    let data = russh_sftp::ser::to_bytes(content).map_err(|_| StatusCode::Failure)?.to_vec();
+    Ok(Packet::ExtendedReply(ExtendedReply { id, data }))
 }
 
 fn arguments<T: serde::de::DeserializeOwned>(data: Vec<u8>) -> Result<T, StatusReply> {

@@ -35,28 +35,28 @@ enum Endpoint {
 
 /// One row to write, its fields present and of the right type.
 #[derive(Debug)]
-struct Record {
-    client_uid: Option<Value>,
-    dcid: Option<i64>,
-    student: i64,
-    school: i64,
-    year: i64,
-    date: NaiveDate,
-    mode: String,
-    code: i64,
-    calendar_day: Option<i64>,
-    cc: i64,
-    period: i64,
-    program: i64,
+pub(super) struct Record {
+    pub client_uid: Option<Value>,
+    pub dcid: Option<i64>,
+    pub student: i64,
+    pub school: i64,
+    pub year: i64,
+    pub date: NaiveDate,
+    pub mode: String,
+    pub code: i64,
+    pub calendar_day: Option<i64>,
+    pub cc: i64,
+    pub period: i64,
+    pub program: i64,
     /// Start and end of a meeting, seconds since midnight.
-    times: Option<(i64, i64)>,
-    interval: Option<i64>,
-    minutes: Option<i64>,
-    comment: Option<String>,
+    pub times: Option<(i64, i64)>,
+    pub interval: Option<i64>,
+    pub minutes: Option<i64>,
+    pub comment: Option<String>,
 }
 
 /// A field that keeps a record from being written: field, code, description.
-type Refusal = (&'static str, &'static str, String);
+pub(super) type Refusal = (&'static str, &'static str, String);
 
 async fn write(
     State(state): State<Arc<PowerSchool>>,
@@ -254,7 +254,7 @@ impl PowerSchool {
     }
 
     /// Creates or updates the row of a record that has been checked.
-    fn put(
+    pub(super) fn put(
         &self,
         to: &Transaction<'_>,
         record: &Record,

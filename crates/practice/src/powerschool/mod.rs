@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod attendance;
+mod autocomm;
 mod core;
 mod delivery;
 mod events;
@@ -28,6 +29,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use self::answer::Failure;
+pub use self::autocomm::{AutoComm, Imported};
 use crate::district::{self, Plan};
 use crate::faults::Hanging;
 use crate::identity::{Credentials, Identity, PluginState};

@@ -167,6 +167,20 @@ impl Practice {
         audit["writes"].as_array().unwrap().clone()
     }
 
+    /// What the control port answers to a POST.
+    pub async fn control(&self, path: &str, body: &Value) -> Value {
+        let response = self.ask_control(path, body).await;
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        assert!(status.is_success(), "{status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    /// A POST to the control port.
+    pub async fn ask_control(&self, path: &str, body: &Value) -> Response {
+        let url = format!("{}/{path}", self.running.control_url());
+        self.client.post(url).json(body).send().await.unwrap()
+    }
+
     pub fn database(&self) -> rusqlite::Connection {
         self.running.district().connect().unwrap()
     }

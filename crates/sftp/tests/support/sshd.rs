@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rosterbridge_sftp::{Address, Authentication, Connection, Timeouts};
+use rosterbridge_sftp::{Address, Authentication, Connection, Pin, Timeouts};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
@@ -28,6 +28,9 @@ pub struct Options {
     pub password_account: bool,
     /// `imports/` is a file system of one megabyte. Needs root, for the mount.
     pub small_disk: bool,
+    /// The account sees its own files only, as `/`. Needs root, for the mount that puts them where sshd trusts every
+    /// folder above them.
+    pub chroot: bool,
     /// Ask for the password by keyboard-interactive only. Needs `password_account`: sshd does this through PAM.
     pub keyboard_interactive: bool,
     /// Take no passwords.
@@ -36,6 +39,10 @@ pub struct Options {
     pub no_sftp: bool,
     /// Type of the host key; ed25519 by default.
     pub host_key_type: Option<&'static str>,
+    /// Host keys of these types beside that one.
+    pub more_host_keys: &'static [&'static str],
+    /// Lines of the configuration that come first, and so win: `Ciphers aes128-cbc`, `MaxSessions 1`.
+    pub config: &'static str,
 }
 
 /// A running sshd that ends with the test.
@@ -56,6 +63,9 @@ impl Sshd {
         // Another account must get through to its files below.
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
         keygen(&home.path().join("host_key"), options.host_key_type.unwrap_or("ed25519"), "");
+        for kind in options.more_host_keys {
+            keygen(&home.path().join(format!("host_key_{kind}")), kind, "");
+        }
         for (name, kind, passphrase) in [
             ("client_ed25519", &["ed25519"][..], ""),
             ("client_rsa", &["rsa", "-b", "2048", "-m", "PEM"][..], ""),
@@ -76,7 +86,7 @@ impl Sshd {
             fs::create_dir_all("/run/sshd").expect("sshd's privilege separation folder");
         }
         assert!(
-            is_root() || !(options.password_account || options.small_disk),
+            is_root() || !(options.password_account || options.small_disk || options.chroot),
             "This test changes what sshd sees as account files or file system: run it as root."
         );
         if options.password_account {
@@ -118,21 +128,85 @@ impl Sshd {
 
     /// What `ssh-keygen -lf` prints as fingerprint, in the given hash.
     pub fn keygen_fingerprint(&self, hash: &str) -> String {
+        self.keygen_line("host_key", hash).split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// The whole line that `ssh-keygen -lf` prints for a host key: `host_key`, or `host_key_` and its type.
+    pub fn keygen_line(&self, name: &str, hash: &str) -> String {
         let output = Command::new("ssh-keygen")
             .args(["-E", hash, "-lf"])
-            .arg(self.home.path().join("host_key.pub"))
+            .arg(self.home.path().join(format!("{name}.pub")))
             .output()
             .unwrap();
         assert!(output.status.success());
-        String::from_utf8(output.stdout).unwrap().split(' ').nth(1).unwrap().to_owned()
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A host key's file as the server has it: type, key, comment.
+    pub fn public_host_key(&self, name: &str) -> String {
+        fs::read_to_string(self.home.path().join(format!("{name}.pub"))).unwrap()
     }
 
     pub fn pin(&self) -> String {
         self.keygen_fingerprint("sha256")
     }
 
+    /// What a person has accepted after the first contact.
+    pub fn pins(&self) -> Vec<Pin> {
+        vec![self.pin_of("host_key")]
+    }
+
+    /// The pin of a host key: `host_key`, or `host_key_` and its type.
+    pub fn pin_of(&self, name: &str) -> Pin {
+        Pin {
+            algorithm: self.public_host_key(name).split(' ').next().unwrap().to_owned(),
+            sha256: self.keygen_line(name, "sha256").split(' ').nth(1).unwrap().to_owned(),
+        }
+    }
+
+    /// Gives the running server a new key of this type, and no other, on the port it has.
+    pub fn replace_host_keys(&self, kind: &str) {
+        let file = self.home.path().join("host_key");
+        for name in ["host_key", "host_key.pub"] {
+            fs::remove_file(self.home.path().join(name)).unwrap();
+        }
+        keygen(&file, kind, "");
+        let config = fs::read_to_string(self.home.path().join("config")).unwrap();
+        let rest = config.lines().filter(|line| !line.starts_with("HostKey ")).collect::<Vec<_>>().join("\n");
+        fs::write(self.home.path().join("config"), format!("HostKey {}\n{rest}\n", file.display())).unwrap();
+        let listening = "Server listening on";
+        let times = self.log().matches(listening).count();
+        let told = Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        assert_eq!(
+            self.log_with(listening, times + 1).matches(listening).count(),
+            times + 1,
+            "{}",
+            self.log()
+        );
+    }
+
+    /// A new key pair of the account, made by `ssh-keygen` with these arguments, which the server lets in.
+    pub fn new_client_key(&self, name: &str, arguments: &[&str], passphrase: &str) -> PathBuf {
+        let path = self.home.path().join(name);
+        keygen_with(&path, arguments, passphrase);
+        self.let_in(&fs::read_to_string(path.with_extension("pub")).unwrap());
+        path
+    }
+
+    /// Lets a public key in.
+    pub fn let_in(&self, public_line: &str) {
+        let mut known =
+            fs::File::options().append(true).open(self.home.path().join("authorized_keys")).unwrap();
+        writeln!(known, "{}", public_line.trim_end()).unwrap();
+    }
+
     pub fn client_key(&self, name: &str) -> SecretString {
-        fs::read_to_string(self.home.path().join(name)).unwrap().into()
+        fs::read_to_string(self.client_key_file(name)).unwrap().into()
+    }
+
+    pub fn client_key_file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
     }
 
     /// The account that runs the tests, by its ed25519 key.
@@ -158,7 +232,12 @@ impl Sshd {
             address: Address { host: "127.0.0.1".into(), port: self.port },
             username: username.to_owned(),
             authentication,
-            timeouts: Timeouts { connect: Duration::from_secs(20), answer: Duration::from_secs(20) },
+            allow_legacy: false,
+            timeouts: Timeouts {
+                connect: Duration::from_secs(20),
+                answer: Duration::from_secs(20),
+                ..Timeouts::default()
+            },
         }
     }
 }
@@ -176,12 +255,21 @@ fn spawn(home: &Path, port: u16, options: &Options) -> Child {
         String::new()
     } else {
         let arguments = options.sftp_arguments;
-        format!("Subsystem sftp internal-sftp\nForceCommand internal-sftp -d {} {arguments}\n", at("files"))
+        let (jail, start) =
+            if options.chroot { ("ChrootDirectory /mnt\n", "/".to_owned()) } else { ("", at("files")) };
+        format!("Subsystem sftp internal-sftp\nForceCommand internal-sftp -d {start} {arguments}\n{jail}")
     };
+    let more_host_keys: Vec<_> = options
+        .more_host_keys
+        .iter()
+        .map(|kind| format!("HostKey {}\n", at(&format!("host_key_{kind}"))))
+        .collect();
+    let more_host_keys = more_host_keys.concat();
     let config = format!(
-        "ListenAddress 127.0.0.1:{port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
+        "{}\nListenAddress 127.0.0.1:{port}\nHostKey {}\n{more_host_keys}AuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
          UsePAM {}\nPermitRootLogin yes\nPubkeyAuthentication yes\nLogLevel DEBUG1\nMaxStartups 100\n\
          PasswordAuthentication {}\nKbdInteractiveAuthentication {}\n{sftp}",
+        options.config,
         at("host_key"),
         at("authorized_keys"),
         yes_or_no(options.keyboard_interactive),
@@ -205,7 +293,10 @@ fn spawn(home: &Path, port: u16, options: &Options) -> Child {
     if options.small_disk {
         mounts += "mount -t tmpfs -o size=1m none \"$0/files/imports\" && ";
     }
-    let mut command = if options.password_account || options.small_disk {
+    if options.chroot {
+        mounts += "mount --bind \"$0/files\" /mnt && ";
+    }
+    let mut command = if options.password_account || options.small_disk || options.chroot {
         let mut command = Command::new("unshare");
         command.args(["-m", "--propagation", "private", "/bin/sh", "-c"]);
         command.arg(mounts + "exec /usr/sbin/sshd -D -e -f \"$0/config\"").arg(home);

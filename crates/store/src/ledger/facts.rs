@@ -1,31 +1,11 @@
-//! Set-up, small facts, sealed secrets, accepted host keys and files seen.
+//! Set-up, small facts, sealed secrets and files seen.
 
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{attendance::Source, settings::Setup};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Ledger, RunId};
-use crate::{
-    StoreError,
-    database::{from_instant, to_instant},
-};
-
-/// An SSH host key a person accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PinnedHostKey {
-    /// The server's host name or address, compared without letter case.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// e.g. `ssh-ed25519`.
-    pub algorithm: String,
-    /// `SHA256:…` as `ssh-keygen -lf` prints it.
-    pub sha256: String,
-    /// When it was accepted, to the millisecond.
-    pub accepted_at: DateTime<Utc>,
-    /// The operating system account that accepted it.
-    pub accepted_by: String,
-}
+use crate::{StoreError, database::from_instant};
 
 impl Ledger {
     /// What is configured; `None` before the first set-up.
@@ -91,51 +71,6 @@ impl Ledger {
     /// Forgets a sealed secret; whether there was one.
     pub fn delete_sealed_secret(&self, name: &str) -> Result<bool, StoreError> {
         Ok(self.lock().execute("DELETE FROM sealed_secrets WHERE name = ?1", [name])? > 0)
-    }
-
-    /// The host key accepted for a server.
-    pub fn pinned_host_key(&self, host: &str, port: u16) -> Result<Option<PinnedHostKey>, StoreError> {
-        let host = host.to_ascii_lowercase();
-        let found: Option<(String, String, i64, String)> = self
-            .lock()
-            .query_row(
-                "SELECT algorithm, sha256, accepted_at, accepted_by FROM host_keys WHERE host = ?1 AND port = ?2",
-                params![host, port],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-            )
-            .optional()?;
-        found
-            .map(|(algorithm, sha256, accepted_at, accepted_by)| {
-                let accepted_at = to_instant(accepted_at)?;
-                Ok(PinnedHostKey { host, port, algorithm, sha256, accepted_at, accepted_by })
-            })
-            .transpose()
-    }
-
-    /// Keeps the host key a person accepted, in place of an earlier one of the same server.
-    pub fn pin_host_key(&self, key: &PinnedHostKey) -> Result<(), StoreError> {
-        self.lock().execute(
-            "INSERT OR REPLACE INTO host_keys (host, port, algorithm, sha256, accepted_at, accepted_by)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                key.host.to_ascii_lowercase(),
-                key.port,
-                key.algorithm,
-                key.sha256,
-                from_instant(key.accepted_at),
-                key.accepted_by
-            ],
-        )?;
-        Ok(())
-    }
-
-    /// Forgets a server's host key, so that the next contact asks again; whether there was one.
-    pub fn forget_host_key(&self, host: &str, port: u16) -> Result<bool, StoreError> {
-        let forgotten = self.lock().execute(
-            "DELETE FROM host_keys WHERE host = ?1 AND port = ?2",
-            params![host.to_ascii_lowercase(), port],
-        )?;
-        Ok(forgotten > 0)
     }
 
     /// The run that first decided a file of this name and content, if any did.

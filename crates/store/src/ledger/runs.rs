@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
     id::SchoolNumber,
-    job::{FileReceipt, Job, Outcome, RowCounts},
+    job::{FileReceipt, JobId, Outcome, RowCounts},
 };
 use rusqlite::{
     Connection, OptionalExtension, Row, ToSql, params,
@@ -139,7 +139,7 @@ pub struct JobRun {
     /// Which run.
     pub run: RunId,
     /// Which job.
-    pub job: Job,
+    pub job: JobId,
     /// When it started; `None` while it waits or when it was skipped.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
@@ -181,7 +181,7 @@ pub struct SchoolRows {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
     /// The job that sent it.
-    pub job: Job,
+    pub job: JobId,
     /// Name, rows, size and hash.
     pub receipt: FileReceipt,
     /// When it was in its place.
@@ -196,7 +196,7 @@ impl Ledger {
         &self,
         id: RunId,
         trigger: Trigger,
-        jobs: &[Job],
+        jobs: &[JobId],
         started_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.transaction(|transaction| {
@@ -207,7 +207,7 @@ impl Ledger {
             for (position, job) in (0_i64..).zip(jobs) {
                 transaction.execute(
                     "INSERT INTO run_jobs (run, job, position, outcome) VALUES (?1, ?2, ?3, ?4)",
-                    params![id, job.as_str(), position, Outcome::Running.as_str()],
+                    params![id, job.to_string(), position, Outcome::Running.as_str()],
                 )?;
             }
             Ok(())
@@ -215,10 +215,10 @@ impl Ledger {
     }
 
     /// Records that a job of the run starts.
-    pub fn start_job(&self, run: RunId, job: Job, at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub fn start_job(&self, run: RunId, job: JobId, at: DateTime<Utc>) -> Result<(), StoreError> {
         let changed = self.lock().execute(
             "UPDATE run_jobs SET started_at = ?3 WHERE run = ?1 AND job = ?2",
-            params![run, job.as_str(), from_instant(at)],
+            params![run, job.to_string(), from_instant(at)],
         )?;
         if changed == 0 { Err(StoreError::NotFound("such job in the run")) } else { Ok(()) }
     }
@@ -227,7 +227,7 @@ impl Ledger {
     pub fn finish_job(
         &self,
         run: RunId,
-        job: Job,
+        job: JobId,
         result: &JobResult,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
@@ -237,7 +237,7 @@ impl Ledger {
              WHERE run = ?1 AND job = ?2",
             params![
                 run,
-                job.as_str(),
+                job.to_string(),
                 from_instant(at),
                 result.outcome.as_str(),
                 signed(result.rows.read),
@@ -328,14 +328,14 @@ impl Ledger {
     }
 
     /// How a job ended last, dry runs and undos aside.
-    pub fn last_job_run(&self, job: Job) -> Result<Option<JobRun>, StoreError> {
+    pub fn last_job_run(&self, job: JobId) -> Result<Option<JobRun>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {JOB_COLUMNS} FROM run_jobs WHERE job = ?1 AND finished_at IS NOT NULL
                  AND run IN (SELECT id FROM runs WHERE trigger IN ('manual', 'schedule'))
              ORDER BY run DESC LIMIT 1"
         ))?;
-        let mut rows = statement.query([job.as_str()])?;
+        let mut rows = statement.query([job.to_string()])?;
         rows.next()?.map(read_job).transpose()
     }
 
@@ -343,29 +343,31 @@ impl Ledger {
     pub fn record_upload(
         &self,
         run: RunId,
-        job: Job,
+        job: JobId,
         receipt: &FileReceipt,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        insert_upload(&self.lock(), run, job, receipt, at)
+        insert_upload(&self.lock(), run, job, receipt, None, at)
     }
 
     /// Records a file the other side accepted, and its rows school by school, which are kept of the last file of its name
-    /// only.
+    /// only. The receipt's name is the path as it is configured; `sent_as` says what it came to where it holds the day's
+    /// date.
     pub fn record_upload_by_school(
         &self,
         run: RunId,
-        job: Job,
+        job: JobId,
         receipt: &FileReceipt,
+        sent_as: Option<&str>,
         schools: &BTreeMap<SchoolNumber, SchoolRows>,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.transaction(|transaction| {
-            insert_upload(transaction, run, job, receipt, at)?;
+            insert_upload(transaction, run, job, receipt, sent_as, at)?;
             let upload = transaction.last_insert_rowid();
             transaction.execute(
                 "DELETE FROM upload_schools WHERE upload IN (SELECT id FROM uploads WHERE job = ?1 AND name = ?2)",
-                [job.as_str(), &receipt.name],
+                [&job.to_string(), &receipt.name],
             )?;
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO upload_schools (upload, school, row_count, students) VALUES (?1, ?2, ?3, ?4)",
@@ -380,7 +382,7 @@ impl Ledger {
     /// The rows of the last file of this name that was accepted, school by school; empty where they were not recorded.
     pub fn last_upload_by_school(
         &self,
-        job: Job,
+        job: JobId,
         name: &str,
     ) -> Result<BTreeMap<SchoolNumber, SchoolRows>, StoreError> {
         let connection = self.lock();
@@ -388,7 +390,7 @@ impl Ledger {
             "SELECT school, row_count, students FROM upload_schools WHERE upload =
                  (SELECT max(id) FROM uploads WHERE job = ?1 AND name = ?2)",
         )?;
-        let schools = statement.query_map([job.as_str(), name], |row| {
+        let schools = statement.query_map([job.to_string().as_str(), name], |row| {
             let rows = row.get::<_, i64>(1)?.unsigned_abs();
             Ok((SchoolNumber::new(row.get(0)?), SchoolRows { rows, students: row.get(2)? }))
         })?;
@@ -396,7 +398,7 @@ impl Ledger {
     }
 
     /// How many rows the latest imports of a job read, latest first: `at_most` of them, without those that had none.
-    pub fn latest_imports(&self, job: Job, at_most: u32) -> Result<Vec<u64>, StoreError> {
+    pub fn latest_imports(&self, job: JobId, at_most: u32) -> Result<Vec<u64>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
             "SELECT rows_read FROM run_jobs WHERE job = ?1 AND rows_read > 0
@@ -405,27 +407,40 @@ impl Ledger {
              ORDER BY run DESC LIMIT ?2",
         )?;
         let rows = statement
-            .query_map(params![job.as_str(), at_most], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
+            .query_map(params![job.to_string(), at_most], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The names of a job's files that were accepted, each once.
-    pub fn uploaded_names(&self, job: Job) -> Result<Vec<String>, StoreError> {
+    pub fn uploaded_names(&self, job: JobId) -> Result<Vec<String>, StoreError> {
         let connection = self.lock();
         let mut statement =
             connection.prepare_cached("SELECT DISTINCT name FROM uploads WHERE job = ?1 ORDER BY name")?;
-        let names = statement.query_map([job.as_str()], |row| row.get(0))?;
+        let names = statement.query_map([job.to_string()], |row| row.get(0))?;
         Ok(names.collect::<Result<_, _>>()?)
     }
 
+    /// The last file of a job that was accepted, whatever its name.
+    pub fn last_upload_of(&self, job: JobId) -> Result<Option<Upload>, StoreError> {
+        let name: Option<String> = self
+            .lock()
+            .query_row(
+                "SELECT name FROM uploads WHERE job = ?1 ORDER BY id DESC LIMIT 1",
+                [job.to_string()],
+                |row| row.get(0),
+            )
+            .optional()?;
+        name.map_or(Ok(None), |name| self.last_upload(job, &name))
+    }
+
     /// The last file of this name that was accepted: what the next one is compared with.
-    pub fn last_upload(&self, job: Job, name: &str) -> Result<Option<Upload>, StoreError> {
+    pub fn last_upload(&self, job: JobId, name: &str) -> Result<Option<Upload>, StoreError> {
         let found: Option<(i64, i64, String, i64, RunId)> = self
             .lock()
             .query_row(
                 "SELECT row_count, bytes, sha256, uploaded_at, run FROM uploads
                  WHERE job = ?1 AND name = ?2 ORDER BY id DESC LIMIT 1",
-                [job.as_str(), name],
+                [job.to_string().as_str(), name],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
             )
             .optional()?;
@@ -446,21 +461,23 @@ impl Ledger {
 pub(super) fn insert_upload(
     connection: &Connection,
     run: RunId,
-    job: Job,
+    job: JobId,
     receipt: &FileReceipt,
+    sent_as: Option<&str>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     connection.execute(
-        "INSERT INTO uploads (job, name, row_count, bytes, sha256, uploaded_at, run)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO uploads (job, name, row_count, bytes, sha256, uploaded_at, run, sent_as)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
-            job.as_str(),
+            job.to_string(),
             receipt.name,
             signed(receipt.rows),
             signed(receipt.bytes),
             receipt.sha256,
             from_instant(at),
-            run
+            run,
+            sent_as
         ],
     )?;
     Ok(())

@@ -11,7 +11,7 @@ use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, Meeting, MeetingTimes, NoOpReason, Source},
     held::HoldReason,
     id::{AttendanceCodeId, CalendarDayId, CcId, PeriodId, SchoolNumber, StudentId, StudentNumber, YearId},
-    job::Job,
+    job::JobId,
 };
 use rosterbridge_store::{
     Ledger, ProfileKeyBytes, StoreError,
@@ -81,7 +81,9 @@ impl Counts {
 
 pub fn start_run(ledger: &Ledger, second: i64) -> RunId {
     let run = RunId::new(at(second));
-    ledger.start_run(run, Trigger::Manual, &[Job::HeroAttendance, Job::RaptorTardies], at(second)).unwrap();
+    ledger
+        .start_run(run, Trigger::Manual, &[JobId::HERO_ATTENDANCE, JobId::RAPTOR_TARDIES], at(second))
+        .unwrap();
     run
 }
 

@@ -10,6 +10,7 @@ describe('the server that files are exchanged over', () => {
     await user.type(await byId('field-raptor-host'), 'sftp.northfield.org');
     await user.type(await byId('field-raptor-username'), 'raptor');
     await user.type(await byId('field-raptor-password'), 'a password');
+    await user.type(await byId('field-raptor-confirm'), 'a password');
     await user.click(await byId('test-raptor'));
     await user.click(await byId('accept-host-key'));
     await waitFor(async () => expect((await byId('raptor-stages')).dataset.passed).toBe('true'));

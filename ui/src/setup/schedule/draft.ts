@@ -1,12 +1,12 @@
 /** What a person enters about one exchange's schedule, and what becomes of it. */
 
-import type { Job } from '../../bindings/Job';
+import type { JobId } from '../../bindings/JobId';
 import type { JobSchedule } from '../../bindings/JobSchedule';
 import type { JobSettings } from '../../bindings/JobSettings';
 import { clockTime, isZone, orderedDays, parseTime, usualSchedule } from '../../text/schedule';
 
 export interface Draft {
-  job: Job;
+  job: JobId;
   /** Whether it runs by itself. */
   byItself: boolean;
   kind: 'at' | 'every';

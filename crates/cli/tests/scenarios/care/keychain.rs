@@ -27,7 +27,7 @@ pub fn entries(identity: &str) -> Vec<String> {
         if vault.profile_key(false).await.is_ok() {
             entries.push("profile-key".to_owned());
         }
-        for name in SecretName::ALL {
+        for name in SecretName::possible() {
             if vault.holds(name).await.unwrap() {
                 entries.push(name.to_string());
             }

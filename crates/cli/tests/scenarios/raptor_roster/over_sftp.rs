@@ -14,12 +14,10 @@ use crate::support::{Output, Profile};
 
 fn connect(profile: &Profile, sshd: &Sshd, content: &str) {
     let connection = sshd.connection_with_password(PASSWORD);
+    let (host, port) = (&connection.address.host, connection.address.port);
+    profile.use_server_for_raptor(host, port, &connection.username, "export");
     profile.change_setup(|setup| {
         setup["raptor"]["folder"] = "".into();
-        setup["raptor"]["connection"] = json!({
-            "host": connection.address.host, "port": connection.address.port, "username": connection.username,
-            "folder": "export",
-        });
         setup["raptor"]["roster"]["content"] = content.into();
     });
 }

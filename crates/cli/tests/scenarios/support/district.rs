@@ -9,9 +9,9 @@ use std::{
     time::Duration,
 };
 
-use rosterbridge_practice::Ready;
+use rosterbridge_practice::{HeroAccountAccess, Ready};
 use rusqlite::{Connection, OpenFlags};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{DATE, PATIENCE, rosterbridge, until};
@@ -115,6 +115,52 @@ impl District {
     #[track_caller]
     pub fn hero_faults(&self, faults: &Value) {
         self.control("hero", faults);
+    }
+
+    /// Has Hero place an attendance export of this look, of an account or of the first one.
+    #[track_caller]
+    pub fn hero_export(&self, account: Option<&str>, export: &Value) {
+        self.ask("hero/export", &json!({"account": account, "export": export}));
+    }
+
+    /// A further account at Hero, with its user, password and folder.
+    #[track_caller]
+    pub fn add_hero_account(&self, name: &str, level: &str, schools: &[i64]) -> HeroAccountAccess {
+        let answer = self.ask("hero/accounts", &json!({"name": name, "level": level, "schools": schools}));
+        serde_json::from_value(answer).unwrap()
+    }
+
+    /// Gives Hero's running server a new host key: its fingerprint.
+    #[track_caller]
+    pub fn new_hero_host_key(&self) -> String {
+        let keys = self.ask("hero/host-keys", &json!({"new": ["ed25519"]}));
+        keys[0]["sha256"].as_str().unwrap().to_owned()
+    }
+
+    /// What Hero read of an account's files, by file name.
+    pub fn hero_read(&self, username: &str) -> Value {
+        let (status, body) = http("GET", &self.control_url("hero/imports"), b"");
+        assert_eq!(status, 200, "{body}");
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        let accounts = answer["accounts"].as_array().unwrap();
+        accounts.iter().find(|account| account["username"] == username).unwrap()["files"].clone()
+    }
+
+    /// Asks the district for something: its answer.
+    #[track_caller]
+    pub fn ask(&self, what: &str, body: &Value) -> Value {
+        let (status, answer) = http("POST", &self.control_url(what), body.to_string().as_bytes());
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// The mails its server got, oldest first, with lines put together again.
+    pub fn mails(&self) -> Vec<String> {
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(self.data().join("mail")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let text = |path: &PathBuf| fs::read_to_string(path).unwrap();
+        paths.iter().map(|path| text(path).replace("\r\n ", " ").replace("=\r\n", "")).collect()
     }
 
     fn control_url(&self, what: &str) -> String {

@@ -7,7 +7,7 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{District, rosterbridge};
@@ -184,6 +184,18 @@ impl Profile {
         let file = self.home.path().join("changed.json");
         fs::write(&file, setup.to_string()).unwrap();
         self.run(&["setup", "import", file.to_str().unwrap()]).done();
+    }
+
+    /// Has files exchanged with Raptor over an SFTP server: the second managed connection.
+    pub fn use_server_for_raptor(&self, host: &str, port: u16, username: &str, folder: &str) {
+        self.change_setup(|setup| {
+            let connections = setup["connections"].as_array_mut().unwrap();
+            connections.retain(|connection| connection["id"] != "raptor");
+            connections.push(json!({
+                "id": "raptor", "name": "Raptor SFTP Connection", "host": host, "port": port, "username": username,
+            }));
+            setup["raptor"]["connection"] = json!({"connection": "raptor", "folder": folder});
+        });
     }
 
     pub fn set_secret(&self, name: &str, value: &str) {

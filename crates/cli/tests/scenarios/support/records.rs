@@ -30,6 +30,11 @@ fn year_of(date: NaiveDate) -> i64 {
 impl District {
     /// The records Hero's export asks for, worked out from the district's tables alone.
     pub fn hero_records(&self) -> Records {
+        self.records_of_export(&self.hero("export/ATTENDANCE.txt"))
+    }
+
+    /// As [`District::hero_records`], of an export in Hero's own layout that is elsewhere.
+    pub fn records_of_export(&self, export: &Path) -> Records {
         let database = self.database();
         let mut find = database
             .prepare(
@@ -43,7 +48,7 @@ impl District {
                   WHERE s.Student_Number = :student",
             )
             .unwrap();
-        let text = fs::read_to_string(self.hero("export/ATTENDANCE.txt")).unwrap();
+        let text = fs::read_to_string(export).unwrap();
         text.lines()
             .map(|line| {
                 let fields: Vec<&str> = line.split('\t').collect();

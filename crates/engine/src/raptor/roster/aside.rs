@@ -8,7 +8,7 @@ use std::{
 };
 
 use chrono::Utc;
-use rosterbridge_domain::job::Job;
+use rosterbridge_domain::job::JobId;
 use rosterbridge_raptor::building_file_name;
 use rosterbridge_sftp::{Error as SftpError, RemoteFolder, Session};
 use rosterbridge_store::{StoreError, ledger::RunId};
@@ -67,7 +67,7 @@ impl Engine {
             if stale.is_empty() {
                 return Ok(false);
             }
-            let sent = ledger.uploaded_names(Job::RaptorRoster)?;
+            let sent = ledger.uploaded_names(JobId::RAPTOR_ROSTER)?;
             Ok(sent.iter().any(|name| stale.contains(&name.to_lowercase())))
         })
         .await
@@ -113,7 +113,7 @@ impl Engine {
             let ours: BTreeSet<String> = known.chain(in_use).map(|name| name.to_lowercase()).collect();
             let mut stale = Vec::new();
             for name in others.into_iter().filter(|name| ours.contains(&name.to_lowercase())) {
-                if ledger.last_upload(Job::RaptorRoster, &format!("{ROSTER}/{name}"))?.is_some() {
+                if ledger.last_upload(JobId::RAPTOR_ROSTER, &format!("{ROSTER}/{name}"))?.is_some() {
                     stale.push(name);
                 }
             }

@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::HashMap, io, ops::ControlFlow, sync::Arc};
 
 use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
-    job::Job,
+    job::JobId,
     roster::RosterStudent,
     school_year::Summer,
     settings::{RosterContent, RosterLayout, Setup},
@@ -37,7 +37,7 @@ impl From<RosterError> for EngineError {
             RosterError::Store(error) => error.into(),
             RosterError::Cancelled => Self::Cancelled,
             RosterError::Write(error) => {
-                Self::Export { job: Job::RaptorRoster, source: io::Error::other(error) }
+                Self::Export { job: JobId::RAPTOR_ROSTER, source: io::Error::other(error) }
             }
         }
     }

@@ -26,6 +26,7 @@ use crate::{
     diagnosis::existing_folder,
     engine::{Engine, blocking},
     error::EngineError,
+    transfers::OpenConnection,
 };
 
 /// Where the name of a file ends that is on its way. It is foreseeable, so that what a crash leaves is found again: it
@@ -41,7 +42,7 @@ pub(super) enum Destination {
     /// On this computer or in its network.
     Folder(PathBuf),
     /// On an SFTP server.
-    Server { session: Arc<Session>, folder: RemoteFolder, name: String },
+    Server { session: Arc<OpenConnection>, folder: RemoteFolder, name: String },
 }
 
 /// A file to be written.
@@ -60,11 +61,15 @@ struct AtServer {
 }
 
 /// Names a destination, so that it is known again.
-pub(super) fn destination_name(setup: &Setup) -> String {
+pub(crate) fn destination_name(setup: &Setup) -> String {
     match &setup.raptor.connection {
         Some(server) => {
-            let (host, folder) = (server.host.trim(), server.folder.trim());
-            format!("sftp://{}@{host}:{}/{folder}", server.username.trim(), server.port)
+            let folder = server.folder.trim();
+            let place = setup.connection(server.connection).map(|connection| {
+                let (username, host) = (connection.username.trim(), connection.host.trim());
+                format!("{username}@{host}:{}", connection.port)
+            });
+            format!("sftp://{}/{folder}", place.unwrap_or_default())
         }
         None => setup.raptor.folder.clone(),
     }
@@ -90,7 +95,7 @@ impl Engine {
         };
         let folder = raptor_folder(settings)?.folder(ROSTER).map_err(EngineError::raptor_server)?;
         // A keychain that asks a person for its password may take any time.
-        let connected = cancel.run_until_cancelled(self.raptor(settings, cancel)).await;
+        let connected = cancel.run_until_cancelled(self.raptor(setup, settings, cancel)).await;
         let session = Arc::new(connected.ok_or(EngineError::Cancelled)??);
         Ok(Destination::Server { session, folder, name: destination_name(setup) })
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::{NaiveDateTime, Utc};
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
-    job::{FileReceipt, Job},
+    job::{FileReceipt, JobId},
     settings::{RosterContent, Setup},
 };
 use rosterbridge_raptor::changes_file_name;
@@ -40,9 +40,9 @@ impl Engine {
         };
         pass(CrashPoint::RosterFilesRecorded);
         // What was stopped in between is not what is there, nor what is planned.
-        self.forget_stops(Job::RaptorRoster, &plan.names()).await?;
+        self.forget_stops(JobId::RAPTOR_ROSTER, &plan.names()).await?;
         let from = self.rosters_made_from(sending.roster, sending.setup).await?;
-        self.remember_made(Job::RaptorRoster, plan.made(from)).await?;
+        self.remember_made(JobId::RAPTOR_ROSTER, plan.made(from)).await?;
         Ok(sent)
     }
 
@@ -55,7 +55,7 @@ impl Engine {
         let files = plan.receipts();
         let destination = self.roster_destination(setup, cancel).await?;
         let there = destination.prepare(cancel).await?;
-        let sent_today = self.sent_today(Job::RaptorRoster, &files, now, zone).await?;
+        let sent_today = self.sent_today(JobId::RAPTOR_ROSTER, &files, now, zone).await?;
         if let Some(sent_at) = sent_today
             && self.still_there(&destination, &files, cancel).await?
         {

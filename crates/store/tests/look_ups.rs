@@ -1,0 +1,278 @@
+//! Many rows of a file looked up at once: the answers are those of one look-up after another.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod support;
+
+use std::path::Path;
+
+use chrono::{Days, NaiveDate};
+use rosterbridge_domain::{
+    id::{
+        CcId, Dcid, SchoolNumber, SectionId, StudentDcid, StudentId, StudentNumber, TeacherId, TermId, YearId,
+    },
+    roster::{EnrollStatus, Enrollment, Section, SectionMeeting, Student},
+};
+use rosterbridge_store::{
+    Roster, RosterStaging, StoreError,
+    roster::{Numbered, RosterMeta, Seat},
+};
+use rstest::rstest;
+use support::{KEY, at, day};
+
+const SCHOOL: SchoolNumber = SchoolNumber::new(100);
+const STUDENTS: i64 = 3_000;
+const SECTIONS: i64 = 40;
+
+/// Ids come in another order than numbers.
+fn id_of(number: i64) -> StudentId {
+    StudentId::new(100_000 - number)
+}
+
+fn student(number: i64, dcid: i64) -> Student {
+    Student {
+        dcid: StudentDcid::new(dcid),
+        id: StudentId::new(id_of(number).get() + dcid % 2),
+        number: StudentNumber::new(number),
+        first_name: "".into(),
+        middle_name: "".into(),
+        last_name: "".into(),
+        dob: None,
+        grade_level: 4,
+        school: SCHOOL,
+        enroll_status: EnrollStatus::ACTIVE,
+        entry_date: None,
+        exit_date: None,
+        mailing_street: "".into(),
+        mailing_city: "".into(),
+        mailing_state: "".into(),
+        mailing_zip: "".into(),
+        guardian_email: "".into(),
+        home_phone: "".into(),
+        home_room: "".into(),
+    }
+}
+
+/// An enrolment from `day()` to `day()` + 9.
+fn enrollment(student: StudentId, id: i64, course: &str, section: i64) -> Enrollment {
+    Enrollment {
+        dcid: Dcid::new(id),
+        id: CcId::new(id),
+        student,
+        section: SectionId::new(section),
+        term: TermId::new(3_600),
+        dropped: false,
+        course_number: course.into(),
+        section_number: section.to_string().into(),
+        school: SCHOOL,
+        teacher: TeacherId::new(3),
+        expression: "1(A)".into(),
+        period: "1".into(),
+        date_enrolled: day(),
+        date_left: day().checked_add_days(Days::new(10)).unwrap(),
+    }
+}
+
+fn section(id: i64) -> Section {
+    Section {
+        dcid: Dcid::new(id),
+        id: SectionId::new(id),
+        course_number: "ENG9".to_owned(),
+        section_number: id.to_string(),
+        school: SCHOOL,
+        term: TermId::new(3_600),
+        teacher: TeacherId::new(3),
+        room: String::new(),
+        external_expression: "1(A)".to_owned(),
+        att_mode_code: "ATT_ModeMeeting".to_owned(),
+        attendance_type_code: 2,
+    }
+}
+
+fn meeting(section: i64, id: i64) -> SectionMeeting {
+    SectionMeeting {
+        id,
+        section: SectionId::new(section),
+        school: SCHOOL,
+        year: YearId::new(36),
+        period_number: id,
+        cycle_day_letter: "A".to_owned(),
+    }
+}
+
+/// Students 1 to 3,000 with an even dcid, each in ENG9 and in ART of two sections; number 7 stands there twice.
+fn roster(folder: &Path) -> Roster {
+    let mut staging = RosterStaging::create(folder, &KEY).unwrap();
+    let mut students: Vec<Student> = (1..=STUDENTS).map(|number| student(number, number * 2)).collect();
+    students.push(student(7, 99_999));
+    staging.insert(&students).unwrap();
+    let enrollments = (1..=STUDENTS).flat_map(|number| {
+        let (student, section) = (id_of(number), number % SECTIONS);
+        [
+            enrollment(student, number * 2, "ENG9", section),
+            enrollment(student, number * 2 + 1, "ART", section),
+        ]
+    });
+    staging.insert(&enrollments.collect::<Vec<_>>()).unwrap();
+    // The same seat once more: the one with the lower id counts.
+    staging.insert(&[enrollment(id_of(5), 900_000, "ENG9", 5)]).unwrap();
+    staging.insert(&(0..SECTIONS).map(section).collect::<Vec<_>>()).unwrap();
+    let meetings = (0..SECTIONS).flat_map(|id| (0..id % 3).map(move |meets| meeting(id, meets + 1)));
+    staging.insert(&meetings.collect::<Vec<_>>()).unwrap();
+    staging.finish(RosterMeta { pulled_at: at(0), today: day(), years: vec![YearId::new(36)] }).unwrap()
+}
+
+/// What the roster answers about one number.
+fn one_by_one(roster: &Roster, number: StudentNumber) -> Numbered {
+    match roster.students_by_number(number).unwrap().as_slice() {
+        [] => Numbered::Nobody,
+        [student] => Numbered::One(student.id),
+        _ => Numbered::Several,
+    }
+}
+
+#[rstest]
+#[case::none(0, 1)]
+#[case::a_few(20, 1)]
+#[case::some_more_than_once(60, 7)]
+#[case::just_at_once(512, 1)]
+#[case::one_more(513, 1)]
+#[case::all_and_more(6_000, 1)]
+#[case::backwards(6_000, -1)]
+fn students_by_their_numbers(#[case] asked: i64, #[case] step: i64) {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = roster(folder.path());
+    let mut numbers: Vec<StudentNumber> =
+        (0..asked).map(|number| StudentNumber::new(number / step.abs())).collect();
+    if step < 0 {
+        numbers.reverse();
+    }
+    let found = roster.students_numbered(&numbers).unwrap();
+    let expected: Vec<Numbered> = numbers.iter().map(|number| one_by_one(&roster, *number)).collect();
+    assert_eq!(found, expected);
+    if asked > 50 {
+        assert!(found.contains(&Numbered::Nobody) && found.contains(&Numbered::Several));
+        assert!(found.contains(&Numbered::One(id_of(1))));
+    }
+}
+
+/// A seat of a student in a course, and whether there is one.
+fn seats(asked: i64) -> Vec<(Seat<'static>, bool)> {
+    let there = |number: i64, course, date: NaiveDate| {
+        let section: &'static str = Box::leak((number % SECTIONS).to_string().into_boxed_str());
+        Seat { student: id_of(number), school: SCHOOL, course_number: course, section_number: section, date }
+    };
+    let last = day().checked_add_days(Days::new(9)).unwrap();
+    (0..asked)
+        .map(|place| {
+            let number = place % STUDENTS + 1;
+            let seat = there(number, if place % 2 == 0 { "ENG9" } else { "ART" }, day());
+            match place % 8 {
+                0 | 1 => (seat, true),
+                2 => (Seat { date: last, ..seat }, true),
+                3 => (Seat { date: last.succ_opt().unwrap(), ..seat }, false),
+                4 => (Seat { date: day().pred_opt().unwrap(), ..seat }, false),
+                5 => (Seat { course_number: "art", ..seat }, false),
+                6 => (Seat { section_number: "99", ..seat }, false),
+                _ => (Seat { school: SchoolNumber::new(200), ..seat }, false),
+            }
+        })
+        .collect()
+}
+
+#[rstest]
+#[case::none(0)]
+#[case::a_few(20)]
+#[case::just_at_once(512)]
+#[case::some_parts(2_000)]
+#[case::many_parts(10_000)]
+fn enrolments_by_their_seats(#[case] asked: i64) {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = roster(folder.path());
+    let seats = seats(asked);
+    let asked: Vec<Seat<'_>> = seats.iter().map(|(seat, _)| *seat).collect();
+    let mut visited = vec![0; seats.len()];
+    roster
+        .for_each_enrollment_named(&asked, |first, enrollments| {
+            for (place, found) in (first..).zip(enrollments) {
+                let (seat, there) = seats[place];
+                visited[place] += 1;
+                assert_eq!(found.is_some(), there, "{seat:?}");
+                let Some(found) = found else { continue };
+                assert_eq!((found.student, found.course_number.as_str()), (seat.student, seat.course_number));
+                // What one look-up after another finds, and a visitor may do so.
+                if place % 100 == 0 {
+                    let all = roster.enrollments_of(seat.student)?;
+                    let named = all.iter().find(|cc| {
+                        cc.course_number == seat.course_number
+                            && cc.section_number == seat.section_number
+                            && cc.school == seat.school
+                            && cc.includes(seat.date)
+                    });
+                    assert_eq!(named, Some(found));
+                }
+            }
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert!(visited.iter().all(|visits| *visits == 1));
+}
+
+#[test]
+fn of_several_enrolments_of_a_seat_the_first_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = roster(folder.path());
+    let seat =
+        Seat { student: id_of(5), school: SCHOOL, course_number: "ENG9", section_number: "5", date: day() };
+    let mut found = Vec::new();
+    roster
+        .for_each_enrollment_named(&[seat], |_, enrollments| {
+            found.extend(enrollments.iter().flatten().map(|cc| cc.id.get()));
+            Ok::<_, StoreError>(())
+        })
+        .unwrap();
+    assert_eq!(found, [10]);
+}
+
+#[test]
+fn a_visitor_that_fails_ends_the_look_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = roster(folder.path());
+    let asked: Vec<Seat<'_>> = seats(10_000).into_iter().map(|(seat, _)| seat).collect();
+    let mut visits = 0;
+    let failed = roster.for_each_enrollment_named(&asked, |_, _| {
+        visits += 1;
+        Err(StoreError::NotFound("seat"))
+    });
+    assert!(matches!(failed, Err(StoreError::NotFound("seat"))));
+    assert_eq!(visits, 1);
+}
+
+#[test]
+fn sections_come_with_their_meetings() {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = roster(folder.path());
+    let ids: Vec<SectionId> = [39, 0, 2, 77].map(SectionId::new).to_vec();
+    let found = roster.sections_with_meetings(&ids).unwrap();
+    let expected: Vec<_> =
+        ids.iter().map(|id| (roster.section(*id).unwrap(), roster.section_meetings(*id).unwrap())).collect();
+    assert_eq!(found, expected);
+    assert_eq!(
+        found.iter().map(|(section, meetings)| (section.is_some(), meetings.len())).collect::<Vec<_>>(),
+        [(true, 0), (true, 0), (true, 2), (false, 0)]
+    );
+}
+
+/// A pull that takes the place of the roster meanwhile is not mixed into the answers of the one that is open.
+#[cfg(unix)]
+#[test]
+fn all_threads_see_the_same_pull() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = roster(folder.path());
+    let empty = RosterStaging::create(folder.path(), &KEY).unwrap();
+    let _empty =
+        empty.finish(RosterMeta { pulled_at: at(1), today: day(), years: vec![YearId::new(36)] }).unwrap();
+    let numbers: Vec<StudentNumber> =
+        (0..6_000).map(|place| StudentNumber::new(place % STUDENTS + 1)).collect();
+    let found = open.students_numbered(&numbers).unwrap();
+    assert!(!found.contains(&Numbered::Nobody));
+}

@@ -1,0 +1,14 @@
+/** The rows of a file that have to be looked at, as a table for a spreadsheet. */
+
+import type { ExportProblemView } from '../../bindings/ExportProblemView';
+
+export function problemsTable(rows: ExportProblemView[]): string {
+  const lines = rows.map(({ row, number, field, kind, message }) => [row === undefined ? '' : String(row), number, field, kind, message]);
+  return [['row', 'number', 'field', 'kind', 'message'], ...lines].map((values) => values.map(cell).join(',') + '\r\n').join('');
+}
+
+/** RFC 4180. A value that a spreadsheet would take for a formula begins with an apostrophe. */
+function cell(value: string): string {
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
