@@ -52,6 +52,7 @@ const sender: StatusView['other_sender'] = [
 test.each([
   ['PowerSchool sends everything', { ...theirs, watch: watched('fine') }, 'PowerSchool sends'],
   ['a file of PowerSchool’s is wrong', { ...theirs, watch: watched('alert') }, '1 file needs attention'],
+  ['nothing could be seen', { ...theirs, watch: watched('fine').map((view) => ({ ...view, cause: sender[0]!.cause })) }, 'Hero could not be looked at'],
   ['the same beside our own', { ...ran, watch: watched('alert') }, '1 file needs attention'],
   ['somebody else sends as well', { ...ran, other_sender: sender }, 'Two send the same'],
   ['the same before our own first run', { ...quiet, watch: watched('alert') }, '1 file needs attention'],

@@ -25,12 +25,18 @@ export function headline(
   const enabled = status.jobs.filter((job) => job.enabled);
   const theirs = status.jobs.filter(({ owner }) => owner === 'power_school').length;
   const alerts = status.watch.flatMap(({ files }) => files).filter(({ state }) => state === 'alert').length;
-  const alarm = {
-    title: `${counted(alerts, 'file needs', 'files need')} attention`,
-    about: 'What PowerSchool exchanges with Hero is not as it should be. The reason is below.',
-  };
+  // What could not be looked at says nothing about the files.
+  const unseen = status.watch.find(({ cause }) => cause !== undefined)?.cause;
+  const alarm =
+    unseen === undefined
+      ? {
+          title: `${counted(alerts, 'file needs', 'files need')} attention`,
+          about: 'What PowerSchool exchanges with Hero is not as it should be. The reason is below.',
+        }
+      : { title: 'Hero could not be looked at', about: unseen.message };
+  const alarming = alerts > 0 || unseen !== undefined;
   if (enabled.length === 0 && theirs > 0) {
-    return alerts > 0
+    return alarming
       ? alarm
       : { title: 'PowerSchool sends', about: 'RosterBridge looks from outside whether its files come as they should.' };
   }
@@ -55,7 +61,7 @@ export function headline(
       about: `PowerSchool still carries out ${counted(senders, 'exchange')} that RosterBridge carries out. What to switch off is below.`,
     };
   }
-  if (alerts > 0) return alarm;
+  if (alarming) return alarm;
   if (done.length === 0) {
     return {
       title: 'Ready for the first run',

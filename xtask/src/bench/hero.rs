@@ -269,12 +269,17 @@ fn sqlite3(folder: &Path, script: &Path) -> Command {
 fn looked_up(home: &Path) -> Result<(f64, u64), StepError> {
     #[derive(Deserialize)]
     struct Line {
-        millis: Option<u32>,
-        rows: Option<u64>,
         message: Option<String>,
+        fields: Option<LookedUp>,
     }
 
-    let folder = home.join("logs");
+    #[derive(Deserialize)]
+    struct LookedUp {
+        millis: u32,
+        rows: u64,
+    }
+
+    let folder = Ours::logs(home);
     let failed = |source| StepError::file(folder.display(), source);
     let mut logs: Vec<PathBuf> = fs::read_dir(&folder)
         .map_err(failed)?
@@ -286,8 +291,7 @@ fn looked_up(home: &Path) -> Result<(f64, u64), StepError> {
         let text = fs::read_to_string(log).map_err(|source| StepError::file(log.display(), source))?;
         for line in text.lines().rev().filter(|line| line.contains(LOOKED_UP)) {
             let line: Line = process::parse("a line of the log", line.as_bytes())?;
-            if let (Some(millis), Some(rows), Some(LOOKED_UP)) =
-                (line.millis, line.rows, line.message.as_deref())
+            if let (Some(LookedUp { millis, rows }), Some(LOOKED_UP)) = (line.fields, line.message.as_deref())
             {
                 return Ok((f64::from(millis) / 1000.0, rows));
             }

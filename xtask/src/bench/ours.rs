@@ -149,6 +149,11 @@ impl Ours {
         fs::remove_file(&roster).map_err(|source| StepError::file(roster.display(), source))
     }
 
+    /// Where the profile in `home` keeps its log.
+    pub fn logs(home: &Path) -> PathBuf {
+        home.join("profiles").join(PROFILE).join("logs")
+    }
+
     fn on<'a>(&self, command: &'a mut Command, home: &Path) -> &'a mut Command {
         self.session.apply(command).arg("--home").arg(home).args(["--profile", PROFILE])
     }

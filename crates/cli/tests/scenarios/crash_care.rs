@@ -112,7 +112,7 @@ pub fn corrected(line: &str) -> String {
     fields.join("\t") + "\n"
 }
 
-fn marked(ledger: &Path) {
+pub fn marked(ledger: &Path) {
     fs::write(ledger.with_file_name("ledger.db-damaged"), "").unwrap();
 }
 

@@ -266,7 +266,8 @@ fn a_support_bundle_tells_what_happened_and_neither_secrets_nor_names() {
         .sum();
     assert_eq!(confirmed, district.audit().len() as u64);
     let certificates = parsed(&files, "certificates.json");
-    assert_eq!(certificates["pinned_host_key_of_hero"], district.ready.hero.host_key_sha256.as_str());
+    let accepted = &certificates["accepted_host_keys"]["hero"][0]["sha256"];
+    assert_eq!(*accepted, district.ready.hero.host_key_sha256.as_str());
     assert_eq!(certificates["trusted_besides_the_systems"].as_array().unwrap().len(), 1);
     assert!(files["powerschool-test.txt"].contains("PowerSchool"));
     assert!(
@@ -386,7 +387,7 @@ fn status_tells_the_numbers_of_the_profile() {
         ]
     );
     assert_eq!(metrics["outbox"], json!({"decided": 0, "sending": 0, "unknown": 0}));
-    let closed = |remote| json!({"remote": remote, "state": "closed", "misses": 0});
+    let closed = |remote| json!({"remote": remote, "account": 1, "state": "closed", "misses": 0});
     assert_eq!(metrics["circuits"], json!(["powerschool", "hero", "raptor"].map(closed)));
     assert_eq!(metrics["held"], 0);
     for size in ["ledger", "roster", "logs"] {

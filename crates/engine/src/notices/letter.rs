@@ -568,7 +568,7 @@ mod tests {
     fn could_not_look() -> Notice {
         let subject =
             AlertSubject { kind: AlertKind::Look, job: JobId::HERO_STUDENTS, file: "Our Hero".to_owned() };
-        let reason = Reason { code: "sftp.auth".to_owned(), remedy: "Enter it anew.".to_owned() };
+        let reason = Reason { code: "sftp.bad_password".to_owned(), remedy: "Enter it anew.".to_owned() };
         let what = "The server does not know the password.".to_owned();
         Notice::Alerted(Alert { subject, day: at(0).date_naive(), what, reason })
     }
@@ -688,7 +688,7 @@ mod tests {
     #[case(
         could_not_look(),
         "Hero could not be looked at",
-        "The server does not know the password. Enter it anew. [sftp.auth]"
+        "The server does not know the password. Enter it anew. [sftp.bad_password]"
     )]
     #[case(
         right_again(AlertKind::Watch, "imports/TEACHER.txt"),

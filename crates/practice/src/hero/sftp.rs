@@ -58,6 +58,8 @@ pub(super) struct SftpSession {
     next_handle: u64,
     /// Bytes of file content that came.
     received: u64,
+    /// Whether the connection was broken: what had arrived before and waits its turn is not carried out any more.
+    gone: bool,
     /// Bytes of file content that went.
     sent: u64,
 }
@@ -101,7 +103,16 @@ impl OpenedFile {
 
 impl SftpSession {
     pub(super) fn new(hero: Arc<Hero>, account: Arc<Account>, wire: Arc<TcpStream>) -> Self {
-        Self { hero, account, wire, handles: HashMap::new(), next_handle: 0, received: 0, sent: 0 }
+        Self {
+            hero,
+            account,
+            wire,
+            handles: HashMap::new(),
+            next_handle: 0,
+            received: 0,
+            gone: false,
+            sent: 0,
+        }
     }
 
     fn faults(&self) -> HeroFaults {
@@ -154,7 +165,7 @@ impl SftpSession {
 
     /// Gives no answer while a fault says so. When it is mended the connection is gone, as for every client that waited
     /// so long.
-    async fn hang(&self, at: HeroHang) -> Result<(), StatusReply> {
+    async fn hang(&mut self, at: HeroHang) -> Result<(), StatusReply> {
         let mended = self.hero.mended.notified();
         if self.faults().hang != Some(at) {
             return Ok(());
@@ -167,7 +178,8 @@ impl SftpSession {
     }
 
     /// Breaks the connection.
-    fn cut(&self) -> StatusReply {
+    fn cut(&mut self) -> StatusReply {
+        self.gone = true;
         // Failing to shut down means that the connection is gone already.
         _ = self.wire.shutdown(Shutdown::Both);
         StatusCode::ConnectionLost.into()
@@ -204,7 +216,7 @@ impl SftpSession {
         })
     }
 
-    async fn move_file(&self, from: &str, to: &str, replace: bool) -> Result<(), StatusReply> {
+    async fn move_file(&mut self, from: &str, to: &str, replace: bool) -> Result<(), StatusReply> {
         self.hang(HeroHang::Rename).await?;
         let (from, to) = (RemotePath::parse(from), RemotePath::parse(to));
         let (source, target) = (self.changeable(&from)?, self.changeable(&to)?);
@@ -384,7 +396,7 @@ impl Handler for SftpSession {
         self.hang(HeroHang::Read).await?;
         let data = self.file(&handle)?.read(offset, len.min(LARGEST_DATA)).map_err(|error| status(&error))?;
         self.sent += data.len() as u64;
-        if self.hero.faults_mut().take_cut(self.received, self.sent) {
+        if self.gone || self.hero.faults_mut().take_cut(self.received, self.sent) {
             return Err(self.cut());
         }
         if data.is_empty() && len > 0 { Err(StatusCode::Eof.into()) } else { Ok(Data { id, data }) }
@@ -400,7 +412,7 @@ impl Handler for SftpSession {
         self.hang(HeroHang::Write).await?;
         self.received += data.len() as u64;
         let dropped = self.faults().drop_after_bytes.is_some_and(|limit| self.received > limit);
-        if dropped || self.hero.faults_mut().take_cut(self.received, self.sent) {
+        if self.gone || dropped || self.hero.faults_mut().take_cut(self.received, self.sent) {
             return Err(self.cut());
         }
         let room = self.room()?;

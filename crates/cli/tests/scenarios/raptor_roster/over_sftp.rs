@@ -44,7 +44,8 @@ fn the_files_go_to_the_server_once_its_key_is_accepted(
     let refused = exchange.profile.run(&["sync", "raptor-roster"]);
     assert_eq!(refused.code(), "sftp.host_key_unknown");
     let accepted = test(&["--accept-host-key", &sshd.pin()]).done();
-    assert_eq!(stage(&accepted, "Upload")["detail"], "export/roster");
+    let replacing = if sftp_arguments.is_empty() { "replaced in one step" } else { "written directly" };
+    assert_eq!(stage(&accepted, "Upload")["detail"], format!("export/roster: files are {replacing}"));
 
     let first = exchange.sync();
     let folder = sshd.files().join("export/roster");
