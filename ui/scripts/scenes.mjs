@@ -376,6 +376,7 @@ export const SCENES = [
   { name: 'home-accounts', query: 'scene=home&accounts' },
   { name: 'home-accounts-long', query: 'scene=home&accounts&long' },
   { name: 'home-powerschool-sends', query: 'scene=home&sends=powerschool' },
+  { name: 'home-unseen', query: 'scene=home&sends=powerschool&unseen' },
   { name: 'home-other-sender', query: 'scene=home&other-sender' },
   { name: 'home-other-sender-long', query: 'scene=home&other-sender&long' },
   { name: 'hero-changed', query: 'scene=practice&changed-key', actions: [click('open-setup'), step('hero'), click('test-hero'), until('host-key-changed')] },

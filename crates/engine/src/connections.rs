@@ -99,7 +99,7 @@ impl Engine {
     /// The host keys accepted for an address.
     pub(crate) async fn pins(&self, address: &Address) -> Result<Vec<Pin>, EngineError> {
         let keys = self.pinned_host_keys(address).await?;
-        Ok(keys.into_iter().map(|key| Pin { algorithm: key.algorithm, sha256: key.sha256 }).collect())
+        Ok(keys.iter().map(pin).collect())
     }
 
     /// The same, with when and by whom.
@@ -168,6 +168,11 @@ impl From<PinnedHostKey> for AcceptedHostKey {
             accepted_by: key.accepted_by,
         }
     }
+}
+
+/// An accepted host key, as a session is opened with it.
+pub(crate) fn pin(key: &PinnedHostKey) -> Pin {
+    Pin { algorithm: key.algorithm.clone(), sha256: key.sha256.clone() }
 }
 
 /// The settings of a managed connection.

@@ -8,7 +8,7 @@ use rosterbridge_store::ledger::PinnedHostKey;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    connections::{managed, raptor_folder},
+    connections::{managed, pin, raptor_folder},
     engine::Engine,
     error::EngineError,
     exports::{EXPORT, IMPORTS},
@@ -185,10 +185,6 @@ fn raptor_needs(settings: &RaptorConnection) -> Result<Needs, EngineError> {
     let exchange = raptor_folder(settings)?;
     let roster = exchange.folder(ROSTER).map_err(EngineError::raptor_server)?;
     Ok(Needs { upload_folder: None, download_folder: Some(exchange), made_folder: Some(roster) })
-}
-
-fn pin(key: &PinnedHostKey) -> Pin {
-    Pin { algorithm: key.algorithm.clone(), sha256: key.sha256.clone() }
 }
 
 /// The accepted key a presented one stands in the place of: that of its own type, if there is one.

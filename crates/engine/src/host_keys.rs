@@ -7,7 +7,7 @@ use rosterbridge_store::ledger::PinnedHostKey;
 use secrecy::SecretString;
 
 use crate::{
-    connections::{address, managed},
+    connections::{address, managed, pin},
     engine::Engine,
     error::EngineError,
     report::{
@@ -163,10 +163,6 @@ impl Engine {
         self.ledger(move |ledger| ledger.pin_host_keys(&keys)).await?;
         self.host_key_history(id).await
     }
-}
-
-fn pin(key: &PinnedHostKey) -> Pin {
-    Pin { algorithm: key.algorithm.clone(), sha256: key.sha256.clone() }
 }
 
 /// A presented key as it is kept from now on.

@@ -58,6 +58,13 @@ import type { FileContent, Happened, Host } from './host';
 export const saved: { name: string; content: FileContent }[] = [];
 export const notices: string[] = [];
 
+/** Why what PowerSchool sends could not be looked at. */
+const UNSEEN = {
+  code: 'sftp.bad_password',
+  message: 'The server does not know this user name with this password.',
+  remedy: 'Enter the password again in the connection’s settings, then test the connection.',
+};
+
 const MAIL_REFUSED: Fault = {
   code: 'mail.refused',
   message: 'The mail server refused the user name or password.',
@@ -107,7 +114,7 @@ const PULL = (students: number): [subject: string, total: number][] => [
  * `fail=mail` the test mail fails), `schedule` (a scheduled run begins after that many milliseconds), `trouble` (the
  * exchanges with Hero failed and are tried again; `raptor`: those with Raptor), `login` (the system refuses to change what starts at login), `own` (a district
  * of one's own, not the practice district), `accounts` (a second account at Hero), `sends=powerschool` (PowerSchool
- * carries out everything of Hero's accounts), `other-sender` (AutoSend still sends what is ours), `fail=hero` (Hero's
+ * carries out everything of Hero's accounts), `unseen` (what PowerSchool sends could not be looked at), `other-sender` (AutoSend still sends what is ours), `fail=hero` (Hero's
  * pages and folders can't be read).
  */
 export function fixtureHost(query: URLSearchParams): Host {
@@ -249,7 +256,8 @@ export function fixtureHost(query: URLSearchParams): Host {
       roster_pulled_at: lastRun?.finished_at ?? null,
       watch: setup.hero.accounts
         .map((account) => watchOf(account, { long, students, rosterRead: true, now: new Date() }))
-        .filter(({ files }) => files.length > 0),
+        .filter(({ files }) => files.length > 0)
+        .map((view) => (query.has('unseen') ? { ...view, cause: UNSEEN } : view)),
       other_sender: query.has('other-sender') ? [otherSender(long)] : [],
       ...(query.has('mail')
         ? {
