@@ -1,6 +1,10 @@
 //! Files the window writes where a person says.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rosterbridge_api::Fault;
@@ -73,13 +77,7 @@ pub async fn save_file(
     content: Content,
 ) -> Result<Option<String>, Fault> {
     let bytes = bytes(content)?;
-    let (send, chosen) = oneshot::channel();
-    app.dialog().file().set_file_name(plain_name(&suggested_name)).save_file(move |path| {
-        // The window may be gone; then nobody waits for the answer.
-        let _ = send.send(path);
-    });
-    let Some(path) = chosen.await.map_err(|_| SaveError::Dialog)? else { return Ok(None) };
-    let path = path.into_path().map_err(|_| SaveError::Dialog)?;
+    let Some(path) = ask(&app, &suggested_name).await? else { return Ok(None) };
     let shown = path.display().to_string();
     let written = tokio::task::spawn_blocking(move || write(&path, &bytes)).await;
     match written {
@@ -87,6 +85,24 @@ pub async fn save_file(
         Ok(Err(source)) => Err(SaveError::Write { path: shown, source }.into()),
         Err(_) => Err(SaveError::Dialog.into()),
     }
+}
+
+/// Asks where to save a file that somebody else writes. Answers its path, or nothing when the person thought better of it.
+#[tauri::command]
+pub async fn choose_file(app: AppHandle, suggested_name: String) -> Result<Option<String>, Fault> {
+    let path = ask(&app, &suggested_name).await?;
+    Ok(path.map(|path| path.display().to_string()))
+}
+
+/// Opens the system's dialog, which asks before a file that is there is replaced.
+async fn ask(app: &AppHandle, suggested: &str) -> Result<Option<PathBuf>, SaveError> {
+    let (send, chosen) = oneshot::channel();
+    app.dialog().file().set_file_name(plain_name(suggested)).save_file(move |path| {
+        // The window may be gone; then nobody waits for the answer.
+        let _ = send.send(path);
+    });
+    let Some(path) = chosen.await.map_err(|_| SaveError::Dialog)? else { return Ok(None) };
+    path.into_path().map(Some).map_err(|_| SaveError::Dialog)
 }
 
 /// Asks for a folder. Answers its path, or nothing when the person thought better of it.

@@ -54,6 +54,7 @@ pub fn run() -> ExitCode {
             commands::environment,
             commands::practice_leave,
             commands::practice_start,
+            files::choose_file,
             files::choose_folder,
             files::save_file,
             login::start_at_login,

@@ -50,6 +50,7 @@ impl Said {
         let next = status.jobs.iter().filter_map(|job| job.next_at).min();
         let next = match (status.pause, next) {
             _ if status.running.is_some() => "Running now".to_owned(),
+            _ if !status.other_sender.is_empty() => "Another sender is active: open RosterBridge".to_owned(),
             (Pause::UntilResumed, _) => "Scheduled runs are paused".to_owned(),
             (Pause::Until(end), _) if status.paused => {
                 format!("Paused until {}", moment(end.with_timezone(&Local), now))

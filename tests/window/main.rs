@@ -6,7 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 mod bad_input;
+mod hero;
 mod powerschool;
+mod print;
 mod raptor;
 mod support;
 mod tray;
@@ -119,7 +121,8 @@ fn schedule(district: &Connection) -> String {
     file(
         district,
         "SELECT cc.schoolid, students.student_number, cc.termid, cc.course_number, courses.course_name,
-                cc.section_number, cc.period_obsolete, cc.expression, teachers.last_name, teachers.first_name,
+                cc.section_number, cc.period_obsolete,
+                coalesce(nullif(sections.external_expression, ''), cc.expression), teachers.last_name, teachers.first_name,
                 sections.room, teachers.teachernumber
          FROM cc JOIN students ON students.id = cc.studentid JOIN courses ON courses.course_number = cc.course_number
               JOIN sections ON sections.id = cc.sectionid JOIN teachers ON teachers.id = cc.teacherid

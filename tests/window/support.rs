@@ -11,10 +11,13 @@ use std::{
 
 use fantoccini::{Client, ClientBuilder, Locator, wd::Capabilities};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How long anything in the window may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Closing the window ends the app.
+const QUIT_ON_CLOSE: &str = "--quit-on-close";
 
 /// Answers once nothing on the page moves but what moves for ever: nothing comes in any more, and for some frames
 /// nothing scrolls.
@@ -33,6 +36,31 @@ Promise.allSettled(finite.map((animation) => animation.finished)).then(() => set
 const INTO_VIEW: &str =
     "document.querySelector(arguments[0])?.scrollIntoView({ block: 'center', behavior: 'instant' });";
 
+/// The folder of what the desktop has to say to every app, below the test's home.
+const SYSTEM: &str = "system";
+
+/// Tells the system's dialogs of one printer, which writes files, and where a person's documents are.
+fn set_up_system(home: &Path) {
+    let settings = home.join(SYSTEM).join("gtk-3.0");
+    fs::create_dir_all(&settings).unwrap();
+    fs::write(settings.join("settings.ini"), "[Settings]\ngtk-print-backends=file\n").unwrap();
+    let documents = home.join("documents");
+    fs::create_dir_all(&documents).unwrap();
+    let folders = format!("XDG_DOCUMENTS_DIR=\"{}\"\n", documents.display());
+    fs::write(home.join(SYSTEM).join("user-dirs.dirs"), folders).unwrap();
+}
+
+/// Waits until no app has its name on the bus any more: another one would only call that one to the front.
+async fn ended() {
+    let bus = zbus::Connection::session().await.unwrap();
+    let bus = zbus::fdo::DBusProxy::new(&bus).await.unwrap();
+    let started = Instant::now();
+    while bus.list_names().await.unwrap().iter().any(|name| name.starts_with("app.rosterbridge")) {
+        assert!(started.elapsed() < PATIENCE, "the app did not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// WebKit's driver, ended with the test.
 struct Driver {
     process: Child,
@@ -40,11 +68,14 @@ struct Driver {
 }
 
 impl Driver {
-    fn start() -> Self {
+    /// With the system's settings of this home, in English.
+    fn start(home: &Path) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let process = Command::new("WebKitWebDriver")
             .arg(format!("--port={port}"))
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
+            .env("LC_ALL", "C.UTF-8")
+            .env("XDG_CONFIG_HOME", home.join(SYSTEM))
             .stdout(Stdio::null())
             .spawn()
             .expect("WebKitWebDriver (package webkit2gtk-driver) starts");
@@ -74,18 +105,32 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) async fn open() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let driver = Driver::start();
+        set_up_system(home.path());
+        Self::open_in(home).await
+    }
+
+    async fn open_in(home: tempfile::TempDir) -> Self {
+        let driver = Driver::start(home.path());
         let mut capabilities = Capabilities::new();
         capabilities.insert(
             "webkitgtk:browserOptions".to_owned(),
-            json!({ "binary": desktop(), "args": ["--quit-on-close", "--home", home.path()] }),
+            json!({ "binary": desktop(), "args": [QUIT_ON_CLOSE, "--home", home.path()] }),
         );
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{}", driver.port))
-            .await
-            .expect("the window opens");
+        let address = format!("http://127.0.0.1:{}", driver.port);
+        let mut client = ClientBuilder::new(HttpConnector::new());
+        let opening = client.capabilities(capabilities).connect(&address);
+        let client =
+            tokio::time::timeout(PATIENCE, opening).await.expect("the window opens in time").unwrap();
         Self { client, home, _driver: driver }
+    }
+
+    /// Ends the app, and opens it again.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { client, home, _driver: driver } = self;
+        client.close().await.unwrap();
+        ended().await;
+        drop(driver);
+        Self::open_in(home).await
     }
 
     /// Waits for a part of the page by its test id.
@@ -128,9 +173,14 @@ impl Window {
 
     /// Puts this text in place of what a field holds.
     pub(crate) async fn fill(&self, id: &str, text: &str) {
-        let field = self.find(id).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        let started = Instant::now();
+        while let Err(error) = self.find(id).await.clear().await {
+            assert!(started.elapsed() < PATIENCE, "{id} can't be filled: {error}");
+            let selector = json!(format!("[data-testid='{id}']"));
+            self.client.execute(INTO_VIEW, vec![selector]).await.unwrap();
+            self.still().await;
+        }
+        self.find(id).await.send_keys(text).await.unwrap();
     }
 
     /// Waits until the window shows this error code, and checks that what to do about it stands beside it.
@@ -229,16 +279,34 @@ impl Window {
     }
 
     /// What the practice district says about itself.
-    pub(crate) fn ready(&self) -> serde_json::Value {
+    pub(crate) fn ready(&self) -> Value {
         serde_json::from_slice(&fs::read(self.practice().join("ready.json")).unwrap()).unwrap()
     }
 
+    /// Where the system keeps a person's documents.
+    pub(crate) fn documents(&self) -> PathBuf {
+        self.home.path().join("documents")
+    }
+
     /// Sets something wrong with the practice district, or right again, through its control port.
-    pub(crate) fn control(&self, part: &str, faults: &serde_json::Value) {
+    pub(crate) fn control(&self, part: &str, faults: &Value) {
+        let answer = self.post(part, faults);
+        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+
+    /// Asks the practice district for something through its control port: its answer.
+    pub(crate) fn ask(&self, part: &str, what: &Value) -> Value {
+        let answer = self.post(part, what);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn post(&self, part: &str, body: &Value) -> String {
         let ready = self.ready();
         let origin = ready["audit_url"].as_str().unwrap();
         let host = origin.trim_start_matches("http://").trim_end_matches("/audit");
-        let body = faults.to_string();
+        let body = body.to_string();
         let mut stream = TcpStream::connect(host).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(
@@ -250,11 +318,11 @@ impl Window {
         .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+        answer
     }
 
     /// The command line on the same profile: the window holds it, so this goes through its socket.
-    pub(crate) fn command_line(&self, arguments: &[&str]) -> serde_json::Value {
+    pub(crate) fn command_line(&self, arguments: &[&str]) -> Value {
         let output = Command::new(command_line())
             .args(["--json", "--profile", "practice", "--home"])
             .arg(self.home.path())

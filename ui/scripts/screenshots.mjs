@@ -22,11 +22,13 @@ await withBrowser(4199, async (browser, address) => {
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         if (overflow > 0) problems.push(`${name}: the page is ${overflow} px too wide`);
         const inner = await page.evaluate(() => {
+          // A dialog is looked at as the window shows it.
+          if (document.querySelector('[role=dialog], [role=alertdialog]') !== null) return 0;
           const scrolled = document.querySelector('.page');
           return scrolled === null ? document.documentElement.scrollHeight : scrolled.scrollHeight + 60;
         });
         if (inner > look.viewport.height && !scene.name.startsWith('held')) {
-          await page.setViewportSize({ width: look.viewport.width, height: Math.min(inner, 2400) });
+          await page.setViewportSize({ width: look.viewport.width, height: Math.min(inner, 5200) });
         }
         await page.screenshot({ path: `${out}${name}.png` });
         await page.close();

@@ -312,6 +312,11 @@ export class Session {
       .join();
   }
 
+  /** The numbers of the district's schools, as they were last read; none before. */
+  get schoolNumbers(): number[] {
+    return this.choices?.schools.map(({ number }) => number) ?? this.setup?.schools ?? [];
+  }
+
   /** Throws a `Fault`. */
   async loadChoices(): Promise<Choices> {
     const mapped = this.#mapped();

@@ -14,5 +14,9 @@ vi.stubGlobal(
   },
 );
 
-// No test finds what another one has kept.
-beforeEach(() => localStorage.clear());
+beforeEach(() => {
+  // A Wednesday's noon in term: what the sample data say of yesterday and of this morning holds at any hour.
+  vi.setSystemTime(new Date(2026, 10, 18, 12));
+  // No test finds what another one has kept.
+  localStorage.clear();
+});

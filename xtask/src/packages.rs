@@ -26,11 +26,13 @@ pub const TESTS: &[&str] = &[
     "openssh-client",
     "openssh-server",
     "openssl",
+    "poppler-utils",
     "python3-aiosmtpd",
     "python3-venv",
     "sqlite3",
     "webkit2gtk-driver",
     "xauth",
+    "xdotool",
     "xvfb",
 ];
 

@@ -7,7 +7,7 @@ use crate::{
     steps::{Failed, Steps},
     ui::Ui,
 };
-use std::{fs, path::Path, process::Command};
+use std::{fs, num::NonZero, path::Path, process::Command, thread};
 
 /// Kills whole runs of the product at moments spread over all of their time, much more often than the tests do.
 pub fn soak(root: &Path, target: &Path, kills: u32, seed: u32) -> Result<(), Failed> {
@@ -125,7 +125,11 @@ fn check(root: &Path, scratch: &Path, reports: &Reports, steps: &mut Steps) -> R
     let faults = faults::folder(scratch)
         .map_err(|source| Failed { step: "Folder for the fault-injection reports", source })?;
     steps.take("Rust tests", || {
-        process::run(nextest(root)?.arg("--workspace").env("ROSTERBRIDGE_FAULT_REPORTS", &faults))
+        process::run(
+            nextest(root)?
+                .args(["--workspace", "--test-threads", &test_threads().to_string()])
+                .env("ROSTERBRIDGE_FAULT_REPORTS", &faults),
+        )
     })?;
     steps.take("Fault injection", || {
         println!("    {}", faults::summary(&faults)?);
@@ -155,6 +159,12 @@ fn check(root: &Path, scratch: &Path, reports: &Reports, steps: &mut Steps) -> R
         }
         process::run(&mut command)
     })
+}
+
+/// How many tests run at once: half as many again as there are processors, because many wait for an answer that does
+/// not come.
+fn test_threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).saturating_mul(3).div_ceil(2)
 }
 
 /// The tests find the binaries just built, and on Linux never meet the person's own keyring.

@@ -211,6 +211,7 @@ pub(crate) async fn carry_out(
         }
         Request::HandOver { job, record } => Response::OwnerChanged(engine.hand_over(job, &record).await?),
         Request::TakeBack { job } => Response::OwnerChanged(engine.take_back(job).await?),
+        Request::ConfirmOneSender { job } => Response::OwnerChanged(engine.confirm_one_sender(job).await?),
         Request::SupportBundle { file, overwrite } => {
             Response::SupportBundle(engine.support_bundle(Path::new(&file), overwrite, Utc::now()).await?)
         }
@@ -219,12 +220,18 @@ pub(crate) async fn carry_out(
 
 async fn setup_view(engine: &Engine) -> Result<Box<SetupView>, Fault> {
     let setup = engine.setup().await?;
+    // Only to be told by: what was saved is saved, whether or not the roster can be read at this moment.
+    let schools = engine.known_schools().await.unwrap_or_else(|error| {
+        tracing::warn!(code = error.code(), "the schools of the last roster can't be read");
+        Vec::new()
+    });
     Ok(Box::new(SetupView {
         secrets: engine.secret_states().await?,
         host_keys: engine.accepted_host_keys().await?,
         practice: engine.is_practice().await?,
         test_waiting: engine.is_test_waiting(),
         next_connection: ConnectionId::unused(&setup.connections),
+        schools,
         next_account: setup.hero.next_account(),
         setup,
     }))

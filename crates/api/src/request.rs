@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rosterbridge_domain::{
+    id::SchoolNumber,
     job::{AccountId, Job, JobId},
     schedule::Pause,
     settings::{ConnectionId, ExportJob, ExportKind, RosterSettings, Setup},
@@ -367,6 +368,13 @@ pub enum Request {
         /// The job.
         job: JobId,
     },
+    /// Confirms of a paused job for Hero that nobody else does it any more: 'Turn Execution Off' is ticked on its record in
+    /// PowerSchool, and no second installation does it. The job goes on at its next time. Answer:
+    /// [`Response::OwnerChanged`].
+    ConfirmOneSender {
+        /// The job.
+        job: JobId,
+    },
     /// What to enter in PowerSchool and at Hero for an account, screen by screen. Answer: [`Response::Sheet`].
     Sheet {
         /// Which account.
@@ -528,7 +536,7 @@ pub enum Response {
     PublicKey(PublicKeyView),
     /// To [`Request::LegacyAlgorithms`].
     LegacyAlgorithms(Vec<LegacyAlgorithm>),
-    /// To [`Request::HandOver`] and [`Request::TakeBack`]. The set-up has changed: ask for it anew.
+    /// To [`Request::HandOver`], [`Request::TakeBack`] and [`Request::ConfirmOneSender`]. The set-up has changed: ask for it anew.
     OwnerChanged(OwnerChange),
     /// To [`Request::Sheet`] and [`Request::TickSheet`].
     Sheet(Sheet),
@@ -561,6 +569,8 @@ pub struct SetupView {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_connection: Option<ConnectionId>,
+    /// The numbers of the schools in the last roster, without 'Graduated Students'; none before the first.
+    pub schools: Vec<SchoolNumber>,
     /// The number of the next account at Hero to be created; absent when there are as many as there can be.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]

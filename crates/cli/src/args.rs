@@ -1,10 +1,12 @@
 //! The command line's grammar: a stable contract, described in the administrator guide.
 
+mod accounts;
 mod care;
 mod connect;
 mod connections;
 mod hero;
 mod jobs;
+mod mapping;
 mod practice;
 mod raptor;
 mod rows;
@@ -16,13 +18,17 @@ use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 use rosterbridge_api::domain::job::JobId;
 
 pub use self::{
+    accounts::{
+        AccountChanges, Accounts, AddAccount, EitherRecord, Format, SetAccount, SetExport, SetImport,
+    },
     care::Backup,
     connect::{Handover, Plugin, Secrets, Setup, Test, Tested},
     connections::{Connections, Keys, Ownership, SetConnection, SignIn},
     hero::{Hero, WriteFaculty},
     jobs::{Jobs, SetJob},
+    mapping::{MapBuilding, Mapping},
     practice::{Attendance, Practice, Serve},
-    raptor::{MapBuilding, Mapping, Raptor},
+    raptor::Raptor,
     rows::{Guard, Held, Trace},
     service::{InstallService, Service},
 };
@@ -91,7 +97,8 @@ pub enum Command {
     Handover(Handover),
     /// Run exchanges now: the named ones, or all that are enabled
     Sync {
-        /// hero-students, hero-schedule, hero-teachers, hero-attendance, raptor-roster, raptor-tardies
+        /// hero-students, hero-schedule, hero-teachers, hero-attendance, with -2, ... for further accounts; raptor-roster,
+        /// raptor-tardies
         #[arg(value_name = "JOB")]
         jobs: Vec<JobId>,
         /// Only work out and show what would be done
@@ -172,5 +179,46 @@ mod tests {
     #[test]
     fn the_grammar_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// What is wrong with a text of the help: they are sentences without a full stop at their end, in plain text.
+    fn wrong(help: Option<&clap::builder::StyledStr>) -> Option<&'static str> {
+        let Some(help) = help.map(ToString::to_string) else { return Some("says nothing") };
+        match help {
+            help if help.contains('`') => Some("has backticks"),
+            help if help.ends_with('.') && !help.ends_with("...") => Some("ends with a full stop"),
+            help if help.lines().count() > 1 => Some("has several paragraphs"),
+            help if help.chars().next().is_some_and(char::is_lowercase)
+                && !NAMES.iter().any(|name| help.starts_with(name)) =>
+            {
+                Some("begins with a small letter")
+            }
+            _ => None,
+        }
+    }
+
+    /// Texts that are lists of names as they are typed.
+    const NAMES: [&str; 4] = ["e.g. ", "hero", "macOS", "raptor"];
+
+    #[test]
+    fn every_command_and_option_says_what_it_is_in_the_same_way() {
+        let mut problems = Vec::new();
+        let mut open = vec![Cli::command()];
+        while let Some(command) = open.pop() {
+            let name = command.get_name().to_owned();
+            problems.extend(wrong(command.get_about()).map(|wrong| format!("{name} {wrong}")));
+            for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+                let id = argument.get_id();
+                problems.extend(wrong(argument.get_help()).map(|wrong| format!("{name} {id} {wrong}")));
+                for value in argument.get_possible_values() {
+                    // Whether something is so is said by the option itself.
+                    let explained = !["true", "false"].contains(&value.get_name());
+                    let wrong = wrong(value.get_help()).filter(|_| explained);
+                    problems.extend(wrong.map(|wrong| format!("{name} {id} {} {wrong}", value.get_name())));
+                }
+            }
+            open.extend(command.get_subcommands().cloned());
+        }
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
     }
 }

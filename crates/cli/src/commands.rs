@@ -11,7 +11,7 @@ use crate::{
     care, connection_test, connections,
     document::Document,
     handover, held, hero, jobs, keys, mapping, plugin, practice, raptor, run, secrets, service, setup,
-    support_bundle, sync, text, trace, watch,
+    status, support_bundle, sync, text, trace,
 };
 
 /// Carries out the command line.
@@ -87,7 +87,7 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
         Command::Test(test) => connection_test::run(session, test).await,
         Command::Sync { jobs, dry_run } => sync::sync(session, jobs, dry_run).await,
         Command::Undo { run, dry_run } => sync::undo(session, run, dry_run).await,
-        Command::Status => status(session).await,
+        Command::Status => status::show(session).await,
         Command::Runs { limit } => match session.call(Request::Runs { limit }, |_| ()).await? {
             Response::Runs(runs) => {
                 Ok(Document::done("Runs", json!({ "runs": to_value(&runs)? })).with_text(text::runs(&runs)))
@@ -97,22 +97,6 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
         Command::Guard(guard) => held::decide_guarded(session, guard).await,
         Command::Held(held) => held::carry_out(session, held).await,
     }
-}
-
-/// The state of the profile, with its numbers.
-async fn status(session: &Session) -> Result<Document, Fault> {
-    let Response::Status(status) = session.call(Request::Status, |_| ()).await? else {
-        return Err(unexpected());
-    };
-    let Response::Metrics(metrics) = session.call(Request::Metrics, |_| ()).await? else {
-        return Err(unexpected());
-    };
-    let mut data = to_value(&status)?;
-    data["metrics"] = to_value(&metrics)?;
-    let text = text::status(&status)
-        + &watch::alerts(&status.watch, &status.other_sender)
-        + &text::circuits(&metrics.circuits);
-    Ok(Document::done("Status", data).with_text(text))
 }
 
 /// The folder of all profiles: the one given, else the system's place for application data.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use rosterbridge_api::{
     Fault, Request, Response, Session,
-    domain::settings::ConnectionId,
+    domain::{job::AccountId, settings::ConnectionId},
     report::{HostKeyView, StageResult, TestReport},
 };
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
     args::{Test, Tested},
     connections::accepted,
     document::{Document, Exit},
-    stop,
+    stop::{self, Asked},
 };
 
 /// Carries out a connection test.
@@ -22,14 +22,19 @@ pub async fn run(session: &Session, test: Test) -> Result<Document, Fault> {
     let over_sftp = matches!(test.what, Tested::Hero | Tested::Connection);
     let request = match test.what {
         Tested::Powerschool => return powerschool(session, test).await,
-        Tested::Hero | Tested::Connection => Request::TestConnection {
-            connection: test.connection.unwrap_or(ConnectionId::HERO),
-            accept_host_key: test.accept_host_key,
-        },
+        Tested::Hero | Tested::Connection => {
+            let connection = match test.connection {
+                Some(connection) => connection,
+                None => of_first_account(session).await?,
+            };
+            Request::TestConnection { connection, accept_host_key: test.accept_host_key }
+        }
         Tested::Raptor => Request::TestRaptor { accept_host_key: test.accept_host_key },
         Tested::Mail => Request::TestMail { to: Vec::new() },
     };
-    match session.call(request, |event| show(&event)).await? {
+    // A mail that is on its way can't be called back.
+    let cancel = (test.what != Tested::Mail).then_some(Request::CancelConnectionTest);
+    match stop::tested(session, request, |event| show(&event), cancel).await? {
         Response::Test(report) => Ok(judged(&report, to_value(&report)?)),
         Response::ConnectionTest(test) => {
             let mut data = to_value(&test.report)?;
@@ -39,6 +44,17 @@ pub async fn run(session: &Session, test: Test) -> Result<Document, Fault> {
             }
             let text = test.host_key.as_ref().filter(|key| !key.accepted).map(host_key).unwrap_or_default();
             Ok(judged(&test.report, data).with_text(text))
+        }
+        _ => Err(unexpected()),
+    }
+}
+
+/// The connection of the first account at Hero.
+async fn of_first_account(session: &Session) -> Result<ConnectionId, Fault> {
+    match session.call(Request::Setup, |_| ()).await? {
+        Response::Setup(view) => {
+            let first = view.setup.hero.account(AccountId::FIRST);
+            Ok(first.map_or(ConnectionId::HERO, |account| account.connection))
         }
         _ => Err(unexpected()),
     }
@@ -63,15 +79,14 @@ async fn powerschool(session: &Session, test: Test) -> Result<Document, Fault> {
     if let Some(sha256) = test.accept_certificate {
         session.call(Request::TrustCertificate { sha256 }, |_| ()).await?;
     }
-    let interrupted = stop::token();
+    let mut asked = Asked::listen();
     let request = Request::TestPowerSchool { offline: test.offline };
     let testing = session.call(request, |event| show(&event));
     tokio::pin!(testing);
     let answer = tokio::select! {
         answer = &mut testing => answer?,
-        () = interrupted.cancelled(), if !test.offline => {
-            session.call(Request::CancelTest, |_| ()).await?;
-            testing.await?
+        () = asked.next(), if !test.offline => {
+            stop::cancelled(session, testing, Request::CancelTest, &mut asked).await?
         }
     };
     let Response::PowerSchoolTest(mut report) = answer else { return Err(unexpected()) };
@@ -82,7 +97,7 @@ async fn powerschool(session: &Session, test: Test) -> Result<Document, Fault> {
                 Response::PowerSchoolTest(made) => report = made,
                 _ => return Err(unexpected()),
             },
-            () = interrupted.cancelled() => stopped_waiting = true,
+            () = asked.next() => stopped_waiting = true,
         }
     }
     let mut document = judged(&report.report, to_value(&report)?);
@@ -119,6 +134,7 @@ fn judged(report: &TestReport, data: Value) -> Document {
         | StageResult::Waiting => None,
     });
     match failed {
+        Some(fault) if fault.code == "sftp.cancelled" => Document::failed(&stop::test_stopped(), data),
         Some(fault) => Document::failed(&fault, data),
         None => Document::done("The connection works.", data),
     }

@@ -7,7 +7,7 @@ use rosterbridge_api::{
     domain::settings::{ConnectionId, ManagedConnection, SignInMethod},
     report::{
         AcceptedHostKey, HostKeyHistory, HostKeyMarker, KnownHostStanding, KnownHostsView, OwnerChange,
-        ReplacedHostKey,
+        ReplacedHostKey, SecretState,
     },
 };
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::{
     answer::{to_value, unexpected},
     args::{Connections, Ownership, SetConnection, SignIn},
     document::Document,
-    files,
+    files, stop,
 };
 
 /// Carries out a command about managed connections.
@@ -37,7 +37,8 @@ pub async fn carry_out(session: &Session, connections: Connections) -> Result<Do
         Connections::KnownHosts { id, file, accept } => known_hosts(session, id, &file, accept).await,
         Connections::ReplaceHostKey { id, presented, typed } => {
             let request = Request::ReplaceHostKey { connection: id, presented_sha256: presented, typed };
-            match session.call(request, |_| ()).await? {
+            let cancel = Some(Request::CancelConnectionTest);
+            match stop::tested(session, request, |_| (), cancel).await? {
                 Response::HostKeyReplaced(replaced) => {
                     let text: String = replaced.iter().map(replacement).collect();
                     Ok(Document::done("The accepted host key is replaced.", json!({ "replaced": replaced }))
@@ -60,8 +61,10 @@ pub async fn carry_out(session: &Session, connections: Connections) -> Result<Do
 
 /// Carries out a command about whose the exchanges with Hero are.
 pub async fn own(session: &Session, ownership: Ownership) -> Result<Document, Fault> {
+    let goes_on = matches!(ownership, Ownership::OnlySender { .. });
     let request = match ownership {
         Ownership::HandOver { job, record, yes: _ } => Request::HandOver { job, record },
+        Ownership::OnlySender { job, yes: _ } => Request::ConfirmOneSender { job },
         Ownership::TakeBack { job } => Request::TakeBack { job },
     };
     match session.call(request, |_| ()).await? {
@@ -72,7 +75,15 @@ pub async fn own(session: &Session, ownership: Ownership) -> Result<Document, Fa
                 rosterbridge_api::domain::settings::Owner::PowerSchool => "PowerSchool",
                 rosterbridge_api::domain::settings::Owner::RosterBridge => "RosterBridge",
             };
-            Ok(Document::done(format!("{who} carries out {job} from now on. {in_powerschool}"), data))
+            let message = if goes_on {
+                format!(
+                    "{job} goes on at its next time; to run it now: rosterbridge sync {job}. {in_powerschool}"
+                )
+            } else {
+                format!("{who} carries out {job} from now on. {in_powerschool}")
+            };
+            let told = change.warnings.iter().fold(format!("{message}\n"), |text, told| text + told + "\n");
+            Ok(Document::done(message, data).with_text(told))
         }
         _ => Err(unexpected()),
     }
@@ -101,16 +112,24 @@ async fn list(session: &Session) -> Result<Document, Fault> {
 async fn show(session: &Session, id: ConnectionId) -> Result<Document, Fault> {
     let view = setup(session).await?;
     let connection = view.setup.connection(id).ok_or_else(|| no_such(id))?;
-    let text = lines(&view, connection);
+    let text = whole(&view, connection);
     Ok(Document::done(connection.name.clone(), described(&view, connection)?).with_text(text))
 }
 
 async fn set(session: &Session, changes: SetConnection) -> Result<Document, Fault> {
     let mut setup = setup(session).await?.setup;
     let id = changes.id;
-    if let Some(connection) = setup.connections.iter_mut().find(|connection| connection.id == id) {
+    let known = setup.connections.iter_mut().find(|connection| connection.id == id);
+    let created = known.is_none();
+    if let Some(connection) = known {
         apply(changes, connection);
     } else {
+        if changes.name.as_deref().is_none_or(|name| name.trim().is_empty()) {
+            return Ok(Document::wrong_usage(format!(
+                "There is no managed connection '{id}': give it a name with --name to create it, or see those that there \
+                 are with: rosterbridge connections list"
+            )));
+        }
         let mut connection = ManagedConnection { id, ..ManagedConnection::default() };
         apply(changes, &mut connection);
         setup.connections.push(connection);
@@ -120,9 +139,10 @@ async fn set(session: &Session, changes: SetConnection) -> Result<Document, Faul
         return Err(unexpected());
     };
     let connection = view.setup.connection(id).ok_or_else(unexpected)?;
-    let text = lines(&view, connection);
-    Ok(Document::done(format!("{} is saved.", connection.name), described(&view, connection)?)
-        .with_text(text))
+    let done = if created { "created" } else { "saved" };
+    let message = format!("{} ({id}) is {done}.", connection.name);
+    let text = format!("{message}\n{}", whole(&view, connection));
+    Ok(Document::done(message, described(&view, connection)?).with_text(text))
 }
 
 fn apply(changes: SetConnection, connection: &mut ManagedConnection) {
@@ -192,11 +212,38 @@ fn no_such(id: ConnectionId) -> Fault {
 fn described(view: &SetupView, connection: &ManagedConnection) -> Result<Value, Fault> {
     let mut data = to_value(connection)?;
     data["host_keys"] = to_value(&view.host_keys.get(&connection.id))?;
-    let own = |secret: &&rosterbridge_api::report::SecretState| {
-        secret.name.strip_prefix(&connection.id.to_string()).is_some_and(|rest| rest.starts_with('.'))
-    };
-    data["secrets"] = to_value(&view.secrets.iter().filter(own).collect::<Vec<_>>())?;
+    data["secrets"] = to_value(&secrets(view, connection).collect::<Vec<_>>())?;
     Ok(data)
+}
+
+/// The secrets of a connection.
+fn secrets<'a>(view: &'a SetupView, connection: &ManagedConnection) -> impl Iterator<Item = &'a SecretState> {
+    let id = connection.id.to_string();
+    view.secrets
+        .iter()
+        .filter(move |secret| secret.name.strip_prefix(&id).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// A connection with everything that is set up for it.
+fn whole(view: &SetupView, connection: &ManagedConnection) -> String {
+    let mut text = lines(view, connection);
+    if !connection.description.trim().is_empty() {
+        let _ = writeln!(text, "               {}", connection.description.trim());
+    }
+    let keep_alive = match connection.keep_alive_seconds {
+        0 => "is not kept alive while idle".to_owned(),
+        seconds => format!("is kept alive every {seconds} seconds while idle"),
+    };
+    let _ = writeln!(
+        text,
+        "               waits {} seconds for an answer; {keep_alive}",
+        connection.answer_seconds
+    );
+    for secret in secrets(view, connection) {
+        let kept = if secret.set { "is kept" } else { "is not kept" };
+        let _ = writeln!(text, "               {} {kept}", secret.name);
+    }
+    text
 }
 
 fn lines(view: &SetupView, connection: &ManagedConnection) -> String {

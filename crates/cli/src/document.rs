@@ -152,6 +152,13 @@ fn commands(code: &str) -> Option<&'static str> {
             "rosterbridge test connection ID shows both keys, and rosterbridge connections replace-host-key ID \
              --presented SHA256:... --typed CHARACTERS replaces the accepted one."
         }
+        "hero.no_account" => {
+            "rosterbridge hero accounts list shows the accounts, and rosterbridge hero accounts add makes one."
+        }
+        "hero.settings_invalid" => {
+            "rosterbridge hero accounts set, set-export and set-import change it, and rosterbridge connections set a \
+             managed connection."
+        }
         "sftp.bad_password" | "sftp.password_expired" => {
             "rosterbridge secrets set ID.password (hero.password for the connection 'hero') takes the password on standard input."
         }
@@ -173,7 +180,11 @@ fn remedy(fault: &Fault) -> String {
 pub fn stops_for_a_person(code: &str) -> bool {
     matches!(
         code,
-        "sftp.host_key_unknown" | "sftp.host_key_changed" | "sftp.host_key_mismatch" | "guard.large_change"
+        "sftp.host_key_unknown"
+            | "sftp.host_key_changed"
+            | "sftp.host_key_mismatch"
+            | "guard.large_change"
+            | "hero.other_sender"
     )
 }
 

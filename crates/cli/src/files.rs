@@ -29,6 +29,15 @@ pub fn write_owner_only(path: &Path, content: &[u8]) -> Result<(), Fault> {
         .map_err(|error| file_fault("write", path, &error))
 }
 
+/// A file that is there, and nobody said that it may be replaced.
+pub fn exists(path: &Path) -> Fault {
+    Fault {
+        code: "file.exists".to_owned(),
+        message: format!("{} is there already.", path.display()),
+        remedy: "Choose another name, or replace it with --force.".to_owned(),
+    }
+}
+
 pub fn file_fault(action: &str, path: &Path, error: &std::io::Error) -> Fault {
     Fault {
         code: "file.unusable".to_owned(),

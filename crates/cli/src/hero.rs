@@ -1,5 +1,6 @@
 //! `hero`: the exchange with Hero.
 
+mod accounts;
 mod files;
 mod text;
 
@@ -20,12 +21,13 @@ use crate::{
 pub async fn carry_out(session: &Session, hero: Hero) -> Result<Document, Fault> {
     match hero {
         Hero::Ownership(ownership) => connections::own(session, ownership).await,
-        Hero::Watch { account } => watch::look(session, account).await,
+        Hero::Accounts(command) => accounts::carry_out(session, command).await,
+        Hero::Watch { of } => watch::look(session, of.account).await,
         Hero::Sheet { of, screen } => sheet(session, of.account, screen.as_deref()).await,
         Hero::Tick { row, of, off } => tick(session, of.account, row, !off).await,
         Hero::Timeline { of } => timeline(session, of.account).await,
         Hero::Preview { job } => files::preview(session, job).await,
-        Hero::Problems { job, csv } => files::problems(session, job, csv.as_deref()).await,
+        Hero::Problems { job, csv, force } => files::problems(session, job, csv.as_deref(), force).await,
         Hero::Files { of } => files::at_server(session, of.account).await,
         Hero::Faculty(faculty) => write_faculty(session, faculty).await,
     }

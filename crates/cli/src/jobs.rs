@@ -1,12 +1,16 @@
 //! `jobs`: which exchanges run by themselves, and when.
 
+use std::fmt::Write;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_api::{
     Fault, Request, Response, Session,
     domain::{
+        job::JobId,
         schedule::{Interval, JobSchedule, Missed, Pause, Weekdays, When},
         settings::{JobSettings, Setup},
     },
+    report::StatusView,
 };
 use serde_json::json;
 
@@ -14,7 +18,7 @@ use crate::{
     answer::unexpected,
     args::{Jobs, SetJob},
     document::Document,
-    text,
+    status::{paused, summer_pause},
 };
 
 /// Why a command about jobs is not carried out.
@@ -40,7 +44,7 @@ pub async fn carry_out(session: &Session, jobs: Jobs) -> Result<Document, Fault>
     match session.call(Request::Status, |_| ()).await? {
         Response::Status(status) => {
             let data = json!({ "paused": status.paused, "pause": status.pause, "jobs": status.jobs });
-            Ok(Document::done("Jobs", data).with_text(text::jobs(&status)))
+            Ok(Document::done("Jobs", data).with_text(listed(&status)))
         }
         _ => Err(unexpected()),
     }
@@ -75,6 +79,14 @@ async fn change(session: &Session, jobs: Jobs) -> Result<(), Refusal> {
 
 /// The set-up with one job's settings changed.
 fn changed(mut setup: Setup, set: &SetJob) -> Result<Setup, Refusal> {
+    if !setup.possible_jobs().contains(&set.job) {
+        // Nothing would ever run it.
+        return Err(Refusal::Fault(Fault {
+            code: "hero.no_account".to_owned(),
+            message: format!("{} is of an account at Hero that is not in the set-up.", set.job),
+            remedy: "See those that there are with: rosterbridge jobs list".to_owned(),
+        }));
+    }
     let zone = set.zone.or_else(|| setup.jobs.iter().find_map(|job| Some(job.schedule?.zone)));
     let zone = zone.unwrap_or(chrono_tz::America::Chicago);
     let place = setup.jobs.iter().position(|job| job.job == set.job).unwrap_or_else(|| {
@@ -141,4 +153,45 @@ fn moment(text: &str) -> Result<DateTime<Utc>, Refusal> {
             "'{text}' is no moment: write a date, as 2026-08-24, or a moment, as 2026-08-24T06:00:00Z."
         ))
     })
+}
+
+/// Every job: whether and when it runs by itself.
+fn listed(status: &StatusView) -> String {
+    let mut text = match status.pause {
+        Pause::No => String::new(),
+        Pause::Until(_) if !status.paused => String::new(),
+        Pause::Until(end) => {
+            format!("Scheduled runs are paused until {} UTC.\n", end.format("%Y-%m-%d %H:%M"))
+        }
+        Pause::UntilResumed => "Scheduled runs are paused. Go on with: rosterbridge jobs resume\n".to_owned(),
+    };
+    text += &summer_pause(&status.school_year);
+    for view in &status.jobs {
+        let next = match (view.enabled, view.next_at) {
+            (true, Some(at)) => format!(", next {} UTC", at.format("%Y-%m-%d %H:%M")),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "{:<16} {:<4} {}{next}{}",
+            view.job.to_string(),
+            if view.enabled { "on" } else { "off" },
+            match view.job {
+                JobId::RAPTOR_ROSTER => "in the integration window, then as PowerSchool changes".to_owned(),
+                _ => schedule(view.schedule.as_ref()),
+            },
+            paused(view)
+        );
+    }
+    text
+}
+
+/// A schedule in words.
+pub fn schedule(schedule: Option<&JobSchedule>) -> String {
+    let Some(schedule) = schedule else { return "when a person asks for it".to_owned() };
+    let when = match schedule.when {
+        When::At { days, time } => format!("{days} at {time} {}", schedule.zone),
+        When::Every { minutes } => format!("every {} min", minutes.minutes()),
+    };
+    if schedule.only_in_session { format!("{when}, on days with school") } else { when }
 }

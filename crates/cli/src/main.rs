@@ -22,6 +22,7 @@ mod run;
 mod secrets;
 mod service;
 mod setup;
+mod status;
 mod stop;
 mod support_bundle;
 mod sync;

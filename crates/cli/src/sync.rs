@@ -1,9 +1,6 @@
 //! `sync` and `undo`: a run, to its end.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use rosterbridge_api::{
     Fault, Request, Response, Session,
@@ -17,35 +14,19 @@ use crate::{
     stop, text,
 };
 
-/// Time between two looks whether there is a run to cancel.
-const CANCEL_AGAIN: Duration = Duration::from_millis(200);
-
 /// Starts a run; Ctrl-C cancels it and waits for its clean end.
 async fn run_to_its_end(session: &Session, request: Request) -> Result<Response, Fault> {
-    let interrupted = stop::token();
     let begun = Arc::new(OnceLock::new());
     let ours = Arc::clone(&begun);
-    let run = session.call(request, move |event| {
+    let on_event = move |event| {
         if let Event::RunStarted { run, .. } = &event {
             ours.get_or_init(|| run.clone());
         }
         show(&event);
-    });
-    tokio::pin!(run);
-    tokio::select! {
-        answer = &mut run => return answer,
-        () = interrupted.cancelled() => {}
-    }
-    loop {
-        // Ours and no other: one that the schedule begins right after it goes on.
-        if let Some(run) = begun.get() {
-            session.call(Request::Cancel { run: Some(run.clone()) }, |_| ()).await?;
-        }
-        tokio::select! {
-            answer = &mut run => return answer,
-            () = tokio::time::sleep(CANCEL_AGAIN) => {}
-        }
-    }
+    };
+    // Ours and no other: one that the schedule begins right after it goes on.
+    let cancel = || begun.get().map(|run: &String| Request::Cancel { run: Some(run.clone()) });
+    stop::to_its_end(session, request, on_event, cancel).await
 }
 
 /// Takes back what a run wrote.

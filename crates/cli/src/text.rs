@@ -3,15 +3,10 @@
 use std::{fmt::Write, path::Path};
 
 use rosterbridge_api::{
-    domain::{
-        job::{JobId, Outcome},
-        schedule::{JobSchedule, Pause, When},
-        school_year::YearChange,
-    },
+    domain::{job::Outcome, school_year::YearChange},
     report::{
-        CircuitView, Event, FieldAccess, FieldView, FileSample, GuardedView, Handover, HeldPage, JobReport,
-        Phase, PluginCheck, PluginView, RunView, SchoolYearView, StageReport, StageResult, StatusView,
-        SummerPause, SyncReport, UndoReport,
+        Event, FieldAccess, FieldView, FileSample, GuardedView, Handover, HeldPage, JobReport, Phase,
+        PluginCheck, PluginView, RunView, StageReport, StageResult, SyncReport, UndoReport,
     },
 };
 
@@ -218,156 +213,6 @@ pub fn handover(file: &Path, handover: &Handover) -> String {
     )
 }
 
-/// The state of a profile.
-pub fn status(status: &StatusView) -> String {
-    let mut text = format!(
-        "Profile {}{}\nPowerSchool: {}\nRaptor: {}\n",
-        status.profile,
-        if status.practice { " (practice district)" } else { "" },
-        if status.server.is_empty() { "not set up yet" } else { &status.server },
-        status.raptor_status.title(),
-    );
-    for view in &status.jobs {
-        let last = match (&view.last, view.last_at) {
-            (Some(report), Some(at)) => {
-                let (ended, at) = (outcome(report.outcome), at.format("%Y-%m-%d %H:%M"));
-                let unchanged = match report.rows.noop {
-                    0 => String::new(),
-                    rows => format!(", {rows} unchanged"),
-                };
-                format!("{ended} at {at} UTC, {} written{unchanged}", report.rows.written)
-            }
-            _ => "never ran".to_owned(),
-        };
-        let _ = writeln!(
-            text,
-            "{:<16} {:<4} {last}",
-            view.job.to_string(),
-            if view.enabled { "on" } else { "off" }
-        );
-    }
-    let _ = writeln!(text, "Held rows: {}", status.held);
-    text += &school_year(&status.school_year);
-    if let Some(problem) = &status.mail {
-        let _ = writeln!(
-            text,
-            "Mail does not go out since {} UTC ({} waiting, {} given up): {} [{}] {}",
-            problem.since.format("%Y-%m-%d %H:%M"),
-            problem.waiting,
-            problem.dropped,
-            problem.cause.message,
-            problem.cause.code,
-            problem.cause.remedy
-        );
-    }
-    text
-}
-
-/// The remote systems that scheduled runs leave alone.
-pub fn circuits(circuits: &[CircuitView]) -> String {
-    let mut text = String::new();
-    for circuit in circuits {
-        let misses = circuit.misses;
-        let system = match circuit.account.number() {
-            1 => circuit.remote.title().to_owned(),
-            account => format!("{}, account {account},", circuit.remote.title()),
-        };
-        if let Some(until) = circuit.until {
-            let until = until.format("%Y-%m-%d %H:%M");
-            let _ = writeln!(
-                text,
-                "{system} could not be reached {misses} times in a row: scheduled runs leave it alone until {until} UTC."
-            );
-        }
-    }
-    text
-}
-
-/// What there is to know of the school year: a pause for the summer, the latest changes, tardy codes that don't fit.
-fn school_year(view: &SchoolYearView) -> String {
-    let mut text = summer_pause(view);
-    for noticed in view.changes.iter().rev().take(LATEST_CHANGES) {
-        let what = match noticed.change {
-            YearChange::NewYear { school, from, to } => {
-                format!("School {school}: school year {} after {}", to.name(), from.name())
-            }
-            YearChange::NewTerm { school, from: Some(from), to, .. } => {
-                format!("School {school}: term {to} after {from}")
-            }
-            YearChange::NewTerm { school, from: None, to, .. } => format!("School {school}: term {to}"),
-        };
-        let _ = writeln!(text, "{what}, noticed {} UTC", noticed.noticed_at.format("%Y-%m-%d %H:%M"));
-    }
-    for fault in &view.tardy_code_faults {
-        let _ = writeln!(
-            text,
-            "School {}, {}: tardies with code {} are held in {}: {}",
-            fault.school,
-            fault.reason,
-            fault.code,
-            fault.year.name(),
-            fault.why.sentence()
-        );
-    }
-    text
-}
-
-/// The most changes of year or term that are listed.
-const LATEST_CHANGES: usize = 10;
-
-fn summer_pause(view: &SchoolYearView) -> String {
-    match view.summer_pause {
-        None => String::new(),
-        Some(SummerPause { until: Some(date) }) => {
-            format!("Scheduled runs are paused for summer until {date}.\n")
-        }
-        Some(SummerPause { until: None }) => {
-            "Scheduled runs are paused for summer until PowerSchool has the terms of the new year.\n"
-                .to_owned()
-        }
-    }
-}
-
-/// Every job: whether and when it runs by itself.
-pub fn jobs(status: &StatusView) -> String {
-    let mut text = match status.pause {
-        Pause::No => String::new(),
-        Pause::Until(_) if !status.paused => String::new(),
-        Pause::Until(end) => {
-            format!("Scheduled runs are paused until {} UTC.\n", end.format("%Y-%m-%d %H:%M"))
-        }
-        Pause::UntilResumed => "Scheduled runs are paused. Go on with: rosterbridge jobs resume\n".to_owned(),
-    };
-    text += &summer_pause(&status.school_year);
-    for view in &status.jobs {
-        let next = match (view.enabled, view.next_at) {
-            (true, Some(at)) => format!(", next {} UTC", at.format("%Y-%m-%d %H:%M")),
-            _ => String::new(),
-        };
-        let _ = writeln!(
-            text,
-            "{:<16} {:<4} {}{next}",
-            view.job.to_string(),
-            if view.enabled { "on" } else { "off" },
-            match view.job {
-                JobId::RAPTOR_ROSTER => "in the integration window, then as PowerSchool changes".to_owned(),
-                _ => schedule(view.schedule.as_ref()),
-            }
-        );
-    }
-    text
-}
-
-/// A schedule in words.
-fn schedule(schedule: Option<&JobSchedule>) -> String {
-    let Some(schedule) = schedule else { return "when a person asks for it".to_owned() };
-    let when = match schedule.when {
-        When::At { days, time } => format!("{days} at {time} {}", schedule.zone),
-        When::Every { minutes } => format!("every {} min", minutes.minutes()),
-    };
-    if schedule.only_in_session { format!("{when}, on days with school") } else { when }
-}
-
 /// The history.
 pub fn runs(runs: &[RunView]) -> String {
     if runs.is_empty() {
@@ -454,35 +299,5 @@ pub fn progress(event: &Event) -> Option<String> {
         }
         Event::Stage(report) => Some(stage(report)),
         Event::JobFinished(_) | Event::RunFinished(_) | Event::Notice { .. } => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rosterbridge_api::domain::{
-        job::AccountId,
-        retry::{CircuitState, Remote},
-    };
-
-    use super::*;
-
-    #[test]
-    fn only_a_system_that_is_left_alone_is_named() {
-        let circuit = |remote, state, until: Option<&str>| CircuitView {
-            remote,
-            account: AccountId::FIRST,
-            state,
-            until: until.and_then(|until| until.parse().ok()),
-            misses: 3,
-        };
-        let circuits = [
-            circuit(Remote::PowerSchool, CircuitState::Closed, None),
-            circuit(Remote::Hero, CircuitState::Open, Some("2026-11-18T03:10:00Z")),
-            circuit(Remote::Raptor, CircuitState::HalfOpen, None),
-        ];
-        assert_eq!(
-            super::circuits(&circuits),
-            "Hero could not be reached 3 times in a row: scheduled runs leave it alone until 2026-11-18 03:10 UTC.\n"
-        );
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     attendance::{Meeting, MeetingTimes},
     expression::Expression,
     held::HoldReason,
-    id::{CalendarDayId, SchoolNumber, SectionId, YearId},
+    id::{CalendarDayId, CcId, PeriodId, SchoolNumber, SectionId, YearId},
     mapping::BetweenClasses,
     roster::{BellScheduleItem, CalendarDay, CycleDay, Enrollment, Period, SectionMeeting, Term},
 };
@@ -113,16 +113,33 @@ impl SchoolDay {
         let of_section =
             move || section_meetings.iter().filter(move |meeting| meeting.section == enrollment.section);
         let periods: BTreeSet<i64> = if of_section().next().is_some() {
-            of_section()
-                .filter(|meeting| meeting.school == self.school && meeting.year == self.year)
-                .filter(|meeting| self.cycle_day.includes(&meeting.cycle_day_letter))
-                .map(|meeting| meeting.period_number)
-                .collect()
+            of_section().filter(|meeting| self.has(meeting)).map(|meeting| meeting.period_number).collect()
         } else {
             enrollment.expression.parse().map(|expression| self.periods_of(&expression)).unwrap_or_default()
         };
         let rings = self.bells.iter().filter(move |(period, _)| periods.contains(&period.number));
         rings.map(|(period, times)| (Meeting { cc: enrollment.id, period: period.id }, *times))
+    }
+
+    /// The meeting of an enrolment in one period of this day, by SECTION_MEETING of its section alone.
+    pub fn meeting_in(
+        &self,
+        period: PeriodId,
+        cc: CcId,
+        section_meetings: &[SectionMeeting],
+    ) -> Option<(Meeting, MeetingTimes)> {
+        let meets = |number| {
+            section_meetings.iter().any(|meeting| meeting.period_number == number && self.has(meeting))
+        };
+        let (_, times) = self.bells.iter().find(|(rings, _)| rings.id == period && meets(rings.number))?;
+        Some((Meeting { cc, period }, *times))
+    }
+
+    /// Whether a section's meeting is one of this day.
+    fn has(&self, meeting: &SectionMeeting) -> bool {
+        meeting.school == self.school
+            && meeting.year == self.year
+            && self.cycle_day.includes(&meeting.cycle_day_letter)
     }
 
     fn periods_of(&self, expression: &Expression) -> BTreeSet<i64> {

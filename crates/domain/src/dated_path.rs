@@ -8,6 +8,9 @@ const EXPORT: &str = "export";
 /// The longest name of a file or folder, in bytes: less than file systems allow, for the marks of a half-done transfer.
 const LONGEST_NAME: usize = 200;
 
+/// The year whose days are tried where none is named: it has a 29th of February.
+const LEAP_YEAR: i32 = 2024;
+
 /// A path that may have the date in it, e.g. `imports/STUDENT_%Y%m%d.TXT`. It leads to a file below the folder it is
 /// relative to, whatever the date.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -142,10 +145,93 @@ impl DatedPath {
         self.parts.iter().map(|part| part.on(date)).collect()
     }
 
+    /// Whether the path is another one from day to day.
+    pub fn is_dated(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part, Part::Text(_)))
+    }
+
+    /// The paths of the days before `today`, from `from` on and oldest first: each once, and none that `today` has.
+    pub fn before(&self, today: NaiveDate, from: NaiveDate) -> Vec<(NaiveDate, String)> {
+        let todays = self.expand(today);
+        let mut paths: Vec<(NaiveDate, String)> = Vec::new();
+        // From the latest back: of days with the same path the last one counts.
+        let days = std::iter::successors(today.pred_opt(), NaiveDate::pred_opt);
+        for day in days.take_while(|day| *day >= from) {
+            let path = self.expand(day);
+            if path != todays && !paths.iter().any(|(_, known)| *known == path) {
+                paths.push((day, path));
+            }
+        }
+        paths.reverse();
+        paths
+    }
+
+    /// Whether this is the path on some day, letter by letter.
+    pub fn gives(&self, path: &str) -> bool {
+        let mut rest = path;
+        self.parts.iter().all(|part| {
+            let taken = match part {
+                Part::Text(text) => rest.strip_prefix(text.as_str()),
+                Part::Year => without_digits(rest, 4),
+                Part::Month | Part::Day => without_digits(rest, 2),
+            };
+            rest = taken.unwrap_or(rest);
+            taken.is_some()
+        }) && rest.is_empty()
+    }
+
+    /// The first day of a leap year on which two paths are the same, letter case aside since some servers tell none apart;
+    /// of a hundred years where one holds the year. `None` where they never are.
+    pub fn same_on(&self, other: &Self) -> Option<NaiveDate> {
+        if !self.can_be(other) {
+            return None;
+        }
+        let has_year = |path: &Self| path.parts.contains(&Part::Year);
+        let last = if has_year(self) || has_year(other) { LEAP_YEAR + 99 } else { LEAP_YEAR };
+        let first_day = NaiveDate::from_ymd_opt(LEAP_YEAR, 1, 1)?;
+        let same = |day: &NaiveDate| self.expand(*day).to_lowercase() == other.expand(*day).to_lowercase();
+        first_day.iter_days().take_while(|day| day.year() <= last).find(same)
+    }
+
+    /// Whether two paths are the same but for the dates, which most are not.
+    fn can_be(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.letters(), other.letters());
+        let is_same = |(ours, theirs): (&Option<char>, &Option<char>)| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            (Some(letter), None) | (None, Some(letter)) => letter.is_ascii_digit(),
+            (None, None) => true,
+        };
+        ours.len() == theirs.len() && ours.iter().zip(&theirs).all(is_same)
+    }
+
+    /// Its letters in lower case; `None` stands for a digit of the date.
+    fn letters(&self) -> Vec<Option<char>> {
+        let mut letters = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => letters.extend(text.to_lowercase().chars().map(Some)),
+                Part::Year => letters.extend([None; 4]),
+                Part::Month | Part::Day => letters.extend([None; 2]),
+            }
+        }
+        letters
+    }
+
     /// What a form shows of a path that somebody is entering: the path on a day.
     pub fn preview(text: &str, date: NaiveDate) -> Result<String, DatedPathError> {
         Ok(Self::parse(text)?.expand(date))
     }
+}
+
+/// Folder and name of a file at the other side: what stands before the last slash, and what follows it.
+pub fn folder_and_name(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// What follows the digits a text begins with, if it begins with as many.
+fn without_digits(text: &str, count: usize) -> Option<&str> {
+    let (digits, rest) = text.split_at_checked(count)?;
+    digits.chars().all(|c| c.is_ascii_digit()).then_some(rest)
 }
 
 impl Part {

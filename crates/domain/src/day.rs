@@ -35,6 +35,8 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ClashKind {
+    /// Another sender is active: the job is paused.
+    OtherSender,
     /// An export goes out when Hero has taken in the day's files already.
     ExportAfterHero,
     /// The import comes before Hero has written the day's export.

@@ -4,7 +4,8 @@
 //! the same one again only after [`REPEAT_AFTER`]; the first success after a failure that was told is told once. Held
 //! rows and runs that were missed are counted and told together, at most every [`DIGEST_EVERY`]; runs that were cut off are
 //! named, each once, and no more often than that. What is wrong with a file that is seen from outside is told once a day,
-//! and once when it is right again. How a job ended is told to those who asked for its completion report, each run once.
+//! and once when it is right again; that another sender pauses a job once, and once when it goes on. How a job ended is
+//! told to those who asked for its completion report, each run once.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -129,7 +130,7 @@ pub struct InterruptedRun {
 pub enum AlertKind {
     /// A file that PowerSchool should send, or take in, is not as it should be.
     Watch,
-    /// PowerSchool still sends, or takes in, what is this program's to do.
+    /// Somebody else sends, or takes in, what is this program's to do, and the job is paused.
     OtherSender,
     /// It can't be looked at what PowerSchool sends or takes in: `file` is the connection's name.
     Look,
@@ -497,7 +498,8 @@ impl Told {
         recovered.map(|(failures, since)| Notice::Recovered { job, failures, since })
     }
 
-    /// A day's first alert of a file is told, whatever is wrong with the file later on the day.
+    /// A day's first alert of a file is told, whatever is wrong with the file later on the day. That a job is paused is
+    /// always news: while it lasts, no run looks again.
     fn alerted(&mut self, alert: Alert, now: DateTime<Utc>) -> Option<Notice> {
         let told = self.alerts.iter().position(|told| told.subject == alert.subject);
         let Some(told) = told.map(|place| &mut self.alerts[place]) else {
@@ -505,10 +507,11 @@ impl Told {
             self.alerts.push(ToldAlert { subject, day, told_at: now, lasts: true, since: now });
             return Some(Notice::Alerted(alert));
         };
-        if told.day == alert.day {
+        let is_pause = alert.subject.kind == AlertKind::OtherSender;
+        if told.day == alert.day && !is_pause {
             return None;
         }
-        if !told.lasts {
+        if !told.lasts || is_pause {
             told.since = now;
         }
         (told.day, told.told_at, told.lasts) = (alert.day, now, true);

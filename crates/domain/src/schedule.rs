@@ -290,11 +290,11 @@ const TWO_WEEKS: usize = 15;
 impl JobSchedule {
     /// The schedule a new profile starts with, from the vendors' procedures.
     ///
-    /// - Hero's exports: its procedure has PowerSchool send them at 3:00, 3:10 and 3:20 on `MTWHF`, as samples. One
-    ///   time for all three lets one reading of PowerSchool serve them, and ten past keeps clear of what PowerSchool
-    ///   does on the hour.
-    /// - Hero's attendance: 'a time after the data is exported'; that time is set in Hero, so an hour after our
-    ///   exports. Not bound to days in session, because Friday's attendance arrives in the night after the last day
+    /// - Hero's exports: the three times ten minutes apart that its procedure prints as samples, 3:00, 3:10 and 3:20 on
+    ///   `MTWHF`, moved five minutes on: PowerSchool does much on the hour. Apart, they suit whoever carries them out;
+    ///   this program's own runs read only what has changed since the one before.
+    /// - Hero's attendance: 'a time after the data is exported'; that time is set in Hero, so an hour after the
+    ///   first export. Not bound to days in session, because Friday's attendance arrives in the night after the last day
     ///   before a holiday just as well.
     /// - Raptor's roster: none. It follows the integration window and then PowerSchool's updates: see
     ///   [`crate::following`].
@@ -303,13 +303,12 @@ impl JobSchedule {
     ///
     /// All catch up: a run too many changes nothing, a run too few leaves a school with yesterday's data.
     pub fn usual(job: Job, zone: Tz) -> Option<Self> {
+        let weekdays = |time| When::At { days: Weekdays::SCHOOL_WEEK, time };
         let when = match job {
-            Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers => {
-                When::At { days: Weekdays::SCHOOL_WEEK, time: const { TimeOfDay::known(3, 10) } }
-            }
-            Job::HeroAttendance => {
-                When::At { days: Weekdays::SCHOOL_WEEK, time: const { TimeOfDay::known(4, 10) } }
-            }
+            Job::HeroStudents => weekdays(const { TimeOfDay::known(3, 5) }),
+            Job::HeroSchedule => weekdays(const { TimeOfDay::known(3, 15) }),
+            Job::HeroTeachers => weekdays(const { TimeOfDay::known(3, 25) }),
+            Job::HeroAttendance => weekdays(const { TimeOfDay::known(4, 10) }),
             Job::RaptorRoster => return None,
             Job::RaptorTardies => When::Every { minutes: Interval(5) },
         };

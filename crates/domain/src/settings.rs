@@ -25,9 +25,10 @@ pub use self::{
         ConnectionId, ManagedConnection, NoTransfersAtOnce, SignInMethod, TransfersAtOnce, UnknownConnection,
     },
     hero::{
-        AccountLevel, CharacterSet, Destination, ExportJob, ExportKind, FieldDelimiter, HandOver,
-        HeroAccount, HeroSettings, HeroSide, ImportField, ImportJob, LongValues, Owner, RecordDelimiter,
-        SCHEDULE_FIELDS, STUDENT_FIELDS, TEACHER_FIELDS,
+        ATTENDANCE_SETTING, AccountLevel, AutoCommFields, AutoSendFields, CharacterSet, Destination,
+        Duplicate, ExportJob, ExportKind, FieldDelimiter, HandOver, HeroAccount, HeroSettings, HeroSide,
+        ImportField, ImportJob, LongValues, Owner, RecordDelimiter, SCHEDULE_FIELDS, STUDENT_FIELDS,
+        TEACHER_FIELDS,
     },
     raptor::{
         BeforeFirstBell, DateForm, Delimiter, IntegrationWindow, LineEnd, Prerequisites, RaptorConnection,

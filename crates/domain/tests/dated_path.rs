@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 use proptest::prelude::*;
-use rosterbridge_domain::dated_path::{DatedPath, DatedPathError};
+use rosterbridge_domain::dated_path::{DatedPath, DatedPathError, folder_and_name};
 use rstest::rstest;
 
 #[rstest]
@@ -91,6 +91,70 @@ fn an_imports_path_is_a_path() {
     );
 }
 
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+#[rstest]
+#[case::undated("export/A.txt", "2026-11-01", &[])]
+#[case::dated("export/A%m%d.txt", "2026-11-20", &["export/A1120.txt", "export/A1121.txt"])]
+#[case::nothing_between("export/A%m%d.txt", "2026-11-22", &[])]
+#[case::months("export/A%Y%m.txt", "2026-09-29", &["export/A202609.txt", "export/A202610.txt"])]
+#[case::as_today("export/A%d.txt", "2026-10-21", &[
+    "export/A23.txt", "export/A24.txt", "export/A25.txt", "export/A26.txt", "export/A27.txt", "export/A28.txt",
+    "export/A29.txt", "export/A30.txt", "export/A31.txt", "export/A01.txt", "export/A02.txt", "export/A03.txt",
+    "export/A04.txt", "export/A05.txt", "export/A06.txt", "export/A07.txt", "export/A08.txt", "export/A09.txt",
+    "export/A10.txt", "export/A11.txt", "export/A12.txt", "export/A13.txt", "export/A14.txt", "export/A15.txt",
+    "export/A16.txt", "export/A17.txt", "export/A18.txt", "export/A19.txt", "export/A20.txt", "export/A21.txt",
+])]
+fn the_paths_of_earlier_days(#[case] text: &str, #[case] from: &str, #[case] expected: &[&str]) {
+    let path = DatedPath::parse(text).unwrap();
+    assert_eq!(path.is_dated(), text.contains('%'));
+    let before = path.before(day("2026-11-22"), day(from));
+    assert!(before.iter().all(|(on, text)| path.expand(*on) == *text && path.gives(text)));
+    assert!(before.is_sorted());
+    let paths: Vec<&str> = before.iter().map(|(_, path)| path.as_str()).collect();
+    assert_eq!(paths, expected);
+}
+
+#[rstest]
+#[case("imports/A_%Y%m%d.TXT", "imports/A_20261122.TXT", true)]
+#[case("imports/A_%Y%m%d.TXT", "imports/A_2026112.TXT", false)]
+#[case("imports/A_%Y%m%d.TXT", "imports/A_20261122.txt", false)]
+#[case("imports/A_%Y%m%d.TXT", "imports/A_20261122.TXT.bak", false)]
+#[case("imports/A_%Y%m%d.TXT", "imports/A_2026é12.TXT", false)]
+#[case("imports/A.TXT", "imports/A.TXT", true)]
+#[case("imports/A.TXT", "imports/B.TXT", false)]
+fn a_path_of_some_day(#[case] text: &str, #[case] path: &str, #[case] gives: bool) {
+    assert_eq!(DatedPath::parse(text).unwrap().gives(path), gives);
+}
+
+#[rstest]
+#[case::never("imports/A.TXT", "imports/B.TXT", None)]
+#[case::always("imports/A.TXT", "imports/a.txt", Some("2024-01-01"))]
+#[case::letters("imports/A%d.txt", "imports/B%d.txt", None)]
+#[case::a_day("imports/A%d.txt", "imports/A05.txt", Some("2024-01-05"))]
+#[case::no_such_day("imports/A%d.txt", "imports/A32.txt", None)]
+#[case::month_and_day("imports/%d%m.txt", "imports/%m%d.txt", Some("2024-01-01"))]
+#[case::leap_day("imports/A%m%d.txt", "imports/A0229.txt", Some("2024-02-29"))]
+#[case::no_leap_day("imports/A%m%d.txt", "imports/A0230.txt", None)]
+#[case::a_year("imports/A%Y.txt", "imports/A2031.txt", Some("2031-01-01"))]
+#[case::another_century("imports/A%Y.txt", "imports/A1931.txt", None)]
+#[case::longer("imports/A%d.txt", "imports/A%d%d.txt", None)]
+#[case::percent("imports/%%d.txt", "imports/%d.txt", None)]
+#[case::across("imports/%Y%m.txt", "imports/203%d5.txt", Some("2031-05-10"))]
+fn two_paths_that_are_one_file(#[case] one: &str, #[case] other: &str, #[case] first: Option<&str>) {
+    let (one, other) = (DatedPath::parse(one).unwrap(), DatedPath::parse(other).unwrap());
+    assert_eq!(one.same_on(&other), first.map(day));
+    assert_eq!(other.same_on(&one), first.map(day));
+}
+
+#[test]
+fn a_file_has_a_folder_and_a_name() {
+    assert_eq!(folder_and_name("imports/staff/TEACHER.txt"), ("imports/staff", "TEACHER.txt"));
+    assert_eq!(folder_and_name("TEACHER.txt"), ("", "TEACHER.txt"));
+}
+
 fn any_path() -> impl Strategy<Value = String> {
     let step = prop_oneof![
         4 => "[A-Za-z0-9._-]{0,8}",
@@ -120,6 +184,28 @@ proptest! {
             prop_assert!(std::path::Path::new(&expanded)
                 .components()
                 .all(|component| matches!(component, std::path::Component::Normal(_))));
+        }
+    }
+
+    /// No day is overlooked on which two paths are the same, and none is named on which they are not.
+    #[test]
+    fn the_day_is_the_first_on_which_two_paths_are_the_same(
+        one in "[ab0-3]{0,2}(%[Ymd]|[0-3]){1,3}",
+        other in "[aB0-3]{0,2}(%[Ymd]|[0-3]){1,3}",
+    ) {
+        let (one, other) = (DatedPath::parse(&one).unwrap(), DatedPath::parse(&other).unwrap());
+        let years = if [&one, &other].iter().any(|path| path.slot().contains("%Y")) { 100 } else { 1 };
+        let days = day("2024-01-01").iter_days().take_while(|day| chrono::Datelike::year(day) < 2024 + years);
+        let same = |day: &NaiveDate| one.expand(*day).eq_ignore_ascii_case(&other.expand(*day));
+        prop_assert_eq!(one.same_on(&other), { days }.find(same));
+    }
+
+    /// A path is one of those it comes to.
+    #[test]
+    fn a_path_gives_what_it_comes_to(text in any_path(), days in 600_000_i32..900_000) {
+        if let Ok(path) = DatedPath::parse(&text) {
+            let date = NaiveDate::from_num_days_from_ce_opt(days).unwrap();
+            prop_assert!(path.gives(&path.expand(date)));
         }
     }
 

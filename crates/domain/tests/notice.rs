@@ -427,6 +427,22 @@ fn a_file_that_is_wrong_is_told_once_a_day_and_once_when_it_is_right_again() {
     assert_eq!(told(&mut state, missing(20), 48 * 60), ["imports/STUDENT.TXT hero.watch_missing"]);
 }
 
+#[test]
+fn a_pause_is_told_each_time_it_begins_and_ends() {
+    let mut state = Told::default();
+    let pause = |day| wrong(AlertKind::OtherSender, FILE, day, "hero.other_sender");
+    let over = || Happening::InOrder(subject(AlertKind::OtherSender, FILE));
+    let begins = [format!("{FILE} hero.other_sender")];
+    assert_eq!(told(&mut state, pause(18), 0), begins);
+    // Whatever was told of it before, and not ended: a job that is paused already does not look again.
+    assert_eq!(told(&mut state, pause(18), 24 * 60), begins);
+    let ends = [format!("{FILE} right, wrong since 2026-11-19 03:10:00 UTC")];
+    assert_eq!(told(&mut state, over(), 25 * 60), ends);
+    assert_eq!(told(&mut state, pause(19), 26 * 60), begins, "the second of a day, too");
+    assert_eq!(told(&mut state, over(), 27 * 60).len(), 1);
+    assert_eq!(told(&mut state, over(), 28 * 60), [""; 0]);
+}
+
 fn completed(run: &str, job: JobId, notes: usize) -> Happening {
     Happening::Completed(Completion {
         job,

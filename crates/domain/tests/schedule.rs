@@ -253,7 +253,7 @@ fn a_setup_file_holds_schedules_in_words() {
         "job": "hero-students",
         "enabled": true,
         "schedule": {
-            "when": {"kind": "at", "days": "MTWHF", "time": "03:10"},
+            "when": {"kind": "at", "days": "MTWHF", "time": "03:05"},
             "zone": "America/Denver",
             "only_in_session": false,
             "missed": "catch_up",
@@ -291,9 +291,9 @@ fn a_setup_file_from_before_schedules_is_read_and_runs_nothing_by_itself() {
 }
 
 #[rstest]
-#[case(Job::HeroStudents, "2026-05-04T07:10:00Z")]
-#[case(Job::HeroSchedule, "2026-05-04T07:10:00Z")]
-#[case(Job::HeroTeachers, "2026-05-04T07:10:00Z")]
+#[case(Job::HeroStudents, "2026-05-04T07:05:00Z")]
+#[case(Job::HeroSchedule, "2026-05-04T07:15:00Z")]
+#[case(Job::HeroTeachers, "2026-05-04T07:25:00Z")]
 #[case(Job::HeroAttendance, "2026-05-04T08:10:00Z")]
 #[case(Job::RaptorTardies, "2026-05-02T04:05:00Z")]
 fn the_usual_times_of_a_district_in_new_york(#[case] job: Job, #[case] next: &str) {

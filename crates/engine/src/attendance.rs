@@ -78,9 +78,9 @@ pub(crate) struct AttendancePlan {
     /// Rows that were never decided before. They do not name the plan: which they are, its decisions tell.
     #[serde(skip)]
     pub(crate) new_rows: u64,
-    /// Of Hero's: rows about records that nothing was known of.
+    /// Of each of Hero's files: rows about records that nothing was known of.
     #[serde(skip)]
-    pub(crate) first_seen: FirstSeen,
+    pub(crate) first_seen: Vec<FirstSeen>,
 }
 
 /// Rows about records that this profile neither wrote nor was told of before.
@@ -90,6 +90,15 @@ pub(crate) struct FirstSeen {
     pub(crate) rows: u64,
     /// Those of them whose very code PowerSchool has.
     pub(crate) standing: u64,
+}
+
+/// A row about a record that nothing is known of.
+struct NewRecord {
+    /// The file it came in, by its place in the plan.
+    input: usize,
+    row_hash: RowHash,
+    /// Whether PowerSchool has its very code.
+    stands: bool,
 }
 
 /// What identifies a row when it comes again.
@@ -103,7 +112,7 @@ pub(crate) fn row_hash(source: Source, raw: &str) -> RowHash {
 
 /// Which rows only repeat another one of the same plan, letter for letter. Of Raptor's the first counts: files are
 /// recorded one after the other, and a crash in between must not leave a row decided by a repetition whose write is
-/// not recorded. Hero's one file is recorded as a whole, and its last row is the state.
+/// not recorded. Hero's last row is the state, and all its files are read again until every one of them is recorded.
 fn repeats(source: Source, hashes: &[RowHash]) -> Vec<bool> {
     let mut seen = HashSet::new();
     let mut repeats: Vec<bool> = match source {
@@ -184,7 +193,7 @@ impl Engine {
         let held = read_back(client, roster, undecided.map(|(key, _)| key)).await?;
 
         let nothing = KeyHistory::default();
-        let mut first_seen = FirstSeen::default();
+        let mut new_records: Vec<NewRecord> = Vec::new();
         for (place, row) in rows.into_iter().enumerate() {
             let row_hash = hashes[place];
             let outcome = match row.wanted {
@@ -200,12 +209,11 @@ impl Engine {
                     let history = histories.get(&write.key).unwrap_or(&nothing);
                     let decided = decided(write, source, history, &held, rules, in_doubt.contains(&row_hash));
                     if *history == nothing {
-                        first_seen.rows += 1;
                         let stands = matches!(
                             decided,
                             DecisionOutcome::NoOp { reason: NoOpReason::AlreadyRecorded, .. }
                         );
-                        first_seen.standing += u64::from(stands);
+                        new_records.push(NewRecord { input: row.input, row_hash, stands });
                     }
                     decided
                 }
@@ -224,8 +232,25 @@ impl Engine {
                 outcome,
             });
         }
+        let first_seen = match source {
+            Source::Hero => self.first_seen(inputs.len(), new_records).await?,
+            Source::Raptor => Vec::new(),
+        };
         pass(CrashPoint::AttendancePlanned);
         Ok(AttendancePlan { source, inputs, new_rows, first_seen })
+    }
+
+    /// Counts of each of Hero's files the rows about records that nothing is known of, and those of them whose code stands.
+    /// One that was held before is not new: a person may have entered it by hand meanwhile.
+    async fn first_seen(&self, inputs: usize, rows: Vec<NewRecord>) -> Result<Vec<FirstSeen>, EngineError> {
+        let hashes: Vec<RowHash> = rows.iter().map(|row| row.row_hash).collect();
+        let known = self.ledger(move |ledger| ledger.known_rows(Source::Hero, &hashes)).await?;
+        let mut first_seen = vec![FirstSeen::default(); inputs];
+        for row in rows.iter().filter(|row| !known.contains_key(&row.row_hash)) {
+            first_seen[row.input].rows += 1;
+            first_seen[row.input].standing += u64::from(row.stands);
+        }
+        Ok(first_seen)
     }
 
     /// What those of `rows` state that say something, and what is known of their records. A row that is outdated states

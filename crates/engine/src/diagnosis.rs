@@ -1,8 +1,19 @@
 //! Connection tests of Hero, of the exchange with Raptor and of the mail server, stage by stage.
 
-use std::{path::Path, sync::PoisonError, time::Instant};
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::Path,
+    sync::PoisonError,
+    time::Instant,
+};
 
-use rosterbridge_domain::settings::{ConnectionId, RaptorConnection, Setup, TransfersAtOnce};
+use chrono::Utc;
+use rosterbridge_domain::{
+    dated_path::{DatedPath, folder_and_name},
+    settings::{
+        ConnectionId, Destination, ExportKind, HeroAccount, RaptorConnection, Setup, TransfersAtOnce,
+    },
+};
 use rosterbridge_sftp::{Connection, HostKey, Needs, Outcome, Pin, RemoteFolder, Stage, fingerprint};
 use rosterbridge_store::ledger::PinnedHostKey;
 use tokio_util::sync::CancellationToken;
@@ -28,12 +39,13 @@ impl Engine {
         on_stage: impl FnMut(StageReport),
     ) -> Result<ConnectionTest, EngineError> {
         let started = Instant::now();
+        let stop = self.connection_test_token();
         let setup = self.setup().await?;
         let tested = async {
             let connection = self.managed_connection(&setup, id).await?;
             Ok((connection, needs(&setup, id)?, managed(&setup, id)?.transfers_at_once))
         };
-        self.test_server(id, tested.await, accept, started, on_stage).await
+        self.test_server(id, tested.await, accept, &stop, started, on_stage).await
     }
 
     /// Tests the exchange with Raptor: the folder is there and can be written to, or the SFTP server stage by stage, as
@@ -44,10 +56,15 @@ impl Engine {
         mut on_stage: impl FnMut(StageReport),
     ) -> Result<ConnectionTest, EngineError> {
         let started = Instant::now();
+        let stop = self.connection_test_token();
         let setup = self.setup().await?;
         let Some(settings) = &setup.raptor.connection else {
             let folder = setup.raptor.folder.clone();
-            let usable = crate::engine::blocking(move || usable_folder(&folder)).await;
+            let usable = tokio::select! {
+                usable = crate::engine::blocking(move || usable_folder(&folder)) => usable,
+                // A share that hangs keeps its thread, and nobody waits for it.
+                () = stop.cancelled() => Err(EngineError::TestCancelled),
+            };
             let tested = stage("Exchange folder", &usable, "exists and can be written to", started);
             on_stage(tested.clone());
             return Ok(ConnectionTest { report: report(vec![tested]), host_key: None });
@@ -57,7 +74,7 @@ impl Engine {
             let at_once = managed(&setup, settings.connection)?.transfers_at_once;
             Ok((connection, raptor_needs(settings)?, at_once))
         };
-        self.test_server(settings.connection, tested.await, accept, started, on_stage).await
+        self.test_server(settings.connection, tested.await, accept, &stop, started, on_stage).await
     }
 
     /// Tests an SFTP server that is set up like this, and for this.
@@ -66,6 +83,7 @@ impl Engine {
         id: ConnectionId,
         tested: Result<(Connection, Needs, TransfersAtOnce), EngineError>,
         accept: Option<String>,
+        stop: &CancellationToken,
         mut started: Instant,
         mut on_stage: impl FnMut(StageReport),
     ) -> Result<ConnectionTest, EngineError> {
@@ -88,15 +106,11 @@ impl Engine {
             (Err(error), _) => return Err(error),
             (_, Err(error)) => return Err(error.into()),
         };
-        let stop = self.connection_test_token();
-        let _turn = match self.transfers.turn(id, at_once, &stop).await {
-            Err(EngineError::Cancelled) => return Err(EngineError::TestCancelled),
-            turn => turn?,
-        };
+        let _turn = self.transfers.turn(id, at_once, stop).await.map_err(of_test)?;
         let before = self.pinned_host_keys(&connection.address).await?;
         let pins: Vec<Pin> = before.iter().map(pin).collect();
         let mut stages = Vec::new();
-        let tested = rosterbridge_sftp::test(&connection, &pins, accept.as_ref(), &needs, &stop, |stage| {
+        let tested = rosterbridge_sftp::test(&connection, &pins, accept.as_ref(), &needs, stop, |stage| {
             let shown = from_sftp(stage, started);
             on_stage(shown.clone());
             stages.push(shown);
@@ -156,35 +170,87 @@ pub(crate) fn existing_folder(folder: &str) -> Result<&Path, EngineError> {
     Ok(path)
 }
 
-/// Whether the exchange folder can be written to: creates a file there and removes it.
+/// Whether the exchange folder can be written to.
 fn usable_folder(folder: &str) -> Result<(), EngineError> {
     let path = existing_folder(folder)?;
-    match tempfile::Builder::new().prefix(".rosterbridge-probe").tempfile_in(path) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(EngineError::Folder { path: path.to_owned(), why: error.to_string() }),
-    }
+    written_to(path).map_err(|error| EngineError::Folder { path: path.to_owned(), why: error.to_string() })
 }
 
-/// What a managed connection is used for.
-fn needs(setup: &Setup, id: ConnectionId) -> Result<Needs, EngineError> {
-    let for_hero = setup.hero.accounts.iter().any(|account| account.connection == id);
-    if !for_hero
-        && let Some(raptor) = setup.raptor.connection.as_ref().filter(|raptor| raptor.connection == id)
-    {
-        return raptor_needs(raptor);
+/// Creates a file in a folder and removes it.
+fn written_to(folder: &Path) -> std::io::Result<()> {
+    tempfile::Builder::new().prefix(".rosterbridge-probe").tempfile_in(folder).map(drop)
+}
+
+/// Whether the folders that exports go to can be written to: those that are new since `before`, so that a share that is
+/// away keeps nobody from changing something else.
+pub(crate) fn usable_destinations(before: &Setup, setup: &Setup) -> Result<(), EngineError> {
+    let folders = |setup: &Setup| -> BTreeSet<String> {
+        let accounts = setup.hero.accounts.iter();
+        let exports = accounts.flat_map(|account| ExportKind::ALL.map(|kind| account.export(kind).clone()));
+        exports
+            .filter_map(|export| match export.destination {
+                Destination::Folder { folder } if !folder.trim().is_empty() => Some(folder),
+                Destination::Folder { .. } | Destination::Connection => None,
+            })
+            .collect()
+    };
+    for folder in folders(setup).difference(&folders(before)) {
+        let path = Path::new(folder);
+        let refused = |why: String| EngineError::ExportFolder { path: path.to_owned(), why };
+        if !path.is_dir() {
+            return Err(refused("there is no such folder".to_owned()));
+        }
+        written_to(path).map_err(|error| refused(error.to_string()))?;
     }
+    Ok(())
+}
+
+/// What a managed connection is used for: the folders of all jobs whose files travel over it. One that nobody uses yet is
+/// tested as Hero's.
+fn needs(setup: &Setup, id: ConnectionId) -> Result<Needs, EngineError> {
     let settings = managed(setup, id)?;
-    Ok(Needs {
-        upload_folder: settings.allow_upload.then(|| RemoteFolder::parse(IMPORTS)).transpose()?,
-        download_folder: settings.allow_download.then(|| RemoteFolder::parse(EXPORT)).transpose()?,
-        made_folder: None,
-    })
+    let raptor = setup.raptor.connection.as_ref().filter(|raptor| raptor.connection == id);
+    let accounts: Vec<&HeroAccount> =
+        setup.hero.accounts.iter().filter(|account| account.connection == id).collect();
+    let mut needs = Needs::default();
+    for account in &accounts {
+        let today = Utc::now().with_timezone(&account.hero_side.zone).date_naive();
+        let folder = |path: &str| {
+            // A path that can't be is told where it is entered.
+            let path = DatedPath::parse(path).ok()?.expand(today);
+            RemoteFolder::parse(folder_and_name(&path).0).ok()
+        };
+        let exports = ExportKind::ALL.into_iter().map(|kind| account.export(kind));
+        let sent = exports.filter(|export| export.destination == Destination::Connection);
+        needs.upload_folders.extend(sent.filter_map(|export| folder(&export.path)));
+        needs.download_folders.extend(folder(&account.attendance.path));
+    }
+    if accounts.is_empty() && raptor.is_none() {
+        needs.upload_folders.push(RemoteFolder::parse(IMPORTS)?);
+        needs.download_folders.push(RemoteFolder::parse(EXPORT)?);
+    }
+    if !settings.allow_upload {
+        needs.upload_folders.clear();
+    }
+    if !settings.allow_download {
+        needs.download_folders.clear();
+    }
+    if let Some(raptor) = raptor {
+        let of_raptor = raptor_needs(raptor)?;
+        needs.download_folders.extend(of_raptor.download_folders);
+        needs.made_folder = of_raptor.made_folder;
+    }
+    for folders in [&mut needs.upload_folders, &mut needs.download_folders] {
+        let mut known = HashSet::new();
+        folders.retain(|folder| known.insert(folder.clone()));
+    }
+    Ok(needs)
 }
 
 fn raptor_needs(settings: &RaptorConnection) -> Result<Needs, EngineError> {
     let exchange = raptor_folder(settings)?;
     let roster = exchange.folder(ROSTER).map_err(EngineError::raptor_server)?;
-    Ok(Needs { upload_folder: None, download_folder: Some(exchange), made_folder: Some(roster) })
+    Ok(Needs { upload_folders: Vec::new(), download_folders: vec![exchange], made_folder: Some(roster) })
 }
 
 /// The accepted key a presented one stands in the place of: that of its own type, if there is one.
@@ -241,6 +307,105 @@ fn from_sftp(stage: &rosterbridge_sftp::StageReport, started: Instant) -> StageR
     StageReport { name: name.to_owned(), result, detail, millis: millis(started) }
 }
 
+/// What ends a test: a person stops it, and not a run.
+pub(crate) fn of_test(error: EngineError) -> EngineError {
+    match error {
+        EngineError::Cancelled => EngineError::TestCancelled,
+        error => error,
+    }
+}
+
 pub(crate) fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use rosterbridge_domain::settings::ManagedConnection;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn account(setup: &mut Setup) -> &mut HeroAccount {
+        &mut setup.hero.accounts[0]
+    }
+
+    fn raptors(setup: &mut Setup, connection: ConnectionId) {
+        setup.raptor.connection = Some(RaptorConnection { connection, folder: "exchange".to_owned() });
+    }
+
+    #[rstest]
+    #[case::a_new_profile(|_: &mut Setup| {}, "imports", "export", "")]
+    #[case::another_folder(
+        |setup: &mut Setup| account(setup).teachers.path = "imports/staff/TEACHER.txt".to_owned(),
+        "imports imports/staff", "export", ""
+    )]
+    #[case::no_folder(
+        |setup: &mut Setup| account(setup).teachers.path = "TEACHER.txt".to_owned(),
+        "imports (login folder)", "export", ""
+    )]
+    #[case::to_folders_of_this_computer(
+        |setup: &mut Setup| {
+            let local = Destination::Folder { folder: "/srv".to_owned() };
+            for export in [0, 1, 2] {
+                let account = account(setup);
+                [&mut account.students, &mut account.schedule, &mut account.teachers][export].destination =
+                    local.clone();
+            }
+        },
+        "", "export", ""
+    )]
+    #[case::no_upload(|setup: &mut Setup| setup.connections[0].allow_upload = false, "", "export", "")]
+    #[case::no_download(|setup: &mut Setup| setup.connections[0].allow_download = false, "imports", "", "")]
+    #[case::shared_with_raptor(
+        |setup: &mut Setup| raptors(setup, ConnectionId::HERO), "imports", "export exchange", "exchange/roster"
+    )]
+    #[case::raptors_alone(
+        |setup: &mut Setup| {
+            raptors(setup, ConnectionId::HERO);
+            account(setup).connection = ConnectionId::RAPTOR;
+        },
+        "", "exchange", "exchange/roster"
+    )]
+    #[case::nobodys(|setup: &mut Setup| account(setup).connection = ConnectionId::RAPTOR, "imports", "export", "")]
+    fn a_connection_is_tested_for_the_jobs_on_it(
+        #[case] change: impl FnOnce(&mut Setup),
+        #[case] uploads: &str,
+        #[case] downloads: &str,
+        #[case] made: &str,
+    ) {
+        let mut setup = Setup::default();
+        setup
+            .connections
+            .push(ManagedConnection { id: ConnectionId::RAPTOR, ..ManagedConnection::default() });
+        change(&mut setup);
+        let needs = needs(&setup, ConnectionId::HERO).unwrap();
+        let names =
+            |folders: &[RemoteFolder]| folders.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        assert_eq!(names(&needs.upload_folders), uploads);
+        assert_eq!(names(&needs.download_folders), downloads);
+        assert_eq!(names(&Vec::from_iter(needs.made_folder)), made);
+    }
+
+    #[test]
+    fn a_folder_that_exports_go_to_is_tried_when_it_is_entered() {
+        let kept = tempfile::tempdir().unwrap();
+        let to = |folder: &Path| {
+            let mut setup = Setup::default();
+            account(&mut setup).students.destination =
+                Destination::Folder { folder: folder.to_string_lossy().into_owned() };
+            setup
+        };
+        let (there, missing) = (to(kept.path()), to(&kept.path().join("missing")));
+        let file = kept.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        usable_destinations(&Setup::default(), &there).unwrap();
+        for refused in [&missing, &to(&file)] {
+            let error = usable_destinations(&there, refused).unwrap_err();
+            assert_eq!(error.code(), "hero.folder_unusable");
+        }
+        // One that was entered before keeps nobody from changing something else.
+        usable_destinations(&missing, &missing).unwrap();
+        assert_eq!(std::fs::read_dir(kept.path()).unwrap().count(), 1, "nothing is left there");
+    }
 }

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     care::{self, Household},
+    diagnosis::usable_destinations,
     error::EngineError,
     hand_over::{Confirmations, keep_owners},
     hero, integration,
@@ -212,6 +213,8 @@ impl Engine {
         {
             return Err(obstacle);
         }
+        let entered = setup.clone();
+        blocking(move || usable_destinations(&before, &entered)).await?;
         self.replace_setup(setup).await
     }
 
@@ -248,12 +251,14 @@ impl Engine {
             crate::mail::mailbox(address)?;
         }
         // A connection takes its secrets with it: the next one may get its id.
-        for gone in before.connections {
+        for gone in &before.connections {
             if setup.connection(gone.id).is_none() {
                 self.forget_connection_secrets(gone.id).await?;
             }
         }
-        self.keep_setup(setup).await
+        let kept = setup.clone();
+        self.keep_setup(setup).await?;
+        self.forget_gone_accounts(&before, &kept).await
     }
 
     /// Takes over a setup file. The profile starts paused.
@@ -378,11 +383,24 @@ impl Engine {
         self.ledger(move |ledger| ledger.set_value(name, if on { "true" } else { "false" })).await
     }
 
-    /// Stores a secret under its name.
+    /// Stores a secret under its name. One of a managed connection needs the connection first.
     pub async fn set_secret(&self, name: &str, value: SecretString) -> Result<SecretState, EngineError> {
         let name = secret_name(name)?;
+        let _saving = self.saving_setup.lock().await;
+        self.has_connection_of(name).await?;
         self.put_secret(name, &value).await?;
         Ok(SecretState { name: name.to_string(), set: true })
+    }
+
+    /// Refuses a secret of a managed connection that does not exist.
+    async fn has_connection_of(&self, name: SecretName) -> Result<(), EngineError> {
+        let SecretName::Connection(id, _) = name else { return Ok(()) };
+        let connections: Vec<_> =
+            self.setup().await?.connections.into_iter().map(|connection| connection.id).collect();
+        if connections.contains(&id) {
+            return Ok(());
+        }
+        Err(EngineError::SecretOfNoConnection { secret: name, connections })
     }
 
     /// A secret too long for every system's keychain is sealed with the profile's key and kept in the ledger.
@@ -418,9 +436,10 @@ impl Engine {
         self.secret(name).await?.ok_or(EngineError::SecretMissing(name))
     }
 
-    /// Whether a secret is there and can be read.
+    /// Whether a secret is there and can be read. One of a managed connection needs the connection first.
     pub async fn check_secret(&self, name: &str) -> Result<SecretState, EngineError> {
         let name = secret_name(name)?;
+        self.has_connection_of(name).await?;
         Ok(SecretState { name: name.to_string(), set: self.secret(name).await?.is_some() })
     }
 

@@ -58,6 +58,14 @@ pub enum EngineError {
     /// There is no secret of that name.
     #[error("there is no secret '{0}'")]
     UnknownSecret(String),
+    /// A secret is to be kept for a managed connection that does not exist.
+    #[error("there is no managed connection that '{secret}' could be for: there {}", these(connections))]
+    SecretOfNoConnection {
+        /// The secret.
+        secret: rosterbridge_vault::SecretName,
+        /// The connections that there are.
+        connections: Vec<rosterbridge_domain::settings::ConnectionId>,
+    },
     /// A file for the other side could not be written.
     #[error("the file of {job} could not be written: {source}")]
     Export {
@@ -162,6 +170,12 @@ pub enum EngineError {
     /// The exchange with Hero can't be as it is set up.
     #[error("{}", sentences(.0))]
     HeroSettings(Vec<crate::hero::HeroProblem>),
+    /// Somebody else does what a job is to do, so the job is paused.
+    #[error("{}", .0.message)]
+    OtherSender(Box<Cause>),
+    /// A person says of a job that nobody else does it, and nobody was noticed to.
+    #[error("{0} is not paused: no other sender was noticed")]
+    NoOtherSender(rosterbridge_domain::job::JobId),
     /// PowerSchool carries the job out.
     #[error("PowerSchool carries out {0} itself")]
     OwnedByPowerSchool(rosterbridge_domain::job::JobId),
@@ -300,6 +314,8 @@ impl EngineError {
 
     /// The code of a stop by the large-change guard.
     pub(crate) const LARGE_CHANGE: &str = "guard.large_change";
+    /// The code of a job that is paused because somebody else does it as well.
+    pub(crate) const OTHER_SENDER: &str = "hero.other_sender";
 
     /// An [`EngineError::Io`], or the store's word for a full disk if that is what the system says.
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
@@ -321,7 +337,7 @@ impl EngineError {
             Self::Mapping(problem) => problem.code(),
             Self::Names(error) => error.code(),
             Self::SwitchedOff(_) => "setup.switched_off",
-            Self::NoSuchConnection(_) => "connection.unknown",
+            Self::NoSuchConnection(_) | Self::SecretOfNoConnection { .. } => "connection.unknown",
             Self::ConnectionInUse { .. } => "connection.in_use",
             Self::NoHostKeyToReplace(_) => "sftp.no_host_key_accepted",
             Self::HostKeyAcceptedAlready(_) => "sftp.host_key_accepted",
@@ -335,6 +351,8 @@ impl EngineError {
             Self::NoSuchJob(_) => "hero.no_account",
             Self::NoSuchRow(_) => "hero.no_such_row",
             Self::HeroSettings(_) => "hero.settings_invalid",
+            Self::OtherSender(_) => Self::OTHER_SENDER,
+            Self::NoOtherSender(_) => "hero.no_other_sender",
             Self::OwnedByPowerSchool(_) => "hero.owned_by_powerschool",
             Self::SecretMissing(_) => "vault.secret_missing",
             Self::UnknownSecret(_) => "vault.unknown_secret",
@@ -402,6 +420,11 @@ impl EngineError {
             Self::ConnectionNotSetUp(_) => {
                 "Enter its host and user name in the set-up, and test it there.".to_owned()
             }
+            Self::SecretOfNoConnection { .. } => {
+                "Create the connection first, in the set-up or with 'rosterbridge connections set', or name one of \
+                 those that there are."
+                    .to_owned()
+            }
             Self::NoSuchConnection(_) => {
                 "Choose one of the managed connections in the set-up, or create it there.".to_owned()
             }
@@ -434,6 +457,10 @@ impl EngineError {
             Self::NoSuchRow(_) => "See the rows and their names with: rosterbridge hero sheet --json".to_owned(),
             Self::HeroSettings(_) => {
                 "Correct it in the set-up's step for Hero, then save again.".to_owned()
+            }
+            Self::OtherSender(cause) => cause.remedy.clone(),
+            Self::NoOtherSender(_) => {
+                "Nothing has to be confirmed. See what is paused with: rosterbridge status".to_owned()
             }
             Self::OwnedByPowerSchool(_) => {
                 "Leave it to PowerSchool, or hand it over to RosterBridge in the set-up first: with both at work, \
@@ -584,6 +611,18 @@ fn is_full(error: &std::io::Error) -> bool {
 /// What is wrong, sentence by sentence.
 fn sentences(problems: &[impl std::fmt::Display]) -> String {
     problems.iter().map(|problem| sentence(&problem.to_string())).collect::<Vec<_>>().join(" ")
+}
+
+/// The managed connections that there are, by their ids.
+fn these(connections: &[rosterbridge_domain::settings::ConnectionId]) -> String {
+    match connections {
+        [] => "is none".to_owned(),
+        [one] => format!("is only '{one}'"),
+        several => {
+            let names: Vec<String> = several.iter().map(|id| format!("'{id}'")).collect();
+            format!("are {}", names.join(", "))
+        }
+    }
 }
 
 /// A message as a sentence: first letter upper case, but for the name of a job, and a full stop at the end.

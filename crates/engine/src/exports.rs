@@ -9,7 +9,7 @@ use std::{
 
 use chrono::NaiveDate;
 use rosterbridge_domain::{
-    dated_path::DatedPath,
+    dated_path::{DatedPath, folder_and_name},
     id::{SchoolNumber, SectionId, TermId, YearId},
     job::JobId,
     roster::{Course, EnrollStatus, Enrollment, Section},
@@ -24,7 +24,12 @@ use rosterbridge_store::{Roster, StoreError};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::EngineError, hero::HeroProblem, school_year::Sent, tally::Tally};
+use crate::{
+    error::EngineError,
+    hero::{HeroProblem, schools_of, too_many_schools},
+    school_year::Sent,
+    tally::Tally,
+};
 
 /// Where Hero takes files from.
 pub(crate) const IMPORTS: &str = "imports";
@@ -146,7 +151,9 @@ impl Export {
     pub(crate) fn grounds(&self) -> serde_json::Value {
         let schools: Vec<_> =
             self.hero.accounts.iter().map(|account| (account.id, &account.schools)).collect();
-        let ExportJob { fields, schools: only, only_current_terms, .. } = &self.settings;
+        let ExportJob { fields, only_current_terms, .. } = &self.settings;
+        // Those of the other exports as well: what is told of the file depends on them.
+        let only = ExportKind::ALL.map(|kind| &self.account.export(kind).schools);
         serde_json::json!({
             "level": self.account.level,
             "accounts": schools,
@@ -186,6 +193,14 @@ impl Export {
         }
     }
 
+    /// What to tell of a student file that does not say which of several schools a student belongs to.
+    pub(crate) fn too_many_schools(&self, roster: &Roster) -> Result<Option<String>, StoreError> {
+        if !matches!(self.columns, Columns::Students(_)) {
+            return Ok(None);
+        }
+        Ok(too_many_schools(&self.hero, &self.account, &schools_of(roster)?))
+    }
+
     /// The schools whose rows go in.
     fn schools(&self, roster: &Roster) -> Result<HashSet<SchoolNumber>, StoreError> {
         let only = &self.settings.schools;
@@ -217,7 +232,7 @@ pub(crate) fn slot(account: &HeroAccount, kind: ExportKind) -> String {
 
 /// A path's file name in a folder of this computer.
 fn in_folder(folder: &str, path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or_default();
+    let (_, name) = folder_and_name(path);
     std::path::Path::new(folder).join(name).to_string_lossy().into_owned()
 }
 
@@ -267,7 +282,7 @@ impl Writing<'_> {
     ) -> Result<Written, ExportError> {
         let mut file = ScheduleFile::new(out, fields, self.layout, LISTED);
         let courses: HashMap<String, Course> = self.roster.courses()?;
-        let rooms = self.roster.rooms()?;
+        let places = self.roster.meeting_places()?;
         let teachers = self.roster.teacher_names()?;
         let needs_section = fields.fields().iter().any(|field| field.needs_section());
         let mut sections = Sections::new();
@@ -302,12 +317,13 @@ impl Writing<'_> {
                 if needs_section && !sections.contains_key(&cc.section) {
                     sections.insert(cc.section, self.roster.section(cc.section)?);
                 }
-                let teacher = teachers.get(cc.teacher);
+                let (teacher, place) = (teachers.get(cc.teacher), places.get(cc.section));
                 file.write(&ScheduleRow {
                     student,
                     enrollment: cc,
                     course: courses.get(cc.course_number.as_str()),
-                    room: rooms.get(cc.section).map_or("", |room| room),
+                    room: place.map_or("", |place| &place.room),
+                    external_expression: place.map_or("", |place| &place.external_expression),
                     section: sections.get(&cc.section).and_then(Option::as_ref),
                     teacher_last_name: teacher.map_or("", |teacher| &teacher.last_name),
                     teacher_first_name: teacher.map_or("", |teacher| &teacher.first_name),
@@ -356,7 +372,7 @@ fn is_of(term: TermId, year: YearId) -> bool {
 }
 
 /// What a planned file may take in memory.
-const KEPT: usize = 12 << 20;
+const KEPT: usize = 6 << 20;
 /// The pieces it is kept in: growing one large piece would take twice its size.
 const PIECE: usize = 1 << 20;
 

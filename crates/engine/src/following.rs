@@ -221,7 +221,7 @@ impl Engine {
             Err(EngineError::Busy) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        self.follow_circuits(&ran, now);
+        self.follow_circuits(setup, &ran, now);
         let stopped = |cause: &Cause| cause.code == EngineError::LARGE_CHANGE;
         let waits = ran.report.jobs.iter().any(|job| job.cause.as_ref().is_some_and(stopped));
         // What waits for a person would only stop again. What failed is tried again at the next look, and what was sent

@@ -233,7 +233,8 @@ impl Engine {
         let (passed, now, latest) = match plan.source {
             Source::Hero => {
                 let latest = self.ledger(move |ledger| ledger.latest_imports(job, IMPORTS_BACK)).await?;
-                (0, plan.inputs.iter().map(|input| input.rows).sum(), latest)
+                // After days without a run there are several files, each of a day.
+                (0, plan.inputs.iter().map(|input| input.rows).max().unwrap_or_default(), latest)
             }
             Source::Raptor => {
                 // One more for the day itself.

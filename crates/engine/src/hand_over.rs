@@ -6,7 +6,13 @@ use rosterbridge_domain::{
     settings::{ExportKind, HandOver, HeroAccount, Owner, Setup},
 };
 
-use crate::{engine::Engine, error::EngineError, host_keys::account, report::OwnerChange};
+use crate::{
+    engine::Engine,
+    error::EngineError,
+    hero::{record, too_many_schools},
+    host_keys::account,
+    report::OwnerChange,
+};
 
 impl Engine {
     /// Takes a job over from PowerSchool: somebody has ticked 'Turn Execution Off' on the record of this name there.
@@ -22,21 +28,30 @@ impl Engine {
         let owned = of_job(&mut setup, job)?;
         *owned.owner = Owner::RosterBridge;
         *owned.hand_over = Some(confirmed.clone());
-        self.keep_setup(setup).await?;
+        let known = self.known_schools().await?;
+        let account = setup.hero.account(job.account());
+        let warning = account
+            .filter(|_| job.kind() == Job::HeroStudents)
+            .and_then(|account| too_many_schools(&setup.hero, account, &known));
+        self.keep_word(setup, job).await?;
         tracing::info!(%job, "a person handed the job over to RosterBridge");
-        Ok(OwnerChange {
-            job,
-            owner: Owner::RosterBridge,
-            in_powerschool: format!(
-                "'Turn Execution Off' has to stay ticked on the {} record '{}': with both at work, the same rows would \
-                 arrive twice.",
-                form(job),
-                confirmed.record
-            ),
-            record: confirmed.record,
-            at: confirmed.confirmed_at,
-            by: confirmed.confirmed_by,
-        })
+        Ok(OwnerChange { warnings: warning.into_iter().collect(), ..ours(job, confirmed) })
+    }
+
+    /// Lets a job go on that was paused because another sender was active: somebody has ticked 'Turn Execution Off' on its
+    /// record in PowerSchool, and no other installation does it. What stood before is no sign of another sender any more.
+    pub async fn confirm_one_sender(&self, job: JobId) -> Result<OwnerChange, EngineError> {
+        let _saving = self.saving_setup.lock().await;
+        let mut setup = self.setup().await?;
+        if !self.other_senders(&setup).await?.iter().any(|paused| paused.job == job) {
+            return Err(EngineError::NoOtherSender(job));
+        }
+        let record = record(&setup, job);
+        let confirmed = HandOver { record, confirmed_at: Utc::now(), confirmed_by: account() };
+        *of_job(&mut setup, job)?.hand_over = Some(confirmed.clone());
+        self.keep_word(setup, job).await?;
+        tracing::info!(%job, "a person confirmed that nobody else does it: the job goes on");
+        Ok(ours(job, confirmed))
     }
 
     /// Gives a job to PowerSchool. From now on it does not run here.
@@ -59,7 +74,26 @@ impl Engine {
             record,
             at: Utc::now(),
             by: account(),
+            warnings: Vec::new(),
         })
+    }
+}
+
+/// That a job is this program's, by a person's word.
+fn ours(job: JobId, confirmed: HandOver) -> OwnerChange {
+    OwnerChange {
+        job,
+        owner: Owner::RosterBridge,
+        in_powerschool: format!(
+            "'Turn Execution Off' has to stay ticked on the {} record '{}': with both at work, the same rows would \
+             arrive twice.",
+            form(job),
+            confirmed.record
+        ),
+        record: confirmed.record,
+        at: confirmed.confirmed_at,
+        by: confirmed.confirmed_by,
+        warnings: Vec::new(),
     }
 }
 

@@ -3,12 +3,15 @@
 mod day;
 mod faculty;
 mod fetch;
+mod gone;
 mod local;
+mod missed;
 mod other_sender;
 mod preview;
 mod problems;
 mod remote_files;
 mod row_problems;
+mod schools;
 mod send;
 mod sheet;
 mod watch;
@@ -17,8 +20,11 @@ use rosterbridge_domain::attendance::Source;
 
 pub use self::problems::HeroProblem;
 pub(crate) use self::{
-    fetch::Import,
+    fetch::{Fetched, Import},
+    missed::{Missed, Version},
+    other_sender::record,
     problems::problems,
+    schools::{schools_of, too_many_schools},
     send::{Composing, Place},
     sheet::keep_ticks,
 };

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::{
     connections::{address, managed, pin},
+    diagnosis::of_test,
     engine::Engine,
     error::EngineError,
     report::{
@@ -62,7 +63,8 @@ impl Engine {
             return Err(EngineError::HostKeyNotConfirmed);
         }
         let stop = self.connection_test_token();
-        let _turn = self.transfers.turn(id, settings.transfers_at_once, &stop).await?;
+        let turn = self.transfers.turn(id, settings.transfers_at_once, &stop).await;
+        let _turn = turn.map_err(of_test)?;
         let connection = Connection {
             address: address.clone(),
             username: settings.username.trim().to_owned(),
@@ -72,7 +74,8 @@ impl Engine {
             timeouts: Timeouts::default(),
         };
         let pins: Vec<Pin> = before.iter().map(pin).collect();
-        let presented = rosterbridge_sftp::presented_host_key(&connection, &pins, &stop).await?;
+        let presented = rosterbridge_sftp::presented_host_key(&connection, &pins, &stop).await;
+        let presented = presented.map_err(|error| of_test(error.into()))?;
         if pins.iter().any(|pin| presented.matches(&pin.sha256)) {
             return Err(EngineError::HostKeyAcceptedAlready(presented.sha256));
         }

@@ -84,14 +84,25 @@ impl Engine {
             (false, from) if from != IntegrationStatus::Disabled => {
                 Incident::new(IntegrationEvent::Disabled, "A person switched the integration off.")
             }
-            _ => return self.ledger(move |ledger| ledger.save_setup(&setup)).await,
+            _ => {
+                let kept = setup.clone();
+                self.ledger(move |ledger| ledger.save_setup(&kept)).await?;
+                return self.leave_to_powerschool(&setup).await;
+            }
         };
         // What was done in the window before says nothing about this time.
         let following = serde_json::to_string(&Following::default()).unwrap_or_default();
-        let kept = Kept { values: vec![(FOLLOWING, following)], setup: Some(setup), ..Kept::default() };
+        let kept =
+            Kept { values: vec![(FOLLOWING, following)], setup: Some(setup.clone()), ..Kept::default() };
         // Whoever saves it looks at the status already: it is told by mail alone.
         self.move_status(from, incident, Utc::now(), kept).await?;
-        Ok(())
+        self.leave_to_powerschool(&setup).await
+    }
+
+    /// Forgets what is no longer this program's to do.
+    async fn leave_to_powerschool(&self, setup: &Setup) -> Result<(), EngineError> {
+        self.forget_foreign_imports(setup).await?;
+        self.end_foreign_pauses(setup).await
     }
 
     /// The status, how it came about and the mails about it are kept at once: no change goes untold.

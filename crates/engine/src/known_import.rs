@@ -4,7 +4,7 @@
 //! [`judge`](rosterbridge_domain::attendance::judge). So a file of nothing but such rows comes to the same again as long
 //! as the file, what its rows are looked up in, and the statements are the same.
 
-use std::io;
+use std::{io, time::SystemTime};
 
 use rosterbridge_domain::{
     attendance::NoOpReason,
@@ -33,6 +33,9 @@ pub(crate) struct KnownImport {
     stated: String,
     pub(crate) file: FileReceipt,
     pub(crate) plan: PlanView,
+    /// The last change of the file at hand, in the server's clock, where the server says.
+    #[serde(skip)]
+    pub(crate) modified: Option<SystemTime>,
 }
 
 /// What an import's rows are judged by, as it was before they were.
@@ -83,7 +86,13 @@ impl Engine {
             return Ok(None);
         }
         let (downloaded, _) = session.download(file, io::sink()).await?;
-        Ok((downloaded.sha256 == known.file.sha256).then_some(known))
+        // Another day's file may say the same.
+        let receipt = FileReceipt { name: file.to_string(), ..known.file.clone() };
+        Ok((downloaded.sha256 == known.file.sha256).then_some(KnownImport {
+            file: receipt,
+            modified: downloaded.modified,
+            ..known
+        }))
     }
 
     /// Remembers an import that changed nothing.
@@ -95,7 +104,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let Some(from) = grounds.from else { return Ok(()) };
         let key = key(grounds.job);
-        let known = KnownImport { from, stated: grounds.stated, file, plan };
+        let known = KnownImport { from, stated: grounds.stated, file, plan, modified: None };
         let text = serde_json::to_string(&known).unwrap_or_default();
         self.ledger(move |ledger| ledger.set_value(&key, &text)).await
     }

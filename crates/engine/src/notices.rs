@@ -13,6 +13,7 @@ mod text;
 mod unkept;
 
 use std::{
+    collections::BTreeSet,
     mem,
     sync::{
         Mutex as StdMutex, MutexGuard, PoisonError,
@@ -22,7 +23,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
-    job::Outcome,
+    job::{JobId, Outcome},
     notice::{Failure, Happening, InterruptedRun, Notice, Reason, StoppedFile},
     settings::Setup,
 };
@@ -204,14 +205,21 @@ impl Engine {
     }
 
     /// Takes note of how a run ended, also when the ledger takes nothing. With `setup` the completion reports it asks for
-    /// are told as well.
+    /// are told as well. Of the jobs in `paused`, which another sender had paused before, nothing is told: it was, when
+    /// they were paused.
     pub(crate) async fn note_run(
         &self,
         setup: Option<&Setup>,
         report: &SyncReport,
+        paused: &BTreeSet<JobId>,
         now: DateTime<Utc>,
     ) -> Vec<Notice> {
-        let of_jobs = |setup| completion::reports(setup, &report.run, &report.jobs, report.cause.as_ref());
+        let jobs: Vec<JobReport> =
+            report.jobs.iter().filter(|job| !paused.contains(&job.job)).cloned().collect();
+        if jobs.is_empty() && report.cause.is_none() {
+            return Vec::new();
+        }
+        let of_jobs = |setup| completion::reports(setup, &report.run, &jobs, report.cause.as_ref());
         let mut happenings = setup.map(of_jobs).unwrap_or_default();
         match (&report.cause, report.outcome) {
             (_, Outcome::Cancelled) => {}
@@ -221,8 +229,10 @@ impl Engine {
                 happenings.push(Happening::Failed(Failure { job: None, reason, stopped: Vec::new() }));
             }
         }
-        for job in &report.jobs {
+        for job in &jobs {
             match (job.outcome, &job.cause) {
+                // Told as an alert, at once with the pause.
+                (Outcome::Failed, Some(cause)) if cause.code == EngineError::OTHER_SENDER => {}
                 (Outcome::Failed, Some(cause)) => {
                     let reason = Reason { code: cause.code.clone(), remedy: cause.remedy.clone() };
                     let stopped = self.stopped_files(job).await.unwrap_or_else(|error| {
@@ -261,7 +271,18 @@ impl Engine {
         now: DateTime<Utc>,
         with: Option<(&'static str, String)>,
     ) -> Result<(), EngineError> {
-        self.notices.keep_unseen(self.note(happenings, now, with, None).await?);
+        let kept = Kept { values: with.into_iter().collect(), ..Kept::default() };
+        self.note_beside_with(happenings, now, kept).await
+    }
+
+    /// As [`Engine::note_beside`], with all that is to be kept at once.
+    pub(crate) async fn note_beside_with(
+        &self,
+        happenings: Vec<Happening>,
+        now: DateTime<Utc>,
+        kept: Kept,
+    ) -> Result<(), EngineError> {
+        self.notices.keep_unseen(self.note_with(happenings, now, kept, None).await?);
         Ok(())
     }
 

@@ -130,7 +130,16 @@ impl Engine {
                 accepted_at: Utc::now(),
                 accepted_by: "practice district".to_owned(),
             };
-            self.ledger(move |ledger| ledger.pin_host_key(&key)).await?;
+            self.ledger(move |ledger| {
+                let accepted = ledger.pinned_host_keys(&key.host, key.port)?;
+                // Another practice district may have had the port before.
+                if accepted.iter().all(|known| known.sha256 == key.sha256) {
+                    ledger.pin_host_key(&key)
+                } else {
+                    ledger.replace_host_keys(&key)
+                }
+            })
+            .await?;
         }
         let url = setup.powerschool.url.clone();
         let saving = self.saving_setup.lock().await;

@@ -6,7 +6,11 @@ mod outcome;
 mod status;
 mod undo;
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use chrono::Utc;
 use rosterbridge_crash_points::{CrashPoint, pass};
@@ -30,7 +34,7 @@ use crate::{
     hero,
     notices::announce,
     pull::{Pull, Server},
-    report::{Event, LeftAlone, Phase, Progress, SyncReport},
+    report::{Event, JobReport, LeftAlone, Phase, Progress, SyncReport},
     school_year::YearsInSight,
     transfers::Turn,
 };
@@ -85,6 +89,8 @@ pub(crate) struct Ran {
     pub(crate) report: SyncReport,
     /// What the jobs that did not come to their end failed of.
     pub(crate) failures: BTreeMap<JobId, Failure>,
+    /// The jobs that another sender had paused before the run: nothing was done for them.
+    pub(crate) paused: BTreeSet<JobId>,
     /// Of an undo: what stays as it is.
     pub(crate) left: Vec<LeftAlone>,
 }
@@ -98,9 +104,10 @@ impl Engine {
         on_event: OnEvent,
     ) -> Result<SyncReport, EngineError> {
         let trigger = if dry_run { Trigger::DryRun } else { Trigger::Manual };
+        let setup = self.setup().await?;
         let ran = self.run_jobs(jobs, trigger, on_event).await?;
         if !dry_run {
-            self.follow_circuits(&ran, Utc::now());
+            self.follow_circuits(&setup, &ran, Utc::now());
         }
         Ok(ran.report)
     }
@@ -163,7 +170,7 @@ impl Engine {
             cause: None,
             seconds: Vec::new(),
         };
-        let mut ran = Ran { report, failures: BTreeMap::new(), left: Vec::new() };
+        let mut ran = Ran { report, failures: BTreeMap::new(), paused: BTreeSet::new(), left: Vec::new() };
         // An undo takes back what a job did: nobody asked for a report of that.
         let reporting = undone.is_none().then(|| setup.clone());
         // Whatever stops it, the run gets its end, and every job a word.
@@ -178,16 +185,18 @@ impl Engine {
         };
         // On the heap, so that whoever waits for a run stays small.
         if let Err(error) = Box::pin(self.work(assignment, &mut ran)).await {
-            let missed = jobs.iter().skip(ran.report.jobs.len()).any(|job| job.kind() == Job::RaptorRoster);
-            if missed && trigger == Trigger::Schedule {
+            let told: Vec<JobId> = ran.report.jobs.iter().map(|report| report.job).collect();
+            let missed: Vec<JobId> = jobs.into_iter().filter(|job| !told.contains(job)).collect();
+            if missed.contains(&JobId::RAPTOR_ROSTER) && trigger == Trigger::Schedule {
                 self.raptor_not_reached(&error, id, &on_event).await;
             }
-            for job in jobs.into_iter().skip(ran.report.jobs.len()) {
+            for job in missed {
                 ran.failures.insert(job, Failure::of(&error));
                 ran.report.jobs.push(skipped(job));
             }
             ran.report.cause = Some(error.cause());
         }
+        ran.report.jobs.sort_by_key(|report| report.job);
         ran.report.outcome = outcome(&ran.report);
         pass(CrashPoint::RunDone);
         tracing::info!(
@@ -197,7 +206,8 @@ impl Engine {
         );
         if !dry_run {
             // Before the run counts as finished: a crash in between must not keep it from being told.
-            announce(&self.note_run(reporting.as_ref(), &ran.report, Utc::now()).await, &on_event);
+            let told = self.note_run(reporting.as_ref(), &ran.report, &ran.paused, Utc::now()).await;
+            announce(&told, &on_event);
         }
         let (outcome, cause) = (ran.report.outcome, ran.report.cause.clone().map(Into::into));
         let end = EndedRun { id, outcome, cause, at: Utc::now() };
@@ -218,8 +228,14 @@ impl Engine {
 
     /// Does the jobs of a run, one after the other. How each ended is in `ran`; an error is one that no job can be done
     /// after.
-    async fn work(&self, assignment: Assignment, ran: &mut Ran) -> Result<(), EngineError> {
+    async fn work(&self, mut assignment: Assignment, ran: &mut Ran) -> Result<(), EngineError> {
         let (id, undone, on_event) = (assignment.id, assignment.undone, Arc::clone(&assignment.on_event));
+        if undone.is_none() && !assignment.dry {
+            self.leave_paused(&mut assignment, ran).await?;
+            if assignment.jobs.is_empty() {
+                return Ok(());
+            }
+        }
         let mut run = self.prepare(assignment, &mut ran.report).await?;
         for job in run.jobs.clone() {
             let started = Instant::now();
@@ -240,6 +256,13 @@ impl Engine {
             } else {
                 ended
             };
+            if run.dry
+                && undone.is_none()
+                && let Some(paused) =
+                    self.other_senders(&run.setup).await?.into_iter().find(|paused| paused.job == job)
+            {
+                done.notes.push(format!("{} A real run ends at once.", paused.cause.message));
+            }
             ran.left.append(&mut done.left);
             if let Some(failure) = done.failure {
                 ran.failures.insert(job, failure);
@@ -253,15 +276,43 @@ impl Engine {
                     self.remember_stop(*change).await?;
                 }
             }
-            let result = job_result(&finished);
             pass(CrashPoint::JobDone);
-            self.ledger(move |ledger| ledger.finish_job(id, job, &result, Utc::now())).await?;
-            pass(CrashPoint::JobRecorded);
-            log_end(&finished);
-            on_event(Event::JobFinished(finished.clone()));
-            ran.report.jobs.push(finished);
+            self.end_job(id, finished, ran, &on_event).await?;
         }
         run.close().await;
+        Ok(())
+    }
+
+    /// Ends the jobs of a run that another sender has paused, before anything is read, and takes them out of it.
+    async fn leave_paused(&self, assignment: &mut Assignment, ran: &mut Ran) -> Result<(), EngineError> {
+        let id = assignment.id;
+        for paused in self.other_senders(&assignment.setup).await? {
+            let job = paused.job;
+            let Some(place) = assignment.jobs.iter().position(|of_run| *of_run == job) else { continue };
+            assignment.jobs.remove(place);
+            self.ledger(move |ledger| ledger.start_job(id, job, Utc::now())).await?;
+            let error = EngineError::OtherSender(Box::new(paused.cause));
+            ran.paused.insert(job);
+            ran.failures.insert(job, Failure::of(&error));
+            let finished = job_report(job, Done::default(), Some(&error));
+            self.end_job(id, finished, ran, &assignment.on_event).await?;
+        }
+        Ok(())
+    }
+
+    async fn end_job(
+        &self,
+        id: RunId,
+        finished: JobReport,
+        ran: &mut Ran,
+        on_event: &OnEvent,
+    ) -> Result<(), EngineError> {
+        let (job, result) = (finished.job, job_result(&finished));
+        self.ledger(move |ledger| ledger.finish_job(id, job, &result, Utc::now())).await?;
+        pass(CrashPoint::JobRecorded);
+        log_end(&finished);
+        on_event(Event::JobFinished(finished.clone()));
+        ran.report.jobs.push(finished);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use rosterbridge_domain::{
     notice::{self, Happening},
     retry::{Backoff, Circuit, Remote},
     schedule::{Due, DueRun, JobSchedule, Pause, Timing},
-    settings::Setup,
+    settings::{Destination, ExportKind, Setup},
 };
 use rosterbridge_store::{Roster, StoreError, ledger::Trigger};
 use serde::{Deserialize, Serialize};
@@ -104,13 +104,22 @@ const fn system(remote: Remote, job: JobId) -> System {
     }
 }
 
-/// The systems a job can't do without.
-const fn systems(job: JobId) -> [System; 2] {
+/// The systems a job can't do without, as it is set up: an export to a folder needs no server of Hero's.
+fn systems(setup: &Setup, job: JobId) -> Vec<System> {
+    let export =
+        ExportKind::of(job.kind()).and_then(|kind| Some(setup.hero.account(job.account())?.export(kind)));
     let other = match job.kind() {
-        Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers | Job::HeroAttendance => Remote::Hero,
-        Job::RaptorRoster | Job::RaptorTardies => Remote::Raptor,
+        _ if export.is_some_and(|export| export.destination != Destination::Connection) => None,
+        Job::HeroStudents | Job::HeroSchedule | Job::HeroTeachers | Job::HeroAttendance => Some(Remote::Hero),
+        Job::RaptorRoster | Job::RaptorTardies => Some(Remote::Raptor),
     };
-    [POWERSCHOOL, system(other, job)]
+    [POWERSCHOOL].into_iter().chain(other.map(|remote| system(remote, job))).collect()
+}
+
+/// Where the schools are in their years.
+struct Year<'a> {
+    calendars: Calendars,
+    summers: &'a Summers,
 }
 
 /// Whether any school is in session on a date, by the calendars of the last pull.
@@ -255,12 +264,12 @@ impl Engine {
         let ToDo { mut due, told, mut in_summer } = {
             // Windows replaces no file that is open: the roster is let go of before any run or look.
             let calendars = self.calendars(roster).await?;
-            self.to_do(&mut schedules, &calendars, &summers, now, dropped)
+            self.to_do(&setup, &mut schedules, &Year { calendars, summers: &summers }, now, dropped)
         };
         if raptor_asked {
             let summer = summers.on(summers.today(now, setup.raptor.window.zone)).is_some();
             in_summer |= summer;
-            if summer || self.is_left_alone(JobId::RAPTOR_ROSTER, now) {
+            if summer || self.is_left_alone(&setup, JobId::RAPTOR_ROSTER, now) {
                 self.put_off(step, now).await?;
                 step = Step::Wait(None);
             }
@@ -324,7 +333,7 @@ impl Engine {
                 return Err(error);
             }
         };
-        self.follow_circuits(&ran, now);
+        self.follow_circuits(&setup, &ran, now);
         let failure = |job| ran.failures.get(&job).copied();
         self.settle_schedules(&due, now, failure).await?;
         // Whoever runs the profile next makes it good.
@@ -338,9 +347,9 @@ impl Engine {
     }
 
     /// Whether a system that a job can't do without is left alone at `now`.
-    fn is_left_alone(&self, job: JobId, now: DateTime<Utc>) -> bool {
+    fn is_left_alone(&self, setup: &Setup, job: JobId, now: DateTime<Utc>) -> bool {
         let circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
-        systems(job).iter().any(|system| circuits.get(system).is_some_and(|open| !open.allows(now)))
+        systems(setup, job).iter().any(|system| circuits.get(system).is_some_and(|open| !open.allows(now)))
     }
 
     /// Whether tardies are taken in by themselves, going by the set-up and by how the integration stands.
@@ -353,13 +362,14 @@ impl Engine {
     /// `schedules`.
     fn to_do(
         &self,
+        setup: &Setup,
         schedules: &mut Schedules,
-        calendars: &Calendars,
-        summers: &Summers,
+        year: &Year<'_>,
         now: DateTime<Utc>,
         dropped: bool,
     ) -> ToDo {
         let ToDo { mut due, mut told, mut in_summer } = ToDo::default();
+        let Year { calendars, summers } = year;
         for (&job, dealt) in schedules {
             let mut asked = dealt.schedule.due(Some(dealt.handled), now, TOLERANCE);
             if let Due::Skipped { occurrence, .. } = asked
@@ -423,7 +433,8 @@ impl Engine {
                 (dealt.handled, dealt.begun) = (run.occurrence, None);
                 continue;
             }
-            if !self.is_left_alone(job, now) && (dropped || begun.next.is_none_or(|next| now >= next)) {
+            if !self.is_left_alone(setup, job, now) && (dropped || begun.next.is_none_or(|next| now >= next))
+            {
                 due.push(job);
             }
         }
@@ -481,8 +492,9 @@ impl Engine {
             Pause::Until(end) => now.max(end),
             Pause::UntilResumed => return Ok(BTreeMap::new()),
         };
-        let free_of_circuits =
-            |job: JobId| systems(job).iter().filter_map(|system| circuits.get(system)?.open_until(now)).max();
+        let free_of_circuits = |job: JobId| {
+            systems(&setup, job).iter().filter_map(|system| circuits.get(system)?.open_until(now)).max()
+        };
         let raptor = match summers.free_from(from, setup.raptor.window.zone) {
             Some(from) => {
                 let from = free_of_circuits(JobId::RAPTOR_ROSTER).map_or(from, |free| from.max(free));
@@ -502,11 +514,15 @@ impl Engine {
             })
             .collect();
         next.extend(raptor.map(|at| (JobId::RAPTOR_ROSTER, at)));
+        // Its runs end at once, until a person lets it go on.
+        for paused in self.other_senders(&setup).await? {
+            next.remove(&paused.job);
+        }
         Ok(next)
     }
 
     /// Lets a run's end close or open the circuits of the systems it went to. Any run counts, whoever asked for it.
-    pub(crate) fn follow_circuits(&self, ran: &Ran, now: DateTime<Utc>) {
+    pub(crate) fn follow_circuits(&self, setup: &Setup, ran: &Ran, now: DateTime<Utc>) {
         let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
         let missed: BTreeMap<System, Option<Duration>> = ran
             .failures
@@ -519,7 +535,9 @@ impl Engine {
         }
         for report in &ran.report.jobs {
             if matches!(report.outcome, Outcome::Succeeded | Outcome::SucceededWithHeldRows) {
-                for system in systems(report.job).into_iter().filter(|system| !missed.contains_key(system)) {
+                for system in
+                    systems(setup, report.job).into_iter().filter(|system| !missed.contains_key(system))
+                {
                     circuits.insert(system, Circuit::default());
                 }
             }

@@ -78,6 +78,9 @@ impl Engine {
             })
             .await?;
         let now = Utc::now();
+        let other_sender = self.other_senders(&setup).await?;
+        let paused_since =
+            |job| other_sender.iter().find(|paused| paused.job == job).map(|paused| paused.since);
         let next = self.next_runs(now).await?;
         let jobs = last_runs
             .into_iter()
@@ -94,6 +97,7 @@ impl Engine {
                     .find(|settings| settings.job == job && job != JobId::RAPTOR_ROSTER)
                     .and_then(|found| found.schedule),
                 next_at: next.get(&job).copied(),
+                paused_since: paused_since(job),
             })
             .collect();
         let pause = self.pause().await?;
@@ -115,7 +119,7 @@ impl Engine {
             mail: self.mail_problem().await?,
             school_year: self.school_year(&setup, roster.as_ref(), now).await?,
             watch: self.watch_views(&setup).await?,
-            other_sender: self.other_senders(&setup).await?,
+            other_sender,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Files that are as they were: what goes into them is the same as before, so they need not be put together to know their
 //! content; and where the other side still has them as they were sent, they need not be sent again.
 
-use std::sync::Arc;
+use std::{iter::once, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
@@ -48,6 +48,8 @@ pub(crate) type MadeBefore = (Made, Vec<Schools>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct AtHero {
     account: String,
+    /// Where, on the day it was sent.
+    path: String,
     sha256: String,
     size: u64,
     /// Last change in its clock, seconds since 1970.
@@ -63,6 +65,28 @@ pub(crate) enum AsLeft {
     No,
     /// Nobody can tell: it is gone, it goes somewhere else now, or how it was left is not known.
     Unknown,
+}
+
+/// How much later than it was seen right after it was sent the last change of a file may be told, in seconds: not every
+/// server knows it at once.
+const SETTLES: u64 = 5;
+
+impl AtHero {
+    /// Whether a file that is at a place is this one, or may be. Where the place is another one every day, what was written
+    /// there since is somebody else's; what is older may have been sent from here on an earlier day of that name.
+    fn judge(&self, account: &str, path: &str, size: u64, modified: u64) -> AsLeft {
+        let later = modified > self.modified.saturating_add(SETTLES);
+        // Nobody sends an empty file: it was cut off, or is being written.
+        if account != self.account || size == 0 {
+            AsLeft::Unknown
+        } else if path == self.path {
+            if size == self.size && !later { AsLeft::Yes } else { AsLeft::No }
+        } else if later {
+            AsLeft::No
+        } else {
+            AsLeft::Unknown
+        }
+    }
 }
 
 /// A digest of all that a job's files depend on; `None` where that can't be told. Roster files for Raptor depend on what
@@ -137,25 +161,32 @@ impl Engine {
         let text = self.ledger(move |ledger| ledger.value(&key)).await?.unwrap_or_default();
         let Ok(then) = serde_json::from_str::<AtHero>(&text) else { return Ok(false) };
         let (account, found) = place.look().await?;
-        Ok(at_hero(account, receipt, found).as_ref() == Some(&then))
+        Ok(at_hero(account, &place.path(), receipt, found).as_ref() == Some(&then))
     }
 
     /// Whether the other side has a file as it was right after it was sent last. Another size, or a later change by the
-    /// server's own clock, is somebody else's doing.
+    /// server's own clock, is somebody else's doing; but for `others`, which are this profile's own jobs.
     pub(crate) async fn as_left(
         &self,
         job: JobId,
+        others: &[JobId],
         name: &str,
         place: &Place<'_>,
     ) -> Result<AsLeft, EngineError> {
-        let key = there_key(job, name);
-        let text = self.ledger(move |ledger| ledger.value(&key)).await?.unwrap_or_default();
-        let Ok(then) = serde_json::from_str::<AtHero>(&text) else { return Ok(AsLeft::Unknown) };
+        let keys: Vec<String> = once(&job).chain(others).map(|job| there_key(*job, name)).collect();
+        let values = move |ledger: &Ledger| {
+            keys.iter().map(|key| ledger.value(key)).collect::<Result<Vec<Option<String>>, StoreError>>()
+        };
+        let values = self.ledger(values).await?.into_iter();
+        let mut left = values.map(|text| serde_json::from_str::<AtHero>(&text?).ok());
+        let Some(then) = left.next().flatten() else { return Ok(AsLeft::Unknown) };
         let (account, found) = place.look().await?;
-        Ok(match found.filter(|_| account == then.account) {
-            None => AsLeft::Unknown,
-            Some((size, modified)) if size == then.size && modified <= then.modified => AsLeft::Yes,
-            Some(_) => AsLeft::No,
+        let Some((size, modified)) = found else { return Ok(AsLeft::Unknown) };
+        let path = place.path();
+        let judged = |left: &AtHero| left.judge(account, &path, size, modified);
+        Ok(match judged(&then) {
+            AsLeft::No if left.flatten().any(|left| judged(&left) == AsLeft::Yes) => AsLeft::Unknown,
+            judged => judged,
         })
     }
 
@@ -182,7 +213,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         // The file is there. Where the other side does not tell more of it, it is sent every time.
         let Ok((account, found)) = place.look().await else { return Ok(()) };
-        let Some(found) = at_hero(account, receipt, found) else { return Ok(()) };
+        let Some(found) = at_hero(account, &place.path(), receipt, found) else { return Ok(()) };
         let (key, text) = (there_key(job, &receipt.name), serde_json::to_string(&found).unwrap_or_default());
         self.ledger(move |ledger| ledger.set_value(&key, &text)).await
     }
@@ -232,9 +263,10 @@ pub(crate) fn note(sent_at: DateTime<Utc>) -> String {
 }
 
 /// How the other side has a file; `None` where it does not have it whole, or does not tell.
-fn at_hero(account: &str, receipt: &FileReceipt, found: Option<(u64, u64)>) -> Option<AtHero> {
+fn at_hero(account: &str, path: &str, receipt: &FileReceipt, found: Option<(u64, u64)>) -> Option<AtHero> {
     let (size, modified) = found.filter(|(size, _)| *size == receipt.bytes)?;
-    Some(AtHero { account: account.to_owned(), sha256: receipt.sha256.clone(), size, modified })
+    let (account, path) = (account.to_owned(), path.to_owned());
+    Some(AtHero { account, path, sha256: receipt.sha256.clone(), size, modified })
 }
 
 fn made_key(job: JobId) -> String {
@@ -256,6 +288,34 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::untouched("hero", "imports/S_18.TXT", 900, 1_000, AsLeft::Yes)]
+    #[case::told_a_moment_later("hero", "imports/S_18.TXT", 900, 1_005, AsLeft::Yes)]
+    #[case::as_an_older_one("hero", "imports/S_18.TXT", 900, 900, AsLeft::Yes)]
+    #[case::written_again("hero", "imports/S_18.TXT", 900, 1_006, AsLeft::No)]
+    #[case::another_size("hero", "imports/S_18.TXT", 899, 1_000, AsLeft::No)]
+    #[case::emptied("hero", "imports/S_18.TXT", 0, 9_000, AsLeft::Unknown)]
+    #[case::another_account("school", "imports/S_18.TXT", 899, 9_000, AsLeft::Unknown)]
+    #[case::the_next_days_name_is_taken("hero", "imports/S_19.TXT", 900, 1_006, AsLeft::No)]
+    #[case::last_months_of_that_name("hero", "imports/S_19.TXT", 850, 400, AsLeft::Unknown)]
+    fn a_file_is_somebody_elses_where_it_was_written_since(
+        #[case] account: &str,
+        #[case] path: &str,
+        #[case] size: u64,
+        #[case] modified: u64,
+        #[case] judged: AsLeft,
+    ) {
+        let (account_then, path_then) = ("hero".to_owned(), "imports/S_18.TXT".to_owned());
+        let then = AtHero {
+            account: account_then,
+            path: path_then,
+            sha256: "00".to_owned(),
+            size: 900,
+            modified: 1_000,
+        };
+        assert_eq!(then.judge(account, path, size, modified), judged);
+    }
 
     /// Chicago is six hours behind UTC in November, five in October; its clocks go back on 2026-11-01 at 07:00Z and forward
     /// on 2027-03-14 at 08:00Z.

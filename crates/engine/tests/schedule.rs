@@ -15,7 +15,7 @@ use rosterbridge_domain::{
     job::{JobId, Outcome},
     retry::{CircuitState, Remote},
     schedule::{JobSchedule, Missed, Pause, When},
-    settings::{JobSettings, Setup},
+    settings::{Destination, JobSettings, Setup},
 };
 use rosterbridge_engine::{
     Engine, OnEvent,
@@ -205,7 +205,8 @@ async fn what_may_pass_is_tried_again_a_few_times() {
     assert_eq!(again, [JobId::HERO_STUDENTS], "its next time comes as ever");
 }
 
-/// Hero can't be reached, again and again: it is left alone, and Raptor's jobs go on at their times.
+/// Hero can't be reached, again and again: it is left alone. Raptor's jobs go on at their times, and so does an export
+/// to a folder of this computer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_hero_does_not_delay_raptor() {
     let stage = Stage::new().await;
@@ -216,11 +217,15 @@ async fn a_dead_hero_does_not_delay_raptor() {
     stage.engine.sync(vec![JobId::RAPTOR_ROSTER], false, Arc::new(|_| ())).await.unwrap();
     stage.schedule(JobId::HERO_STUDENTS, every(5)).await;
     stage.schedule(JobId::RAPTOR_TARDIES, every(5)).await;
+    let kept = tempfile::tempdir().unwrap();
+    let folder = kept.path().to_string_lossy().into_owned();
+    stage.change(|setup| setup.hero.accounts[0].teachers.destination = Destination::Folder { folder }).await;
+    stage.schedule(JobId::HERO_TEACHERS, every(5)).await;
     // Nobody listens there any more.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     stage.change(|setup| setup.connections[0].port = closed).await;
     assert_eq!(stage.at("2026-11-18T02:01:00Z").await, NONE);
-    let (mut hero, mut raptor, mut last_try) = (0, 0, None);
+    let (mut hero, mut raptor, mut to_folder, mut last_try) = (0, 0, 0, None);
     for minutes in 0..60 {
         let now = at("2026-11-18T02:05:00Z") + TimeDelta::minutes(minutes);
         let jobs = stage.engine.run_due(now, Arc::new(|_| ())).await.unwrap();
@@ -228,8 +233,10 @@ async fn a_dead_hero_does_not_delay_raptor() {
             (hero, last_try) = (hero + 1, Some(now));
         }
         raptor += usize::from(jobs.contains(&JobId::RAPTOR_TARDIES));
+        to_folder += usize::from(jobs.contains(&JobId::HERO_TEACHERS));
     }
-    assert_eq!(raptor, 12, "each of its times");
+    assert_eq!((raptor, to_folder), (12, 12), "each of their times");
+    assert!(kept.path().join("TEACHER.txt").exists());
     assert!((3..10).contains(&hero), "tried, and then left alone: {hero}");
     let circuit = async |remote: Remote, now: DateTime<Utc>| {
         let metrics = stage.engine.metrics(now).await.unwrap();

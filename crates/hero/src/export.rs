@@ -81,6 +81,8 @@ pub struct ScheduleRow<'a> {
     pub course: Option<&'a Course>,
     /// SECTIONS.ROOM; empty for none.
     pub room: &'a str,
+    /// SECTIONS.EXTERNAL_EXPRESSION; empty for none.
+    pub external_expression: &'a str,
     /// Its section, for the fields that [need it](ScheduleField::needs_section).
     pub section: Option<&'a Section>,
     /// TEACHERS.LAST_NAME; empty where the enrolment names no teacher.
@@ -117,14 +119,17 @@ impl<'a, W: Write> ScheduleFile<'a, W> {
                 ScheduleField::CourseName => row.text(known, of.course.map_or("", |course| &course.name)),
                 ScheduleField::SectionNumber => row.text(known, &enrollment.section_number),
                 ScheduleField::Period => row.text(known, &enrollment.period),
-                ScheduleField::Expression => row.text(known, &enrollment.expression),
+                // As PowerSchool displays it, and as AutoSend prints it: with the periods' abbreviations.
+                ScheduleField::Expression if of.external_expression.is_empty() => {
+                    row.text(known, &enrollment.expression);
+                }
+                ScheduleField::Expression | ScheduleField::ExternalExpression => {
+                    row.text(known, of.external_expression);
+                }
                 ScheduleField::TeacherLastName => row.text(known, of.teacher_last_name),
                 ScheduleField::TeacherFirstName => row.text(known, of.teacher_first_name),
                 ScheduleField::Room => row.text(known, of.room),
                 ScheduleField::TeacherNumber => row.text(known, of.teacher_number),
-                ScheduleField::ExternalExpression => {
-                    row.text(known, of.section.map_or("", |section| &section.external_expression));
-                }
                 ScheduleField::Id => row.number(known, enrollment.id.get())?,
                 ScheduleField::Dcid => row.number(known, enrollment.dcid.get())?,
                 ScheduleField::Student => row.number(known, enrollment.student.get())?,

@@ -134,13 +134,14 @@ fields! {
     CourseName = "[02]course_name", "COURSES.COURSE_NAME", "Name of the course";
     SectionNumber = "section_number", "CC.SECTION_NUMBER", "Number of the section within the course";
     Period = "Period", "CC.PERIOD_OBSOLETE", "Period in PowerSchool's older form";
-    Expression = "Expression", "CC.EXPRESSION", "Periods and days, e.g. 1-2(A) 3(B)";
+    Expression = "Expression", "SECTIONS.EXTERNAL_EXPRESSION",
+        "Periods and days as PowerSchool shows them, e.g. 1-2(A) HR(B); CC.EXPRESSION where the section has none";
     TeacherLastName = "[05]last_name", "TEACHERS.LAST_NAME", "Last name of the teacher";
     TeacherFirstName = "[05]first_name", "TEACHERS.FIRST_NAME", "First name of the teacher";
     Room = "[03]room", "SECTIONS.ROOM", "Room of the section";
     TeacherNumber = "teachernumber", "TEACHERS.TEACHERNUMBER", "Number of the teacher";
     ExternalExpression = "[03]external_expression", "SECTIONS.EXTERNAL_EXPRESSION",
-        "Periods and days as PowerSchool's pages show them";
+        "Periods and days as PowerSchool shows them; nothing where the section has none";
     Id = "ID", "CC.ID", "PowerSchool's internal number of the enrolment";
     Dcid = "DCID", "CC.DCID", "PowerSchool's internal number of the record";
     Student = "studentid", "CC.STUDENTID", "PowerSchool's internal number of the student";
@@ -179,10 +180,7 @@ fields! {
 impl ScheduleField {
     /// Whether [`ScheduleRow::section`](crate::ScheduleRow::section) is needed to send it.
     pub const fn needs_section(self) -> bool {
-        matches!(
-            self,
-            Self::ExternalExpression | Self::SectionDcid | Self::SectionTerm | Self::SectionTeacher
-        )
+        matches!(self, Self::SectionDcid | Self::SectionTerm | Self::SectionTeacher)
     }
 }
 

@@ -72,18 +72,65 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The kind of a code, with what it measures: `found` is a value's length or the first row with the same number,
+    /// `accepted` Hero's limit. `None` where the code is none, or the measures are missing.
+    pub fn of(code: &str, found: Option<u64>, accepted: Option<u64>) -> Option<Self> {
+        let too_long = |shortened| {
+            let (length, limit) = (usize::try_from(found?).ok()?, usize::try_from(accepted?).ok()?);
+            Some(Self::TooLong { length, limit, shortened })
+        };
+        match code {
+            "empty" => Some(Self::Empty),
+            "too_long" => too_long(false),
+            "shortened" => too_long(true),
+            "break" => Some(Self::Break),
+            "unmappable" => Some(Self::Unmappable),
+            "duplicate" => Some(Self::Duplicate { first_row: found? }),
+            "no_schedule" => Some(Self::NoSchedule),
+            _ => None,
+        }
+    }
+
+    /// What it measures: the `found` and `accepted` of [`Kind::of`].
+    pub const fn measures(self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::TooLong { length, limit, .. } => (Some(length as u64), Some(limit as u64)),
+            Self::Duplicate { first_row } => (Some(first_row), None),
+            Self::Empty | Self::Break | Self::Unmappable | Self::NoSchedule => (None, None),
+        }
+    }
+
+    /// What it is, of a field or of the row.
+    pub const fn of_field(self, field: &str) -> impl fmt::Display + '_ {
+        KindOf { kind: self, field }
+    }
+}
+
+/// What a kind of problem is, of a field.
+struct KindOf<'a> {
+    kind: Kind,
+    field: &'a str,
+}
+
 impl fmt::Display for Problem {
     /// For a person, with the row and field and without the subject.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(row) = self.row {
             write!(f, "row {row}: ")?;
         }
-        let field = self.field.unwrap_or("the row");
+        self.kind.of_field(self.field.unwrap_or("the row")).fmt(f)
+    }
+}
+
+impl fmt::Display for KindOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = self.field;
         match self.kind {
             Kind::Empty => write!(f, "{field} is empty, and Hero requires it"),
             Kind::TooLong { length, limit, shortened } => {
-                let sent = if shortened { "; it was shortened" } else { "" };
-                write!(f, "{field} has {length} characters, and Hero accepts {limit}{sent}")
+                let sent = if shortened { "shortened" } else { "sent whole" };
+                write!(f, "{field} has {length} characters and Hero accepts {limit}: it was {sent}")
             }
             Kind::Break => write!(f, "{field} has a tab or line break, which was sent as a space"),
             Kind::Unmappable => {

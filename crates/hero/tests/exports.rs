@@ -76,6 +76,7 @@ fn difficult_schedule(fields: &FieldList<ScheduleField>, layout: ExportLayout) -
         enrollment: &class,
         course: Some(&course),
         room: "B\t12",
+        external_expression: &section.external_expression,
         section: Some(&section),
         teacher_last_name: "Nuñez-Łoś",
         teacher_first_name: "Inés",
@@ -85,6 +86,7 @@ fn difficult_schedule(fields: &FieldList<ScheduleField>, layout: ExportLayout) -
     let without = ScheduleRow {
         course: None,
         room: "",
+        external_expression: "",
         section: None,
         teacher_last_name: "",
         teacher_first_name: "",
@@ -267,6 +269,22 @@ fn heros_limits_are_reported_and_nothing_is_cut(
 
 fn too_long(length: usize, limit: usize) -> Kind {
     Kind::TooLong { length, limit, shortened: false }
+}
+
+#[rstest]
+#[case(Kind::Empty)]
+#[case(too_long(21, 20))]
+#[case(Kind::TooLong { length: 25, limit: 20, shortened: true })]
+#[case(Kind::Break)]
+#[case(Kind::Unmappable)]
+#[case(Kind::Duplicate { first_row: 7 })]
+#[case(Kind::NoSchedule)]
+fn a_problem_is_known_again_by_its_code_and_measures(#[case] kind: Kind) {
+    let (found, accepted) = kind.measures();
+    assert_eq!(Kind::of(kind.code(), found, accepted), Some(kind));
+    // What was kept without its measures can't be told in full.
+    let bare = Kind::of(kind.code(), None, None);
+    assert_eq!(bare.is_some(), found.is_none());
 }
 
 #[test]

@@ -155,10 +155,10 @@ impl TestReport {
 /// What a connection will be used for.
 #[derive(Debug, Clone, Default)]
 pub struct Needs {
-    /// The folder uploads go to: must exist and be writable.
-    pub upload_folder: Option<RemoteFolder>,
-    /// The folder downloads come from: must exist and be listable.
-    pub download_folder: Option<RemoteFolder>,
+    /// The folders uploads go to: must exist and be writable.
+    pub upload_folders: Vec<RemoteFolder>,
+    /// The folders downloads come from: must exist and be listable.
+    pub download_folders: Vec<RemoteFolder>,
     /// A folder in one of these that uploads go to: made where it is missing, and must be writable.
     pub made_folder: Option<RemoteFolder>,
 }
@@ -228,7 +228,8 @@ async fn run<F: FnMut(&StageReport)>(
     let session = sign_in(connection, greeted).await?;
     progress.report(Outcome::Passed(connection.username.clone()));
 
-    let folders: Vec<_> = needs.upload_folder.iter().chain(&needs.download_folder).collect();
+    let mut folders: Vec<_> = needs.upload_folders.iter().collect();
+    folders.extend(needs.download_folders.iter().filter(|folder| !needs.upload_folders.contains(folder)));
     for folder in &folders {
         session.require_folder(folder).await?;
     }
@@ -237,12 +238,13 @@ async fn run<F: FnMut(&StageReport)>(
     }
     progress.report(passed(folders.into_iter().chain(&needs.made_folder)));
 
-    let written: Vec<_> = needs.upload_folder.iter().chain(&needs.made_folder).collect();
+    let written: Vec<_> = needs.upload_folders.iter().chain(&needs.made_folder).collect();
     progress.report(probe(&session, &written).await?);
-    progress.report(match &needs.download_folder {
-        None => Outcome::Skipped,
-        Some(folder) => listing(&session, folder).await?,
-    });
+    let mut listed = Vec::new();
+    for folder in &needs.download_folders {
+        listed.push(listing(&session, folder).await?);
+    }
+    progress.report(if listed.is_empty() { Outcome::Skipped } else { Outcome::Passed(listed.join("; ")) });
     progress.report(match written.first() {
         None => Outcome::Skipped,
         Some(folder) => session.free_space(folder).await?.map_or(Outcome::Skipped, room),
@@ -330,7 +332,7 @@ async fn probe(session: &Session, folders: &[&RemoteFolder]) -> Result<Outcome, 
     })
 }
 
-async fn listing(session: &Session, folder: &RemoteFolder) -> Result<Outcome, Error> {
+async fn listing(session: &Session, folder: &RemoteFolder) -> Result<String, Error> {
     /// As many names as a line can take.
     const SHOWN: usize = 10;
     let entries = session.list(folder).await?;
@@ -342,7 +344,7 @@ async fn listing(session: &Session, folder: &RemoteFolder) -> Result<Outcome, Er
         more => format!("{more} files: "),
     };
     let more = if files.len() > SHOWN { ", ..." } else { "" };
-    Ok(Outcome::Passed(format!("{folder}: {count}{}{more}", names.join(", "))))
+    Ok(format!("{folder}: {count}{}{more}", names.join(", ")))
 }
 
 /// Two of the largest files that are uploaded, one of them not yet in its place.

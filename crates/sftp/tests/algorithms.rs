@@ -74,7 +74,7 @@ async fn an_old_cipher_is_agreed_on_only_where_it_is_allowed(
 }
 
 async fn greeting(connection: &rosterbridge_sftp::Connection, sshd: &Sshd) -> String {
-    let needs = Needs { download_folder: Some(RemoteFolder::parse("export").unwrap()), ..Needs::default() };
+    let needs = Needs { download_folders: vec![RemoteFolder::parse("export").unwrap()], ..Needs::default() };
     let report =
         test_connection(connection, &sshd.pins(), None, &needs, &CancellationToken::new(), |_| ()).await;
     let at = Stage::ALL.iter().position(|stage| *stage == Stage::Greeting).unwrap();

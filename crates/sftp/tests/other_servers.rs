@@ -73,8 +73,8 @@ fn assert_arrived(server: &OtherServer, count: usize) {
 /// The test that a person asks for finds nothing to stop for, and leaves nothing.
 async fn assert_test_passes(server: &OtherServer) {
     let needs = Needs {
-        upload_folder: Some(folder("imports")),
-        download_folder: Some(folder("export")),
+        upload_folders: vec![folder("imports")],
+        download_folders: vec![folder("export")],
         made_folder: None,
     };
     let (connection, pins) = (server.connection(), server.pins());

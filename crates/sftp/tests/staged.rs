@@ -30,8 +30,8 @@ fn names_in(sshd: &Sshd, folder: &str) -> Vec<String> {
 
 fn hero_needs() -> Needs {
     Needs {
-        upload_folder: Some(folder("imports")),
-        download_folder: Some(folder("export")),
+        upload_folders: vec![folder("imports")],
+        download_folders: vec![folder("export")],
         made_folder: None,
     }
 }
@@ -139,7 +139,7 @@ async fn the_first_failure_ends_the_test() {
 #[tokio::test]
 async fn only_what_is_needed_is_tried() {
     let sshd = Sshd::start();
-    let needs = Needs { download_folder: Some(folder("export")), ..Needs::default() };
+    let needs = Needs { download_folders: vec![folder("export")], ..Needs::default() };
     fs::remove_dir(sshd.files().join("imports")).unwrap();
     let report = staged(&sshd.connection(), &sshd.pins(), None, &needs).await;
     assert_eq!(
@@ -151,11 +151,31 @@ async fn only_what_is_needed_is_tried() {
 }
 
 #[tokio::test]
+async fn a_test_looks_at_every_folder_that_is_used() {
+    let sshd = Sshd::start();
+    let needs = |uploads: &[&str], downloads: &[&str]| Needs {
+        upload_folders: uploads.iter().copied().map(folder).collect(),
+        download_folders: downloads.iter().copied().map(folder).collect(),
+        made_folder: None,
+    };
+    fs::create_dir(sshd.files().join("imports/staff")).unwrap();
+    let both = needs(&["imports", "imports/staff"], &["export", "imports"]);
+    let report = staged(&sshd.connection(), &sshd.pins(), None, &both).await;
+    assert!(report.failure().is_none(), "{report:?}");
+    assert_eq!(found(&report, Stage::Folders), "imports, imports/staff, export");
+    assert_eq!(found(&report, Stage::Probe), "imports, imports/staff: files are replaced in one step");
+    assert_eq!(found(&report, Stage::Listing), "export: no files yet; imports: no files yet");
+    let missing = needs(&["imports", "imports/office"], &["export"]);
+    let report = staged(&sshd.connection(), &sshd.pins(), None, &missing).await;
+    assert_eq!(report.failure().unwrap().code(), "sftp.folder_missing");
+}
+
+#[tokio::test]
 async fn a_test_makes_the_folder_it_shall_write_to() {
     let sshd = Sshd::start();
     let needs = |made: &str| Needs {
-        upload_folder: None,
-        download_folder: Some(folder("export")),
+        upload_folders: Vec::new(),
+        download_folders: vec![folder("export")],
         made_folder: Some(folder(made)),
     };
     let report = staged(&sshd.connection(), &sshd.pins(), None, &needs("export/roster")).await;

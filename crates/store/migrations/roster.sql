@@ -17,6 +17,8 @@ CREATE TABLE students (
     guardian_email TEXT NOT NULL, home_phone TEXT NOT NULL, home_room TEXT NOT NULL,
     PRIMARY KEY (number, dcid)
 ) WITHOUT ROWID;
+-- A file names thousands of students: their ids alone are a twentieth of the table.
+CREATE INDEX student_ids ON students (number, dcid, id);
 
 CREATE TABLE reenrollments (
     student INTEGER NOT NULL, id INTEGER NOT NULL, school INTEGER NOT NULL, entry_date INTEGER,

@@ -76,6 +76,16 @@ pub enum StoreError {
         /// The outbox row.
         id: i64,
     },
+    /// Another host key of the server and of this type counts as accepted.
+    #[error("another {algorithm} host key of {host}:{port} is accepted, and none takes its place unasked")]
+    HostKeyAccepted {
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// The key's type.
+        algorithm: String,
+    },
     /// No such row.
     #[error("the ledger has no {0}")]
     NotFound(&'static str),
@@ -100,6 +110,7 @@ impl StoreError {
             Self::DuplicateRow(_) => "store.duplicate_row",
             Self::UnsettledWrite { .. } => "store.unsettled_write",
             Self::NotInState { .. } => "store.not_in_state",
+            Self::HostKeyAccepted { .. } => "store.host_key_accepted",
             Self::NotFound(_) => "store.not_found",
             Self::Refused(_) => "store.refused",
         }
@@ -134,6 +145,9 @@ impl StoreError {
             Self::DuplicateRow(_) => "Run again: the table probably changed while it was being read.",
             Self::UnsettledWrite { .. } => "Run again: writes under way are settled first.",
             Self::NotInState { .. } => "Run again: the ledger is read afresh.",
+            Self::HostKeyAccepted { .. } => {
+                "Ask whoever runs the server whether its host key was replaced. If so, test the connection and choose 'Replace the accepted host key'."
+            }
             Self::NotFound(_) => "Refresh the list: somebody may have dealt with it already.",
             Self::Refused(_) => "Run again. If it stays, report it with the message above.",
         }

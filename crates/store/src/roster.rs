@@ -36,12 +36,12 @@ use crate::{
     database::{self, Access},
 };
 
-pub use look_ups::{Numbered, Seat, SectionDetails};
+pub use look_ups::{Numbered, Seat, Seated, SectionDetails};
 pub use staging::RosterStaging;
 pub use tables::{FollowedTable, RosterTable};
 
 /// The layout this program writes and reads.
-const LAYOUT: i64 = 3;
+const LAYOUT: i64 = 4;
 /// Students read at once; what is held in memory is a few times as much.
 const BATCH: usize = 256;
 /// Batches read before they are asked for.
@@ -145,6 +145,15 @@ pub struct TeacherName {
     pub first_name: CompactString,
     /// Last name.
     pub last_name: CompactString,
+}
+
+/// Where and when a section meets, as a schedule shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeetingPlace {
+    /// `SECTIONS.ROOM`; empty for none.
+    pub room: CompactString,
+    /// `SECTIONS.EXTERNAL_EXPRESSION`: the expression with the periods' abbreviations; empty for none.
+    pub external_expression: CompactString,
 }
 
 /// What the `meta` table holds.
@@ -331,21 +340,26 @@ impl Roster {
         note_damage(&self.path, modes())
     }
 
-    /// The room of every section that has one, for a job that needs most of them: 32 bytes each.
-    pub fn rooms(&self) -> Result<ById<SectionId, CompactString>, StoreError> {
+    /// Where and when every section meets that tells either, for a job that needs most of them: 56 bytes each.
+    pub fn meeting_places(&self) -> Result<ById<SectionId, MeetingPlace>, StoreError> {
         let connection = self.lock();
-        let rooms = || -> Result<_, StoreError> {
-            let mut statement =
-                connection.prepare_cached("SELECT id, room FROM sections WHERE room <> '' ORDER BY id")?;
+        let places = || -> Result<_, StoreError> {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, room, external_expression FROM sections
+                 WHERE room <> '' OR external_expression <> '' ORDER BY id",
+            )?;
             let mut rows = statement.query([])?;
-            let mut rooms = Vec::with_capacity(capacity(self.counts.sections));
+            let mut places = Vec::with_capacity(capacity(self.counts.sections));
             while let Some(row) = rows.next()? {
-                let room: String = row.get(1)?;
-                rooms.push((SectionId::new(row.get(0)?), room.into()));
+                let text = |column| {
+                    row.get_ref(column)?.as_str().map(CompactString::from).map_err(rusqlite::Error::from)
+                };
+                let place = MeetingPlace { room: text(1)?, external_expression: text(2)? };
+                places.push((SectionId::new(row.get(0)?), place));
             }
-            Ok(ById(rooms))
+            Ok(ById(places))
         };
-        note_damage(&self.path, rooms())
+        note_damage(&self.path, places())
     }
 
     /// One course. PowerSchool's course numbers are unique; of several rows the first counts.

@@ -226,6 +226,20 @@ fn host_keys_belong_to_host_and_port() {
     assert_eq!(ledger.pinned_host_keys("raptor.example", 2022).unwrap(), [another]);
     assert_eq!(ledger.pinned_host_keys("sftp.hero.example", 2022).unwrap(), [key.clone(), rsa.clone()]);
 
+    // None takes the place of another one unasked, alone or with others; the same one again stays as it was accepted.
+    let usurper =
+        PinnedHostKey { sha256: "SHA256:DDDD".to_owned(), accepted_by: "eve".to_owned(), ..key.clone() };
+    let ecdsa = PinnedHostKey { algorithm: "ecdsa-sha2-nistp256".to_owned(), ..key.clone() };
+    for refused in [
+        ledger.pin_host_key(&usurper),
+        ledger.pin_host_key(&PinnedHostKey { host: "SFTP.Hero.Example".to_owned(), ..usurper.clone() }),
+        ledger.pin_host_keys(&[ecdsa, usurper]),
+    ] {
+        assert_eq!(refused.unwrap_err().code(), "store.host_key_accepted");
+    }
+    ledger.pin_host_key(&PinnedHostKey { accepted_at: at(4), ..key.clone() }).unwrap();
+    assert_eq!(ledger.pinned_host_keys("sftp.hero.example", 2022).unwrap(), [key.clone(), rsa.clone()]);
+
     // A replacement takes the place of all types, and says whose acceptance ended.
     let new = PinnedHostKey {
         sha256: "SHA256:BBBB".to_owned(),
@@ -252,6 +266,8 @@ fn what_an_export_had_to_be_told_of_is_that_of_its_last_file() {
         number: (5000 + row).to_string(),
         field: "Last_Name".to_owned(),
         kind: "too_long".to_owned(),
+        found: (row % 2 == 1).then_some(20 + row),
+        accepted: (row % 2 == 1).then_some(20),
     };
     let job = JobId::HERO_STUDENTS;
     ledger.keep_export_problems(job, &[problem(1), problem(2)]).unwrap();
@@ -279,6 +295,9 @@ fn watched_files_belong_to_their_connection() {
     ledger.keep_watched_file(&gone).unwrap();
     ledger.keep_watched_file(&WatchedFile { connection: "raptor".to_owned(), ..file.clone() }).unwrap();
     assert_eq!(ledger.watched_files("hero").unwrap(), [gone]);
+    ledger.forget_watched_files("hero", &["imports/STUDENT.TXT".to_owned()]).unwrap();
+    assert_eq!(ledger.watched_files("hero").unwrap(), []);
+    assert_eq!(ledger.watched_files("raptor").unwrap().len(), 1);
 }
 
 #[test]
@@ -372,6 +391,38 @@ fn a_run_and_its_jobs() {
     );
     let ids: Vec<_> = ledger.runs(2).unwrap().into_iter().map(|run| run.id).collect();
     assert_eq!(ids, [dry, run], "newest first");
+}
+
+#[test]
+fn the_last_success_of_a_job() {
+    let ledger = Fixture::new().ledger;
+    let job = JobId::HERO_ATTENDANCE;
+    let ended = |second: i64, trigger: Trigger, outcome: Outcome| {
+        let run = RunId::new(at(second));
+        ledger.start_run(run, trigger, &[job], at(second)).unwrap();
+        ledger.finish_job(run, job, &result(outcome), at(second + 1)).unwrap();
+        ledger.finish_run(run, outcome, None, at(second + 1)).unwrap();
+        run
+    };
+    let last = || ledger.last_success(job).unwrap().map(|job| job.run);
+    ended(100, Trigger::Schedule, Outcome::Failed);
+    assert_eq!(last(), None);
+    let first = ended(200, Trigger::Schedule, Outcome::Succeeded);
+    ended(300, Trigger::Schedule, Outcome::Failed);
+    ended(400, Trigger::DryRun, Outcome::Succeeded);
+    assert_eq!(last(), Some(first));
+    let held = ended(500, Trigger::Manual, Outcome::SucceededWithHeldRows);
+    ended(600, Trigger::Schedule, Outcome::Cancelled);
+    assert_eq!(last(), Some(held));
+}
+
+#[test]
+fn who_else_was_seen_in_one_district_is_nobody_in_another() {
+    let ledger = Fixture::new().ledger;
+    ledger.set_values(&[("other_sender", "[]"), ("district", "kept")]).unwrap();
+    ledger.forget_exchange().unwrap();
+    assert_eq!(ledger.value("other_sender").unwrap(), None);
+    assert_eq!(ledger.value("district").unwrap().as_deref(), Some("kept"));
 }
 
 #[test]

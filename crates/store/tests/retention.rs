@@ -14,7 +14,7 @@ use rosterbridge_domain::{
 };
 use rosterbridge_store::{
     Ledger,
-    ledger::{Forgotten, HeldState, JobResult, RunId, Trigger},
+    ledger::{ExportProblem, Forgotten, HeldState, JobResult, RunId, Trigger, WatchedFile},
 };
 use support::{Fixture, KEY, at, daily, hash, hold, noop, raw, reject, write};
 
@@ -96,6 +96,44 @@ fn each_kind_of_row_goes_when_it_is_old_and_done_with() {
     assert_eq!(ledger.delivered(Source::Hero, &[hash(1), hash(11)]).unwrap(), [hash(11)].into());
     assert_eq!(ledger.file_seen(Source::Hero, FILE, "ef").unwrap(), None);
     ledger.integrity_check().unwrap();
+}
+
+#[test]
+fn what_is_known_of_heros_files_goes_with_what_it_is_about() {
+    let (_folder, ledger) = empty();
+    let run = run(&ledger, Trigger::Schedule, day(0));
+    let problem = ExportProblem {
+        row: 3,
+        number: "5003".to_owned(),
+        field: "Last_Name".to_owned(),
+        kind: "too_long".to_owned(),
+        found: None,
+        accepted: None,
+    };
+    let (sends, stopped) = (JobId::HERO_STUDENTS, JobId::HERO_TEACHERS);
+    for job in [sends, stopped] {
+        ledger.record_upload(run, job, &receipt("FILE.TXT", 10), day(0)).unwrap();
+        ledger.keep_export_problems(job, std::slice::from_ref(&problem)).unwrap();
+    }
+    ledger.record_upload(run, sends, &receipt("FILE.TXT", 11), day(9)).unwrap();
+    let file = |path: &str, last_seen| WatchedFile {
+        connection: "hero".to_owned(),
+        path: path.to_owned(),
+        size: 400,
+        modified: None,
+        first_seen: day(0),
+        last_seen,
+        gone_at: None,
+    };
+    ledger.keep_watched_file(&file("imports/OLD.TXT", day(8))).unwrap();
+    ledger.keep_watched_file(&file("imports/STUDENT.TXT", day(9))).unwrap();
+
+    let forgotten = ledger.forget_before(day(9)).unwrap();
+    assert_eq!((forgotten.export_problems, forgotten.watched_files), (1, 1));
+    assert_eq!(ledger.export_problems(sends, 0, 9).unwrap(), [problem]);
+    assert_eq!(ledger.export_problems(stopped, 0, 9).unwrap(), []);
+    assert_eq!(ledger.watched_files("hero").unwrap(), [file("imports/STUDENT.TXT", day(9))]);
+    assert_eq!(ledger.forget_before(day(9)).unwrap(), Forgotten::default());
 }
 
 #[test]

@@ -290,9 +290,13 @@ fn every_table_comes_back() {
     assert_eq!(names.get(first.id).unwrap().number, first.number);
     assert_eq!(names.get(first.id).unwrap().last_name, first.last_name);
     assert_eq!(names.get(TeacherId::new(77)), None);
-    let rooms = roster.rooms().unwrap();
-    assert_eq!(rooms.get(SectionId::new(9)).unwrap(), "204");
-    assert_eq!((rooms.get(SectionId::new(10)), rooms.get(SectionId::new(11))), (None, None));
+    let places = roster.meeting_places().unwrap();
+    let place = |id| {
+        let place = places.get(SectionId::new(id))?;
+        Some((place.room.as_str(), place.external_expression.as_str()))
+    };
+    assert_eq!(place(9), Some(("204", "1(A-B)")));
+    assert_eq!((place(10), place(11)), (Some(("", "1(A-B)")), None));
     assert_eq!(roster.attendance_modes().unwrap(), [(SCHOOL, section(9).att_mode_code)]);
     assert_eq!(roster.students_by_number(left.number).unwrap(), [left.clone()]);
     assert_eq!(roster.students_by_number(StudentNumber::new(3)).unwrap(), []);

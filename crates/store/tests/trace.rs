@@ -377,6 +377,8 @@ struct Model {
     put_off: BTreeSet<(Source, u64)>,
     /// Rows a person closed.
     discarded: BTreeSet<(Source, u64)>,
+    /// Rows whose last line tells of a write: a further line may have told something else since.
+    told_written: BTreeSet<(Source, u64)>,
     writes: Vec<OutboxId>,
 }
 
@@ -431,9 +433,20 @@ fn read(fixture: &Fixture, model: &mut Model, source: Source, rows: &[(u64, u8)]
     let file = InputFile { name: FILE, sha256: &sha256, day: day() };
     ledger.record_decisions(fixture.run, source, &file, &decided, &waiting, at(second)).unwrap();
 
-    model.files.entry((source, sha256)).or_insert(all.len() as u64);
+    let is_known = model.files.insert((source, sha256), all.len() as u64).is_some();
     for decision in &decided {
         let row = u64::from_be_bytes(decision.row_hash[..8].try_into().unwrap());
+        match decision.outcome {
+            DecisionOutcome::Write(_) => {
+                model.told_written.insert((source, row));
+            }
+            DecisionOutcome::NoOp { reason, .. }
+                if matches!(reason, NoOpReason::AlreadyDelivered | NoOpReason::AlreadyStated)
+                    || own.contains(&decision.row_hash) => {}
+            _ => {
+                model.told_written.remove(&(source, row));
+            }
+        }
         match decision.outcome {
             DecisionOutcome::NoOp { reason: NoOpReason::AlreadyDelivered, .. } => {}
             DecisionOutcome::NoOp { .. } | DecisionOutcome::Reject { .. } => {
@@ -448,13 +461,16 @@ fn read(fixture: &Fixture, model: &mut Model, source: Source, rows: &[(u64, u8)]
     if source == Source::Hero {
         model.put_off.retain(|(of, row)| *of != Source::Hero || hashes.contains(&hash(*row)));
     }
-    // A row whose own write is under way, or that a person discarded, does not wait.
+    // A row whose own write is under way, or that a person discarded, does not wait. Its write may be one that is being
+    // undone, of a line before the last: then it is waited for on a line of its own, unless that is the very line.
     let under_way: HashSet<_> = ledger.pending(source).unwrap().iter().map(|row| row.row_hash).collect();
-    let closed = &model.discarded;
+    let (closed, told_written) = (&model.discarded, &model.told_written);
+    let waits_for_itself =
+        |row: u64| under_way.contains(&hash(row)) && (is_known || told_written.contains(&(source, row)));
     model.put_off.extend(
         put_off
             .into_iter()
-            .filter(|row| !under_way.contains(&hash(*row)) && !closed.contains(&(source, *row)))
+            .filter(|row| !waits_for_itself(*row) && !closed.contains(&(source, *row)))
             .map(|row| (source, row)),
     );
     let new = pending(ledger, source).into_iter().filter(|id| !model.writes.contains(id)).collect::<Vec<_>>();

@@ -212,9 +212,7 @@ fn the_rows_of_each_school_are_kept_of_the_last_upload() {
     assert!(of(JobId::HERO_STUDENTS).is_empty());
     for rows in [2, 5] {
         let run = fixture.run;
-        ledger
-            .record_upload_by_school(run, JobId::HERO_STUDENTS, &receipt, None, &schools(rows), at(1))
-            .unwrap();
+        ledger.record_upload_by_school(run, JobId::HERO_STUDENTS, &receipt, &schools(rows), at(1)).unwrap();
         assert_eq!(of(JobId::HERO_STUDENTS), schools(rows));
     }
     assert!(of(JobId::RAPTOR_ROSTER).is_empty());

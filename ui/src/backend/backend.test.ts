@@ -10,6 +10,7 @@ function answering(call: Host['call']): Backend {
     practiceLeave: () => Promise.resolve(),
     environment: () => Promise.resolve({ profile: 'default', version: '0', home: '/', platform: 'linux' }),
     saveFile: () => Promise.resolve(null),
+    chooseFile: () => Promise.resolve(null),
     chooseFolder: () => Promise.resolve(null),
     print: () => Promise.resolve(),
     notify: () => Promise.reject(new Error('no bus')),

@@ -5,6 +5,7 @@ import type { ExportField } from '../bindings/ExportField';
 import type { ExportKind } from '../bindings/ExportKind';
 import type { ExportPreview } from '../bindings/ExportPreview';
 import type { ExportProblems } from '../bindings/ExportProblems';
+import type { FacultyFileView } from '../bindings/FacultyFileView';
 import type { Fault } from '../bindings/Fault';
 import type { HeroAccount } from '../bindings/HeroAccount';
 import type { JobId } from '../bindings/JobId';
@@ -36,7 +37,7 @@ export interface Sample {
 
 type Asked = Extract<
   Request,
-  { op: 'hand_over' | 'take_back' | 'sheet' | 'tick_sheet' | 'timeline' | 'export_preview' | 'export_problems' | 'remote_files' | 'watch' }
+  { op: 'hand_over' | 'take_back' | 'confirm_one_sender' | 'sheet' | 'tick_sheet' | 'timeline' | 'export_preview' | 'export_problems' | 'remote_files' | 'watch' | 'faculty_file' }
 >;
 
 const DAY = '2026-11-20';
@@ -65,6 +66,25 @@ export function secondAccount(setup: Setup, long: boolean): Setup {
   };
 }
 
+/** Names as long as they come, with words that are long themselves. */
+export function withLongNames(setup: Setup): Setup {
+  const [first, ...others] = setup.hero.accounts;
+  if (first === undefined) return setup;
+  const account: HeroAccount = { ...first, name: 'Verwaltungsgemeinschaft der Berufsbildungszentren Oberallgäu-Nordwürttemberg' };
+  for (const kind of [...EXPORT_KINDS, 'attendance'] as const) {
+    account[kind].name = `${account[kind].name} der Schulverwaltungsgemeinschaft Oberallgäu`;
+    account[kind].path = account[kind].path.replace(/\.(\w+)$/, '_SCHULVERWALTUNGSGEMEINSCHAFT_OBERALLGAEU_%Y%m%d.$1');
+    account[kind].email = Array.from({ length: 4 }, (_, number) => `schulverwaltung-${number}@verwaltungsgemeinschaft-oberallgaeu.example.org`);
+  }
+  return {
+    ...setup,
+    hero: { ...setup.hero, accounts: [account, ...others] },
+    connections: setup.connections.map((connection) =>
+      connection.id === account.connection ? { ...connection, name: 'SFTP-Verbindung der Schulverwaltungsgemeinschaft Oberallgäu-Nordwürttemberg zu SchoolMint Hero' } : connection,
+    ),
+  };
+}
+
 /** Answers a request about an account; some change the set-up. */
 export function answerHero(request: Asked, setup: Setup, sample: Sample): Response {
   const account = setup.hero.accounts.find(({ id }) => id === ('job' in request && typeof request.job === 'string' ? accountOf(request.job) : 'account' in request ? request.account : 1));
@@ -75,6 +95,8 @@ export function answerHero(request: Asked, setup: Setup, sample: Sample): Respon
     case 'hand_over':
     case 'take_back':
       return ownerChanged(account, request.job, request.op === 'hand_over' ? request.record : undefined, sample.now);
+    case 'confirm_one_sender':
+      return ownerChanged(account, request.job, otherSender(sample.long).record, sample.now);
     case 'sheet':
       return { kind: 'sheet', data: sheetOf(account, setup) };
     case 'tick_sheet':
@@ -89,6 +111,8 @@ export function answerHero(request: Asked, setup: Setup, sample: Sample): Respon
       return { kind: 'export_problems', data: problemsOf(request.job, request.skip, sample.long) };
     case 'remote_files':
       return { kind: 'remote_files', data: remoteFiles(account, sample) };
+    case 'faculty_file':
+      return { kind: 'faculty_file', data: facultyFile(request, sample) };
     case 'watch':
       return { kind: 'watch', data: watchOf(account, sample) };
   }
@@ -110,6 +134,7 @@ function ownerChanged(account: HeroAccount, job: JobId, record: string | undefin
       at: now.toISOString(),
       by: 'office',
       in_powerschool: owner === 'power_school' ? `‘Turn Execution Off’ has no tick on ‘${settings.name}’.` : `‘Turn Execution Off’ is ticked on ‘${record ?? ''}’.`,
+      warnings: [],
     },
   };
 }
@@ -160,10 +185,10 @@ function sheetOf(account: HeroAccount, setup: Setup): Sheet {
           ['path', 'Path', text(job.path), 'REQUIRED: folder and file name'],
           ['delimiter', 'Field Delimiter', pick(job.field_delimiter === 'tab' ? 'Tab' : 'Comma'), 'REQUIRED: TAB is preferable'],
           ['record', 'Record Delimiter', pick(job.record_delimiter.toUpperCase()), 'REQUIRED'],
-          ['sort', 'Sort Order', BLANK, ''],
+          ['sort', 'Sort Order', job.in_powerschool.sort_order === '' ? BLANK : text(job.in_powerschool.sort_order), ''],
           ['first', 'First record…', UNCHECKED, ''],
           ['upload_type', 'Include “upload_type”', UNCHECKED, ''],
-          ['attendance', 'Attendance-Specific Settings', pick('Send any Attendance modified in last 24 Hours'), 'REQUIRED: Select from a bullet list'],
+          ['attendance', 'Attendance-Specific Settings', pick(job.in_powerschool.attendance), 'REQUIRED: Select from a bullet list'],
           ['email', 'Email completion report…', job.email.length > 0 ? text(job.email.join(', ')) : { kind: 'own', what: 'An administrator’s address' }, ''],
           ['fields', 'Fields to Export', { kind: 'lines', lines: job.fields }, 'REQUIRED: Enter fields exactly as shown'],
           ['all', 'Duplicate this… all schools', UNCHECKED, ''],
@@ -223,7 +248,7 @@ function screen(account: HeroAccount, key: string, title: string, way: string[],
 
 function timeOf(setup: Setup, job: JobId): { time: string; days: string } {
   const when = setup.jobs.find((settings) => settings.job === job)?.schedule?.when;
-  return when?.kind === 'at' ? when : { time: '03:10', days: 'MTWHF' };
+  return when?.kind === 'at' ? when : { time: '03:05', days: 'MTWHF' };
 }
 
 function timelineOf(account: HeroAccount, setup: Setup): Timeline {
@@ -339,7 +364,7 @@ function problemsOf(job: JobId, skip: number, long: boolean): ExportProblems {
   const rows = Array.from({ length: count }, (_, index) => {
     const row = skip + index + 1;
     return row % 3 === 0
-      ? { row: row * 17, number: String(100200 + row), field: 'Mailing_Street', kind: 'too_long', message: 'The value has 61 characters; Hero takes 50. It was sent as it is.' }
+      ? { row: row * 17, number: String(100200 + row), field: 'Mailing_Street', kind: 'too_long', message: 'Mailing_Street has 61 characters and Hero accepts 50: it was sent whole.', length: 61, limit: 50 }
       : { row: row * 17, number: String(100200 + row), field: 'Grade_Level', kind: 'empty', message: 'Hero requires a value, and PowerSchool has none.' };
   });
   return {
@@ -373,6 +398,22 @@ function remoteFiles(account: HeroAccount, { now, long }: Sample): RemoteFiles {
         ],
       },
       { folder: '', files: [{ name: 'STUDENT.TXT', bytes: 61_020, modified: at(2900), is: 'wrong_folder' as const }] },
+    ],
+  };
+}
+
+function facultyFile({ file, role, account_type }: Extract<Request, { op: 'faculty_file' }>, { rosterRead, long }: Sample): FacultyFileView {
+  if (!rosterRead) {
+    throw { code: 'setup.incomplete', message: 'PowerSchool’s roster has not been read yet.', remedy: 'Complete that step of the set-up, then try again.' } satisfies Fault;
+  }
+  const rows = long ? 4_812 : 47;
+  return {
+    file,
+    rows,
+    bytes: rows * 92,
+    notes: [
+      '3 who are no longer there by PowerSchool were left out.',
+      ...(role.trim() === '' || account_type.trim() === '' ? ['The columns Role or Type are empty: fill them in before importing the file.'] : []),
     ],
   };
 }
@@ -415,11 +456,10 @@ export function otherSender(long: boolean): OtherSenderView {
     record,
     path: 'imports/STUDENT.TXT',
     since: new Date(Date.now() - 26 * 3_600_000).toISOString(),
-    last_seen: new Date(Date.now() - 2 * 3_600_000).toISOString(),
     cause: {
       code: 'hero.other_sender',
-      message: `Somebody else has replaced imports/STUDENT.TXT: AutoSend is still running.`,
-      remedy: `In PowerSchool, tick ‘Turn Execution Off’ on ‘${record}’.`,
+      message: 'Another sender is active, so hero-students is paused: imports/STUDENT.TXT at Hero is another file than RosterBridge sent last.',
+      remedy: `Nothing is sent until a person says so. In PowerSchool open AutoSend Setup, then the record '${record}', tick 'Turn Execution Off' and submit; and see that no second RosterBridge does it. Then confirm it on Home, or with: rosterbridge hero only-sender hero-students --yes. Or give the exchange back to PowerSchool.`,
     },
   };
 }

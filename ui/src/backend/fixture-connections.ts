@@ -276,6 +276,16 @@ export function secondConnection(long: boolean): ManagedConnection {
   };
 }
 
+/** So many connections in all, the further ones by password. */
+export function manyConnections(setup: Setup, wanted: number, long: boolean): ManagedConnection[] {
+  const added: ManagedConnection[] = [];
+  while (setup.connections.length + added.length < wanted) {
+    const id = nextConnection({ ...setup, connections: [...setup.connections, ...added] });
+    added.push({ ...secondConnection(long), id, name: `${secondConnection(long).name} ${added.length + 1}`, sign_in: 'password' });
+  }
+  return [...setup.connections, ...added];
+}
+
 /** The id of the next connection, as the engine counts them. */
 export function nextConnection({ connections }: Setup): ConnectionId {
   const taken = new Set(connections.map(({ id }) => id));

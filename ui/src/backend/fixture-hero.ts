@@ -38,6 +38,12 @@ function exportJob(name: string, path: string, fields: string[]): ExportJob {
     schools: [],
     only_current_terms: false,
     skip_unchanged: true,
+    in_powerschool: {
+      sort_order: '',
+      upload_type: false,
+      attendance: 'Send any Attendance modified in last 24 Hours',
+      duplicate: { all_schools: false, district_office: false },
+    },
   };
 }
 
@@ -105,6 +111,12 @@ export function heroAccount(id: number, connection: string): HeroAccount {
         'Period Abbreviation',
       ],
       email: [],
+      in_powerschool: {
+        sort_order: '',
+        synchronize: false,
+        mark_students: false,
+        duplicate: { all_schools: false, district_office: false },
+      },
     },
     ticked: [],
     hero_side: { imports_at: null, exports_at: null, zone: 'America/Chicago' },

@@ -32,6 +32,8 @@ export interface Host {
   environment(): Promise<Environment>;
   /** Asks where to save a file and writes it. Answers its path, or null when the person cancelled. Rejects with a `Fault`. */
   saveFile(suggestedName: string, content: FileContent): Promise<string | null>;
+  /** Asks where a file is to be saved that the engine writes. Answers its path, or null when the person cancelled. Rejects with a `Fault`. */
+  chooseFile(suggestedName: string): Promise<string | null>;
   /** Asks for a folder. Answers its path, or null when the person cancelled. Rejects with a `Fault`. */
   chooseFolder(): Promise<string | null>;
   /** Opens the system's print dialog for what the page shows on paper. Rejects with a `Fault`. */

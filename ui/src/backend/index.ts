@@ -9,6 +9,7 @@ import type { ExportJob } from '../bindings/ExportJob';
 import type { ExportKind } from '../bindings/ExportKind';
 import type { ExportPreview } from '../bindings/ExportPreview';
 import type { ExportProblems } from '../bindings/ExportProblems';
+import type { FacultyFileView } from '../bindings/FacultyFileView';
 import type { Fault } from '../bindings/Fault';
 import type { GuardedView } from '../bindings/GuardedView';
 import type { Handover } from '../bindings/Handover';
@@ -359,6 +360,11 @@ export class Backend {
     return this.setup();
   }
 
+  /** Says that nobody else carries a paused job out any more, so that it goes on. */
+  async confirmOneSender(job: JobId): Promise<void> {
+    await this.#ask('owner_changed', { op: 'confirm_one_sender', job });
+  }
+
   /** Gives a job to PowerSchool. Answers the new set-up. */
   async takeBack(job: JobId): Promise<SetupView> {
     await this.#ask('owner_changed', { op: 'take_back', job });
@@ -397,6 +403,23 @@ export class Backend {
   /** Whether what PowerSchool should have sent is there and as it should be. */
   watch(account: AccountId): Promise<WatchView> {
     return this.#ask('watch', { op: 'watch', account });
+  }
+
+  /**
+   * Writes Hero's file of an account's staff, of what PowerSchool had at the last run. Everybody gets the role and the
+   * type, by their names in Hero. A file that is there is replaced: the dialog that chose it has asked.
+   */
+  facultyFile(account: AccountId, role: string, accountType: string, file: string): Promise<FacultyFileView> {
+    return this.#ask('faculty_file', { op: 'faculty_file', account, role, account_type: accountType, file, overwrite: true });
+  }
+
+  /** Asks where a file is to be saved that the engine writes. Answers its path, or null when the person cancelled. */
+  async chooseFile(suggestedName: string): Promise<string | null> {
+    try {
+      return await this.#host.chooseFile(suggestedName);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
   }
 
   /** Asks for a folder of this computer. Answers its path, or null when the person cancelled. */

@@ -15,6 +15,7 @@ export const tauriHost: Host = {
   environment: () => invoke<Environment>('environment'),
   saveFile: (suggestedName: string, content: FileContent) =>
     invoke<string | null>('save_file', { suggestedName, content }),
+  chooseFile: (suggestedName: string) => invoke<string | null>('choose_file', { suggestedName }),
   chooseFolder: () => invoke<string | null>('choose_folder'),
   print: () => invoke<void>('print'),
   notify: (title: string, body: string) => invoke<void>('notify', { title, body }),

@@ -3,4 +3,4 @@
 /**
  * What does not fit together in a day, gravest first.
  */
-export type ClashKind = "export_after_hero" | "import_before_hero" | "other_zone" | "too_close" | "other_days" | "no_time" | "not_watched" | "hero_time_unknown" | "clocks_forward" | "on_the_hour";
+export type ClashKind = "other_sender" | "export_after_hero" | "import_before_hero" | "other_zone" | "too_close" | "other_days" | "no_time" | "not_watched" | "hero_time_unknown" | "clocks_forward" | "on_the_hour";

@@ -23,4 +23,16 @@ kind: string,
 /**
  * What it is and what was done with it, in a sentence.
  */
-message: string, };
+message: string, 
+/**
+ * How many characters the value has that is too long.
+ */
+length?: number, 
+/**
+ * How many characters Hero accepts of it.
+ */
+limit?: number, 
+/**
+ * The first row with the same number, where an earlier one has it.
+ */
+first_row?: number, };

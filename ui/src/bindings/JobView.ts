@@ -33,6 +33,10 @@ last_at: string | null,
  */
 schedule?: JobSchedule, 
 /**
- * When it runs next by itself; absent when nothing is planned.
+ * When it runs next by itself; absent when nothing is planned, and while it is paused.
  */
-next_at?: string, };
+next_at?: string, 
+/**
+ * Since when it is paused because another sender is active: its runs end at once.
+ */
+paused_since?: string, };

@@ -3,7 +3,8 @@ import type { Cause } from "./Cause";
 import type { JobId } from "./JobId";
 
 /**
- * That somebody else does what is this program's to do: PowerSchool's AutoSend or AutoComm is still on.
+ * That somebody else does what is this program's to do, PowerSchool's AutoSend or AutoComm or a second installation: the
+ * job is paused until a person says that nobody else does it.
  */
 export type OtherSenderView = { 
 /**
@@ -19,13 +20,9 @@ record: string,
  */
 path: string, 
 /**
- * When it was noticed first.
+ * When it was noticed: the job is paused since.
  */
 since: string, 
-/**
- * When it was noticed last.
- */
-last_seen: string, 
 /**
  * What was noticed, and what to do.
  */

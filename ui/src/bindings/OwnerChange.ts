@@ -29,4 +29,8 @@ by: string,
 /**
  * What has to be so in PowerSchool, in sentences.
  */
-in_powerschool: string, };
+in_powerschool: string, 
+/**
+ * What a person should look at before the job runs, in sentences.
+ */
+warnings: Array<string>, };

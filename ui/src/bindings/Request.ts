@@ -281,6 +281,10 @@ record: string, } | { "op": "take_back",
 /**
  * The job.
  */
+job: JobId, } | { "op": "confirm_one_sender", 
+/**
+ * The job.
+ */
 job: JobId, } | { "op": "sheet", 
 /**
  * Which account.

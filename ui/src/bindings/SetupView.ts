@@ -2,6 +2,7 @@
 import type { AcceptedHostKey } from "./AcceptedHostKey";
 import type { AccountId } from "./AccountId";
 import type { ConnectionId } from "./ConnectionId";
+import type { SchoolNumber } from "./SchoolNumber";
 import type { SecretState } from "./SecretState";
 import type { Setup } from "./Setup";
 
@@ -33,6 +34,10 @@ test_waiting: boolean,
  * The id of the next managed connection to be created; absent when there are as many as there can be.
  */
 next_connection?: ConnectionId, 
+/**
+ * The numbers of the schools in the last roster, without 'Graduated Students'; none before the first.
+ */
+schools: Array<SchoolNumber>, 
 /**
  * The number of the next account at Hero to be created; absent when there are as many as there can be.
  */

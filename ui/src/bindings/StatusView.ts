@@ -77,6 +77,6 @@ school_year: SchoolYearView,
  */
 watch: Array<WatchView>, 
 /**
- * The exports and imports of this program that somebody else still does as well, in running order.
+ * The exports and imports of this program that are paused because another sender is active, in running order.
  */
 other_sender: Array<OtherSenderView>, };

@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { Backend } from '../backend';
 import { byId, open } from '../test-window';
 
 describe('home', () => {
@@ -47,6 +48,50 @@ describe('home', () => {
     expect((await byId('error-code')).textContent).toBe('powerschool.maintenance');
     await user.click(screen.getByText('Open its settings'));
     expect(await byId('field-url')).toBeTruthy();
+  });
+
+  test('an exchange that another sender paused goes on once a person says so', async () => {
+    const user = open('scene=home&other-sender');
+    expect((await byId('paused-hero-students')).textContent).toBe('Paused');
+    expect((await byId('status-hero')).textContent).toBe('Paused');
+    await user.click(await byId('other-sender-go-on'));
+    const confirm = (await byId('other-sender-confirm')) as HTMLButtonElement;
+    await user.click(await byId('other-sender-off'));
+    expect(confirm.disabled).toBe(true);
+    await user.click(await byId('other-sender-alone'));
+    await user.click(confirm);
+    await waitFor(() => expect(screen.queryByTestId('other-sender')).toBeNull());
+    expect(screen.queryByTestId('paused-hero-students')).toBeNull();
+    expect((await byId('status-hero')).textContent).toBe('Goes on');
+  });
+
+  test('it goes on where somebody has said so already', async () => {
+    const confirm = vi.spyOn(Backend.prototype, 'confirmOneSender').mockRejectedValueOnce({ code: 'hero.no_other_sender', message: 'No.', remedy: '' });
+    const user = open('scene=home&other-sender');
+    await user.click(await byId('other-sender-go-on'));
+    await user.click(await byId('other-sender-off'));
+    await user.click(await byId('other-sender-alone'));
+    await user.click(await byId('other-sender-confirm'));
+    await waitFor(() => expect(screen.queryByTestId('other-sender-confirm')).toBeNull());
+    expect(screen.queryByText('It stays paused')).toBeNull();
+    confirm.mockRestore();
+  });
+
+  test('it goes on with a run where that is wanted', async () => {
+    const user = open('scene=home&other-sender');
+    await user.click(await byId('other-sender-go-on'));
+    await user.click(await byId('other-sender-off'));
+    await user.click(await byId('other-sender-alone'));
+    await user.click(await byId('other-sender-confirm-run'));
+    expect((await byId('run-outcome')).dataset.outcome).not.toBe('failed');
+    expect(screen.queryByTestId('other-sender')).toBeNull();
+  });
+
+  test('or PowerSchool gets it back', async () => {
+    const user = open('scene=home&other-sender');
+    await user.click(await byId('other-sender-give-back'));
+    await user.click(await byId('hand-over-do'));
+    await waitFor(() => expect(screen.queryByTestId('other-sender')).toBeNull());
   });
 
   test('held rows are listed by reason', async () => {

@@ -44,19 +44,24 @@ const sender: StatusView['other_sender'] = [
     record: 'Hero Student Info',
     path: 'imports/STUDENT.TXT',
     since: '2026-11-19T10:00:00Z',
-    last_seen: '2026-11-20T10:00:00Z',
     cause: { code: 'hero.other_sender', message: 'AutoSend is still running.', remedy: 'Turn it off.' },
   },
 ];
+
+const settled: StatusView = {
+  ...broken,
+  jobs: broken.jobs.map((view) => ({ ...view, last: { ...jobReport('hero-students', 9), outcome: 'failed' as const, cause: sender[0]!.cause } })),
+};
 
 test.each([
   ['PowerSchool sends everything', { ...theirs, watch: watched('fine') }, 'PowerSchool sends'],
   ['a file of PowerSchool’s is wrong', { ...theirs, watch: watched('alert') }, '1 file needs attention'],
   ['nothing could be seen', { ...theirs, watch: watched('fine').map((view) => ({ ...view, cause: sender[0]!.cause })) }, 'Hero could not be looked at'],
   ['the same beside our own', { ...ran, watch: watched('alert') }, '1 file needs attention'],
-  ['somebody else sends as well', { ...ran, other_sender: sender }, 'Two send the same'],
+  ['somebody else sends as well', { ...broken, other_sender: sender }, 'Another sender is active'],
+  ['a person let it go on', settled, '1 exchange goes on at its next time'],
   ['the same before our own first run', { ...quiet, watch: watched('alert') }, '1 file needs attention'],
-  ['somebody else sends before our first run', { ...quiet, other_sender: sender }, 'Two send the same'],
+  ['somebody else sends before our first run', { ...quiet, other_sender: sender }, 'Another sender is active'],
   ['nothing is enabled', { ...quiet, jobs: [] }, 'Nothing is switched on'],
   ['nothing has run', quiet, 'Ready for the first run'],
   ['all went well', ran, 'Everything is up to date'],

@@ -1,6 +1,7 @@
 import type { RunView } from '../bindings/RunView';
 import type { StatusView } from '../bindings/StatusView';
 import { counted } from '../text/format';
+import { GOES_ON, goesOn } from './paused';
 import { underWay, type Run } from './run';
 
 /** The state of the exchange in one line, and what it means in another. */
@@ -43,25 +44,32 @@ export function headline(
   if (enabled.length === 0) {
     return { title: 'Nothing is switched on', about: 'Finish the set-up to choose what is exchanged.' };
   }
+  const senders = status.other_sender.length;
+  if (senders > 0) {
+    return {
+      title: 'Another sender is active',
+      about: `${counted(senders, 'exchange is', 'exchanges are')} paused until you say who carries ${senders === 1 ? 'it' : 'them'} out. What to switch off is below.`,
+    };
+  }
   if (latest?.cause !== undefined && latest.outcome !== 'cancelled') {
     return { title: latest.dry_run ? 'The last dry run failed' : 'The last run failed', about: latest.cause.message };
   }
   const done = enabled.filter((job) => job.last !== undefined);
-  const broken = done.filter((job) => job.last?.outcome === 'failed' || job.last?.outcome === 'interrupted');
+  const broken = done.filter((job) => !goesOn(job) && (job.last?.outcome === 'failed' || job.last?.outcome === 'interrupted'));
   if (broken.length > 0) {
     return {
       title: `${counted(broken.length, 'exchange needs', 'exchanges need')} attention`,
       about: 'The reason and what to do about it are below.',
     };
   }
-  const senders = status.other_sender.length;
-  if (senders > 0) {
+  if (alarming) return alarm;
+  const goingOn = done.filter(goesOn).length;
+  if (goingOn > 0) {
     return {
-      title: 'Two send the same',
-      about: `PowerSchool still carries out ${counted(senders, 'exchange')} that RosterBridge carries out. What to switch off is below.`,
+      title: `${counted(goingOn, 'exchange goes', 'exchanges go')} on at ${goingOn === 1 ? 'its' : 'their'} next time`,
+      about: goingOn === 1 ? GOES_ON : 'They were paused and have not run since. They go on then, or when you run them.',
     };
   }
-  if (alarming) return alarm;
   if (done.length === 0) {
     return {
       title: 'Ready for the first run',

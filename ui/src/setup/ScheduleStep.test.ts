@@ -12,7 +12,7 @@ describe('schedule and notifications', () => {
     const user = open('scene=home&own');
     await user.click(await byId('open-setup'));
     await user.click(await byId('step-schedule'));
-    expect(await words('hero-students')).toBe('Monday to Friday at 3:10 AM');
+    expect(await words('hero-students')).toBe('Monday to Friday at 3:05 AM');
     await user.click(await byId('schedule-hero-students-day-F'));
     const time = await byId('schedule-hero-students-time');
     await user.clear(time);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clockTime, dayWords, parseDate, parseTime, pauseWords, scheduleWords, upcoming, upcomingIn, usualSchedule, zoneName, zoneOptions } from './schedule';
+import { clockTime, dayWords, daysProblem, orderedDays, parseDate, parseTime, pauseWords, scheduleWords, upcoming, upcomingIn, usualSchedule, zoneName, zoneOptions } from './schedule';
 
 test.each([
   ['3:10 AM', '03:10'],
@@ -34,7 +34,25 @@ test.each([
 });
 
 test.each([
-  ['hero-students', 'Monday to Friday at 3:10 AM'],
+  ['fwm', 'MWF'],
+  ['M, T; W H F', 'MTWHF'],
+  ['', ''],
+])('%j typed is %j', (typed, days) => {
+  expect(daysProblem(typed)).toBeUndefined();
+  expect(orderedDays(typed)).toBe(days);
+});
+
+test.each([
+  ['MTRF', '“R” is no day'],
+  ['Mon', '“O” and “N” are no days'],
+  ['TuTh', '“T” stands there twice'],
+])('%j is told', (typed, told) => {
+  expect(daysProblem(typed)).toContain(told);
+});
+
+test.each([
+  ['hero-students', 'Monday to Friday at 3:05 AM'],
+  ['hero-teachers', 'Monday to Friday at 3:25 AM'],
   ['raptor-roster', 'every day at 4:00 PM'],
   ['raptor-tardies', 'every 5 minutes, when school is in session'],
 ] as const)('%s in words', (job, words) => {

@@ -19,9 +19,23 @@ export const DAYS: [letter: string, name: string][] = [
 
 const LETTERS = DAYS.map(([letter]) => letter).join('');
 
-/** Days in PowerSchool's order, each once. */
+/** The days of letters as they were typed, in PowerSchool's order, each once. */
 export function orderedDays(days: string): string {
-  return [...LETTERS].filter((letter) => days.includes(letter)).join('');
+  const typed = days.toUpperCase();
+  return [...LETTERS].filter((letter) => typed.includes(letter)).join('');
+}
+
+/** Why letters that were typed are no days. That none is chosen is another matter. */
+export function daysProblem(typed: string): string | undefined {
+  const letters = [...typed.toUpperCase().replace(/[\s,;]+/g, '')];
+  const wrong = [...new Set(letters.filter((letter) => !LETTERS.includes(letter)))];
+  if (wrong.length > 0) {
+    const named = wrong.map((letter) => `“${letter}”`).join(' and ');
+    return `${named} ${wrong.length === 1 ? 'is no day' : 'are no days'}: ${LETTERS} are Monday to Sunday, H is Thursday and U is Sunday.`;
+  }
+  // 'TuTh' would be Tuesday, Sunday and Thursday.
+  const twice = letters.find((letter, index) => letters.indexOf(letter) !== index);
+  return twice === undefined ? undefined : `“${twice}” stands there twice: one letter is one day.`;
 }
 
 /** "3:10 AM", "15:10", "4 pm" or "0410" as the engine writes it: "03:10". Nothing where it is no time. */
@@ -80,9 +94,11 @@ export function usualSchedule(job: JobId, zone: string): JobSchedule {
   const base = { zone, only_in_session: false, missed: 'catch_up' as const };
   switch (kindOf(job)) {
     case 'hero-students':
+      return { ...base, when: weekdays('03:05') };
     case 'hero-schedule':
+      return { ...base, when: weekdays('03:15') };
     case 'hero-teachers':
-      return { ...base, when: weekdays('03:10') };
+      return { ...base, when: weekdays('03:25') };
     case 'hero-attendance':
       return { ...base, when: weekdays('04:10') };
     case 'raptor-roster':

@@ -41,13 +41,13 @@ CREATE TABLE students (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, enroll_s
 CREATE TABLE cc (student INTEGER, term INTEGER, course TEXT, section_number TEXT, id INTEGER, school INTEGER, section INTEGER,
     teacher INTEGER, expression TEXT, PRIMARY KEY (student, term, course, section_number, id)) WITHOUT ROWID;
 CREATE TABLE courses (number TEXT PRIMARY KEY, name TEXT) WITHOUT ROWID;
-CREATE TABLE sections (id INTEGER PRIMARY KEY, room TEXT);
+CREATE TABLE sections (id INTEGER PRIMARY KEY, room TEXT, external_expression TEXT);
 CREATE TABLE teachers (id INTEGER PRIMARY KEY, number TEXT, last_name TEXT, first_name TEXT);
 INSERT INTO students SELECT ID, Student_Number, Enroll_Status FROM source.Students;
 INSERT INTO cc SELECT StudentID, TermID, Course_Number, Section_Number, ID, SchoolID, SectionID, TeacherID, Expression
     FROM source.CC WHERE TermID > 0 AND SectionID > 0;
 INSERT INTO courses SELECT Course_Number, Course_Name FROM source.Courses;
-INSERT INTO sections SELECT ID, Room FROM source.Sections;
+INSERT INTO sections SELECT ID, Room, External_Expression FROM source.Sections;
 INSERT INTO teachers SELECT ID, TeacherNumber, Last_Name, First_Name FROM source.Teachers;
 CREATE INDEX students_by_number ON students (number);
 COMMIT;
@@ -57,7 +57,8 @@ COMMIT;
 const EXPORT: &str = ".mode list
 .separator \"\\t\" \"\\r\\n\"
 .once schedule.tsv
-SELECT cc.school, students.number, cc.term, cc.course, courses.name, cc.section_number, '', cc.expression,
+SELECT cc.school, students.number, cc.term, cc.course, courses.name, cc.section_number, '',
+    coalesce(nullif(sections.external_expression, ''), cc.expression),
     teachers.last_name, teachers.first_name, sections.room, teachers.number
   FROM students CROSS JOIN cc ON cc.student = students.id
   LEFT JOIN courses ON courses.number = cc.course
@@ -222,6 +223,9 @@ impl Bench {
             self.ours.sync(&site.home, &self.folder.join("memory"), &["--dry-run", IMPORT_JOB])?;
             let (seconds, looked_up) = looked_up(&site.home)?;
             rows = looked_up;
+            if rows < u64::from(IMPORT) {
+                return Err(StepError::Unmet(format!("the export has {rows} rows instead of {IMPORT}")));
+            }
             let read = read(&script, &file, rows)?;
             eprintln!("    round {round}: ours {seconds:.3} s, Python {read:?} s, {rows} rows");
             if round > 0 {

@@ -35,12 +35,12 @@ pub enum Setup {
 pub enum Secrets {
     /// Store the value on standard input
     Set {
-        /// e.g. powerschool.client-secret, hero.password
+        /// e.g. powerschool.client-secret, hero.password, connection-3.private-key, smtp.password
         name: String,
     },
     /// Tell whether it is there and can be read
     Check {
-        /// e.g. powerschool.client-secret, hero.password
+        /// e.g. powerschool.client-secret, hero.password, connection-3.private-key, smtp.password
         name: String,
     },
 }
@@ -65,8 +65,8 @@ pub struct Test {
     #[arg(long, value_name = "SHA256", value_parser = fingerprint, conflicts_with = "offline")]
     pub accept_certificate: Option<String>,
     /// Accept this host key if the server presents it (connection, hero, raptor): a fingerprint from whoever runs the
-    /// server. Never replaces an accepted one
-    #[arg(long, value_name = "SHA256:...")]
+    /// server, SHA256 or MD5, or the line that ssh-keygen prints. Never replaces an accepted one
+    #[arg(long, value_name = "FINGERPRINT")]
     pub accept_host_key: Option<String>,
 }
 
@@ -110,7 +110,7 @@ pub enum Tested {
     Powerschool,
     /// The SFTP server of a managed connection
     Connection,
-    /// The SFTP server of the managed connection 'hero'
+    /// The SFTP server of the first account at Hero
     Hero,
     /// The exchange with Raptor: its folder, or its SFTP server
     Raptor,

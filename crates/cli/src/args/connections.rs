@@ -16,17 +16,17 @@ pub enum Connections {
         #[arg(value_name = "ID")]
         id: ConnectionId,
     },
-    /// Change one, or create it. What is not named stays; a new one begins as Hero's
+    /// Change one, or create it with --name. What is not named stays; a new one begins as Hero's
     Set(Box<SetConnection>),
     /// Delete one that nothing uses, and its secrets. The accepted host keys of its server stay
     Remove {
-        /// Which
+        /// hero, raptor, connection-3, ...
         #[arg(value_name = "ID")]
         id: ConnectionId,
     },
-    /// Show what an OpenSSH `known_hosts` file says of its server, or accept keys from it
+    /// Show what an OpenSSH known_hosts file says of its server, or accept keys from it
     KnownHosts {
-        /// Which
+        /// hero, raptor, connection-3, ...
         #[arg(value_name = "ID")]
         id: ConnectionId,
         /// The file
@@ -37,7 +37,7 @@ pub enum Connections {
     },
     /// Replace the accepted host key, because the server has another one: only after its operator has confirmed that
     ReplaceHostKey {
-        /// Which
+        /// hero, raptor, connection-3, ...
         #[arg(value_name = "ID")]
         id: ConnectionId,
         /// The new key's whole fingerprint, which the server has to present now
@@ -49,7 +49,7 @@ pub enum Connections {
     },
     /// The accepted host keys of its server, and those that were replaced
     History {
-        /// Which
+        /// hero, raptor, connection-3, ...
         #[arg(value_name = "ID")]
         id: ConnectionId,
     },
@@ -61,7 +61,7 @@ pub struct SetConnection {
     /// Which: hero, raptor, connection-3, ...
     #[arg(value_name = "ID")]
     pub id: ConnectionId,
-    /// What people call it
+    /// What people call it. Required of a new one
     #[arg(long)]
     pub name: Option<String>,
     /// What it is for
@@ -71,7 +71,7 @@ pub struct SetConnection {
     #[arg(long)]
     pub host: Option<String>,
     /// Port
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// The account's name at the server
     #[arg(long)]
@@ -102,9 +102,9 @@ pub struct SetConnection {
 /// How a managed connection signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SignIn {
-    /// By the password, secrets set ID.password
+    /// By the password, kept with: secrets set ID.password
     Password,
-    /// By the private key, secrets set ID.private-key or keys generate ID
+    /// By the private key, kept with: secrets set ID.private-key; or made with: keys generate ID
     PrivateKey,
 }
 
@@ -113,7 +113,7 @@ pub enum SignIn {
 pub enum Keys {
     /// Make a key pair for a managed connection. The private key goes to the keychain; the public one is printed
     Generate {
-        /// Which connection
+        /// hero, raptor, connection-3, ...
         #[arg(value_name = "ID")]
         id: ConnectionId,
         /// Replace the private key that is kept already. It is lost then
@@ -130,7 +130,7 @@ pub enum Keys {
     },
     /// Print the public key of a managed connection, for the server's operator
     Public {
-        /// Which connection
+        /// hero, raptor, connection-3, ...
         #[arg(value_name = "ID")]
         id: ConnectionId,
     },
@@ -152,9 +152,17 @@ pub enum Ownership {
         #[arg(long, required = true)]
         yes: bool,
     },
+    /// Let an exchange go on that is paused because another sender was active, once nobody else does it any more
+    OnlySender {
+        /// hero-students, hero-schedule, hero-teachers, hero-attendance; with -2, ... for further accounts
+        job: JobId,
+        /// Yes: 'Turn Execution Off' is ticked on its record in PowerSchool, and no second RosterBridge does it
+        #[arg(long, required = true)]
+        yes: bool,
+    },
     /// Give an exchange to PowerSchool: it does not run here any more
     TakeBack {
-        /// Which
+        /// hero-students, hero-schedule, hero-teachers, hero-attendance; with -2, ... for further accounts
         job: JobId,
     },
 }

@@ -5,19 +5,21 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use rosterbridge_api::domain::job::{AccountId, JobId};
 
-use super::Ownership;
+use super::{Accounts, Ownership};
 
 /// The exchange with Hero.
 #[derive(Debug, Subcommand)]
 pub enum Hero {
+    /// Accounts at Hero: whom each is for, its exports and its import
+    #[command(subcommand)]
+    Accounts(Accounts),
     /// Whose an exchange is: PowerSchool's or RosterBridge's.
     #[command(flatten)]
     Ownership(Ownership),
     /// Look whether what PowerSchool should send, or take in, is at Hero as it should be
     Watch {
-        /// The account's number
-        #[arg(long, value_parser = account, default_value = "1", value_name = "N")]
-        account: AccountId,
+        #[command(flatten)]
+        of: OfAccount,
     },
     /// What to enter in PowerSchool and at Hero, field by field in the order of the forms
     Sheet {
@@ -44,16 +46,19 @@ pub enum Hero {
     },
     /// An export as it would be sent now, from the last roster pull: path, fields and first rows. Nothing is sent
     Preview {
-        /// hero-students, hero-schedule or hero-teachers, with the account's number from the second on
+        /// hero-students, hero-schedule or hero-teachers; with -2, ... for further accounts
         job: JobId,
     },
     /// What the last file of an export has to be looked at for, row by row
     Problems {
-        /// hero-students, hero-schedule or hero-teachers, with the account's number from the second on
+        /// hero-students, hero-schedule or hero-teachers; with -2, ... for further accounts
         job: JobId,
         /// Write all of it to a CSV file
         #[arg(long, value_name = "FILE")]
         csv: Option<PathBuf>,
+        /// Replace a file that is there
+        #[arg(long, requires = "csv")]
+        force: bool,
     },
     /// What Hero's server has in imports, export and the folder the account starts in
     Files {
@@ -65,7 +70,7 @@ pub enum Hero {
 }
 
 /// Reads an account's number.
-fn account(number: &str) -> Result<AccountId, String> {
+pub(super) fn account(number: &str) -> Result<AccountId, String> {
     let number: u16 = number.parse().map_err(|_| format!("'{number}' is no number of an account"))?;
     AccountId::try_from(number).map_err(|error| error.to_string())
 }

@@ -26,7 +26,8 @@ pub enum Jobs {
 /// Changes to one job.
 #[derive(Debug, Args)]
 pub struct SetJob {
-    /// Which
+    /// hero-students, hero-schedule, hero-teachers, hero-attendance, with -2, ... for further accounts; raptor-roster,
+    /// raptor-tardies
     pub job: JobId,
     /// Switch it on
     #[arg(long, conflicts_with = "off")]

@@ -6,9 +6,9 @@ use rosterbridge_api::{
     Fault, Request, Response, Session,
     domain::{
         job::{AccountId, JobId},
-        settings::ExportKind,
+        settings::{ExportJob, ExportKind},
     },
-    report::ExportProblems,
+    report::{ExportProblemView, ExportProblems},
 };
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use super::text;
 use crate::{
     answer::{to_value, unexpected},
     document::Document,
-    files::write_owner_only,
+    files::{exists, write_owner_only},
 };
 
 /// An export as it is set up.
@@ -26,10 +26,9 @@ pub async fn preview(session: &Session, job: JobId) -> Result<Document, Fault> {
         return Err(unexpected());
     };
     let account = job.account();
-    let Some(of) = view.setup.hero.account(account) else {
-        return Ok(no_export(job));
-    };
-    let settings = Box::new(of.export(kind).clone());
+    // An account that is not there is told by the engine, as everywhere.
+    let of = view.setup.hero.account(account);
+    let settings = Box::new(of.map_or_else(|| ExportJob::usual(kind), |of| of.export(kind).clone()));
     let request = Request::ExportPreview { account, kind, job: settings, rows: true };
     match session.call(request, |_| ()).await? {
         Response::ExportPreview(preview) => {
@@ -44,14 +43,25 @@ pub async fn preview(session: &Session, job: JobId) -> Result<Document, Fault> {
     }
 }
 
-fn no_export(job: JobId) -> Document {
+pub fn no_export(job: JobId) -> Document {
     Document::wrong_usage(format!(
         "{job} is no export of an account: hero-students, hero-schedule and hero-teachers are."
     ))
 }
 
 /// The rows of an export that have to be looked at; all of them to a file where one is named.
-pub async fn problems(session: &Session, job: JobId, csv: Option<&Path>) -> Result<Document, Fault> {
+pub async fn problems(
+    session: &Session,
+    job: JobId,
+    csv: Option<&Path>,
+    force: bool,
+) -> Result<Document, Fault> {
+    if ExportKind::of(job.kind()).is_none() {
+        return Ok(no_export(job));
+    }
+    if let Some(file) = csv.filter(|file| !force && file.exists()) {
+        return Err(exists(file));
+    }
     let mut all = page(session, job, 0).await?;
     let message = match all.total {
         0 => format!("Nothing in the last file of {job} has to be looked at."),
@@ -86,11 +96,15 @@ async fn page(session: &Session, job: JobId, skip: u64) -> Result<ExportProblems
 /// As CSV, with a header.
 fn table(problems: &ExportProblems) -> Result<Vec<u8>, Fault> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    let mut write = |record: [&str; 5]| table.write_record(record).map_err(|_| unexpected());
-    write(["row", "number", "field", "kind", "message"])?;
+    let mut write = |record: [&str; 8]| table.write_record(record).map_err(|_| unexpected());
+    write(["row", "number", "field", "kind", "message", "length", "limit", "first_row"])?;
     for problem in &problems.rows {
-        let row = problem.row.map_or_else(String::new, |row| row.to_string());
-        write([&row, &problem.number, &problem.field, &problem.kind, &problem.message])?;
+        let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+        let row = number(problem.row);
+        let (length, limit) = (number(problem.length), number(problem.limit));
+        let first_row = number(problem.first_row);
+        let ExportProblemView { number, field, kind, message, .. } = problem;
+        write([&row, number, field, kind, message, &length, &limit, &first_row])?;
     }
     table.into_inner().map_err(|_| unexpected())
 }

@@ -207,3 +207,48 @@ fn a_run_is_cancelled_on_a_line_that_went_silent(#[case] hero: bool) {
     relay.set(None);
     is_clean(&stage, &expected, &cancelled, "silence on the line");
 }
+
+/// Whoever tests a connection does not wait for a server that says nothing. What another process asked of the same engine
+/// is stopped, too: there is one test of a connection to stop.
+#[rstest]
+#[case::alone(false)]
+#[case::beside_another_process(true)]
+fn a_connection_test_is_stopped(#[case] beside: bool) {
+    let district = District::start(&["--students", "40", "--schools", "2"]);
+    let profile = Profile::of(&district);
+    let test = ["test", "connection", "hero"];
+    district.hero_faults(&json!({"hang": "stat"}));
+    let mut tests = vec![profile.spawn(&test)];
+    until("the server keeps it waiting", || (district.hanging("hero") > 0).then_some(()));
+    if beside {
+        tests.push(profile.spawn(&["test", "hero"]));
+        until("the server keeps both waiting", || (district.hanging("hero") > 1).then_some(()));
+    }
+    interrupt(tests.last().unwrap());
+    for mut test in tests {
+        until("the test ends", || test.try_wait().unwrap());
+        profile.finish(test).ended(1, "test.cancelled");
+    }
+    Hang::end(&district);
+    profile.run(&test).done();
+}
+
+#[test]
+fn replacing_a_host_key_is_stopped_and_the_old_one_stays() {
+    let mut district = District::start(&["--students", "40", "--schools", "2"]);
+    let relay = Relay::to(district.ready.hero.port);
+    district.ready.hero.port = relay.port;
+    fs::write(district.ready_file(), serde_json::to_string(&district.ready).unwrap()).unwrap();
+    let profile = Profile::of(&district);
+    let accepted = profile.run(&["connections", "show", "hero"]).done().data()["host_keys"].clone();
+    relay.set(Some(Fault::Stall { at: 0 }));
+    let other = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let replace = ["connections", "replace-host-key", "hero", "--presented", other, "--typed", "AAAAAAAA"];
+    let mut replacing = profile.spawn(&replace);
+    until("the line is silent", || (relay.passed() > 0).then_some(()));
+    interrupt(&replacing);
+    until("it ends", || replacing.try_wait().unwrap());
+    profile.finish(replacing).ended(1, "test.cancelled");
+    relay.set(None);
+    assert_eq!(profile.run(&["connections", "show", "hero"]).done().data()["host_keys"], accepted);
+}

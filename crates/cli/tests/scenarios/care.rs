@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 pub use self::keychain::{entries, identity, in_keychain};
 use crate::{
-    crash_care::{corrected, marked},
+    crash_care::{corrected, ledger, marked},
     raptor_tardies::{drop_file, take_from_server},
     support::{District, EXPORTS, Profile, until},
     tardy_order::Daily,
@@ -233,6 +233,58 @@ fn a_source_that_is_switched_off_stays_to_be_read_again(#[values("upsert", "inse
     assert_eq!(district.audit(), written, "nothing is written twice");
     let notes = profile.run(&both).done().stdout;
     assert!(!notes.contains("known again"), "it was read once: {notes}");
+}
+
+/// An import that was never in use, or is PowerSchool's, keeps no restoration open. What it takes in is read again before
+/// it does anything, should it have been this program's since the backup.
+#[rstest]
+#[case::never_used(|setup: &mut Value| {
+    let jobs = setup["jobs"].as_array_mut().unwrap();
+    jobs.iter_mut().find(|job| job["job"] == "hero-attendance").unwrap()["enabled"] = false.into();
+})]
+#[case::powerschools(|setup: &mut Value| {
+    setup["hero"]["accounts"][0]["attendance"]["owner"] = "power_school".into();
+})]
+fn what_nobody_reads_keeps_no_restoration_open(#[case] change: fn(&mut Value)) {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::patient_for(&district, ANSWER_SECONDS);
+    profile.run(&[&["sync", "raptor-roster"], EXPORTS.as_slice()].concat()).done();
+    let before = profile.setup();
+    profile.change_setup(change);
+    profile.run(&["sync", "raptor-tardies"]).done();
+    profile.run(&["backup", "now"]).done();
+    // Nobody knows of this once the ledger is restored.
+    let is_ours_again = || {
+        if profile.setup()["hero"]["accounts"][0]["attendance"]["owner"] == "power_school" {
+            let record = ["--record", "Hero Attendance", "--yes"];
+            profile.run(&[["hero", "hand-over", "hero-attendance"].as_slice(), &record].concat()).done();
+        } else {
+            profile.change_setup(|setup| *setup = before.clone());
+        }
+    };
+    is_ours_again();
+    profile.run(&["sync", "hero-attendance"]).done();
+    let written = district.audit();
+
+    flipped(&profile.folder().join("ledger.db"));
+    profile.run(&["sync", "raptor-tardies"]).done();
+    let open = ledger(&profile)
+        .query_one("SELECT count(*) FROM facts WHERE name = 'ledger.restoration'", [], |row| {
+            row.get::<_, i64>(0)
+        })
+        .unwrap();
+    assert_eq!(open, 0, "the restoration is complete");
+    let is_told = |job: &str| {
+        let planned = profile.run(&["sync", job, "--dry-run"]).done();
+        planned.job(job)["notes"].to_string().contains("restored from a backup")
+    };
+    assert!(!is_told("raptor-tardies"));
+    is_ours_again();
+    assert!(is_told("hero-attendance"));
+    let again = profile.run(&["sync", "hero-attendance"]).done();
+    assert!(again.stdout.contains("known again"), "{}", again.stdout);
+    assert_eq!(district.audit(), written, "nothing is written twice");
+    assert!(!is_told("hero-attendance"));
 }
 
 /// A tardy waits in Raptor's folder, the restored ledger does not know whether it was written, and its record has no code,

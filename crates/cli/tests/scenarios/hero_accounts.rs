@@ -369,6 +369,28 @@ fn a_restored_ledger_knows_again_what_both_imports_wrote() {
     accounts.district.holds_each_once(&records);
 }
 
+/// An export that is being written when the ledger is restored is waited for by its own import only.
+#[test]
+fn an_export_that_grows_after_a_restoration_is_waited_for_by_its_own_account() {
+    let accounts = Accounts::exported(&["--attendance", "insert"]);
+    let profile = &accounts.profile;
+    accounts.sync(&IMPORTS).done();
+    profile.run(&["backup", "now"]).done();
+    let whole = fs::read(accounts.export(1)).unwrap();
+    fs::write(accounts.export(1), &whole[..whole.len() - 10]).unwrap();
+    flipped(&profile.folder().join("ledger.db"));
+    accounts.sync(&IMPORTS[..1]).done();
+    let is_read_first = |job: &str| {
+        let planned = profile.run(&["sync", job, "--dry-run"]);
+        planned.job(job)["notes"].to_string().contains("restored from a backup")
+    };
+    assert!(is_read_first(IMPORTS[1]));
+    fs::write(accounts.export(1), whole).unwrap();
+    accounts.sync(&IMPORTS[1..]).done();
+    assert!(!is_read_first(IMPORTS[1]));
+    accounts.district.holds_each_once(&accounts.records());
+}
+
 /// One of the exports is not there when the ledger is restored: that import waits for it, and the other one does not.
 #[test]
 fn an_export_that_is_missing_after_a_restoration_holds_up_its_own_account() {

@@ -114,25 +114,38 @@ fn a_connection_in_use_stays() {
 
     let list = profile.run(&["connections", "list"]).done();
     assert_eq!(list.data()["next"], "raptor");
+    // A mistyped id is no new connection, and no server has the port 0.
+    profile.run(&["connections", "set", "connection-3", "--host", "sftp.example.org"]).ended(2, "usage");
+    profile.run(&["connections", "set", "hero", "--port", "0"]).ended(2, "usage");
+    // Nor is a secret kept for one that does not exist.
+    let early = profile.run_with_input(&["secrets", "set", "connection-3.password"], "Throwaway 6");
+    let early = early.ended(1, "connection.unknown");
+    let message = early.document["message"].as_str().unwrap();
+    assert!(message.contains("connection-3.password") && message.contains("'hero'"), "{message}");
+    profile.run(&["secrets", "check", "connection-3.password"]).ended(1, "connection.unknown");
     let set =
         ["connections", "set", "connection-3", "--name", "Another", "--host", "sftp://sftp.example.org"];
     let set = profile.run(&[set.as_slice(), &["--username", "someone"]].concat()).done();
+    assert_eq!(set.document["message"], "Another (connection-3) is created.");
     assert_eq!((&set.data()["host"], &set.data()["port"]), (&json!("sftp://sftp.example.org"), &json!(2022)));
     profile.set_secret("connection-3.password", "Throwaway 7");
     let line = profile.run(&["keys", "generate", "connection-3"]).done();
     assert!(line.data()["line"].as_str().unwrap().starts_with("ssh-ed25519 AAAA"), "{}", line.stdout);
     profile.run(&["connections", "remove", "connection-3"]).done();
     profile.run(&["connections", "show", "connection-3"]).ended(1, "connection.unknown");
+    profile.run(&["secrets", "check", "connection-3.password"]).ended(1, "connection.unknown");
+    // It took its secrets with it: the next one of the id has none.
+    profile.run(&["connections", "set", "connection-3", "--name", "Another"]).done();
     for secret in ["connection-3.password", "connection-3.private-key"] {
         profile.run(&["secrets", "check", secret]).ended(1, "vault.secret_missing");
     }
-    // One that a set-up does not have any more takes its secrets with it, too.
-    profile.run(&["connections", "set", "connection-3"]).done();
+    // One that a set-up does not have any more does so, too.
     profile.set_secret("connection-3.password", "Throwaway 8");
     profile.change_setup(|setup| {
         let connections = setup["connections"].as_array_mut().unwrap();
         connections.retain(|connection| connection["id"] != "connection-3");
     });
+    profile.run(&["connections", "set", "connection-3", "--name", "Another"]).done();
     profile.run(&["secrets", "check", "connection-3.password"]).ended(1, "vault.secret_missing");
 }
 
@@ -143,7 +156,7 @@ fn with_two_connections(district: &District, at_once: &str) -> Profile {
     profile.run(&["connections", "set", "hero", "--transfers-at-once", at_once]).done();
     let hero = &district.ready.hero;
     let set = ["connections", "set", "connection-3", "--host", &hero.host, "--port", &hero.port.to_string()];
-    profile.run(&[set.as_slice(), &["--username", &hero.username]].concat()).done();
+    profile.run(&[set.as_slice(), &["--name", "Another", "--username", &hero.username]].concat()).done();
     profile.set_secret("connection-3.password", &hero.password);
     profile
 }
@@ -211,7 +224,7 @@ mod openssh {
         let profile = Profile::fresh();
         let (port, username) = (sshd.port.to_string(), sshd.connection().username);
         let set = ["connections", "set", "connection-3", "--host", "127.0.0.1", "--port", &port];
-        profile.run(&[set.as_slice(), &["--username", &username]].concat()).done();
+        profile.run(&[set.as_slice(), &["--name", "Another", "--username", &username]].concat()).done();
         profile
     }
 

@@ -442,6 +442,29 @@ fn a_file_larger_than_any_connection_lasts_goes_on_where_it_was_cut() {
     assert_eq!(files_in(&district.hero("imports")), ["SCHEDULE.TXT"]);
 }
 
+/// What PowerSchool's AutoSend sends and what RosterBridge sends is the same, so that a hand-over changes nothing at Hero.
+#[test]
+fn powerschools_autosend_sends_the_same_bytes() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let read = || EXPORTS.map(|(_, _, file)| fs::read_to_string(district.hero(file)).unwrap());
+    profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
+    let ours = read();
+    for (_, _, file) in EXPORTS {
+        fs::remove_file(district.hero(file)).unwrap();
+    }
+    district.ask("autosend", &json!({}));
+    for ((_, _, file), (ours, theirs)) in EXPORTS.iter().zip(ours.iter().zip(&read())) {
+        let differing = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
+        assert_eq!(differing, None, "{file}");
+        assert!(ours == theirs && !ours.is_empty(), "{file}");
+    }
+    // Some class names its periods otherwise than by their numbers.
+    let stored = "SELECT COUNT(*) FROM Sections WHERE External_Expression NOT IN ('', Expression)";
+    let named: i64 = district.database().query_one(stored, (), |row| row.get(0)).unwrap();
+    assert!(named > 0);
+}
+
 /// The account of the ready file takes both kinds of student files: what is proved here is what Hero itself read.
 #[test]
 fn hero_reads_every_row_of_what_it_is_sent() {

@@ -144,10 +144,17 @@ fn an_export_is_shown_before_it_is_sent_and_what_is_wrong_with_it_after() {
     let csv = profile.home().join("problems.csv");
     let written = profile.run(&["hero", "problems", "hero-students", "--csv", csv.to_str().unwrap()]).done();
     let text = fs::read_to_string(&csv).unwrap();
-    assert!(text.starts_with("row,number,field,kind,message\n"), "{text}");
+    assert!(text.starts_with("row,number,field,kind,message,length,limit,first_row\n"), "{text}");
+    let street = text.lines().find(|line| line.contains("Mailing_Street")).unwrap();
+    assert!(street.contains("too_long,") && street.ends_with(",50,"), "{street}");
     assert_eq!(text.lines().count() as u64, written.data()["total"].as_u64().unwrap() + 1);
-    profile.run(&["hero", "problems", "hero-attendance"]).ended(1, "hero.no_account");
-    profile.run(&["hero", "preview", "hero-attendance"]).ended(2, "usage");
+    let again = ["hero", "problems", "hero-students", "--csv", csv.to_str().unwrap()];
+    profile.run(&again).ended(1, "file.exists");
+    profile.run(&[again.as_slice(), &["--force"]].concat()).done();
+    for command in ["problems", "preview"] {
+        profile.run(&["hero", command, "hero-attendance"]).ended(2, "usage");
+        profile.run(&["hero", command, "hero-students-7"]).ended(1, "hero.no_account");
+    }
 }
 
 #[test]
@@ -210,4 +217,70 @@ fn the_staffs_file_is_written_for_its_owner_alone() {
     let mut again = write.to_vec();
     again.push("--force");
     profile.run(&again).done();
+}
+
+/// Hero can't tell the schools of a school-level account's students apart: it is said wherever they are about to be sent.
+#[test]
+fn one_schools_account_that_takes_several_schools_is_told_so() {
+    let district = District::start(&["--students", "40", "--schools", "2"]);
+    let profile = Profile::of(&district);
+    let told = || {
+        let run = profile.run(&["sync", "hero-students", "--dry-run"]).done();
+        let hand_over = ["hero", "hand-over", "hero-students", "--record", "Students", "--yes"];
+        let handed = profile.run(&hand_over).done();
+        let preview = profile.run(&["hero", "preview", "hero-students"]).done();
+        let sheet = profile.run(&["hero", "sheet"]).done();
+        let sheet = sheet.data()["screens"].as_array().unwrap().clone();
+        let students = sheet.iter().find(|screen| screen["key"] == "students").unwrap();
+        [
+            &run.job("hero-students")["notes"],
+            &handed.data()["warnings"],
+            &preview.data()["notes"],
+            &students["notes"],
+        ]
+        .map(|notes| {
+            notes.to_string().contains("is a school-level account, and its student file takes in 2 schools")
+        })
+    };
+    assert_eq!(told(), [true; 4]);
+    profile.change_setup(|setup| setup["hero"]["accounts"][0]["level"] = json!("group"));
+    assert_eq!(told(), [false; 4]);
+    let one = district.database().query_one("SELECT MIN(SchoolID) FROM Students", [], |row| row.get(0));
+    let one: i64 = one.unwrap();
+    profile.change_setup(|setup| {
+        setup["hero"]["accounts"][0]["level"] = json!("school");
+        setup["hero"]["accounts"][0]["schools"] = json!([one]);
+    });
+    assert_eq!(told(), [false; 4]);
+}
+
+#[test]
+fn what_powerschools_form_has_besides_is_kept_and_shown() {
+    let district = District::start(&["--students", "40", "--schools", "2"]);
+    let profile = by_powerschool(&district);
+    profile.change_setup(|setup| {
+        let account = &mut setup["hero"]["accounts"][0];
+        account["students"]["in_powerschool"] = json!({"sort_order": "Last_Name"});
+        account["attendance"]["in_powerschool"] = json!({"synchronize": true});
+    });
+    let setup = profile.setup();
+    let account = &setup["hero"]["accounts"][0];
+    assert_eq!(
+        account["students"]["in_powerschool"],
+        json!({
+            "sort_order": "Last_Name",
+            "upload_type": false,
+            "attendance": "Send any Attendance modified in last 24 Hours",
+            "duplicate": {"all_schools": false, "district_office": false}
+        })
+    );
+    assert_eq!(account["attendance"]["in_powerschool"]["synchronize"], true);
+    let sheet = profile.run(&["hero", "sheet"]).done();
+    assert_eq!(
+        row(sheet.data(), "students/sort-order")["entry"],
+        json!({"kind": "text", "value": "Last_Name"})
+    );
+    let synchronize = row(sheet.data(), "attendance/synchronize");
+    assert_eq!(synchronize["entry"]["kind"], "leave_unchecked");
+    assert!(synchronize["note"].as_str().unwrap().contains("checked in PowerSchool"), "{synchronize}");
 }

@@ -49,6 +49,24 @@ impl Drop for MailServer {
     }
 }
 
+/// A mail on its way can't be called back, so that there is nothing to wait for.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_test_mail_although_the_mail_server_says_nothing() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    profile.change_setup(|setup| {
+        setup["mail"]["port"] = json!(silent.local_addr().unwrap().port());
+        setup["mail"]["to"] = json!(["office@example.org"]);
+    });
+    let mut testing = profile.spawn(&["test", "mail"]);
+    let _asked = silent.accept().unwrap();
+    crate::processes::interrupt(&testing);
+    until("the test ends", || testing.try_wait().unwrap());
+    profile.finish(testing).ended(1, "test.cancelled");
+}
+
 #[test]
 fn a_test_mail_reaches_everybody_named() {
     let (district, server) = (District::start(&[]), MailServer::start());

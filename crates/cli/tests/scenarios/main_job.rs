@@ -149,7 +149,7 @@ fn check_schedule(district: &District) {
     let mut row_of = database
         .prepare(
             "SELECT c.SchoolID, s.Student_Number, c.TermID, c.Course_Number, c.Section_Number,
-                    COALESCE(c.Period_Obsolete, ''), c.Expression, t.Last_Name, t.First_Name,
+                    COALESCE(c.Period_Obsolete, ''), sec.External_Expression, t.Last_Name, t.First_Name,
                     COALESCE(sec.Room, ''), t.TeacherNumber
                FROM CC c JOIN Students s ON s.ID = c.StudentID JOIN Sections sec ON sec.ID = c.SectionID
                JOIN Teachers t ON t.ID = c.TeacherID

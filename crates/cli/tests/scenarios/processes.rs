@@ -9,7 +9,11 @@ use crate::support::{District, Profile, until};
 
 /// Ctrl-C, as a terminal sends it.
 pub fn interrupt(child: &Child) {
-    let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    signal(child, "-INT");
+}
+
+fn signal(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }
 
@@ -57,6 +61,27 @@ fn ctrl_c_cancels_the_run_and_loses_nothing() {
     assert_eq!(runs.data()["runs"][0]["outcome"], "cancelled");
     profile.run(&["sync"]).done();
     district.holds_each_once(&district.day(&profile.setup()));
+}
+
+/// The process at work answers nothing any more: neither the test nor its cancelling.
+#[test]
+fn the_second_ctrl_c_ends_a_test_whatever_it_waits_for() {
+    let district = District::start(&[]);
+    let profile = Profile::of(&district);
+    let (mut host, _progress) = profile.under_way(&["run"]);
+    district.hero_faults(&json!({"hang": "write"}));
+    let mut testing = profile.spawn(&["test", "hero"]);
+    until("the test hangs", || (district.hanging("hero") > 0).then_some(()));
+    signal(&host, "-STOP");
+    let ended = until("the test ends", || {
+        interrupt(&testing);
+        testing.try_wait().unwrap()
+    });
+    signal(&host, "-CONT");
+    host.kill().unwrap();
+    host.wait().unwrap();
+    assert_eq!(ended.code(), Some(1));
+    profile.finish(testing).ended(1, "test.cancelled");
 }
 
 /// A short command may be the one that holds the profile when another asks it for something long: it stays until that

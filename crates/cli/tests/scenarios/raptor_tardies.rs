@@ -285,8 +285,8 @@ pub fn take_from_server(district: &District, profile: &Profile) {
     for name in files_in(&district.hero("export")) {
         fs::remove_file(district.hero("export").join(name)).unwrap();
     }
-    profile.set_secret("raptor.password", &hero.password);
     profile.use_server_for_raptor(&hero.host, hero.port, &hero.username, "export");
+    profile.set_secret("raptor.password", &hero.password);
 }
 
 #[test]

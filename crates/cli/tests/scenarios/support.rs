@@ -63,7 +63,7 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Copies a folder with all that is in it, but for sockets. `to` may exist.
+/// Copies a folder with all that is in it, and when it was changed, but for sockets. `to` may exist.
 pub fn copy_tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
@@ -73,7 +73,10 @@ pub fn copy_tree(from: &Path, to: &Path) {
         if kind.is_dir() {
             copy_tree(&entry.path(), &target);
         } else if kind.is_file() {
-            fs::copy(entry.path(), target).unwrap();
+            fs::copy(entry.path(), &target).unwrap();
+            // A file at Hero that looks newer is another sender's.
+            let modified = entry.metadata().unwrap().modified().unwrap();
+            fs::File::options().write(true).open(target).unwrap().set_modified(modified).unwrap();
         }
     }
 }

@@ -93,9 +93,9 @@ fn what_has_not_changed_is_not_sent_again() {
         fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
     }
 })]
-#[case::it_was_cut_off(|district: &District| {
+#[case::it_was_emptied(|district: &District| {
     for path in [district.hero("imports/STUDENT.TXT"), first_roster(&district.ready)] {
-        fs::File::options().write(true).open(&path).unwrap().set_len(10).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
     }
 })]
 fn what_the_other_side_has_no_more_is_sent(#[case] disturb: fn(&District)) {

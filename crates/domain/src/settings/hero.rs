@@ -61,10 +61,39 @@ impl HeroSettings {
             && if account.schools.is_empty() { !self.accounts.iter().any(listed) } else { listed(account) }
     }
 
+    /// The schools of a one-school account, where its student file takes rows of more than one of `known`, the schools
+    /// there are, and no field of it tells to which of them a student belongs. None for an account that is as it should
+    /// be. Where no schools are known yet, those chosen for the account count.
+    pub fn too_many_schools(
+        &self,
+        account: &HeroAccount,
+        known: impl IntoIterator<Item = SchoolNumber>,
+    ) -> BTreeSet<SchoolNumber> {
+        let students = &account.students;
+        if account.level == AccountLevel::Group || names_the_school(&students.fields) {
+            return BTreeSet::new();
+        }
+        let sent = |school: &SchoolNumber| {
+            self.takes(account, *school) && (students.schools.is_empty() || students.schools.contains(school))
+        };
+        let chosen = account.schools.iter().copied();
+        let schools: BTreeSet<SchoolNumber> = known.into_iter().chain(chosen).filter(sent).collect();
+        if schools.len() > 1 { schools } else { BTreeSet::new() }
+    }
+
     /// The account a school takes part in.
     pub fn account_of(&self, school: SchoolNumber) -> Option<&HeroAccount> {
         self.accounts.iter().find(|account| self.takes(account, school))
     }
+}
+
+/// Whether a list of student fields has SchoolID, which PowerSchool also reads with the number of the students' table.
+fn names_the_school(fields: &[String]) -> bool {
+    let mut names = fields.iter().flat_map(|line| line.split_whitespace());
+    names.any(|name| {
+        let name = name.strip_prefix("[1]").or_else(|| name.strip_prefix("[01]")).unwrap_or(name);
+        name.eq_ignore_ascii_case("SchoolID")
+    })
 }
 
 /// One account at Hero: one connection, one set of files and one import.
@@ -266,6 +295,77 @@ pub struct ExportJob {
     /// Whether a file that Hero already has as it is, is not sent again on the same day.
     #[serde(default = "yes")]
     pub skip_unchanged: bool,
+    /// The form's fields that matter to PowerSchool alone.
+    #[serde(default)]
+    pub in_powerschool: AutoSendFields,
+}
+
+/// How the AutoSend form's other fields stand in PowerSchool's record. They have no effect where this program sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct AutoSendFields {
+    /// 'Sort Order'.
+    pub sort_order: String,
+    /// 'Include "upload_type"'.
+    pub upload_type: bool,
+    /// 'Attendance-Specific Settings': the line that is chosen in the form's list.
+    pub attendance: String,
+    /// 'Duplicate this…'.
+    pub duplicate: Duplicate,
+}
+
+/// 'Attendance-Specific Settings' as Hero's procedure has a person choose it, for each of the three exports.
+pub const ATTENDANCE_SETTING: &str = "Send any Attendance modified in last 24 Hours";
+
+impl Default for AutoSendFields {
+    fn default() -> Self {
+        Self {
+            sort_order: String::new(),
+            upload_type: false,
+            attendance: ATTENDANCE_SETTING.to_owned(),
+            duplicate: Duplicate::default(),
+        }
+    }
+}
+
+/// How the AutoComm form's other fields stand in PowerSchool's record. They have no effect where this program imports.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct AutoCommFields {
+    /// 'Sort Order'.
+    pub sort_order: String,
+    /// 'Synchronize Mode': it must not be on, as Hero's file holds a part of the attendance only.
+    pub synchronize: bool,
+    /// 'Mark students…': it must not be on for the same reason.
+    pub mark_students: bool,
+    /// 'Duplicate this on…'.
+    pub duplicate: Duplicate,
+}
+
+impl AutoCommFields {
+    /// What to do about each tick that must not be there, in sentences.
+    pub fn ticks_to_take_off(&self) -> Vec<String> {
+        let boxes = [("Synchronize Mode", self.synchronize), ("Mark students…", self.mark_students)];
+        let ticked = boxes.into_iter().filter(|(_, ticked)| *ticked);
+        ticked
+            .map(|(label, _)| {
+                format!(
+                    "Take the tick off '{label}' in PowerSchool, and then in this account's settings: what is not in \
+                     Hero's file would count as gone."
+                )
+            })
+            .collect()
+    }
+}
+
+/// The boxes at the end of both forms that copy a record to other places of PowerSchool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct Duplicate {
+    /// '… all schools'.
+    pub all_schools: bool,
+    /// '… district office'.
+    pub district_office: bool,
 }
 
 const fn yes() -> bool {
@@ -300,6 +400,7 @@ impl ExportJob {
             schools: Vec::new(),
             only_current_terms: false,
             skip_unchanged: true,
+            in_powerschool: AutoSendFields::default(),
         }
     }
 }
@@ -431,6 +532,8 @@ pub struct ImportJob {
     pub fields: Vec<ImportField>,
     /// 'Email completion report': who gets it.
     pub email: Vec<String>,
+    /// The form's fields that matter to PowerSchool alone.
+    pub in_powerschool: AutoCommFields,
 }
 
 impl Default for ImportJob {
@@ -448,6 +551,7 @@ impl Default for ImportJob {
             update_existing: true,
             fields: ImportField::ALL.to_vec(),
             email: Vec::new(),
+            in_powerschool: AutoCommFields::default(),
         }
     }
 }

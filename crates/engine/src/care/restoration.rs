@@ -18,7 +18,7 @@ use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceWrite, NoOpReason, Recorded, Source},
     job::JobId,
-    settings::Setup,
+    settings::{Owner, Setup},
 };
 use rosterbridge_powerschool::Client;
 use rosterbridge_raptor::FileError;
@@ -54,6 +54,37 @@ struct ReadAgain {
     /// The imports from Hero that were, one for each account, until the source was as a whole.
     #[serde(default)]
     imports: Vec<JobId>,
+    /// The jobs that were left out when the restoration ended: not this program's, or never in use as far as the ledger
+    /// knows. What they take in is read again before they do anything.
+    #[serde(default)]
+    left: Vec<JobId>,
+}
+
+impl ReadAgain {
+    /// The sources that are still to be read.
+    fn unread_sources(&self, is_open: bool) -> Vec<Source> {
+        let is_unread = |source: &Source| {
+            if is_open {
+                !self.sources.contains(source)
+            } else {
+                self.left.iter().any(|job| source_of(*job) == *source)
+            }
+        };
+        [Source::Hero, Source::Raptor].into_iter().filter(is_unread).collect()
+    }
+
+    fn is_unread(&self, is_open: bool, import: JobId) -> bool {
+        if is_open {
+            !self.sources.contains(&Source::Hero) && !self.imports.contains(&import)
+        } else {
+            self.left.contains(&import)
+        }
+    }
+}
+
+/// The source a job takes in.
+fn source_of(job: JobId) -> Source {
+    if job == JobId::RAPTOR_TARDIES { Source::Raptor } else { Source::Hero }
 }
 
 /// What reading again needs.
@@ -98,61 +129,100 @@ struct Again {
 }
 
 impl Engine {
-    /// The sources that are still to be read again after the ledger was restored.
+    /// The sources of which something is still to be read again after the ledger was restored.
     pub(crate) async fn unread_sources(&self) -> Result<Vec<Source>, EngineError> {
-        let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(Vec::new()) };
-        let known = self.read_again(&restoration.at.to_rfc3339()).await?;
-        Ok([Source::Hero, Source::Raptor]
-            .into_iter()
-            .filter(|source| !known.sources.contains(source))
-            .collect())
+        let (known, is_open) = self.read_again().await?;
+        Ok(known.unread_sources(is_open))
     }
 
-    async fn read_again(&self, of: &str) -> Result<ReadAgain, EngineError> {
-        let text = self.ledger(|ledger| ledger.value(READ_AGAIN)).await?;
+    /// Whether a run of a job first reads something again.
+    pub(crate) async fn reads_again_first(&self, job: JobId) -> Result<bool, EngineError> {
+        let (known, is_open) = self.read_again().await?;
+        Ok(if is_open { !known.unread_sources(is_open).is_empty() } else { known.left.contains(&job) })
+    }
+
+    /// What was read again, and whether the restoration is open.
+    async fn read_again(&self) -> Result<(ReadAgain, bool), EngineError> {
+        let (restoration, text) =
+            self.ledger(|ledger| Ok((ledger.restoration()?, ledger.value(READ_AGAIN)?))).await?;
         let known: Option<ReadAgain> = text.and_then(|text| serde_json::from_str(&text).ok());
-        Ok(known
-            .filter(|known| known.of == of)
-            .unwrap_or_else(|| ReadAgain { of: of.to_owned(), ..ReadAgain::default() }))
+        let Some(restoration) = restoration else { return Ok((known.unwrap_or_default(), false)) };
+        let of = restoration.at.to_rfc3339();
+        let known = known.filter(|known| known.of == of);
+        Ok((known.unwrap_or_else(|| ReadAgain { of, ..ReadAgain::default() }), true))
+    }
+
+    async fn keep_read_again(&self, known: &ReadAgain) -> Result<(), EngineError> {
+        let text = serde_json::to_string(known).unwrap_or_default();
+        self.ledger(move |ledger| ledger.set_value(READ_AGAIN, &text)).await
     }
 
     /// The imports from Hero among these whose export is still to be read again after the ledger was restored.
     pub(crate) async fn unread_imports(&self, imports: &[JobId]) -> Result<Vec<JobId>, EngineError> {
-        let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(Vec::new()) };
-        let known = self.read_again(&restoration.at.to_rfc3339()).await?;
-        let is_unread =
-            |import: &JobId| !known.sources.contains(&Source::Hero) && !known.imports.contains(import);
-        Ok(imports.iter().copied().filter(is_unread).collect())
+        let (known, is_open) = self.read_again().await?;
+        Ok(imports.iter().copied().filter(|import| known.is_unread(is_open, *import)).collect())
     }
 
     /// Notes that the export of an import from Hero was read again.
     pub(crate) async fn import_read_again(&self, import: JobId) -> Result<(), EngineError> {
-        let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(()) };
-        let mut known = self.read_again(&restoration.at.to_rfc3339()).await?;
-        known.imports.push(import);
-        let text = serde_json::to_string(&known).unwrap_or_default();
-        self.ledger(move |ledger| ledger.set_value(READ_AGAIN, &text)).await
+        let (mut known, is_open) = self.read_again().await?;
+        if is_open {
+            known.imports.push(import);
+        } else {
+            known.left.retain(|left| *left != import);
+        }
+        self.keep_read_again(&known).await
     }
 
     /// Notes that a source was read again; with the last one the restored ledger is complete.
     pub(crate) async fn source_read_again(&self, source: Source) -> Result<(), EngineError> {
-        let Some(restoration) = self.ledger(Ledger::restoration).await? else { return Ok(()) };
         pass(CrashPoint::SourceReadAgain);
-        let mut known = self.read_again(&restoration.at.to_rfc3339()).await?;
-        known.sources.push(source);
-        let text = serde_json::to_string(&known).unwrap_or_default();
-        self.ledger(move |ledger| ledger.set_value(READ_AGAIN, &text)).await?;
+        let (mut known, is_open) = self.read_again().await?;
+        if is_open {
+            known.sources.push(source);
+        } else {
+            known.left.retain(|left| source_of(*left) != source);
+        }
+        self.keep_read_again(&known).await?;
         pass(CrashPoint::SourceNoted);
         self.complete_restoration().await
     }
 
     /// Ends the restoration where every source was read again, also where a run ended before it came to that.
     pub(crate) async fn complete_restoration(&self) -> Result<(), EngineError> {
-        if self.ledger(Ledger::restoration).await?.is_some() && self.unread_sources().await?.is_empty() {
+        let (known, is_open) = self.read_again().await?;
+        if is_open && known.unread_sources(is_open).is_empty() {
             self.ledger(Ledger::restoration_completed).await?;
             pass(CrashPoint::RestorationCompleted);
             tracing::info!("what happened since the ledger's backup is in it again");
         }
+        Ok(())
+    }
+
+    /// Ends the restoration where nobody can be expected to read what is left: it is that of jobs that are PowerSchool's, or
+    /// that are switched off and never ran as far as the ledger knows. `imports` are those of all accounts at Hero.
+    pub(crate) async fn leave_the_unused(&self, setup: &Setup, imports: &[JobId]) -> Result<(), EngineError> {
+        let (mut known, is_open) = self.read_again().await?;
+        if !is_open {
+            return Ok(());
+        }
+        let unread = known.unread_sources(is_open);
+        let tardies = Some(JobId::RAPTOR_TARDIES).filter(|_| unread.contains(&Source::Raptor));
+        let imports = imports.iter().copied().filter(|import| known.is_unread(is_open, *import));
+        let left: Vec<JobId> = imports.chain(tardies).collect();
+        for &job in &left {
+            let is_ours = setup.owner(job) == Owner::RosterBridge;
+            let is_used = setup.job_enabled(job)
+                || self.ledger(move |ledger| ledger.last_job_run(job)).await?.is_some();
+            if is_ours && is_used {
+                return Ok(());
+            }
+        }
+        tracing::info!(?left, "the restoration ends without what nobody reads");
+        known.left = left;
+        self.keep_read_again(&known).await?;
+        self.ledger(Ledger::restoration_completed).await?;
+        pass(CrashPoint::RestorationCompleted);
         Ok(())
     }
 

@@ -8,16 +8,15 @@
 use std::{io::Read, rc::Rc};
 
 use rosterbridge_domain::{
-    attendance::AttendanceWrite,
+    attendance::{AttendanceWrite, Meeting, MeetingTimes},
     calendar::SchoolDay,
     held::HoldReason,
-    id::{StudentId, StudentNumber},
-    roster::Enrollment,
+    id::{PeriodId, StudentId, StudentNumber},
 };
 use rosterbridge_hero::{AttendanceRow, AttendanceRows, ImportRow};
 use rosterbridge_store::{
     StoreError,
-    roster::{Numbered, Seat},
+    roster::{Numbered, Seat, Seated},
 };
 
 use super::{District, Stop, hold};
@@ -28,7 +27,7 @@ use crate::{attendance::SourceRow, error::EngineError};
 const ROWS_AT_ONCE: usize = 100_000;
 
 /// A row whose student and day are known: its place, whose it is, and when.
-struct Seated {
+struct OnADay {
     place: usize,
     student: StudentId,
     day: Rc<SchoolDay>,
@@ -76,7 +75,7 @@ impl District<'_> {
         seated.sort_unstable_by_key(|row| row.student);
         let seats: Vec<Seat<'_>> = seated
             .iter()
-            .filter_map(|Seated { place, student, .. }| {
+            .filter_map(|OnADay { place, student, .. }| {
                 let row = rows.get(*place)?;
                 Some(Seat {
                     student: *student,
@@ -90,9 +89,9 @@ impl District<'_> {
         let roster = self.roster;
         roster.for_each_enrollment_named(&seats, |first, enrollments| {
             self.know_sections(enrollments.iter().flatten().map(|enrollment| enrollment.section))?;
-            for (Seated { place, student, day }, enrollment) in seated[first..].iter().zip(enrollments) {
+            for (OnADay { place, student, day }, enrollment) in seated[first..].iter().zip(enrollments) {
                 let answer = match enrollment {
-                    Some(enrollment) => self.seat(rows[*place], day, enrollment),
+                    Some(seat) => self.seat(rows[*place], *student, day, *seat),
                     None => self.no_seat(rows[*place], *student),
                 };
                 answers[*place] = Some(unless_store_error(answer)?);
@@ -107,7 +106,7 @@ impl District<'_> {
         &mut self,
         rows: &[&AttendanceRow],
         answers: &mut [Option<Answer>],
-    ) -> Result<Vec<Seated>, StoreError> {
+    ) -> Result<Vec<OnADay>, StoreError> {
         let mut by_number: Vec<(StudentNumber, usize)> = Vec::with_capacity(rows.len());
         for (place, row) in rows.iter().enumerate() {
             // They come from the roster by number.
@@ -133,7 +132,7 @@ impl District<'_> {
                     Numbered::Several => stop(HoldReason::AmbiguousStudent),
                     Numbered::One(student) => {
                         let day = self.writable_day(row.school, row.date);
-                        day.map(|day| Seated { place: *place, student, day })
+                        day.map(|day| OnADay { place: *place, student, day })
                     }
                 };
                 match unless_store_error(found)? {
@@ -145,11 +144,11 @@ impl District<'_> {
         Ok(seated)
     }
 
-    /// The record of a row whose student sits in `enrollment`, whose section is known.
-    fn seat(&mut self, row: &AttendanceRow, day: &SchoolDay, enrollment: &Enrollment) -> Answer {
-        let daily = self.sections.get(&enrollment.section).is_some_and(|section| section.daily);
+    /// The record of a row whose student has this seat, whose section is known.
+    fn seat(&mut self, row: &AttendanceRow, student: StudentId, day: &SchoolDay, seat: Seated) -> Answer {
+        let daily = self.sections.get(&seat.section).is_some_and(|section| section.daily);
         if daily {
-            return self.record(enrollment.student, day, None, &row.code, "");
+            return self.record(student, day, None, &row.code, "");
         }
         let periods = self.periods(row.school, day.year)?;
         let mut matching = periods.iter().filter(|period| period.abbreviation == row.period_abbreviation);
@@ -159,15 +158,30 @@ impl District<'_> {
             (None, _) => return hold(HoldReason::UnknownPeriod, abbreviation),
             (Some(_), Some(_)) => return hold(HoldReason::AmbiguousPeriod, abbreviation),
         };
-        let section_meetings =
-            self.sections.get(&enrollment.section).map(|section| section.meetings.as_slice());
-        let meets = day
-            .meetings(enrollment, section_meetings.unwrap_or_default())
-            .find(|(meeting, _)| meeting.period == period);
-        match meets {
-            Some(meeting) => self.record(enrollment.student, day, Some(meeting), &row.code, ""),
+        match self.meeting(student, day, period, seat)? {
+            Some(meeting) => self.record(student, day, Some(meeting), &row.code, ""),
             None => hold(HoldReason::NoSuchMeeting, abbreviation),
         }
+    }
+
+    /// When a seat's section meets in a period of a day. The enrolment's expression tells it where PowerSchool has no
+    /// SECTION_MEETING of the section.
+    fn meeting(
+        &self,
+        student: StudentId,
+        day: &SchoolDay,
+        period: PeriodId,
+        Seated { cc, section }: Seated,
+    ) -> Result<Option<(Meeting, MeetingTimes)>, StoreError> {
+        let meetings = self.sections.get(&section).map_or(&[][..], |section| &section.meetings);
+        if !meetings.is_empty() {
+            return Ok(day.meeting_in(period, cc, meetings));
+        }
+        let enrollments = self.roster.enrollments_of(student)?;
+        let Some(enrollment) = enrollments.iter().find(|enrollment| enrollment.id == cc) else {
+            return Ok(None);
+        };
+        Ok(day.meetings(enrollment, &[]).find(|(meeting, _)| meeting.period == period))
     }
 
     /// Why a row has no enrolment: none at all in this course and section, or none on its date.

@@ -12,7 +12,7 @@ use rosterbridge_domain::{
 use crate::{
     engine::Engine,
     error::{EngineError, sentence},
-    report::{Timeline, TimelineEntry, TimelineWarning},
+    report::{OtherSenderView, Timeline, TimelineEntry, TimelineWarning},
 };
 
 impl Engine {
@@ -24,7 +24,8 @@ impl Engine {
         let roster = self.roster().await?;
         let summers = self.summers(&setup, roster.as_ref()).await?;
         let today = |zone| summers.today(now, zone);
-        timeline(&setup, account, district, today)
+        let paused = self.other_senders(&setup).await?;
+        timeline(&setup, account, &paused, district, today)
             .ok_or(EngineError::NoSuchJob(JobId::new(Job::HeroStudents, account)))
     }
 }
@@ -33,6 +34,8 @@ impl Engine {
 struct Told<'a> {
     setup: &'a Setup,
     account: &'a HeroAccount,
+    /// The jobs that another sender has paused.
+    paused: &'a [OtherSenderView],
     day: Day,
     /// The day that is shown.
     shown: NaiveDate,
@@ -41,6 +44,7 @@ struct Told<'a> {
 fn timeline(
     setup: &Setup,
     account: AccountId,
+    paused: &[OtherSenderView],
     district: Option<Tz>,
     today: impl Fn(Tz) -> NaiveDate,
 ) -> Option<Timeline> {
@@ -64,7 +68,7 @@ fn timeline(
         district,
     };
     let today = today(day.zone());
-    let told = Told { setup, account, shown: day.fullest(today), day };
+    let told = Told { setup, account, paused, shown: day.fullest(today), day };
     let (mut entries, mut without_time) = (Vec::new(), Vec::new());
     for (at, step) in told.day.on(told.shown) {
         entries.push(told.entry(step, Some(told.clock(at))));
@@ -76,6 +80,7 @@ fn timeline(
     }
     let mut clashes = told.day.clashes(today);
     clashes.extend(told.not_watched());
+    clashes.extend(told.other_senders());
     clashes.sort_by(|a, b| (a.kind, &a.steps).cmp(&(b.kind, &b.steps)));
     Some(Timeline {
         account: account.id,
@@ -149,6 +154,14 @@ impl Told<'_> {
         self.day.planned.iter().filter_map(off).collect()
     }
 
+    /// The jobs of the day that are paused.
+    fn other_senders(&self) -> Vec<Clash> {
+        let is_paused = |job| self.paused.iter().any(|paused| paused.job == job);
+        let steps = self.day.planned.iter().map(|planned| planned.step);
+        let paused = steps.filter(|step| matches!(step, Step::Job { job, .. } if is_paused(*job)));
+        paused.map(|step| Clash { kind: ClashKind::OtherSender, steps: vec![step], on: None }).collect()
+    }
+
     /// What people call a job.
     fn job_name(&self, job: JobId) -> String {
         let of = |account: &HeroAccount| match ExportKind::of(job.kind()) {
@@ -197,6 +210,10 @@ impl Told<'_> {
         let (ours, theirs) = (self.at(first, day), steps.get(1).map(|step| self.at(*step, day)));
         let theirs = theirs.unwrap_or_default();
         match clash.kind {
+            ClashKind::OtherSender => (
+                format!("{} is paused: another sender is active", self.name(first)),
+                "Home says what to switch off in PowerSchool, and lets it go on.".to_owned(),
+            ),
             ClashKind::ExportAfterHero => (
                 format!(
                     "{on}{} goes out at {ours}, and Hero takes in the files at {theirs}: it takes the file of the day \
@@ -216,7 +233,7 @@ impl Told<'_> {
             ClashKind::OtherZone => self.other_zone(steps),
             ClashKind::TooClose => (
                 format!("{} are less than ten minutes apart", self.names(steps)),
-                "Leave ten minutes between them, as Hero's procedure does: for instance 03:10, 03:20 and 03:30."
+                "Leave ten minutes between them, as Hero's procedure does: for instance 03:05, 03:15 and 03:25."
                     .to_owned(),
             ),
             ClashKind::OtherDays => self.other_days(steps),
@@ -235,7 +252,9 @@ impl Told<'_> {
                     "{} is switched off here: RosterBridge does not look whether PowerSchool does it",
                     self.name(first)
                 ),
-                "Switch it on where its days and time are entered; PowerSchool's record stays as it is.".to_owned(),
+                "Tick 'RosterBridge watches it' where its days and time are entered, or use rosterbridge jobs set JOB \
+                 --on; PowerSchool's record stays as it is."
+                    .to_owned(),
             ),
             ClashKind::HeroTimeUnknown if first == Step::HeroImports => (
                 "nobody entered when Hero takes in the files: whether the exports come before can't be checked".to_owned(),
@@ -328,7 +347,7 @@ mod tests {
     }
 
     fn shown(setup: &Setup, district: Option<Tz>) -> String {
-        let timeline = timeline(setup, AccountId::FIRST, district, |_| MONDAY).unwrap();
+        let timeline = timeline(setup, AccountId::FIRST, &[], district, |_| MONDAY).unwrap();
         let zone = if timeline.zone_known { "known" } else { "unknown" };
         let mut text = format!("{} in {} ({zone})\n", timeline.day, timeline.zone);
         for entry in timeline.entries.iter().chain(&timeline.without_time) {
@@ -365,7 +384,7 @@ mod tests {
         let schedule = setup.jobs.iter_mut().find(|job| job.job == JobId::HERO_SCHEDULE).unwrap();
         schedule.enabled = false;
         let timeline =
-            timeline(&setup, AccountId::FIRST, Some(chrono_tz::America::Chicago), |_| MONDAY).unwrap();
+            timeline(&setup, AccountId::FIRST, &[], Some(chrono_tz::America::Chicago), |_| MONDAY).unwrap();
         let off = |step: Step| matches!(step, Step::Job { job, .. } if job == JobId::HERO_SCHEDULE);
         for entry in timeline
             .entries
@@ -380,9 +399,26 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_another_sender_has_paused_is_told_first() {
+        let setup = setup(["03:00", "03:05", "05:30"], "16:10");
+        let job = JobId::HERO_TEACHERS;
+        let cause = crate::report::Cause {
+            code: "hero.other_sender".to_owned(),
+            message: "Another sender is active.".to_owned(),
+            remedy: "Turn it off.".to_owned(),
+        };
+        let (record, path) = ("Teachers".to_owned(), "imports/TEACHER.txt".to_owned());
+        let paused = OtherSenderView { job, record, path, since: DateTime::UNIX_EPOCH, cause };
+        let timeline = timeline(&setup, AccountId::FIRST, &[paused], None, |_| MONDAY).unwrap();
+        let first = &timeline.warnings[0];
+        assert_eq!((first.kind, &first.jobs[..]), (ClashKind::OtherSender, &[job][..]));
+        assert!(first.message.ends_with("is paused: another sender is active."), "{}", first.message);
+    }
+
+    #[test]
     fn a_new_profile() {
         insta::assert_snapshot!(shown(&Setup::default(), None));
-        let none = timeline(&Setup::default(), AccountId::try_from(7).unwrap(), None, |_| MONDAY);
+        let none = timeline(&Setup::default(), AccountId::try_from(7).unwrap(), &[], None, |_| MONDAY);
         assert_eq!(none, None);
     }
 }

@@ -17,7 +17,7 @@ use rosterbridge_hero::{ImportLayout, read_attendance};
 use rosterbridge_sftp::{Entry, RemoteFile, Session};
 use rosterbridge_store::Roster;
 
-use super::HeroProblem;
+use super::{HeroProblem, Version};
 use crate::{
     attendance::{PlannedInput, SourceRow},
     decide::{District, hero_rows},
@@ -37,34 +37,37 @@ const MOST_LOOKS: u32 = 120;
 /// The import of an account, on a day.
 pub(crate) struct Import {
     pub(crate) file: RemoteFile,
+    /// The day its path is that of.
+    pub(super) day: NaiveDate,
     account: AccountId,
     layout: ImportLayout,
 }
 
 /// What was fetched.
-struct Fetched {
-    input: PlannedInput,
-    rows: Vec<SourceRow>,
+pub(crate) struct Fetched {
+    pub(crate) input: PlannedInput,
+    pub(crate) rows: Vec<SourceRow>,
+    pub(crate) version: Version,
     /// Whether the file ends within a row.
     unfinished: bool,
 }
 
 impl Import {
     /// As it is set up, on a day in the district.
-    pub(crate) fn of(account: &HeroAccount, today: NaiveDate) -> Result<Self, EngineError> {
+    pub(crate) fn of(account: &HeroAccount, day: NaiveDate) -> Result<Self, EngineError> {
         let job = JobId::new(Job::HeroAttendance, account.id);
         let refused = |problem| EngineError::HeroSettings(vec![problem]);
         let path = DatedPath::parse_import(&account.attendance.path)
             .map_err(|error| refused(HeroProblem::Path { job, error }))?;
         let layout = ImportLayout::of(&account.attendance)
             .map_err(|error| refused(HeroProblem::Order { job, error }))?;
-        Ok(Self { file: RemoteFile::parse(&path.expand(today))?, account: account.id, layout })
+        Ok(Self { file: RemoteFile::parse(&path.expand(day))?, day, account: account.id, layout })
     }
 }
 
 impl Engine {
     /// Fetches Hero's attendance export and looks every row up. `None` when there is none yet. One that is still being
-    /// written is waited for, and `waiting` is told so.
+    /// written is waited for, and `waiting` is told so; without it, that is an error.
     pub(crate) async fn fetch_attendance(
         &self,
         import: &Import,
@@ -72,8 +75,8 @@ impl Engine {
         roster: &Arc<Roster>,
         zone: chrono_tz::Tz,
         session: &Session,
-        waiting: &(dyn Fn() + Send + Sync),
-    ) -> Result<Option<(PlannedInput, Vec<SourceRow>)>, EngineError> {
+        waiting: Option<&(dyn Fn() + Send + Sync)>,
+    ) -> Result<Option<Fetched>, EngineError> {
         session.require_folder(import.file.folder()).await?;
         let Some(mut before) = session.stat(&import.file).await? else { return Ok(None) };
         let (mut quiet, mut looks) = (0, 0);
@@ -82,7 +85,7 @@ impl Engine {
             match fetched {
                 Ok(fetched) if !fetched.unfinished || quiet >= LOOKS => {
                     pass(CrashPoint::ImportFetched);
-                    return Ok(Some((fetched.input, fetched.rows)));
+                    return Ok(Some(fetched));
                 }
                 Ok(_) => {}
                 // The first line of a file may not be whole yet, and then looks like that of another file.
@@ -92,6 +95,10 @@ impl Engine {
                 ) if quiet < LOOKS => {}
                 Err(error) => return Err(error),
             }
+            let Some(waiting) = waiting else {
+                let path = import.file.to_string();
+                return Err(rosterbridge_sftp::Error::FileChanging { path }.into());
+            };
             // Whoever writes it may have stopped within a row. Nothing is read again before it stands still.
             waiting();
             quiet = 0;
@@ -156,5 +163,6 @@ async fn fetch(
         sha256: downloaded.sha256,
         decisions: Vec::new(),
     };
-    Ok(Fetched { input, rows, unfinished })
+    let version = Version { bytes: downloaded.bytes, modified: downloaded.modified };
+    Ok(Fetched { input, rows, version, unfinished })
 }

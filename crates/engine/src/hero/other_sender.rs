@@ -1,31 +1,31 @@
-//! Noticing that PowerSchool's AutoSend or AutoComm still does what is this program's to do. It is told, and nothing stops.
+//! Noticing that somebody else does what is this program's to do, and pausing the job until a person says that there is
+//! one sender only. Somebody else is PowerSchool's AutoSend or AutoComm, or another installation.
 //!
 //! Of an export: its file at Hero is another one than it was right after it was sent from here. Of the import: most rows
 //! that were never seen before stand in PowerSchool already, though nobody wrote them from here. A row or two may be a
 //! teacher's. Nothing is made of the first run, nor of what was sent or taken in before the ledger was restored or before
-//! the hand-over was confirmed.
+//! a person gave their word.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
-    job::{Job, JobId, Outcome},
+    job::{Job, JobId},
     notice::{Alert, AlertKind, AlertSubject, Happening, Reason},
     settings::{ExportKind, HandOver, Owner, Setup},
 };
+use serde::{Deserialize, Serialize};
 
 use super::Place;
 use crate::{
     attendance::FirstSeen,
     engine::Engine,
     error::{EngineError, sentence},
+    notices::Kept,
     report::{Cause, OtherSenderView},
     unchanged::AsLeft,
 };
 
-/// The ledger's value that holds who else was noticed.
+/// The ledger's value that holds the jobs that are paused.
 const OTHER_SENDER: &str = "other_sender";
-
-/// How long nothing is to be seen of somebody else before it counts as over: AutoSend does not run at weekends.
-const OVER_AFTER: TimeDelta = TimeDelta::days(4);
 
 /// Fewer rows than these may be a teacher's.
 const LEAST_ROWS: u64 = 5;
@@ -34,22 +34,18 @@ const ROWS_PERCENT: u64 = 80;
 
 /// What somebody else was seen to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum OtherSender {
+enum Seen {
     /// It sends an export.
-    #[error("AutoSend is still running: {path} is another one than RosterBridge sent last")]
-    AutoSend {
-        /// The file.
+    #[error("{path} at Hero is another file than RosterBridge sent last")]
+    File {
+        /// Where.
         path: String,
-        /// The record to be turned off.
-        record: String,
     },
     /// It takes the import in.
-    #[error("AutoComm is still running: of {rows} new rows of {path}, PowerSchool had {standing} already")]
-    AutoComm {
+    #[error("of {rows} new rows of {path}, PowerSchool had {standing} already")]
+    Rows {
         /// The file.
         path: String,
-        /// The record to be turned off.
-        record: String,
         /// Rows that were never seen before.
         rows: u64,
         /// Those of them that stood in PowerSchool.
@@ -57,26 +53,49 @@ enum OtherSender {
     },
 }
 
-impl OtherSender {
-    const fn code(&self) -> &'static str {
+impl Seen {
+    fn path(&self) -> &str {
         match self {
-            Self::AutoSend { .. } | Self::AutoComm { .. } => "hero.other_sender",
+            Self::File { path } | Self::Rows { path, .. } => path,
         }
     }
 
-    fn remedy(&self) -> String {
-        let (menu, record) = match self {
-            Self::AutoSend { record, .. } => ("AutoSend Setup", record),
-            Self::AutoComm { record, .. } => ("AutoComm Setup", record),
+    /// What is told of it, and what a person is to do.
+    fn cause(&self, job: JobId, record: &str) -> Cause {
+        let (nothing, menu) = match self {
+            Self::File { .. } => ("sent", "AutoSend Setup"),
+            Self::Rows { .. } => ("taken in", "AutoComm Setup"),
         };
-        format!(
-            "In PowerSchool open {menu}, then the record '{record}', tick 'Turn Execution Off' and submit. Or give this \
-             job back to PowerSchool. Only one of the two may do it."
-        )
+        Cause {
+            code: EngineError::OTHER_SENDER.to_owned(),
+            message: sentence(&format!("another sender is active, so {job} is paused: {self}")),
+            remedy: format!(
+                "Nothing is {nothing} until a person says so. In PowerSchool open {menu}, then the record '{record}', \
+                 tick 'Turn Execution Off' and submit; and see that no second RosterBridge does it. Then confirm it on \
+                 Home, or with: rosterbridge hero only-sender {job} --yes. Or give the exchange back to PowerSchool."
+            ),
+        }
+    }
+}
+
+/// A paused job, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Paused {
+    #[serde(flatten)]
+    view: OtherSenderView,
+    /// The path as it was configured then: the pause was told under it.
+    file: String,
+}
+
+impl Paused {
+    fn subject(&self) -> AlertSubject {
+        AlertSubject { kind: AlertKind::OtherSender, job: self.view.job, file: self.file.clone() }
     }
 
-    fn cause(&self) -> Cause {
-        Cause { code: self.code().to_owned(), message: sentence(&self.to_string()), remedy: self.remedy() }
+    /// Whether it is still this program's to do.
+    fn is_ours(&self, setup: &Setup) -> bool {
+        let job = self.view.job;
+        setup.possible_jobs().contains(&job) && setup.owner(job) == Owner::RosterBridge
     }
 }
 
@@ -86,21 +105,19 @@ const fn is_somebody_elses(first_seen: FirstSeen) -> bool {
 }
 
 impl Engine {
-    /// The exports and imports of this program that somebody else still does as well.
+    /// The jobs that are paused because another sender is active, in running order.
     pub(crate) async fn other_senders(&self, setup: &Setup) -> Result<Vec<OtherSenderView>, EngineError> {
-        let possible = setup.possible_jobs();
-        let mut others = self.kept_other_senders().await?;
-        let is_ours = |job| possible.contains(&job) && setup.owner(job) == Owner::RosterBridge;
-        others.retain(|other| is_ours(other.job));
-        Ok(others)
+        let paused = self.paused_jobs().await?.into_iter();
+        Ok(paused.filter(|paused| paused.is_ours(setup)).map(|paused| paused.view).collect())
     }
 
-    async fn kept_other_senders(&self) -> Result<Vec<OtherSenderView>, EngineError> {
+    async fn paused_jobs(&self) -> Result<Vec<Paused>, EngineError> {
         let text = self.ledger(|ledger| ledger.value(OTHER_SENDER)).await?;
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(text.map(|text| paused_in(&text)).unwrap_or_default())
     }
 
-    /// Looks whether the file of an export is still the one that was sent from here last, before it is sent again.
+    /// Looks whether the file of an export is still the one that was sent from here last, before it is sent again. Where it
+    /// is somebody else's, the job is paused, and the error says so.
     pub(crate) async fn look_for_other_export(
         &self,
         job: JobId,
@@ -110,25 +127,22 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> Result<(), EngineError> {
         let Place::Server { file, .. } = place else { return Ok(()) };
-        let of_job = name.to_owned();
-        let sent = self.ledger(move |ledger| ledger.last_upload(job, &of_job)).await?;
-        let known = sent.map(|upload| upload.uploaded_at);
+        let sent = self.ledger(move |ledger| ledger.last_upload_of(job)).await?;
+        // While it went elsewhere, whoever was free to write here was no second sender.
+        let known = sent.filter(|upload| upload.receipt.name == name).map(|upload| upload.uploaded_at);
         if known.is_none() || known <= self.nothing_known_before(setup, job).await? {
             return Ok(());
         }
-        let other = match self.as_left(job, name, place).await? {
-            AsLeft::Unknown => return Ok(()),
-            AsLeft::Yes => None,
-            AsLeft::No => {
-                let (path, record) = (file.to_string(), record(setup, job));
-                Some((path.clone(), OtherSender::AutoSend { path, record }))
-            }
-        };
-        self.note_other_sender(setup, job, name, other, now).await
+        let exports = setup.possible_jobs().into_iter().filter(|job| ExportKind::of(job.kind()).is_some());
+        let others: Vec<JobId> = exports.filter(|other| *other != job).collect();
+        match self.as_left(job, &others, name, place).await? {
+            AsLeft::Unknown | AsLeft::Yes => Ok(()),
+            AsLeft::No => Err(self.pause_job(job, name, &Seen::File { path: file.to_string() }, now).await?),
+        }
     }
 
     /// Looks whether somebody else has taken Hero's export in. `first_seen` are its rows about records that nothing was
-    /// known of here.
+    /// known of here. Where somebody has, the job is paused, and the error says so.
     pub(crate) async fn look_for_other_import(
         &self,
         job: JobId,
@@ -137,23 +151,18 @@ impl Engine {
         first_seen: FirstSeen,
         now: DateTime<Utc>,
     ) -> Result<(), EngineError> {
-        if first_seen.rows < LEAST_ROWS {
+        if !is_somebody_elses(first_seen) {
             return Ok(());
         }
-        let last = self.ledger(move |ledger| ledger.last_job_run(job)).await?;
-        let last = last
-            .filter(|run| matches!(run.result.outcome, Outcome::Succeeded | Outcome::SucceededWithHeldRows))
-            .and_then(|run| run.finished_at);
+        // A run that failed, because Hero's file was not there yet say, knows nothing of what came meanwhile.
+        let last = self.ledger(move |ledger| ledger.last_success(job)).await?.and_then(|run| run.finished_at);
         if last.is_none() || last <= self.nothing_known_before(setup, job).await? {
             return Ok(());
         }
-        let other = is_somebody_elses(first_seen).then(|| {
-            let FirstSeen { rows, standing } = first_seen;
-            let (path, record) = (path.to_owned(), record(setup, job));
-            (path.clone(), OtherSender::AutoComm { path, record, rows, standing })
-        });
         let slot = setup.hero.account(job.account()).map(|account| account.attendance.path.clone());
-        self.note_other_sender(setup, job, &slot.unwrap_or_default(), other, now).await
+        let FirstSeen { rows, standing } = first_seen;
+        let seen = Seen::Rows { path: path.to_owned(), rows, standing };
+        Err(self.pause_job(job, &slot.unwrap_or_default(), &seen, now).await?)
     }
 
     /// The moment before which nothing is known of what stands at the other side.
@@ -166,47 +175,80 @@ impl Engine {
         Ok(confirmed.max(self.restored_at().await?))
     }
 
-    /// Keeps that somebody else was noticed, or that nothing was to be seen of them, at once with what is told of it.
-    async fn note_other_sender(
+    /// Pauses a job, at once with what is told of it; why it is paused. `file` is the path as it is configured.
+    async fn pause_job(
         &self,
-        setup: &Setup,
         job: JobId,
-        slot: &str,
-        other: Option<(String, OtherSender)>,
+        file: &str,
+        seen: &Seen,
         now: DateTime<Utc>,
-    ) -> Result<(), EngineError> {
-        let mut all = self.kept_other_senders().await?;
-        let place = all.iter().position(|known| known.job == job);
-        let subject = AlertSubject { kind: AlertKind::OtherSender, job, file: slot.to_owned() };
-        let told = match (other, place) {
-            (None, None) => return Ok(()),
-            (None, Some(place)) => {
-                if (TimeDelta::zero()..OVER_AFTER).contains(&(now - all[place].last_seen)) {
-                    return Ok(());
-                }
-                all.remove(place);
-                Happening::InOrder(subject)
-            }
-            (Some((path, other)), place) => {
-                let (cause, record) = (other.cause(), record(setup, job));
-                tracing::warn!(%job, code = cause.code, "somebody else does what is to be done from here");
-                let since = place.map_or(now, |place| all.remove(place).since);
-                let zone = setup
-                    .jobs
-                    .iter()
-                    .find(|settings| settings.job == job)
-                    .and_then(|settings| settings.schedule);
-                let day = zone.map_or(now.date_naive(), |schedule| schedule.local_date(now));
-                let reason = Reason { code: cause.code.clone(), remedy: cause.remedy.clone() };
-                let alert = Alert { subject, day, what: cause.message.clone(), reason };
-                all.push(OtherSenderView { job, record, path, since, last_seen: now, cause });
-                all.sort_by_key(|known| known.job);
-                Happening::Alerted(alert)
-            }
-        };
-        let text = serde_json::to_string(&all).unwrap_or_default();
-        self.note_beside(vec![told], now, Some((OTHER_SENDER, text))).await
+    ) -> Result<EngineError, EngineError> {
+        let _saving = self.saving_setup.lock().await;
+        let setup = self.setup().await?;
+        let record = record(&setup, job);
+        let cause = seen.cause(job, &record);
+        tracing::warn!(%job, code = cause.code, "another sender is active: the job is paused");
+        let schedule =
+            setup.jobs.iter().find(|settings| settings.job == job).and_then(|known| known.schedule);
+        let view =
+            OtherSenderView { job, record, path: seen.path().to_owned(), since: now, cause: cause.clone() };
+        let new = Paused { view, file: file.to_owned() };
+        let (mut kept, over): (Vec<Paused>, Vec<Paused>) = self
+            .paused_jobs()
+            .await?
+            .into_iter()
+            .partition(|known| known.view.job != job && known.is_ours(&setup));
+        let mut happenings: Vec<Happening> =
+            over.iter().map(|known| Happening::InOrder(known.subject())).collect();
+        happenings.push(Happening::Alerted(Alert {
+            subject: new.subject(),
+            day: schedule.map_or(now.date_naive(), |schedule| schedule.local_date(now)),
+            what: cause.message.clone(),
+            reason: Reason { code: cause.code.clone(), remedy: cause.remedy.clone() },
+        }));
+        kept.push(new);
+        kept.sort_by_key(|known| known.view.job);
+        self.note_beside(happenings, now, Some((OTHER_SENDER, text(&kept)))).await?;
+        Ok(EngineError::OtherSender(Box::new(cause)))
     }
+
+    /// Keeps a set-up in which a person has given their word that nobody else does a job. With it the job's pause ends.
+    pub(crate) async fn keep_word(&self, setup: Setup, job: JobId) -> Result<(), EngineError> {
+        self.end_pauses(Some(setup), |paused| paused.view.job == job).await
+    }
+
+    /// Ends the pauses of jobs that are no longer this program's to do.
+    pub(crate) async fn end_foreign_pauses(&self, setup: &Setup) -> Result<(), EngineError> {
+        self.end_pauses(None, |paused| !paused.is_ours(setup)).await
+    }
+
+    async fn end_pauses(
+        &self,
+        setup: Option<Setup>,
+        is_over: impl Fn(&Paused) -> bool,
+    ) -> Result<(), EngineError> {
+        let (over, kept): (Vec<Paused>, Vec<Paused>) =
+            self.paused_jobs().await?.into_iter().partition(|paused| is_over(paused));
+        if over.is_empty() && setup.is_none() {
+            return Ok(());
+        }
+        let happenings = over.iter().map(|paused| Happening::InOrder(paused.subject())).collect();
+        let values = if over.is_empty() { Vec::new() } else { vec![(OTHER_SENDER, text(&kept))] };
+        self.note_beside_with(happenings, Utc::now(), Kept { values, setup, ..Kept::default() }).await?;
+        self.wake_sending();
+        Ok(())
+    }
+}
+
+/// The paused jobs of a kept value. Earlier versions noticed another sender and went on: an entry of theirs, which has no
+/// `file`, is no pause, and nobody was told of one.
+fn paused_in(text: &str) -> Vec<Paused> {
+    let entries: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
+    entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect()
+}
+
+fn text(paused: &[Paused]) -> String {
+    serde_json::to_string(paused).unwrap_or_default()
 }
 
 fn hand_over(setup: &Setup, job: JobId) -> Option<&HandOver> {
@@ -219,7 +261,7 @@ fn hand_over(setup: &Setup, job: JobId) -> Option<&HandOver> {
 }
 
 /// The record in PowerSchool that was to be turned off: as it was named then, or as it would be called.
-fn record(setup: &Setup, job: JobId) -> String {
+pub(crate) fn record(setup: &Setup, job: JobId) -> String {
     let named =
         hand_over(setup, job).map(|hand_over| hand_over.record.trim()).filter(|name| !name.is_empty());
     named.map_or_else(|| crate::notices::record_name(setup, job), str::to_owned)
@@ -227,6 +269,8 @@ fn record(setup: &Setup, job: JobId) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
     use rstest::rstest;
 
     use super::*;
@@ -240,5 +284,27 @@ mod tests {
     #[case::none(40, 0, false)]
     fn a_row_or_two_may_be_a_teachers(#[case] rows: u64, #[case] standing: u64, #[case] is: bool) {
         assert_eq!(is_somebody_elses(FirstSeen { rows, standing }), is);
+    }
+
+    #[test]
+    fn what_an_earlier_version_noticed_is_no_pause() {
+        let cause =
+            serde_json::json!({"code": "hero.other_sender", "message": "It is.", "remedy": "Turn it off."});
+        let noticed = serde_json::json!({
+            "job": "hero-students", "record": "Hero Student Info", "path": "imports/STUDENT.TXT",
+            "since": "2026-11-17T09:00:00Z", "last_seen": "2026-11-18T09:00:00Z", "cause": cause,
+        });
+        let view = OtherSenderView {
+            job: JobId::HERO_TEACHERS,
+            record: "Hero Teacher Info".to_owned(),
+            path: "imports/TEACHER.txt".to_owned(),
+            since: DateTime::UNIX_EPOCH,
+            cause: serde_json::from_value(cause).unwrap(),
+        };
+        let kept = Paused { view, file: "imports/TEACHER.txt".to_owned() };
+        let both = serde_json::json!([noticed, kept]).to_string();
+        let paused: Vec<JobId> = paused_in(&both).into_iter().map(|paused| paused.view.job).collect();
+        assert_eq!(paused, [JobId::HERO_TEACHERS]);
+        assert!(paused_in("no list").is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_domain::{
-    dated_path::DatedPath,
+    dated_path::{DatedPath, folder_and_name},
     job::{AccountId, JobId},
     settings::{AccountLevel, Destination, ExportJob, ExportKind, HeroAccount, Setup},
 };
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     problems::{HeroProblem, problems},
     row_problems::counts,
+    schools::too_many_schools,
 };
 use crate::{
     engine::{Engine, blocking},
@@ -54,6 +55,10 @@ impl Engine {
             wrong.iter().filter(|problem| problem.concerns(job)).map(HeroProblem::cause).collect();
         let mut preview = beginning(&tried, kind, day);
         preview.problems = wrong;
+        if kind == ExportKind::Students {
+            let known = self.known_schools().await?;
+            preview.notes.extend(too_many_schools(&setup.hero, &tried, &known));
+        }
         if let Some(roster) = roster.filter(|_| rows && preview.problems.is_empty()) {
             preview.rows = rows_of(job, setup, roster, day).await?;
         }
@@ -91,7 +96,7 @@ fn beginning(account: &HeroAccount, kind: ExportKind, day: NaiveDate) -> ExportP
         ExportKind::Schedule => columns::<ScheduleField>(settings, &mut notes),
         ExportKind::Teachers => columns::<TeacherField>(settings, &mut notes),
     };
-    let folder = settings.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let (folder, _) = folder_and_name(&settings.path);
     if settings.destination == Destination::Connection && folder != IMPORTS {
         notes.push(
             "Hero takes files from the folder imports: one that is sent elsewhere is not taken.".to_owned(),
@@ -158,7 +163,9 @@ impl HeroProblem {
             | Self::Path { job, .. }
             | Self::NoFolder(job)
             | Self::MacRoman(job) => *job == wanted,
-            Self::SameFile { first, second, .. } => *first == wanted || *second == wanted,
+            Self::SameFile { first, second, .. } | Self::SameFileOn { first, second, .. } => {
+                *first == wanted || *second == wanted
+            }
             _ => false,
         }
     }

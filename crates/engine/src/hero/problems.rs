@@ -1,12 +1,13 @@
 //! What is wrong with how the exchange with Hero is set up.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
+use chrono::NaiveDate;
 use rosterbridge_domain::{
-    dated_path::{DatedPath, DatedPathError},
+    dated_path::{DatedPath, DatedPathError, folder_and_name},
     id::SchoolNumber,
     job::{AccountId, Job, JobId},
     settings::{CharacterSet, ConnectionId, Destination, ExportKind, HeroAccount, Owner, Setup},
@@ -28,6 +29,9 @@ pub enum HeroProblem {
     /// A managed connection without an id of its own.
     #[error("two managed connections have the id '{0}'")]
     ConnectionTwice(ConnectionId),
+    /// A managed connection whose server has no port.
+    #[error("the managed connection '{0}' has the port 0, and no server has")]
+    NoPort(ConnectionId),
     /// A connection that does not exist.
     #[error("'{account}' uses the managed connection '{connection}', which does not exist")]
     NoConnection {
@@ -87,7 +91,7 @@ pub enum HeroProblem {
     #[error("{0} can't be sent in the Mac Roman character set: choose UTF-8 or Windows ANSI")]
     MacRoman(JobId),
     /// Two jobs with one file.
-    #[error("{first} and {second} use the same file over the same connection: {path}")]
+    #[error("{first} and {second} use the same file {}: {path}", in_words(*.in_folder))]
     SameFile {
         /// A job.
         first: JobId,
@@ -95,7 +99,34 @@ pub enum HeroProblem {
         second: JobId,
         /// The file.
         path: String,
+        /// Whether it is in a folder of this computer.
+        in_folder: bool,
     },
+    /// Two jobs with one file on a day, because of the dates in their paths.
+    #[error(
+        "{first} and {second} use the same file {} on {}: {path}",
+        in_words(*.in_folder),
+        .day.format(if *.every_year { "%-d %B" } else { "%-d %B %Y" })
+    )]
+    SameFileOn {
+        /// A job.
+        first: JobId,
+        /// Another one.
+        second: JobId,
+        /// The first day of it.
+        day: NaiveDate,
+        /// Whether it is so in every year.
+        every_year: bool,
+        /// The file on that day.
+        path: String,
+        /// Whether it is in a folder of this computer.
+        in_folder: bool,
+    },
+}
+
+/// Where two jobs have one file.
+const fn in_words(in_folder: bool) -> &'static str {
+    if in_folder { "in the same place" } else { "over the same connection" }
 }
 
 /// Everything that is wrong with how the exchange with Hero is set up, and with the managed connections.
@@ -103,19 +134,15 @@ pub(crate) fn problems(setup: &Setup) -> Vec<HeroProblem> {
     let mut problems = Vec::new();
     connections(setup, &mut problems);
     accounts(&setup.hero.accounts, &mut problems);
-    let mut files: HashMap<(String, String), JobId> = HashMap::new();
+    let mut files: Vec<UsedFile> = Vec::new();
     for account in &setup.hero.accounts {
         for kind in ExportKind::ALL {
             export(account, kind, &mut problems);
         }
         import(account, &mut problems);
-        for (job, place, path) in places(setup, account) {
-            // Case is left aside: some servers tell no letter cases apart.
-            if let Some(first) = files.insert((place, path.to_lowercase()), job)
-                && first != job
-            {
-                problems.push(HeroProblem::SameFile { first, second: job, path });
-            }
+        for file in places(setup, account) {
+            problems.extend(files.iter().rev().find_map(|first| first.shared_with(&file)));
+            files.push(file);
         }
     }
     problems
@@ -125,6 +152,9 @@ fn connections(setup: &Setup, problems: &mut Vec<HeroProblem>) {
     for (place, connection) in setup.connections.iter().enumerate() {
         if setup.connections[..place].iter().any(|other| other.id == connection.id) {
             problems.push(HeroProblem::ConnectionTwice(connection.id));
+        }
+        if connection.port == 0 {
+            problems.push(HeroProblem::NoPort(connection.id));
         }
     }
     let of_accounts = setup.hero.accounts.iter().map(|account| (account.name.clone(), account.connection));
@@ -190,8 +220,40 @@ fn import(account: &HeroAccount, problems: &mut Vec<HeroProblem>) {
     }
 }
 
-/// The files of an account's jobs: where each is, and its path there.
-fn places(setup: &Setup, account: &HeroAccount) -> impl Iterator<Item = (JobId, String, String)> {
+/// The file of a job: where it is, and its path there.
+struct UsedFile {
+    job: JobId,
+    place: String,
+    /// Whether that is a folder of this computer.
+    in_folder: bool,
+    path: DatedPath,
+}
+
+impl UsedFile {
+    /// What is wrong where another job uses the same file on any day.
+    fn shared_with(&self, other: &Self) -> Option<HeroProblem> {
+        // An account without a number of its own is told of elsewhere.
+        if (self.in_folder, &self.place) != (other.in_folder, &other.place) || self.job == other.job {
+            return None;
+        }
+        let (first, second, in_folder) = (self.job, other.job, other.in_folder);
+        let day = self.path.same_on(&other.path)?;
+        let path = other.path.expand(day);
+        if self.path.slot().to_lowercase() == other.path.slot().to_lowercase() {
+            return Some(HeroProblem::SameFile {
+                first,
+                second,
+                path: other.path.slot().to_owned(),
+                in_folder,
+            });
+        }
+        let every_year = [self, other].iter().all(|file| !file.path.slot().contains("%Y"));
+        Some(HeroProblem::SameFileOn { first, second, day, every_year, path, in_folder })
+    }
+}
+
+/// The files of an account's jobs. A path that can't be read is told of elsewhere.
+fn places(setup: &Setup, account: &HeroAccount) -> impl Iterator<Item = UsedFile> {
     // Two connections can lead to one account.
     let over_connection = setup.connection(account.connection).map_or_else(String::new, |connection| {
         let host = connection.host.trim().trim_start_matches("sftp://").to_lowercase();
@@ -201,26 +263,26 @@ fn places(setup: &Setup, account: &HeroAccount) -> impl Iterator<Item = (JobId, 
             username => format!("{username}@{host}:{}", connection.port),
         }
     });
-    let import = (
-        JobId::new(Job::HeroAttendance, account.id),
-        over_connection.clone(),
-        account.attendance.path.clone(),
-    );
+    let import = (Job::HeroAttendance, over_connection.clone(), false, account.attendance.path.clone());
     let exports = ExportKind::ALL.into_iter().map(move |kind| {
         let settings = account.export(kind);
-        let place = match &settings.destination {
-            Destination::Connection => over_connection.clone(),
+        let (place, in_folder, path) = match &settings.destination {
+            Destination::Connection => (over_connection.clone(), false, settings.path.as_str()),
             Destination::Folder { folder } => {
-                format!("folder {}", Path::new(folder.trim()).components().collect::<PathBuf>().display())
+                let folder = Path::new(folder.trim()).components().collect::<PathBuf>();
+                (folder.display().to_string(), true, folder_and_name(&settings.path).1)
             }
         };
-        let path = match &settings.destination {
-            Destination::Connection => settings.path.clone(),
-            Destination::Folder { .. } => settings.path.rsplit('/').next().unwrap_or_default().to_owned(),
-        };
-        (JobId::new(kind.job(), account.id), place, path)
+        (kind.job(), place, in_folder, path.to_owned())
     });
-    exports.chain([import])
+    exports.chain([import]).filter_map(|(job, place, in_folder, path)| {
+        Some(UsedFile {
+            job: JobId::new(job, account.id),
+            place,
+            in_folder,
+            path: DatedPath::parse(&path).ok()?,
+        })
+    })
 }
 
 #[cfg(test)]
@@ -256,6 +318,10 @@ mod tests {
         |setup: &mut Setup| setup.connections.push(ManagedConnection::default()),
         "two managed connections have the id 'hero'"
     )]
+    #[case::no_port(
+        |setup: &mut Setup| setup.connections[0].port = 0,
+        "the managed connection 'hero' has the port 0, and no server has"
+    )]
     #[case::no_connection(
         |setup: &mut Setup| setup.hero.accounts[0].connection = ConnectionId::RAPTOR,
         "'Hero' uses the managed connection 'raptor', which does not exist"
@@ -288,6 +354,51 @@ mod tests {
     #[case::same_file(
         |setup: &mut Setup| setup.hero.accounts[0].teachers.path = "imports/Student.txt".to_owned(),
         "hero-students and hero-teachers use the same file over the same connection: imports/Student.txt"
+    )]
+    #[case::a_day_of_every_month(
+        |setup: &mut Setup| {
+            setup.hero.accounts[0].students.path = "imports/A%d.txt".to_owned();
+            setup.hero.accounts[0].teachers.path = "imports/a05.TXT".to_owned();
+        },
+        "hero-students and hero-teachers use the same file over the same connection on 5 January: imports/a05.TXT"
+    )]
+    #[case::day_and_month(
+        |setup: &mut Setup| {
+            setup.hero.accounts[0].schedule.path = "imports/A%d%m.txt".to_owned();
+            setup.hero.accounts[0].teachers.path = "imports/A%m%d.txt".to_owned();
+        },
+        "hero-schedule and hero-teachers use the same file over the same connection on 1 January: imports/A0101.txt"
+    )]
+    #[case::a_leap_day_in_a_folder(
+        |setup: &mut Setup| {
+            let account = &mut setup.hero.accounts[0];
+            let folder = "/srv/hero".to_owned();
+            for export in [&mut account.schedule, &mut account.teachers] {
+                export.destination = Destination::Folder { folder: folder.clone() };
+            }
+            account.schedule.path = "imports/A%m%d.txt".to_owned();
+            account.teachers.path = "staff/A0229.txt".to_owned();
+        },
+        "hero-schedule and hero-teachers use the same file in the same place on 29 February: A0229.txt"
+    )]
+    #[case::in_a_folder(
+        |setup: &mut Setup| {
+            let account = &mut setup.hero.accounts[0];
+            let folder = "/srv/hero".to_owned();
+            for export in [&mut account.schedule, &mut account.teachers] {
+                export.destination = Destination::Folder { folder: folder.clone() };
+            }
+            account.teachers.path = account.schedule.path.clone();
+        },
+        "hero-schedule and hero-teachers use the same file in the same place: SCHEDULE.TXT"
+    )]
+    #[case::a_year(
+        |setup: &mut Setup| {
+            setup.hero.accounts[0].students.path = "imports/A%Y%m%d.txt".to_owned();
+            setup.hero.accounts[0].teachers.path = "imports/A20270304.txt".to_owned();
+        },
+        "hero-students and hero-teachers use the same file over the same connection on 4 March 2027: \
+         imports/A20270304.txt"
     )]
     #[case::same_file_of_two_accounts(
         |setup: &mut Setup| {

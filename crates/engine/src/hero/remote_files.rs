@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use rosterbridge_domain::{
-    dated_path::DatedPath,
+    dated_path::{DatedPath, folder_and_name},
     job::{AccountId, Job, JobId},
     settings::{ConnectionId, Destination, ExportKind, Setup},
 };
@@ -143,7 +143,7 @@ fn of_days(path: &str, today: NaiveDate) -> impl Iterator<Item = (String, String
     let days = (0..DAYS).filter_map(move |ago| today.checked_sub_days(Days::new(ago)));
     days.filter_map(move |day| {
         let path = path.as_ref()?.expand(day);
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        let (folder, name) = folder_and_name(&path);
         Some((folder.to_owned(), name.to_owned()))
     })
 }

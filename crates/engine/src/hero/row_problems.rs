@@ -1,7 +1,7 @@
 //! What the last file of an export has to be looked at for, row by row.
 
 use rosterbridge_domain::{job::JobId, settings::ExportKind};
-use rosterbridge_hero::Problems;
+use rosterbridge_hero::{Kind, Problems};
 use rosterbridge_store::ledger::ExportProblem;
 
 use crate::{
@@ -70,16 +70,21 @@ fn meaning(kind: &str) -> &'static str {
 }
 
 fn view(problem: ExportProblem) -> ExportProblemView {
-    let ExportProblem { row, number, field, kind } = problem;
-    let message = match kind.as_str() {
-        "empty" => format!("{field} is empty, and Hero requires it"),
-        "too_long" => format!("{field} is longer than Hero accepts, and was sent whole"),
-        "shortened" => format!("{field} was longer than Hero accepts, and was shortened"),
-        "break" => format!("{field} has a tab or line break, which was sent as a space"),
-        "unmappable" => {
-            format!("{field} has characters that the file's character set lacks; they were sent as ?")
-        }
-        other => meaning(other).to_owned(),
+    let ExportProblem { row, number, field, kind, found, accepted } = problem;
+    let message = match Kind::of(&kind, found, accepted) {
+        Some(kind) => kind.of_field(&field).to_string(),
+        // A file of an earlier program, which did not keep what was measured.
+        None => meaning(&kind).to_owned(),
     };
-    ExportProblemView { row: (row > 0).then_some(row), number, field, message: sentence(&message), kind }
+    let (first_row, length) = if kind == "duplicate" { (found, None) } else { (None, found) };
+    ExportProblemView {
+        row: (row > 0).then_some(row),
+        number,
+        field,
+        message: sentence(&message),
+        kind,
+        length,
+        limit: accepted,
+        first_row,
+    }
 }

@@ -5,6 +5,7 @@ use std::{io::Write, path::Path, sync::Arc};
 use chrono::{DateTime, Utc};
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
+    dated_path::folder_and_name,
     job::{FileReceipt, JobId},
     settings::{Destination, Setup},
 };
@@ -85,7 +86,11 @@ impl Composing {
             let (bytes, sha256, kept) = out.into_parts();
             let receipt = FileReceipt { name: export.slot.clone(), rows: written.rows, bytes, sha256 };
             let content = kept.into_pieces().map(Arc::new);
-            let (notes, problems) = (notes(&written), Some(problems(&written)));
+            let problems = Some(problems(&written));
+            let too_many_schools = export
+                .too_many_schools(&roster)
+                .map_err(|error| EngineError::Export { job, source: ExportError::from(error).into() })?;
+            let notes = too_many_schools.into_iter().chain(notes(&written)).collect();
             let sample = FileSample::new(&export.sent_as(), export.columns(), written.first);
             let schools = tally.finish();
             Ok(ExportPlan { job, receipt, notes, export, problems, schools, content, sample })
@@ -180,7 +185,6 @@ impl Engine {
         let (content, export, problems) = (plan.content, plan.export, plan.problems);
         let (roster, stopped) = (Arc::clone(roster), cancel);
         let cancel = cancel.clone();
-        let sent_as = export.sent_as();
         self.forget_there(job, &plan.receipt.name).await?;
         let write = move |out: &mut dyn Write| match &content {
             Some(content) => content.iter().try_for_each(|piece| out.write_all(piece)),
@@ -202,8 +206,7 @@ impl Engine {
             }
         }
         pass(CrashPoint::UploadUnrecorded);
-        let dated = (sent_as != plan.receipt.name).then_some(sent_as);
-        self.record_upload(run, job, plan.receipt.clone(), dated, plan.schools).await?;
+        self.record_upload(run, job, plan.receipt.clone(), plan.schools).await?;
         pass(CrashPoint::UploadRecorded);
         if let Some(problems) = problems {
             self.ledger(move |ledger| ledger.keep_export_problems(job, &problems)).await?;
@@ -219,14 +222,10 @@ impl Engine {
         run: RunId,
         job: JobId,
         receipt: FileReceipt,
-        sent_as: Option<String>,
         schools: Schools,
     ) -> Result<(), EngineError> {
         let (name, now) = (receipt.name.clone(), Utc::now());
-        self.ledger(move |ledger| {
-            ledger.record_upload_by_school(run, job, &receipt, sent_as.as_deref(), &schools, now)
-        })
-        .await?;
+        self.ledger(move |ledger| ledger.record_upload_by_school(run, job, &receipt, &schools, now)).await?;
         self.forget_stop(job, &name).await
     }
 }
@@ -241,10 +240,10 @@ pub(crate) enum Place<'a> {
 
 impl<'a> Place<'a> {
     fn of(setup: &Setup, plan: &ExportPlan, session: Option<&'a Session>) -> Result<Self, EngineError> {
-        let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         match (&plan.export.destination, session) {
             (Destination::Folder { folder }, _) => {
-                Ok(Self::Folder { folder: folder.clone(), name: name(&plan.export.path) })
+                let (_, name) = folder_and_name(&plan.export.path);
+                Ok(Self::Folder { folder: folder.clone(), name: name.to_owned() })
             }
             (Destination::Connection, Some(session)) => {
                 let id = setup.hero.account(plan.job.account()).map(|account| account.connection);
@@ -255,6 +254,14 @@ impl<'a> Place<'a> {
                 Ok(Self::Server { session, file: RemoteFile::parse(&plan.export.path)?, account })
             }
             (Destination::Connection, None) => Err(EngineError::NoSuchJob(plan.job)),
+        }
+    }
+
+    /// Folder and name of the file on the day, as a person calls it there.
+    pub(crate) fn path(&self) -> String {
+        match self {
+            Self::Server { file, .. } => file.to_string(),
+            Self::Folder { name, .. } => name.clone(),
         }
     }
 
@@ -279,14 +286,19 @@ impl<'a> Place<'a> {
 
 /// What a person should look at, for the ledger.
 fn problems(written: &Written) -> Vec<ExportProblem> {
-    let of = |problem: &rosterbridge_hero::Problem| ExportProblem {
-        row: problem.row.unwrap_or_default(),
-        number: match &problem.subject {
-            Subject::Student(number) => number.to_string(),
-            Subject::Teacher(number) => number.clone(),
-        },
-        field: problem.field.unwrap_or_default().to_owned(),
-        kind: problem.kind.code().to_owned(),
+    let of = |problem: &rosterbridge_hero::Problem| {
+        let (found, accepted) = problem.kind.measures();
+        ExportProblem {
+            row: problem.row.unwrap_or_default(),
+            number: match &problem.subject {
+                Subject::Student(number) => number.to_string(),
+                Subject::Teacher(number) => number.clone(),
+            },
+            field: problem.field.unwrap_or_default().to_owned(),
+            kind: problem.kind.code().to_owned(),
+            found,
+            accepted,
+        }
     };
     written.problems.listed.iter().map(of).collect()
 }

@@ -5,12 +5,14 @@ mod forms;
 use std::collections::BTreeSet;
 
 use rosterbridge_domain::{
+    id::SchoolNumber,
     job::{AccountId, Job, JobId},
     settings::{HeroAccount, Setup},
 };
 use sha2::{Digest, Sha256};
 
 use self::forms::Forms;
+use super::schools::too_many_schools;
 use crate::{
     connections::{address, managed},
     engine::Engine,
@@ -54,7 +56,8 @@ impl Engine {
             Err(_) => Vec::new(),
         };
         let accepted: Vec<String> = pinned.into_iter().map(|key| key.sha256).collect();
-        Ok(sheet(setup, account, &accepted))
+        let known = self.known_schools().await?;
+        Ok(sheet(setup, account, &accepted, &known))
     }
 }
 
@@ -67,9 +70,18 @@ pub(crate) fn keep_ticks(before: &Setup, setup: &mut Setup) {
     }
 }
 
-/// The sheet of an account; `accepted` are the fingerprints of its server that were accepted here.
-fn sheet(setup: &Setup, account: &HeroAccount, accepted: &[String]) -> Sheet {
+/// The sheet of an account; `accepted` are the fingerprints of its server that were accepted here, `known` the district's
+/// schools.
+fn sheet(setup: &Setup, account: &HeroAccount, accepted: &[String], known: &[SchoolNumber]) -> Sheet {
     let mut screens = Forms::of(setup, account).screens(accepted);
+    if let Some(note) = too_many_schools(&setup.hero, account, known) {
+        // Where the students are sent, and where the account is made.
+        for screen in
+            screens.iter_mut().filter(|screen| ["students", "hero-side"].contains(&screen.key.as_str()))
+        {
+            screen.notes.push(note.clone());
+        }
+    }
     for row in screens.iter_mut().flat_map(|screen| &mut screen.rows) {
         set_tick(row, &account.ticked);
     }
@@ -116,7 +128,7 @@ mod tests {
     }
 
     fn sheet_of(setup: &Setup) -> Sheet {
-        sheet(setup, &setup.hero.accounts[0], &[])
+        sheet(setup, &setup.hero.accounts[0], &[], &[])
     }
 
     fn entry(sheet: &Sheet, key: &str) -> SheetEntry {
@@ -322,9 +334,71 @@ mod tests {
     }
 
     #[test]
+    fn an_account_of_one_school_that_takes_several_is_told_so() {
+        let setup = by_powerschool();
+        let told = |known: &[i64]| {
+            let known: Vec<_> = known.iter().copied().map(SchoolNumber::new).collect();
+            let sheet = sheet(&setup, &setup.hero.accounts[0], &[], &known);
+            let about = |screen: &&SheetScreen| screen.notes.iter().any(|note| note.contains("Group-level"));
+            sheet.screens.iter().filter(about).map(|screen| screen.key.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&[100, 200]), ["students", "hero-side"]);
+        assert_eq!(told(&[100]), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_stands_in_powerschool_is_shown_and_a_tick_that_harms_is_told() {
+        let mut setup = by_powerschool();
+        let account = &mut setup.hero.accounts[0];
+        let fields = &mut account.teachers.in_powerschool;
+        fields.sort_order = "Last_Name".to_owned();
+        fields.upload_type = true;
+        fields.attendance = "Send all Attendance".to_owned();
+        fields.duplicate.all_schools = true;
+        let fields = &mut account.attendance.in_powerschool;
+        fields.synchronize = true;
+        fields.mark_students = true;
+        fields.duplicate.district_office = true;
+        let sheet = sheet_of(&setup);
+        let mut noted = Vec::new();
+        for (key, expected) in [
+            ("teachers/sort-order", SheetEntry::Text { value: "Last_Name".to_owned() }),
+            ("teachers/upload-type", SheetEntry::Check),
+            ("teachers/attendance", SheetEntry::Choose { value: "Send all Attendance".to_owned() }),
+            ("teachers/all-schools", SheetEntry::Check),
+            ("teachers/district-office", SheetEntry::LeaveUnchecked),
+            ("students/all-schools", SheetEntry::LeaveUnchecked),
+            ("attendance/sort-order", SheetEntry::LeaveBlank),
+            // These are never to be entered.
+            ("attendance/synchronize", SheetEntry::LeaveUnchecked),
+            ("attendance/mark-students", SheetEntry::LeaveUnchecked),
+            ("attendance/district-office", SheetEntry::Check),
+        ] {
+            assert_eq!(entry(&sheet, key), expected, "{key}");
+            let mut rows = sheet.screens.iter().flat_map(|screen| &screen.rows);
+            noted.extend(rows.find(|row| row.key == key && row.note.contains("procedure")).map(|_| key));
+        }
+        assert_eq!(
+            noted,
+            [
+                "teachers/sort-order",
+                "teachers/upload-type",
+                "teachers/attendance",
+                "teachers/all-schools",
+                "attendance/synchronize",
+                "attendance/mark-students",
+                "attendance/district-office"
+            ]
+        );
+        let import = sheet.screens.iter().find(|screen| screen.key == "attendance").unwrap();
+        let warned = import.notes.iter().filter(|note| note.contains("Take the tick off")).count();
+        assert_eq!(warned, 2, "{:?}", import.notes);
+    }
+
+    #[test]
     fn the_accepted_fingerprint_stands_beside_the_connection() {
         let setup = by_powerschool();
-        let sheet = sheet(&setup, &setup.hero.accounts[0], &["SHA256:abc".to_owned()]);
+        let sheet = sheet(&setup, &setup.hero.accounts[0], &["SHA256:abc".to_owned()], &[]);
         assert!(sheet.screens[0].notes.iter().any(|note| note.contains("SHA256:abc")));
     }
 }

@@ -118,13 +118,13 @@ pub(super) fn title(notice: &Notice) -> String {
         Notice::Alerted(alert) => match alert.subject.kind {
             AlertKind::Watch => format!("{}: a file is not as it should be", alert.subject.job),
             AlertKind::OtherSender => {
-                format!("{}: PowerSchool still does it, too", alert.subject.job)
+                format!("{} is paused: another sender is active", alert.subject.job)
             }
             AlertKind::Look => "Hero could not be looked at".to_owned(),
         },
         Notice::InOrderAgain { subject, .. } => match subject.kind {
             AlertKind::Watch => format!("{}: the file is as it should be again", subject.job),
-            AlertKind::OtherSender => format!("{}: only RosterBridge does it now", subject.job),
+            AlertKind::OtherSender => format!("{} is no longer paused", subject.job),
             AlertKind::Look => "Hero can be looked at again".to_owned(),
         },
         Notice::Completed(completion) => {
@@ -174,7 +174,7 @@ fn in_order_again(subject: &AlertSubject) -> String {
     let AlertSubject { kind, file, .. } = subject;
     match kind {
         AlertKind::Watch => format!("Nothing is wrong with {file} any more."),
-        AlertKind::OtherSender => format!("PowerSchool no longer sends or takes in {file}."),
+        AlertKind::OtherSender => format!("A person settled who sends or takes in {file}."),
         AlertKind::Look => format!("The connection '{file}' works again."),
     }
 }
@@ -253,7 +253,7 @@ where
             facts.push(what_it_is_about(subject));
             let before = match subject.kind {
                 AlertKind::Watch => "It was not",
-                AlertKind::OtherSender => "PowerSchool did it, too",
+                AlertKind::OtherSender => "It was paused",
                 AlertKind::Look => "It could not be looked at",
             };
             facts.push(fact(before, format!("since {}", time(*since, zone))));
@@ -697,8 +697,8 @@ mod tests {
     )]
     #[case(
         right_again(AlertKind::OtherSender, "imports/STUDENT.TXT"),
-        "hero-students: only RosterBridge does it now",
-        "PowerSchool no longer sends or takes in imports/STUDENT.TXT."
+        "hero-students is no longer paused",
+        "A person settled who sends or takes in imports/STUDENT.TXT."
     )]
     #[case(
         right_again(AlertKind::Look, "Our Hero"),

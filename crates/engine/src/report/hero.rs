@@ -278,6 +278,18 @@ pub struct ExportProblemView {
     pub kind: String,
     /// What it is and what was done with it, in a sentence.
     pub message: String,
+    /// How many characters the value has that is too long.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<u64>,
+    /// How many characters Hero accepts of it.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// The first row with the same number, where an earlier one has it.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_row: Option<u64>,
 }
 
 /// What an account's server has in the folders that matter.

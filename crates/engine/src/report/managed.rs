@@ -157,4 +157,6 @@ pub struct OwnerChange {
     pub by: String,
     /// What has to be so in PowerSchool, in sentences.
     pub in_powerschool: String,
+    /// What a person should look at before the job runs, in sentences.
+    pub warnings: Vec<String>,
 }

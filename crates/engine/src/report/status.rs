@@ -56,7 +56,7 @@ pub struct StatusView {
     pub school_year: SchoolYearView,
     /// What the latest look from outside showed of each account for which PowerSchool does something, by account.
     pub watch: Vec<WatchView>,
-    /// The exports and imports of this program that somebody else still does as well, in running order.
+    /// The exports and imports of this program that are paused because another sender is active, in running order.
     pub other_sender: Vec<OtherSenderView>,
 }
 
@@ -184,10 +184,14 @@ pub struct JobView {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<JobSchedule>,
-    /// When it runs next by itself; absent when nothing is planned.
+    /// When it runs next by itself; absent when nothing is planned, and while it is paused.
     #[ts(optional, type = "string")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_at: Option<DateTime<Utc>>,
+    /// Since when it is paused because another sender is active: its runs end at once.
+    #[ts(optional, type = "string")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_since: Option<DateTime<Utc>>,
 }
 
 /// What a profile does, in numbers.

@@ -92,7 +92,8 @@ pub enum WatchState {
     Alert,
 }
 
-/// That somebody else does what is this program's to do: PowerSchool's AutoSend or AutoComm is still on.
+/// That somebody else does what is this program's to do, PowerSchool's AutoSend or AutoComm or a second installation: the
+/// job is paused until a person says that nobody else does it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct OtherSenderView {
     /// The export or import.
@@ -101,12 +102,9 @@ pub struct OtherSenderView {
     pub record: String,
     /// The file.
     pub path: String,
-    /// When it was noticed first.
+    /// When it was noticed: the job is paused since.
     #[ts(type = "string")]
     pub since: DateTime<Utc>,
-    /// When it was noticed last.
-    #[ts(type = "string")]
-    pub last_seen: DateTime<Utc>,
     /// What was noticed, and what to do.
     pub cause: Cause,
 }

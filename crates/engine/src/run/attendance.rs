@@ -25,7 +25,7 @@ use crate::{
     error::EngineError,
     guard, hero, known_import,
     raptor::{self, AtHand, FoundTardies, LookUp, RemoteTardies},
-    report::{Phase, PlanView},
+    report::{Cause, Phase, PlanView},
 };
 
 impl Run<'_> {
@@ -35,48 +35,161 @@ impl Run<'_> {
         let import = self.import(job)?;
         self.progress(job, Phase::Download, &import.file.to_string(), 0, None);
         let session = self.hero(job).await?;
+        let missed = self.missed(job, &session).await?;
+        done.notes.extend(missed.note());
         let grounds = self.engine.grounds(job, self.roster()?, &self.setup, self.server.zone).await?;
         // A dry run looks at the rows themselves.
-        if unclear == 0 && !self.dry {
-            let looking = self.engine.known_import(&grounds, &import.file, &session);
-            if let Some(known) =
-                self.cancel.run_until_cancelled(looking).await.ok_or(EngineError::Cancelled)??
-            {
-                let rows = known.file.rows;
-                done.notes.extend(note_of_empty(&known.file.name, rows));
-                done.rows = RowCounts { read: rows, noop: rows, ..RowCounts::default() };
-                done.plan = Some(known.plan);
-                done.files.push(known.file);
-                return self.engine.forget_stop(job, guard::IMPORT).await;
+        let may_be_known = missed.imports.is_empty() && unclear == 0 && !self.dry;
+        if may_be_known && self.is_known(job, &import, &grounds, &session, done).await? {
+            return Ok(());
+        }
+        let mut exports = Exports::default();
+        let refused = self.fetch_missed(job, &missed.imports, &session, &mut exports, done).await?;
+        let late: Vec<String> = exports.inputs.iter().map(|input| input.name.clone()).collect();
+        // What is at hand of earlier days is taken in, whatever becomes of today's.
+        let without_todays = match self.fetch_import(job, &import, &session).await {
+            Ok(Some(fetched)) => {
+                exports.add(&import, fetched);
+                None
+            }
+            Ok(None) => Some(EngineError::ExportMissing(import.file.name().to_owned())),
+            Err(error) if self.cancel.is_cancelled() => return Err(error),
+            Err(error) => Some(error),
+        };
+        let not_yet = self.dry && matches!(without_todays, Some(EngineError::ExportMissing(_)));
+        match without_todays {
+            Some(error) if late.is_empty() && !not_yet => return Err(error),
+            Some(_) if late.is_empty() => {
+                done.notes.push(format!("{} is not there yet: nothing to import.", import.file));
+            }
+            without_todays => {
+                self.take_in(job, exports, unclear, grounds, &late, done).await?;
+                match without_todays {
+                    Some(_) if not_yet => done.notes.push(format!("{} is not there yet.", import.file)),
+                    // The schedule tries again, as for any file that is not there.
+                    Some(error) if done.failure.is_none() => done.fail(&error),
+                    _ => {}
+                }
             }
         }
-        let (roster, zone) = (self.roster()?, self.server.zone);
-        let waiting = || self.waits_for(job, &import);
-        let fetching = self.engine.fetch_attendance(&import, &self.setup, roster, zone, &session, &waiting);
-        let fetched = self.cancel.run_until_cancelled(fetching).await.ok_or(EngineError::Cancelled)??;
-        let Some((input, rows)) = fetched else {
-            if self.dry {
-                done.notes.push(format!("{} is not there yet: nothing to import.", import.file));
-                return Ok(());
-            }
-            return Err(EngineError::ExportMissing(import.file.name().to_owned()));
-        };
+        if let Some(error) = refused.filter(|_| done.failure.is_none()) {
+            done.fail(&error);
+        }
+        Ok(())
+    }
+
+    /// Whether today's file has nothing to say, because it is the one that had not the last time.
+    async fn is_known(
+        &self,
+        job: JobId,
+        import: &hero::Import,
+        grounds: &known_import::Grounds,
+        session: &Session,
+        done: &mut Done,
+    ) -> Result<bool, EngineError> {
+        let looking = self.engine.known_import(grounds, &import.file, session);
+        let known = self.cancel.run_until_cancelled(looking).await.ok_or(EngineError::Cancelled)??;
+        let Some(known) = known else { return Ok(false) };
+        let rows = known.file.rows;
+        done.notes.extend(note_of_empty(&known.file.name, rows));
+        add(&mut done.rows, RowCounts { read: rows, noop: rows, ..RowCounts::default() });
+        let version = hero::Version { bytes: known.file.bytes, modified: known.modified };
+        add_plan(done, known.plan);
+        done.files.push(known.file);
+        self.engine.forget_stop(job, guard::IMPORT).await?;
+        self.engine.remember_read_whole(job, import, version).await?;
+        Ok(true)
+    }
+
+    /// Takes in what was fetched of an import, in one plan: of two files about one record the later one counts, and what the
+    /// earlier one says of it is never written. `late` are those of earlier days.
+    async fn take_in(
+        &self,
+        job: JobId,
+        exports: Exports<'_>,
+        unclear: usize,
+        grounds: known_import::Grounds,
+        late: &[String],
+        done: &mut Done,
+    ) -> Result<(), EngineError> {
+        let Exports { inputs, rows, last } = exports;
         self.progress(job, Phase::Plan, "rows", rows.len() as u64, None);
-        done.notes.extend(note_of_empty(&input.name, rows.len() as u64));
-        let plan = self.plan_attendance(job, hero::SOURCE, vec![input], rows).await?;
+        let plan = self.plan_attendance(job, hero::SOURCE, inputs, rows).await?;
+        done.notes.extend(plan.inputs.iter().filter_map(|input| note_of_empty(&input.name, input.rows)));
         if !self.dry {
-            let (path, first_seen) = (import.file.to_string(), plan.first_seen);
-            self.engine.look_for_other_import(job, &path, &self.setup, first_seen, Utc::now()).await?;
+            for (input, first_seen) in plan.inputs.iter().zip(&plan.first_seen) {
+                let looking =
+                    self.engine.look_for_other_import(job, &input.name, &self.setup, *first_seen, Utc::now());
+                looking.await?;
+            }
         }
         let known = known_import::without_news(job, &plan);
         self.apply_attendance(job, plan, unclear, done).await?;
+        if done.failure.is_some() {
+            return Ok(());
+        }
+        let taken = if self.dry { "would be" } else { "is" };
+        done.notes.extend(late.iter().map(|path| {
+            format!("{path}, of an earlier day, {taken} taken in now: it was not read whole before.")
+        }));
+        if self.dry {
+            return Ok(());
+        }
         if let Some((file, plan)) = known
             && unclear == 0
-            && !self.dry
         {
             self.engine.remember_import(grounds, file, plan).await?;
         }
-        Ok(())
+        let Some((import, version)) = last else { return Ok(()) };
+        self.engine.remember_read_whole(job, import, version).await
+    }
+
+    /// The files of an import of earlier days that were not read whole.
+    async fn missed(&self, job: JobId, session: &Session) -> Result<hero::Missed, EngineError> {
+        let today = self.roster()?.meta().today;
+        let looking =
+            self.engine.missed_imports(self.account(job)?, today, self.server.zone, session, self.dry);
+        self.cancel.run_until_cancelled(looking).await.ok_or(EngineError::Cancelled)?
+    }
+
+    /// Fetches the files of earlier days. Why one of them can't be read, if so.
+    async fn fetch_missed<'a>(
+        &self,
+        job: JobId,
+        imports: &'a [hero::Import],
+        session: &Session,
+        exports: &mut Exports<'a>,
+        done: &mut Done,
+    ) -> Result<Option<EngineError>, EngineError> {
+        let mut refused = None;
+        for import in imports {
+            match self.fetch_import(job, import, session).await {
+                Ok(Some(fetched)) => exports.add(import, fetched),
+                Ok(None) => {}
+                // It stays as it is, whenever it is read: the files of later days don't wait for it.
+                Err(error @ EngineError::HeroFile(_)) => {
+                    let Cause { code, message, .. } = error.cause();
+                    done.notes.push(format!("{} could not be taken in: {message} [{code}]", import.file));
+                    refused = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
+    }
+
+    async fn fetch_import(
+        &self,
+        job: JobId,
+        import: &hero::Import,
+        session: &Session,
+    ) -> Result<Option<hero::Fetched>, EngineError> {
+        self.progress(job, Phase::Download, &import.file.to_string(), 0, None);
+        let (roster, zone) = (self.roster()?, self.server.zone);
+        let waiting = || self.waits_for(job, import);
+        let fetching =
+            self.engine.fetch_attendance(import, &self.setup, roster, zone, session, Some(&waiting));
+        self.cancel.run_until_cancelled(fetching).await.ok_or(EngineError::Cancelled)?
     }
 
     /// Tells that an export is still being written.
@@ -192,7 +305,7 @@ impl Run<'_> {
     ) -> Result<(), EngineError> {
         let unread = self.engine.unread_sources().await?;
         if self.dry {
-            if !unread.is_empty() {
+            if self.engine.reads_again_first(job).await? {
                 done.notes.push(
                     "The ledger was restored from a backup. The next run first reads again what happened since, so \
                      it may do less than shown here."
@@ -204,6 +317,7 @@ impl Run<'_> {
         if unread.is_empty() {
             return self.engine.complete_restoration().await;
         }
+        // Before anything of it is left out: what the jobs of this run take in is read in any case.
         let mut records = 0;
         for source in unread {
             let of_source = match source {
@@ -230,6 +344,7 @@ impl Run<'_> {
                 Err(error) => left_for_later(error, of_source == job.kind(), source)?,
             }
         }
+        self.engine.leave_the_unused(&self.setup, &self.imports()).await?;
         if records > 0 {
             done.notes.push(format!(
                 "The ledger was restored from a backup: {records} records written since were found in PowerSchool and \
@@ -269,7 +384,7 @@ impl Run<'_> {
             if !is_needed && !self.setup.job_enabled(import) && !self.jobs.contains(&import) {
                 continue;
             }
-            match self.read_import_again(job, import).await {
+            match self.read_import_again(job, import, is_needed).await {
                 Ok(known) => {
                     self.engine.import_read_again(import).await?;
                     tracing::info!(%import, records = known, "read again after the restoring");
@@ -284,21 +399,45 @@ impl Run<'_> {
         Ok(records)
     }
 
-    async fn read_import_again(&mut self, job: JobId, of_account: JobId) -> Result<usize, EngineError> {
+    /// A file that is still being written is waited for by the job that needs it, and by no other.
+    async fn read_import_again(
+        &mut self,
+        job: JobId,
+        of_account: JobId,
+        is_needed: bool,
+    ) -> Result<usize, EngineError> {
         self.wait_to_read_again(job).await?;
         let (import, session) = (self.import(of_account)?, self.hero(of_account).await?);
+        let missed = self.missed(of_account, &session).await?;
         let rereading = self.rereading(None)?;
-        let waiting = || self.waits_for(job, &import);
         let reading = Box::pin(async {
             let (roster, zone) = (rereading.roster, self.server.zone);
-            let fetching =
-                self.engine.fetch_attendance(&import, &self.setup, roster, zone, &session, &waiting);
-            let Some((input, rows)) = fetching.await? else {
+            let mut records = 0;
+            let mut found_any = false;
+            let earlier = missed.imports.iter().map(|import| (import, true));
+            for (import, is_earlier) in earlier.chain([(&import, false)]) {
+                let waiting = || self.waits_for(job, import);
+                let waits = is_needed.then_some(&waiting as &(dyn Fn() + Send + Sync));
+                let fetching =
+                    self.engine.fetch_attendance(import, &self.setup, roster, zone, &session, waits);
+                let hero::Fetched { input, rows, .. } = match fetching.await {
+                    Ok(Some(fetched)) => fetched,
+                    Ok(None) => continue,
+                    // It can't have stated anything.
+                    Err(EngineError::HeroFile(_)) if is_earlier => continue,
+                    Err(error) => return Err(error),
+                };
+                let file = rereading.file(&input.name, &input.sha256);
+                records +=
+                    self.engine.take_over(&rereading, Source::Hero, file, rows, Found::Waiting).await?;
+                found_any = true;
+            }
+            if found_any {
+                Ok(records)
+            } else {
                 // What it stated since the backup is not known, so nothing of it can be sent.
-                return Err(EngineError::ExportMissing(import.file.name().to_owned()));
-            };
-            let file = rereading.file(&input.name, &input.sha256);
-            self.engine.take_over(&rereading, Source::Hero, file, rows, Found::Waiting).await
+                Err(EngineError::ExportMissing(import.file.name().to_owned()))
+            }
         });
         self.cancel.run_until_cancelled(reading).await.ok_or(EngineError::Cancelled)?
     }
@@ -430,11 +569,7 @@ impl Run<'_> {
         // The district's.
         let day = Utc::now().with_timezone(&self.server.zone).date_naive();
         self.engine.refuse_many_rows(job, &plan, &planned.id, day).await?;
-        // Where there is too much to be decided at once.
-        done.plan = Some(match done.plan.take() {
-            None => planned,
-            Some(first) => first.followed_by(&planned),
-        });
+        add_plan(done, planned);
         let mut decided = Vec::new();
         let mut to_write = 0;
         let open = if self.dry { HashSet::new() } else { self.engine.open_keys().await? };
@@ -520,6 +655,35 @@ impl Run<'_> {
         }
         self.engine.forget_stop(job, guard::IMPORT).await?;
         Ok(decided)
+    }
+}
+
+/// Adds to what a job plans: where there is too much to be decided at once, or more than one day's file.
+fn add_plan(done: &mut Done, planned: PlanView) {
+    done.plan = Some(match done.plan.take() {
+        None => planned,
+        Some(first) => first.followed_by(&planned),
+    });
+}
+
+/// Files of an import that were fetched, the oldest first.
+#[derive(Default)]
+struct Exports<'a> {
+    inputs: Vec<PlannedInput>,
+    rows: Vec<SourceRow>,
+    /// The latest one.
+    last: Option<(&'a hero::Import, hero::Version)>,
+}
+
+impl<'a> Exports<'a> {
+    fn add(&mut self, import: &'a hero::Import, fetched: hero::Fetched) {
+        let hero::Fetched { input, mut rows, version, .. } = fetched;
+        for row in &mut rows {
+            row.input = self.inputs.len();
+        }
+        self.inputs.push(input);
+        self.rows.append(&mut rows);
+        self.last = Some((import, version));
     }
 }
 

@@ -51,7 +51,7 @@ pub struct HeroExport {
     pub name: Option<String>,
     /// How much of it is there.
     pub form: ExportForm,
-    /// Rows that came later in the day, after the others.
+    /// Rows that came later in the day, after the others, as far as students have classes to be late to.
     pub more_rows: u32,
     /// Other rows than the day's: fields apart by tabs, each row ended by a line feed.
     pub text: Option<String>,
@@ -256,7 +256,8 @@ struct Tardy {
     class: Class,
 }
 
-/// The day's tardies by student number, and then those that came later as they were drawn.
+/// The day's tardies by student number, and then those that came later as they were drawn: of more rows than there are
+/// students, some are about the same student in another class.
 fn tardies(
     account: &Account,
     district: &District,
@@ -273,16 +274,24 @@ fn tardies(
     let draw = Draw::new(seed, date);
     let mut timetable = Timetable::on(&connection, date)?;
     let mut tardies = Vec::new();
+    // Who was late to a class, and to which others they may be late as well.
+    let mut late: Vec<(ActiveStudent, Vec<Class>)> = Vec::new();
     for student in draw.order(&students, Share::Hero) {
         if tardies.len() == wanted {
             break;
         }
         let mut classes = timetable.classes_of(&student)?;
         classes.retain(|class| account.takes_school(class.school));
-        if let Some(class) = draw.choose(&student, QUESTION_CLASS, &classes) {
-            tardies.push(Tardy { class: class.clone(), student });
+        if let Some(class) = draw.choose(&student, QUESTION_CLASS, &classes).cloned() {
+            classes.retain(|other| *other != class);
+            tardies.push(Tardy { class, student: student.clone() });
+            late.push((student, classes));
         }
     }
+    let more_than_once = late.into_iter().flat_map(|(student, classes)| {
+        classes.into_iter().map(move |class| Tardy { class, student: student.clone() })
+    });
+    tardies.extend(more_than_once.take(wanted - tardies.len()));
     let usual = usual.min(tardies.len());
     if let Some(first) = tardies.get_mut(..usual) {
         first.sort_by_key(|tardy| tardy.student.number);

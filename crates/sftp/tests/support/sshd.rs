@@ -90,7 +90,7 @@ impl Sshd {
             "This test changes what sshd sees as account files or file system: run it as root."
         );
         if options.password_account {
-            make_password_account(home.path());
+            make_password_account(home.path(), options.chroot);
         }
         // A free port can be taken by someone else before sshd gets it: then another one is tried.
         for _ in 0..5 {
@@ -334,7 +334,7 @@ fn answers(child: &mut Child, port: u16) -> bool {
     false
 }
 
-fn make_password_account(home: &Path) {
+fn make_password_account(home: &Path, chroot: bool) {
     let passwd = fs::read_to_string("/etc/passwd").unwrap();
     let files = home.join("files");
     let entry = format!(
@@ -347,7 +347,13 @@ fn make_password_account(home: &Path) {
     let mut copy =
         fs::File::options().write(true).create_new(true).mode(0o600).open(home.join("shadow")).unwrap();
     writeln!(copy, "{shadow}{PASSWORD_ACCOUNT}:{PASSWORD_HASH}:20000:0:99999:7:::").unwrap();
-    for folder in ["files", "files/imports", "files/export"] {
+    // sshd puts nobody into a folder that is their own.
+    let owned = if chroot {
+        &["files/imports", "files/export"][..]
+    } else {
+        &["files", "files/imports", "files/export"]
+    };
+    for folder in owned {
         std::os::unix::fs::chown(home.join(folder), Some(PASSWORD_ACCOUNT_ID), Some(PASSWORD_ACCOUNT_ID))
             .unwrap();
     }

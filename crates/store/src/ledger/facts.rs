@@ -126,7 +126,9 @@ impl Ledger {
                  DELETE FROM held_rows; DELETE FROM files_seen; DELETE FROM uploads;
                  DELETE FROM traced_rows; DELETE FROM input_files; DELETE FROM put_off_rows; DELETE FROM rows_in_doubt;
                  DELETE FROM raptor_rosters; DELETE FROM raptor_rosters_staged;
-                 DELETE FROM facts WHERE name IN ('made.raptor-roster', 'raptor_rosters.accepted_at');",
+                 DELETE FROM export_problems; DELETE FROM watched_files;
+                 DELETE FROM facts WHERE name IN ('made.raptor-roster', 'raptor_rosters.accepted_at', 'other_sender')
+                     OR name GLOB 'read_whole.*';",
             )?;
             Ok(())
         })

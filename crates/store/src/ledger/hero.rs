@@ -22,6 +22,10 @@ pub struct ExportProblem {
     pub field: String,
     /// What it is: a stable code.
     pub kind: String,
+    /// What was found: the value's length in characters, or the first row with the same number.
+    pub found: Option<u64>,
+    /// How many characters Hero accepts.
+    pub accepted: Option<u64>,
 }
 
 /// A file seen on a server.
@@ -49,8 +53,8 @@ impl Ledger {
         self.transaction(|transaction| {
             transaction.execute("DELETE FROM export_problems WHERE job = ?1", [job.to_string()])?;
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO export_problems (job, position, row, number, field, kind)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO export_problems (job, position, row, number, field, kind, found, accepted)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?;
             for (position, problem) in problems.iter().enumerate() {
                 insert.execute(params![
@@ -59,7 +63,9 @@ impl Ledger {
                     signed(problem.row),
                     problem.number,
                     problem.field,
-                    problem.kind
+                    problem.kind,
+                    problem.found.map(signed),
+                    problem.accepted.map(signed),
                 ])?;
             }
             Ok(())
@@ -76,7 +82,7 @@ impl Ledger {
     ) -> Result<Vec<ExportProblem>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT row, number, field, kind FROM export_problems
+            "SELECT row, number, field, kind, found, accepted FROM export_problems
              WHERE job = ?1 AND position >= ?2 ORDER BY position LIMIT ?3",
         )?;
         let problems = statement.query_map(params![job.to_string(), signed(skip), at_most], |row| {
@@ -85,6 +91,8 @@ impl Ledger {
                 number: row.get(1)?,
                 field: row.get(2)?,
                 kind: row.get(3)?,
+                found: row.get::<_, Option<i64>>(4)?.map(i64::unsigned_abs),
+                accepted: row.get::<_, Option<i64>>(5)?.map(i64::unsigned_abs),
             })
         })?;
         Ok(problems.collect::<Result<_, _>>()?)
@@ -140,5 +148,17 @@ impl Ledger {
             ],
         )?;
         Ok(())
+    }
+
+    /// Forgets files seen over a connection, by path.
+    pub fn forget_watched_files(&self, connection: &str, paths: &[String]) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            let mut forget = transaction
+                .prepare_cached("DELETE FROM watched_files WHERE connection = ?1 AND path = ?2")?;
+            for path in paths {
+                forget.execute([connection, path])?;
+            }
+            Ok(())
+        })
     }
 }

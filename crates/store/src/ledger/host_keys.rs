@@ -1,7 +1,7 @@
 //! Accepted SSH host keys.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Ledger;
 use crate::{
@@ -47,24 +47,19 @@ impl Ledger {
         let mut rows = statement.query(params![host, port])?;
         let mut keys = Vec::new();
         while let Some(row) = rows.next()? {
-            keys.push(PinnedHostKey {
-                host: host.clone(),
-                port,
-                algorithm: row.get(0)?,
-                sha256: row.get(1)?,
-                accepted_at: to_instant(row.get(2)?)?,
-                accepted_by: row.get(3)?,
-            });
+            keys.push(read(row, 0, &host, port)?);
         }
         Ok(keys)
     }
 
-    /// Keeps the host key a person accepted, in place of an earlier one of the same server and type.
+    /// Keeps the host key a person accepted. Another one of the same server and type is never given up for it: that is
+    /// [`StoreError::HostKeyAccepted`], and only [`Ledger::replace_host_keys`] does so. One that counts already stays as
+    /// it was accepted.
     pub fn pin_host_key(&self, key: &PinnedHostKey) -> Result<(), StoreError> {
         insert(&self.lock(), key)
     }
 
-    /// Keeps several host keys a person accepted, all or none.
+    /// Keeps several host keys a person accepted, all or none, each like [`Ledger::pin_host_key`].
     pub fn pin_host_keys(&self, keys: &[PinnedHostKey]) -> Result<(), StoreError> {
         self.transaction(|transaction| keys.iter().try_for_each(|key| insert(transaction, key)))
     }
@@ -109,34 +104,46 @@ impl Ledger {
         let mut rows = statement.query(params![host, port])?;
         let mut replacements = Vec::new();
         while let Some(row) = rows.next()? {
-            let key = |first: usize| {
-                Ok::<_, StoreError>(PinnedHostKey {
-                    host: host.clone(),
-                    port,
-                    algorithm: row.get(first)?,
-                    sha256: row.get(first + 1)?,
-                    accepted_at: to_instant(row.get(first + 2)?)?,
-                    accepted_by: row.get(first + 3)?,
-                })
-            };
-            replacements.push(HostKeyReplacement { old: key(0)?, new: key(4)? });
+            let (old, new) = (read(row, 0, &host, port)?, read(row, 4, &host, port)?);
+            replacements.push(HostKeyReplacement { old, new });
         }
         Ok(replacements)
     }
 }
 
+/// Reads a key of a server from a row: its type, its fingerprint, when and by whom, from the column `first` on.
+fn read(row: &Row<'_>, first: usize, host: &str, port: u16) -> Result<PinnedHostKey, StoreError> {
+    Ok(PinnedHostKey {
+        host: host.to_owned(),
+        port,
+        algorithm: row.get(first)?,
+        sha256: row.get(first + 1)?,
+        accepted_at: to_instant(row.get(first + 2)?)?,
+        accepted_by: row.get(first + 3)?,
+    })
+}
+
 fn insert(connection: &Connection, key: &PinnedHostKey) -> Result<(), StoreError> {
+    let host = key.host.to_ascii_lowercase();
+    let counts: Option<String> = connection
+        .query_row(
+            "SELECT sha256 FROM host_keys WHERE host = ?1 AND port = ?2 AND algorithm = ?3",
+            params![host, key.port, key.algorithm],
+            |row| row.get(0),
+        )
+        .optional()?;
+    match counts {
+        Some(counts) if counts == key.sha256 => return Ok(()),
+        Some(_) => {
+            let PinnedHostKey { port, algorithm, .. } = key.clone();
+            return Err(StoreError::HostKeyAccepted { host, port, algorithm });
+        }
+        None => {}
+    }
     connection.execute(
-        "INSERT OR REPLACE INTO host_keys (host, port, algorithm, sha256, accepted_at, accepted_by)
+        "INSERT INTO host_keys (host, port, algorithm, sha256, accepted_at, accepted_by)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            key.host.to_ascii_lowercase(),
-            key.port,
-            key.algorithm,
-            key.sha256,
-            from_instant(key.accepted_at),
-            key.accepted_by
-        ],
+        params![host, key.port, key.algorithm, key.sha256, from_instant(key.accepted_at), key.accepted_by],
     )?;
     Ok(())
 }

@@ -19,6 +19,8 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/ledger/008_held_fields.sql"),
     include_str!("../../migrations/ledger/009_sign_ins.sql"),
     include_str!("../../migrations/ledger/010_hero.sql"),
+    include_str!("../../migrations/ledger/011_problem_details.sql"),
+    include_str!("../../migrations/ledger/012_sent_as.sql"),
 ];
 
 /// Refuses a file without a layout, which is no ledger whatever it opens as, and a layout newer than the newest of

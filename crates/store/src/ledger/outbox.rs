@@ -285,11 +285,13 @@ impl Ledger {
         keys: &[AttendanceKey],
     ) -> Result<HashMap<AttendanceKey, KeyHistory>, StoreError> {
         let connection = self.lock();
-        let mut stated = connection.prepare_cached(
+        // One lock of the file for all of them.
+        let reading = connection.unchecked_transaction()?;
+        let mut stated = reading.prepare_cached(
             "SELECT code, happened, traced FROM stated WHERE source = ?1 AND school = ?2 AND student = ?3
                  AND date = ?4 AND mode = ?5 AND cc = ?6 AND period = ?7",
         )?;
-        let mut written = connection.prepare_cached(&format!(
+        let mut written = reading.prepare_cached(&format!(
             "SELECT source, code, outbox,
                  EXISTS (SELECT 1 FROM outbox WHERE outbox.id = written.outbox AND outbox.reason = '{FOUND_CLEARED}'),
                  EXISTS (SELECT 1 FROM outbox
@@ -324,7 +326,7 @@ impl Ledger {
             }
             let mut found = written.query(params![k.school, k.student, k.date, k.mode, k.cc, k.period])?;
             let (last_written, only_counts) = match found.next()? {
-                Some(row) if row.get(4)? => (before_found(&connection, OutboxId(row.get(2)?))?, false),
+                Some(row) if row.get(4)? => (before_found(&reading, OutboxId(row.get(2)?))?, false),
                 Some(row) => (Some((self::source(row, 0)?, row.get(1)?)), row.get(3)?),
                 None => (None, false),
             };

@@ -242,7 +242,7 @@ impl Ledger {
                          WHERE upload IN (SELECT id FROM uploads WHERE job = ?1 AND name = ?2)",
                     )?
                     .execute([job.as_str(), &receipt.name])?;
-                insert_upload(transaction, run, job.into(), receipt, None, at)?;
+                insert_upload(transaction, run, job.into(), receipt, at)?;
                 changed += 1;
             }
             changed += replace(transaction, sent.rosters)?;

@@ -30,6 +30,10 @@ pub struct Forgotten {
     pub status_changes: usize,
     /// Rows that can't be traced any more.
     pub traced: usize,
+    /// Rows of exports that had to be looked at, of jobs that have sent nothing since.
+    pub export_problems: usize,
+    /// Files that have not been seen on a server since.
+    pub watched_files: usize,
 }
 
 impl Ledger {
@@ -100,10 +104,35 @@ impl Ledger {
                  WHERE decisions.source = rows_in_doubt.source AND decisions.row_hash = rows_in_doubt.row_hash)",
             [at],
         )?;
+        // They name students and teachers, and are about the last file of their job only.
+        let export_problems = self.repeat(
+            "DELETE FROM export_problems WHERE (job, position) IN
+                 (SELECT job, position FROM export_problems
+                  WHERE NOT EXISTS (SELECT 1 FROM uploads
+                      WHERE uploads.job = export_problems.job AND uploaded_at >= ?1)
+                  LIMIT ?2)",
+            params![at, AT_ONCE],
+        )?;
+        let watched_files = self.repeat(
+            "DELETE FROM watched_files WHERE (connection, path) IN
+                 (SELECT connection, path FROM watched_files WHERE last_seen < ?1 LIMIT ?2)",
+            params![at, AT_ONCE],
+        )?;
         let traced = self.forget_traced_rows(at)?;
         let writes = self.forget_writes(at)?;
         let runs = self.forget_runs(at)?;
-        Ok(Forgotten { runs, writes, decisions, held_rows, files, uploads, status_changes, traced })
+        Ok(Forgotten {
+            runs,
+            writes,
+            decisions,
+            held_rows,
+            files,
+            uploads,
+            status_changes,
+            traced,
+            export_problems,
+            watched_files,
+        })
     }
 
     /// Forgets what happened to rows, and their files once nothing of them is left. What is left of a file is all there

@@ -182,7 +182,7 @@ pub struct SchoolRows {
 pub struct Upload {
     /// The job that sent it.
     pub job: JobId,
-    /// Name, rows, size and hash.
+    /// Name, rows, size and hash. The name is the path as it is configured.
     pub receipt: FileReceipt,
     /// When it was in its place.
     pub uploaded_at: DateTime<Utc>,
@@ -329,9 +329,19 @@ impl Ledger {
 
     /// How a job ended last, dry runs and undos aside.
     pub fn last_job_run(&self, job: JobId) -> Result<Option<JobRun>, StoreError> {
+        self.last_job_run_where("finished_at IS NOT NULL", job)
+    }
+
+    /// The last time a job did everything it had to, dry runs and undos aside.
+    pub fn last_success(&self, job: JobId) -> Result<Option<JobRun>, StoreError> {
+        let (all, held) = (Outcome::Succeeded.as_str(), Outcome::SucceededWithHeldRows.as_str());
+        self.last_job_run_where(&format!("outcome IN ('{all}', '{held}')"), job)
+    }
+
+    fn last_job_run_where(&self, which: &str, job: JobId) -> Result<Option<JobRun>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM run_jobs WHERE job = ?1 AND finished_at IS NOT NULL
+            "SELECT {JOB_COLUMNS} FROM run_jobs WHERE job = ?1 AND {which}
                  AND run IN (SELECT id FROM runs WHERE trigger IN ('manual', 'schedule'))
              ORDER BY run DESC LIMIT 1"
         ))?;
@@ -347,23 +357,21 @@ impl Ledger {
         receipt: &FileReceipt,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        insert_upload(&self.lock(), run, job, receipt, None, at)
+        insert_upload(&self.lock(), run, job, receipt, at)
     }
 
     /// Records a file the other side accepted, and its rows school by school, which are kept of the last file of its name
-    /// only. The receipt's name is the path as it is configured; `sent_as` says what it came to where it holds the day's
-    /// date.
+    /// only. The receipt's name is the path as it is configured.
     pub fn record_upload_by_school(
         &self,
         run: RunId,
         job: JobId,
         receipt: &FileReceipt,
-        sent_as: Option<&str>,
         schools: &BTreeMap<SchoolNumber, SchoolRows>,
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.transaction(|transaction| {
-            insert_upload(transaction, run, job, receipt, sent_as, at)?;
+            insert_upload(transaction, run, job, receipt, at)?;
             let upload = transaction.last_insert_rowid();
             transaction.execute(
                 "DELETE FROM upload_schools WHERE upload IN (SELECT id FROM uploads WHERE job = ?1 AND name = ?2)",
@@ -463,12 +471,11 @@ pub(super) fn insert_upload(
     run: RunId,
     job: JobId,
     receipt: &FileReceipt,
-    sent_as: Option<&str>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     connection.execute(
-        "INSERT INTO uploads (job, name, row_count, bytes, sha256, uploaded_at, run, sent_as)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO uploads (job, name, row_count, bytes, sha256, uploaded_at, run)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             job.to_string(),
             receipt.name,
@@ -476,8 +483,7 @@ pub(super) fn insert_upload(
             signed(receipt.bytes),
             receipt.sha256,
             from_instant(at),
-            run,
-            sent_as
+            run
         ],
     )?;
     Ok(())

@@ -9,15 +9,12 @@ use std::{num::NonZero, sync::mpsc, thread};
 
 use chrono::NaiveDate;
 use rosterbridge_domain::{
-    id::{SchoolNumber, SectionId, StudentId, StudentNumber},
-    roster::{Enrollment, Section, SectionMeeting},
+    id::{CcId, SchoolNumber, SectionId, StudentId, StudentNumber},
+    roster::{Section, SectionMeeting},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-use super::{
-    BATCHES_AHEAD, Roster, note_damage, open_for_reading, prepare, read_all,
-    tables::{Stored, day_number},
-};
+use super::{BATCHES_AHEAD, Roster, note_damage, open_for_reading, prepare, read_all, tables::day_number};
 use crate::StoreError;
 
 /// Questions answered in one go: the connection is held as long. More of them are worth further connections: one takes
@@ -52,6 +49,15 @@ pub struct Seat<'a> {
     pub date: NaiveDate,
 }
 
+/// An enrolment that a seat names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seated {
+    /// The enrolment.
+    pub cc: CcId,
+    /// Its section.
+    pub section: SectionId,
+}
+
 /// A section, as far as the roster has it, with when it meets.
 pub type SectionDetails = (Option<Section>, Vec<SectionMeeting>);
 
@@ -74,7 +80,7 @@ impl Roster {
     pub fn for_each_enrollment_named<E: From<StoreError>>(
         &self,
         seats: &[Seat<'_>],
-        mut visit: impl FnMut(usize, &[Option<Enrollment>]) -> Result<(), E>,
+        mut visit: impl FnMut(usize, &[Option<Seated>]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.answer(seats, enrollments_named, |first, enrollments| visit(first, &enrollments))
     }
@@ -158,8 +164,9 @@ fn students_numbered(
     connection: &Connection,
     numbers: &[StudentNumber],
 ) -> Result<Vec<Numbered>, StoreError> {
-    let mut with_number =
-        connection.prepare_cached("SELECT id FROM students WHERE number = ?1 ORDER BY dcid LIMIT 2")?;
+    let mut with_number = connection.prepare_cached(
+        "SELECT id FROM students INDEXED BY student_ids WHERE number = ?1 ORDER BY dcid LIMIT 2",
+    )?;
     let mut found = Vec::with_capacity(numbers.len());
     for number in numbers {
         let mut rows = with_number.query([number.get()])?;
@@ -174,13 +181,10 @@ fn students_numbered(
     Ok(found)
 }
 
-fn enrollments_named(
-    connection: &Connection,
-    seats: &[Seat<'_>],
-) -> Result<Vec<Option<Enrollment>>, StoreError> {
-    let mut named = prepare::<Enrollment>(
-        connection,
-        "WHERE student = ?1 AND course_number = ?2 AND section_number = ?3 AND school = ?4
+fn enrollments_named(connection: &Connection, seats: &[Seat<'_>]) -> Result<Vec<Option<Seated>>, StoreError> {
+    let mut named = connection.prepare_cached(
+        "SELECT id, section FROM enrollments
+         WHERE student = ?1 AND course_number = ?2 AND section_number = ?3 AND school = ?4
              AND date_enrolled <= ?5 AND date_left > ?5
          ORDER BY id LIMIT 1",
     )?;
@@ -189,7 +193,10 @@ fn enrollments_named(
         let Seat { student, school, course_number, section_number, date } = seat;
         let day = day_number(*date);
         let mut rows = named.query((student.get(), course_number, section_number, school.get(), day))?;
-        found.push(rows.next()?.map(Enrollment::read).transpose()?);
+        let seated = |row: &Row<'_>| -> rusqlite::Result<Seated> {
+            Ok(Seated { cc: CcId::new(row.get(0)?), section: SectionId::new(row.get(1)?) })
+        };
+        found.push(rows.next()?.map(seated).transpose()?);
     }
     Ok(found)
 }

@@ -22,6 +22,7 @@ const view: SetupView = {
   host_keys: { hero: [key] },
   practice: false,
   test_waiting: false,
+  schools: [],
 };
 
 test('a server is known by the account of the exchange', () => {

@@ -80,7 +80,7 @@ function whole(text: string, from: number, to: number): boolean {
 export function problemsOf(draft: Draft): Problems {
   const problems: Problems = {};
   if (draft.name.trim() === '') problems.name = 'What you want to call it.';
-  if (!whole(draft.port, 1, 65535)) problems.port = 'A port is a number from 1 to 65535: usually 22, and 2022 at Hero.';
+  if (!whole(draft.port, 1, 65535)) problems.port = 'From 1 to 65535. Hero has 2022, most servers 22.';
   if (/[\s/@?#]/.test(bareHost(draft.host))) problems.host = 'Only the name of the server, such as sftp.example.org.';
   if (!whole(draft.transfers, 1, 8)) problems.transfers = 'From 1 to 8.';
   if (!whole(draft.answer, 1, 3600)) problems.answer = 'From 1 to 3600 seconds.';

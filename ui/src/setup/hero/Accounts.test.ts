@@ -1,6 +1,8 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, test, vi } from 'vitest';
+import { Backend } from '../../backend';
 import { saved } from '../../backend/fixture';
+import type { ExportProblems } from '../../bindings/ExportProblems';
 import { byId, open, type User } from '../../test-window';
 
 async function heroStep(query: string): Promise<User> {
@@ -90,6 +92,67 @@ describe('the form of an export', () => {
     expect(screen.getByText(/No spaces/)).toBeTruthy();
   });
 
+  test('days are typed or pressed, and both say the same', async () => {
+    const user = await heroStep('scene=practice');
+    await user.click(await byId('hero-students-change'));
+    const days = (await byId('hero-students-days')) as HTMLInputElement;
+    const pressedDays = () => [...'MTWHFSU'].filter((letter) => screen.getByTestId(`hero-students-day-${letter}`).getAttribute('aria-pressed') === 'true').join('');
+    expect([days.value, pressedDays()]).toEqual(['MTWHF', 'MTWHF']);
+    await user.clear(days);
+    await user.type(days, 'fwm');
+    expect(pressedDays()).toBe('MWF');
+    await user.tab();
+    expect(days.value).toBe('MWF');
+    await user.click(await byId('hero-students-day-U'));
+    expect(days.value).toBe('MWFU');
+    await user.type(days, 'rx');
+    expect(screen.getByText(/“R” and “X” are no days/)).toBeTruthy();
+    expect(days.getAttribute('aria-invalid')).toBe('true');
+    await user.click(await byId('step-next'));
+    expect(await byId('hero-students-days')).toBeTruthy();
+    await user.clear(days);
+    await user.type(days, 'TH');
+    await user.click(await byId('step-next'));
+    expect((await byId('schedule-hero-students-words')).textContent).toContain('Tuesday and Thursday');
+  });
+
+  test('the form’s other fields are kept, and ticks that harm are told', async () => {
+    const user = await heroStep('scene=practice');
+    await user.click(await byId('hero-teachers-change'));
+    const setting = (await byId('hero-teachers-others-attendance')) as HTMLInputElement;
+    expect(setting.value).toBe('Send any Attendance modified in last 24 Hours');
+    await user.type(await byId('hero-teachers-others-sort'), 'Last_Name');
+    await user.click(await byId('hero-attendance-change'));
+    expect(screen.queryByTestId('hero-attendance-others-warning')).toBeNull();
+    await user.click(await byId('hero-attendance-others-synchronize'));
+    await user.click(await byId('hero-attendance-others-mark-students'));
+    const warning = (await byId('hero-attendance-others-warning')).textContent;
+    expect(warning).toContain('Synchronize Mode');
+    expect(warning).toContain('Mark students…');
+    await user.click(await byId('step-next'));
+    await user.click(await byId('step-hero'));
+    expect((await byId('hero-attendance-words')).textContent).toContain('Synchronize Mode ticked');
+    await user.click(await byId('hero-teachers-change'));
+    expect(((await byId('hero-teachers-others-sort')) as HTMLInputElement).value).toBe('Last_Name');
+  });
+
+  test('one school’s account that takes several schools is told so, also before it is handed over and on Home', async () => {
+    const user = await heroStep('scene=practice&several&sends=powerschool');
+    const warnings = () => screen.queryAllByTestId('account-schools-warning').length;
+    expect(warnings()).toBe(1);
+    await user.click(await byId('hero-teachers-owner-roster_bridge'));
+    await byId('hand-over-do');
+    expect(warnings()).toBe(1);
+    await user.click(screen.getByRole('button', { name: 'Cancel' }));
+    await user.click(await byId('hero-students-owner-roster_bridge'));
+    await user.click(await byId('hand-over-confirm'));
+    expect(warnings()).toBe(2);
+    await user.click(await byId('hand-over-do'));
+    await waitFor(() => expect(screen.queryByTestId('hand-over-do')).toBeNull());
+    await user.click(await byId('account-level-group'));
+    await waitFor(() => expect(warnings()).toBe(0));
+  });
+
   test('what is entered is saved with the step', async () => {
     const user = await heroStep('scene=practice');
     await user.click(await byId('hero-students-change'));
@@ -117,7 +180,62 @@ describe('the form of an export', () => {
     await user.click(await byId('hero-students-problems-csv'));
     await waitFor(() => expect(saved).toHaveLength(1));
     expect(saved[0]?.name).toBe('hero-students-problems.csv');
-    expect(saved[0]?.content).toHaveProperty('text', expect.stringMatching(/^row,number,field,kind,message\r\n17,100201,Grade_Level/));
+    expect(saved[0]?.content).toHaveProperty('text', expect.stringMatching(/^row,number,field,kind,message,length,limit,first_row\r\n17,100201,Grade_Level/));
+  });
+
+  test('rows of another run’s file are not put after those of the one before', async () => {
+    const row = (number: string) => ({ row: 1, number, field: 'DOB', kind: 'empty', message: '' });
+    const page = (total: number, numbers: string[]): ExportProblems => ({ job: 'hero-students', total, more_than_kept: false, counts: [], rows: numbers.map(row) });
+    const asked = vi
+      .spyOn(Backend.prototype, 'exportProblems')
+      .mockResolvedValueOnce(page(3, ['1', '2']))
+      .mockResolvedValueOnce(page(4, ['13']))
+      .mockResolvedValueOnce(page(4, ['11', '12']));
+    const user = await heroStep('scene=practice');
+    await user.click(await byId('hero-students-change'));
+    await user.click(await byId('hero-students-problems'));
+    await user.click(await byId('hero-students-problems-more'));
+    const table = await byId('hero-students-problems-table');
+    await waitFor(() => expect([...table.querySelectorAll('td:nth-child(2)')].map((cell) => cell.textContent)).toEqual(['11', '12']));
+    expect(asked.mock.calls.map(([, skip]) => skip)).toEqual([0, 2, 0]);
+    asked.mockRestore();
+  });
+
+  test('an exchange of PowerSchool’s is watched or not, and stays so', async () => {
+    const user = open('scene=home');
+    const enter = async () => {
+      await user.click(await byId('open-setup'));
+      await user.click(await byId('step-hero'));
+      await user.click(await byId('hero-teachers-change'));
+    };
+    await enter();
+    await user.click(await byId('hero-teachers-owner-power_school'));
+    await user.click(await byId('hand-over-do'));
+    await waitFor(() => expect(screen.queryByTestId('hand-over-do')).toBeNull());
+    expect(await pressed('hero-teachers-watched')).toBe('true');
+    await user.click(await byId('hero-teachers-watched'));
+    expect((await byId('hero-teachers-words')).textContent).toContain('Not watched');
+    await user.click(await byId('setup-close'));
+    await enter();
+    expect(await pressed('hero-teachers-watched')).toBe('false');
+    await user.click(await byId('hero-teachers-watched'));
+    await user.click(await byId('setup-close'));
+    await enter();
+    expect(await pressed('hero-teachers-watched')).toBe('true');
+    expect((await byId('hero-teachers-words')).textContent).not.toContain('Not watched');
+  });
+
+  test('the preview is that of the saved account', async () => {
+    const user = await heroStep('scene=practice');
+    await user.click(await byId('hero-students-change'));
+    await screen.findByText(/, from what PowerSchool had|PowerSchool was not read yet/);
+    await user.click(await byId('account-level-group'));
+    expect(screen.queryByText(/SchoolID was put in front/)).toBeNull();
+    await user.click(await byId('day-look'));
+    expect(await screen.findByText(/SchoolID was put in front/)).toBeTruthy();
+    await user.click(await byId('account-add'));
+    await user.click(await byId('hero-students-2-change'));
+    expect(await byId('hero-students-2-preview-unsaved')).toBeTruthy();
   });
 
   test('‘Turn Execution Off’ stays as it is when the set-up is opened and left again', async () => {
@@ -207,7 +325,7 @@ describe('accounts', () => {
     await user.click(await byId('account-add'));
     expect(((await byId('account-schools-all')) as HTMLInputElement).checked).toBe(true);
     await user.click(await byId('hero-students-2-change'));
-    expect(((await byId('hero-students-2-time')) as HTMLInputElement).value).toBe('3:10 AM');
+    expect(((await byId('hero-students-2-time')) as HTMLInputElement).value).toBe('3:05 AM');
   });
 
   test('Home and the schedule name the account of each exchange', async () => {
@@ -237,6 +355,16 @@ describe('the pages for PowerSchool', () => {
     expect(await pressed('tick-teachers.fields')).toBe('true');
   });
 
+  test('what is to be chosen is copied as well', async () => {
+    const user = await heroStep('scene=practice&sends=powerschool');
+    const copied = vi.spyOn(navigator.clipboard, 'writeText');
+    await user.click(await byId('sheet-open'));
+    await user.click(await byId('screen-students'));
+    await user.click(await byId('copy-students.to'));
+    expect(copied).toHaveBeenLastCalledWith('Managed connection: Hero SFTP Connection');
+    expect(screen.queryByTestId('copy-students.off')).toBeNull();
+  });
+
   test('every screen is on the paper', async () => {
     const print = vi.fn();
     vi.stubGlobal('print', print);
@@ -258,10 +386,38 @@ test('the order of the day warns of what comes too late', async () => {
   expect((await byId('day')).textContent).toContain('Hero writes its attendance export');
 });
 
+describe('the staff’s file', () => {
+  test.each([
+    ['under the files at Hero', ['staff-file'], 'staff'],
+    ['on the page of Hero’s side', ['sheet-open', 'screen-hero'], 'sheet-staff'],
+  ])('is saved %s, with the role and the type', async (_, way, id) => {
+    const user = await heroStep('scene=practice');
+    for (const step of way) await user.click(await byId(step));
+    await user.type(await byId(`${id}-role`), 'Teacher');
+    await user.click(await byId(`${id}-save`));
+    const written = await byId(`${id}-written`);
+    expect(written.textContent).toContain('/home/office/Downloads/FACULTY.CSV');
+    expect(written.textContent).toContain('The columns Role or Type are empty');
+    await user.type(await byId(`${id}-type`), 'Staff');
+    await user.click(await byId(`${id}-save`));
+    expect((await byId(`${id}-written`)).textContent).not.toContain('Role or Type');
+  });
+
+  test('waits until PowerSchool was read', async () => {
+    const user = open('scene=new');
+    await user.click(await byId('welcome-district'));
+    await user.click(await byId('step-hero'));
+    await user.click(await byId('staff-file'));
+    await user.click(await byId('staff-save'));
+    expect(await screen.findByText('There is nobody to write yet')).toBeTruthy();
+    expect(screen.queryByTestId('staff-written')).toBeNull();
+  });
+});
+
 test('another sender is told on Home with what to switch off', async () => {
   open('scene=home&other-sender');
-  expect((await byId('home-headline')).textContent).toBe('Two send the same');
-  expect((await byId('other-sender')).textContent).toContain('Turn Execution Off');
+  expect((await byId('home-headline')).textContent).toBe('Another sender is active');
+  expect((await byId('other-sender')).textContent).toContain('turn off the record ‘Hero Student Info’');
 });
 
 test('what PowerSchool sent is looked at from outside', async () => {

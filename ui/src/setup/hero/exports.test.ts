@@ -7,12 +7,12 @@ import {
   fieldNames,
   folderProblem,
   importDepartures,
-  moved,
   newAccount,
   nextAccount,
   onDay,
   pathProblem,
   sharedSchools,
+  tooManySchools,
   usualExport,
   usualImport,
 } from './exports';
@@ -29,6 +29,11 @@ describe('what a person edits of Hero’s exports', () => {
   test('what differs from it is told in words', () => {
     const job = { ...usualExport('teachers'), header: true, fields: ['Schoolid'], schools: [100], record_delimiter: 'lf' as const };
     expect(departures('teachers', job)).toEqual(['records end in LF', 'with field names', 'own fields', 'some schools']);
+    const { in_powerschool } = usualImport();
+    expect(importDepartures({ ...usualImport(), in_powerschool: { ...in_powerschool, synchronize: true, mark_students: true } })).toEqual([
+      'Synchronize Mode ticked',
+      '‘Mark students…’ ticked',
+    ]);
     expect(importDepartures({ ...usualImport(), update_existing: false, character_set: 'mac_roman' })).toEqual([
       'Mac Roman',
       'existing records stay',
@@ -85,13 +90,6 @@ describe('what a person edits of Hero’s exports', () => {
     expect(fieldNames(' Schoolid\r\n[05]last_name   Period Expression\n\n')).toEqual(['Schoolid', '[05]last_name', 'Period', 'Expression']);
   });
 
-  test('what is moved keeps the others in order', () => {
-    expect(moved(['a', 'b', 'c'], 2, 0)).toEqual(['c', 'a', 'b']);
-    const list = ['a', 'b'];
-    expect(moved(list, 0, 2)).toBe(list);
-    expect(moved(list, 1, 1)).toBe(list);
-  });
-
   test('accounts share no school, and their numbers are not used twice', () => {
     const one: HeroAccount = { ...newAccount(1, 'One', 'hero', 'UTC'), schools: [100, 200] };
     const three: HeroAccount = { ...newAccount(3, 'Three', 'hero', 'UTC'), schools: [200, 300] };
@@ -101,15 +99,31 @@ describe('what a person edits of Hero’s exports', () => {
   });
 });
 
+test.each([
+  ['every school of several', {}, [100, 200], [100, 200]],
+  ['every school of one', {}, [100], []],
+  ['one that was chosen', { schools: [100] }, [100, 200], []],
+  ['several that were chosen, before any is known', { schools: [100, 200] }, [], [100, 200]],
+  ['a group', { level: 'group' as const }, [100, 200], []],
+  ['schools of another account', {}, [100, 300], []],
+])('one school’s account that takes %s', (_, change, known, told) => {
+  const one: HeroAccount = { ...newAccount(1, 'One', 'hero', 'UTC'), ...change };
+  const other: HeroAccount = { ...newAccount(2, 'Other', 'hero', 'UTC'), schools: [300] };
+  expect(tooManySchools([one, other], one, known)).toEqual(told);
+  for (const students of [{ schools: [100] }, { fields: ['DOB', '[01]schoolid'] }]) {
+    expect(tooManySchools([one, other], { ...one, students: { ...one.students, ...students } }, known)).toEqual([]);
+  }
+});
+
 test('the rows to look at, as a table no spreadsheet takes for formulas', () => {
   const table = problemsTable([
-    { row: 7, number: '=1+1', field: 'Mailing_Street', kind: 'too_long', message: 'It has 61 characters, "as it is".' },
+    { row: 7, number: '=1+1', field: 'Mailing_Street', kind: 'too_long', message: 'It has 61 characters, "as it is".', length: 61, limit: 50 },
     { number: '1002', field: '', kind: 'no_schedule', message: 'A student, without classes' },
   ]);
   expect(table.split('\r\n')).toEqual([
-    'row,number,field,kind,message',
-    `7,'=1+1,Mailing_Street,too_long,"It has 61 characters, ""as it is""."`,
-    ',1002,,no_schedule,"A student, without classes"',
+    'row,number,field,kind,message,length,limit,first_row',
+    `7,'=1+1,Mailing_Street,too_long,"It has 61 characters, ""as it is"".",61,50,`,
+    ',1002,,no_schedule,"A student, without classes",,,',
     '',
   ]);
 });

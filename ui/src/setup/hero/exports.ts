@@ -8,6 +8,7 @@ import type { HeroSide } from '../../bindings/HeroSide';
 import type { ImportField } from '../../bindings/ImportField';
 import type { ImportJob } from '../../bindings/ImportJob';
 import type { Job } from '../../bindings/Job';
+import { sameList } from '../../parts/list';
 import { clockTime, parseTime } from '../../text/schedule';
 
 /** What AutoSend's form calls each export, in the order of Hero's procedure. */
@@ -49,6 +50,9 @@ const USUAL: Record<ExportKind, { name: string; path: string }> = {
   teachers: { name: 'Hero Teacher Info', path: 'imports/TEACHER.txt' },
 };
 
+/** 'Attendance-Specific Settings' as Hero's procedure requires it. */
+export const ATTENDANCE_SETTING = 'Send any Attendance modified in last 24 Hours';
+
 /** An export as Hero's procedure has a person enter it. */
 export function usualExport(kind: ExportKind): ExportJob {
   return {
@@ -65,6 +69,12 @@ export function usualExport(kind: ExportKind): ExportJob {
     schools: [],
     only_current_terms: false,
     skip_unchanged: true,
+    in_powerschool: {
+      sort_order: '',
+      upload_type: false,
+      attendance: ATTENDANCE_SETTING,
+      duplicate: { all_schools: false, district_office: false },
+    },
   };
 }
 
@@ -81,6 +91,12 @@ export function usualImport(): ImportJob {
     update_existing: true,
     fields: [...IMPORT_FIELDS],
     email: [],
+    in_powerschool: {
+      sort_order: '',
+      synchronize: false,
+      mark_students: false,
+      duplicate: { all_schools: false, district_office: false },
+    },
   };
 }
 
@@ -104,18 +120,6 @@ export function newAccount(id: number, name: string, connection: string, zone: s
 /** A list of fields as it was typed or pasted: names apart by spaces or lines. */
 export function fieldNames(text: string): string[] {
   return text.split(/\s+/).filter((name) => name !== '');
-}
-
-/** The list with one at another place; as it is where there is no such place. */
-export function moved<T>(list: T[], from: number, to: number): T[] {
-  const one = list[from];
-  if (one === undefined || from === to || to < 0 || to >= list.length) return list;
-  const others = list.filter((_, index) => index !== from);
-  return [...others.slice(0, to), one, ...others.slice(to)];
-}
-
-export function sameList(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((value, index) => value === other[index]);
 }
 
 /** The folders and the name of a path, for a day: `%Y`, `%m` and `%d` are its date. */
@@ -199,7 +203,23 @@ export function importDepartures(job: ImportJob): string[] {
   if (job.header) said.push('with field names');
   if (!sameList(job.fields, usual.fields)) said.push('own order of fields');
   if (!job.update_existing) said.push('existing records stay');
+  if (job.in_powerschool.synchronize) said.push('Synchronize Mode ticked');
+  if (job.in_powerschool.mark_students) said.push('‘Mark students…’ ticked');
   return said;
+}
+
+/**
+ * The schools of an account that is one school's and whose student file takes more than one of those that are known, and has
+ * no field that tells them apart. Nothing for an account that is as it should be. As the engine has it.
+ */
+export function tooManySchools(accounts: HeroAccount[], account: HeroAccount, known: readonly number[]): number[] {
+  const students = account.students;
+  const namesTheSchool = students.fields.some((line) => /(^|\s)(\[0?1\])?schoolid(\s|$)/i.test(line));
+  if (account.level === 'group' || namesTheSchool) return [];
+  const others = new Set(accounts.flatMap(({ schools }) => schools));
+  const taken = account.schools.length > 0 ? account.schools : known.filter((school) => !others.has(school));
+  const sent = taken.filter((school) => students.schools.length === 0 || students.schools.includes(school));
+  return sent.length > 1 ? sent : [];
 }
 
 /** The schools of an account that another one has as well: each takes part in one only. */

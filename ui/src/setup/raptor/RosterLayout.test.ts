@@ -11,7 +11,7 @@ async function openStep(more = '') {
 }
 
 const titles = async () =>
-  within(await byId('columns'))
+  within(await byId('column'))
     .getAllByRole('textbox')
     .map((input) => (input as HTMLInputElement).value);
 const previewed = () => [...screen.getByTestId('roster-preview').querySelectorAll('th')].map((cell) => cell.textContent);
@@ -50,7 +50,7 @@ describe('the layout of the roster files', () => {
     await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId('column-up-5')));
     await user.keyboard('{Enter}');
     await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId('column-up-4')));
-    expect(screen.getByText('Grade is column 5 of 11.')).toBeTruthy();
+    expect(screen.getByText('Grade is number 5 of 11.')).toBeTruthy();
     await user.clear(await byId('column-title-1'));
     await user.type(await byId('column-title-1'), 'Student ID');
     await user.click(await byId('column-remove-9'));
@@ -194,7 +194,7 @@ describe('the exchange over SFTP', () => {
     await user.clear(await byId('field-raptor-port'));
     await user.type(await byId('field-raptor-port'), '0');
     await user.click(await byId('step-next'));
-    expect(screen.getByText(/a number from 1 to 65535/)).toBeTruthy();
+    expect(screen.getByText(/From 1 to 65535/)).toBeTruthy();
     expect(screen.getByText(/The name of the server/)).toBeTruthy();
     await byId('field-raptor-host');
   });

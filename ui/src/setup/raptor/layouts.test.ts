@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RosterSettings } from '../../bindings/RosterSettings';
-import { fieldsLeft, freeName, layoutInUse, moved, nameFault, usualColumn, usualLayout, withChanges, withName, withNew, withoutInUse } from './layouts';
+import { fieldsLeft, freeName, layoutInUse, nameFault, usualColumn, usualLayout, withChanges, withName, withNew, withoutInUse } from './layouts';
 
 const none: RosterSettings = { content: 'full', layout: '', layouts: [] };
 const one = withNew(none, ' Short ');
@@ -47,18 +47,6 @@ test('a free name is nobody’s', () => {
 
 describe('columns', () => {
   const columns = (['building', 'id_number', 'status'] as const).map(usualColumn);
-  const titles = (from: number, to: number) => moved(columns, from, to).map(({ title }) => title);
-
-  test.each([
-    [0, 1, ['IdNumber', 'Building', 'Status']],
-    [2, 0, ['Status', 'Building', 'IdNumber']],
-    [1, 1, ['Building', 'IdNumber', 'Status']],
-    [0, -1, ['Building', 'IdNumber', 'Status']],
-    [2, 3, ['Building', 'IdNumber', 'Status']],
-    [7, 0, ['Building', 'IdNumber', 'Status']],
-  ])('from %i to %i', (from, to, expected) => {
-    expect(titles(from, to)).toEqual(expected);
-  });
 
   test('what is left to add', () => {
     expect(fieldsLeft({ ...usualLayout(), columns })).not.toContain('status');

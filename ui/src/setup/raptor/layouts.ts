@@ -49,14 +49,6 @@ export function fieldsLeft(layout: RosterLayout): RosterField[] {
   return ORDER.filter((field) => !layout.columns.some((column) => column.field === field));
 }
 
-/** The columns with one of them at another place; as they are where there is no such place. */
-export function moved(columns: RosterColumn[], from: number, to: number): RosterColumn[] {
-  const column = columns[from];
-  if (column === undefined || from === to || to < 0 || to >= columns.length) return columns;
-  const others = columns.filter((_, index) => index !== from);
-  return [...others.slice(0, to), column, ...others.slice(to)];
-}
-
 /** Why a layout can't have this name; `own` is the name of the layout that is being renamed. */
 export function nameFault(roster: RosterSettings, name: string, own?: string): string | undefined {
   const wanted = name.trim();

@@ -33,6 +33,7 @@ test('an exchange that runs only when asked has no schedule, and gets the usual 
 
 test.each([
   [{ days: '' }, 'days'],
+  [{ days: 'MTX' }, 'days'],
   [{ time: 'late' }, 'time'],
   [{ kind: 'every', minutes: '0' }, 'minutes'],
   [{ kind: 'every', minutes: '1441' }, 'minutes'],

@@ -3,13 +3,14 @@
 import type { JobId } from '../../bindings/JobId';
 import type { JobSchedule } from '../../bindings/JobSchedule';
 import type { JobSettings } from '../../bindings/JobSettings';
-import { clockTime, isZone, orderedDays, parseTime, usualSchedule } from '../../text/schedule';
+import { clockTime, daysProblem, isZone, orderedDays, parseTime, usualSchedule } from '../../text/schedule';
 
 export interface Draft {
   job: JobId;
   /** Whether it runs by itself. */
   byItself: boolean;
   kind: 'at' | 'every';
+  /** Letters, as typed. */
   days: string;
   /** As typed. */
   time: string;
@@ -63,7 +64,9 @@ export function problemsOf(draft: Draft): Problems {
   if (!draft.byItself) return {};
   const problems: Problems = {};
   if (draft.kind === 'at') {
-    if (draft.days === '') problems.days = 'Choose at least one day, or let it run only when you ask.';
+    const wrong = daysProblem(draft.days);
+    if (wrong !== undefined) problems.days = wrong;
+    else if (orderedDays(draft.days) === '') problems.days = 'Choose at least one day, or let it run only when you ask.';
     if (parseTime(draft.time) === undefined) problems.time = 'A time such as 3:10 AM or 15:10.';
   } else if (!/^\s*\d+\s*$/.test(draft.minutes) || Number(draft.minutes) < 1 || Number(draft.minutes) > 1440) {
     problems.minutes = 'From 1 to 1440 minutes, which is a day.';

@@ -10,8 +10,8 @@ use rosterbridge_domain::{
         SchoolNumber, SectionId, StudentDcid, TeacherId, TermId, YearId,
     },
     roster::{
-        AttendanceCode, BellScheduleItem, CalendarDay, CycleDay, EnrollStatus, Period, School, Section,
-        SectionMeeting, Student, Term,
+        AttendanceCode, BellScheduleItem, CalendarDay, CycleDay, EnrollStatus, Enrollment, Period, School,
+        Section, SectionMeeting, Student, Term,
     },
     settings::Setup,
 };
@@ -207,7 +207,8 @@ fn alone(district: &mut District<'_>, row: &AttendanceRow) -> Answer {
     match enrollments.iter().filter(seats).find(|cc| cc.includes(row.date)) {
         Some(enrollment) => {
             district.know_sections(std::iter::once(enrollment.section))?;
-            district.seat(row, &day, enrollment)
+            let seat = Seated { cc: enrollment.id, section: enrollment.section };
+            district.seat(row, student.id, &day, seat)
         }
         None => district.no_seat(row, student.id),
     }

@@ -1,11 +1,12 @@
 //! The forms. Labels, their order and what is required are those of Hero's procedure; the values are the account's.
 
 use rosterbridge_domain::{
+    dated_path::folder_and_name,
     job::{Job, JobId},
     schedule::{JobSchedule, TimeOfDay, Weekdays, When},
     settings::{
-        AccountLevel, CharacterSet, Destination, ExportJob, ExportKind, FieldDelimiter, HeroAccount,
-        ImportField, LongValues, ManagedConnection, Owner, RecordDelimiter, Setup, SignInMethod,
+        ATTENDANCE_SETTING, AccountLevel, CharacterSet, Destination, ExportJob, ExportKind, FieldDelimiter,
+        HeroAccount, ImportField, LongValues, ManagedConnection, Owner, RecordDelimiter, Setup, SignInMethod,
     },
 };
 
@@ -46,6 +47,35 @@ impl Rows {
             changed: false,
         });
         self
+    }
+
+    /// 'Sort Order', which Hero's procedure leaves blank.
+    fn sort_order(&mut self, order: &str) -> &mut Self {
+        let order = order.trim();
+        if order.is_empty() {
+            return self.add("sort-order", "Sort Order", SheetEntry::LeaveBlank, "");
+        }
+        self.add("sort-order", "Sort Order", text(order), "")
+            .note("Hero's procedure has it blank; in this account's settings it is not.")
+    }
+
+    /// A box that Hero's procedure leaves unchecked.
+    fn blank_box(&mut self, key: &str, label: &str, on: bool) -> &mut Self {
+        self.add(key, label, tick_if(on), "").note(if on {
+            "Hero's procedure has it unchecked; in this account's settings it is checked."
+        } else {
+            ""
+        })
+    }
+
+    /// A box that has to stay unchecked, whatever PowerSchool's record has.
+    fn harmful_box(&mut self, key: &str, label: &str, on: bool) -> &mut Self {
+        self.add(key, label, SheetEntry::LeaveUnchecked, "").note(if on {
+            "By this account's settings it is checked in PowerSchool: Hero's procedure has it unchecked, and it has to be, \
+             as Hero's file holds only part of the attendance."
+        } else {
+            "It has to stay unchecked: Hero's file holds only part of the attendance."
+        })
     }
 
     /// A note to the row that was added last.
@@ -105,7 +135,7 @@ fn on_the_clock(time: TimeOfDay) -> String {
 
 /// The name of a path's file.
 fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or_default()
+    folder_and_name(path).1
 }
 
 /// What tells the three exports apart in Hero's procedure.
@@ -189,7 +219,7 @@ impl<'a> Forms<'a> {
         let description = if description.is_empty() { SheetEntry::LeaveBlank } else { text(description) };
         let password = || SheetEntry::Own { what: "The password that was created in Hero".to_owned() };
         let credentials = "These are created in SchoolMint Hero. System Administrators can generate and share these \
-                           credentials.";
+                           credentials with relevant individuals.";
         let mut rows = Rows::of("connection");
         rows.add("name", "Name", text(&connection.name), "")
             .add("description", "Description", description, "")
@@ -295,6 +325,7 @@ impl<'a> Forms<'a> {
 
     fn export(&self, kind: ExportKind) -> SheetScreen {
         let (words, export) = (wording(kind), self.account.export(kind));
+        let fields = &export.in_powerschool;
         let job = JobId::new(kind.job(), self.account.id);
         let mut rows = Rows::of(words.screen);
         let title = format!("REQUIRED: Title for the AutoSend i.e. {}", words.sample_name);
@@ -326,28 +357,33 @@ impl<'a> Forms<'a> {
                 choose(record_delimiter(export.record_delimiter)),
                 DROPDOWN,
             )
-            .add("sort-order", "Sort Order", SheetEntry::LeaveBlank, "")
+            .sort_order(&fields.sort_order)
             .add("header", "First record…", tick_if(export.header), "")
-            .add("upload-type", "Include “upload_type”", SheetEntry::LeaveUnchecked, "")
+            .blank_box("upload-type", "Include “upload_type”", fields.upload_type)
             .add(
                 "attendance",
                 "Attendance-Specific Settings",
-                choose("Send any Attendance modified in last 24 Hours"),
+                choose(fields.attendance.trim()),
                 "REQUIRED: Select from a bullet list",
             )
-            .note("It has no effect on this data, and Hero's procedure asks for it nevertheless.")
+            .note(if fields.attendance.trim() == ATTENDANCE_SETTING {
+                "It has no effect on this data, and Hero's procedure asks for it nevertheless."
+            } else {
+                "Hero's procedure has 'Send any Attendance modified in last 24 Hours' chosen; in this account's settings \
+                 it is another."
+            })
             .add("student", "Student Specific settings", SheetEntry::LeaveBlank, "");
         Self::email(&mut rows, &export.email);
         rows.add(
             "fields",
             "Fields to Export Attendance Field List",
             SheetEntry::Lines { lines: self.fields(kind) },
-            "REQUIRED: Enter fields exactly as shown. Select “Attendance Field List” from the drop down menu in the \
-             Field column",
+            "REQUIRED: Enter fields exactly as shown. Select “Attendance Field List” List from the drop down menu in \
+             the Field column",
         )
         .note(words.fields_note)
-        .add("all-schools", "Duplicate this… all schools", SheetEntry::LeaveUnchecked, "")
-        .add("district-office", "Duplicate this… district office", SheetEntry::LeaveUnchecked, "");
+        .blank_box("all-schools", "Duplicate this… all schools", fields.duplicate.all_schools)
+        .blank_box("district-office", "Duplicate this… district office", fields.duplicate.district_office);
         let by_powerschool = export.owner == Owner::PowerSchool;
         let mut notes = if by_powerschool { Vec::new() } else { vec![BOTH.to_owned()] };
         notes.push(LOGIN.to_owned());
@@ -394,6 +430,7 @@ impl<'a> Forms<'a> {
 
     fn import(&self) -> SheetScreen {
         let import = &self.account.attendance;
+        let fields = &import.in_powerschool;
         let job = JobId::new(Job::HeroAttendance, self.account.id);
         let mut rows = Rows::of("attendance");
         rows.add(
@@ -435,9 +472,8 @@ impl<'a> Forms<'a> {
                 DROPDOWN,
             )
             .add("character-set", "Character Set", choose(character_set(import.character_set)), DROPDOWN)
-            .add("sort-order", "Sort Order", SheetEntry::LeaveBlank, "")
-            .add("synchronize", "Synchronize Mode", SheetEntry::LeaveUnchecked, "")
-            .note("It has to stay unchecked: Hero's file holds only part of the attendance.")
+            .sort_order(&fields.sort_order)
+            .harmful_box("synchronize", "Synchronize Mode", fields.synchronize)
             .add(
                 "update-existing",
                 "Update existing records…",
@@ -447,20 +483,23 @@ impl<'a> Forms<'a> {
         if !import.update_existing {
             rows.note("Hero's procedure has it checked; in this account's settings it is off.");
         }
-        rows.add("mark-students", "Mark students…", SheetEntry::LeaveUnchecked, "")
-            .note("It has to stay unchecked: Hero's file holds only part of the attendance.")
-            .add("header", "First record…", tick_if(import.header), "");
+        rows.harmful_box("mark-students", "Mark students…", fields.mark_students).add(
+            "header",
+            "First record…",
+            tick_if(import.header),
+            "",
+        );
         Self::email(&mut rows, &import.email);
         let lines = import.fields.iter().copied().map(ImportField::as_str).map(str::to_owned).collect();
         rows.add(
             "fields",
             "PowerSchool fields to import into: Attendance Field",
             SheetEntry::Lines { lines },
-            "REQUIRED: Enter fields exactly as shown. Select “Attendance Field” from the drop down menu in the Field \
+            "REQUIRED: Enter fields exactly as shown. Select “Attendance Field” List from the drop down menu in the Field \
              column",
         )
-        .add("all-schools", "Duplicate this on… all schools", SheetEntry::LeaveUnchecked, "")
-        .add("district-office", "Duplicate this on…district", SheetEntry::LeaveUnchecked, "");
+        .blank_box("all-schools", "Duplicate this on… all schools", fields.duplicate.all_schools)
+        .blank_box("district-office", "Duplicate this on…district", fields.duplicate.district_office);
         let by_powerschool = import.owner == Owner::PowerSchool;
         let mut notes = if by_powerschool { Vec::new() } else { vec![BOTH.to_owned()] };
         notes.push(LOGIN.to_owned());
@@ -468,6 +507,7 @@ impl<'a> Forms<'a> {
             "Only attendance or Trac Codes come from Hero this way; no disciplinary information does."
                 .to_owned(),
         );
+        notes.extend(fields.ticks_to_take_off());
         SheetScreen {
             key: "attendance".to_owned(),
             title: "AutoComm Import".to_owned(),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use rosterbridge_domain::dated_path::folder_and_name;
 
 use super::shape::Counted;
 use crate::report::{Cause, WatchState};
@@ -202,7 +203,7 @@ impl Expected {
         if seen.there.is_none() && seen.before.is_some_and(|before| self.is_fresh(&before, now)) {
             return (WatchState::Taken, None);
         }
-        let (_, name) = self.path.rsplit_once('/').unwrap_or(("", self.path.as_str()));
+        let (_, name) = folder_and_name(&self.path);
         if seen.in_root.is_some_and(|found| self.is_fresh(&found, now)) && !self.of_hero {
             let problem = WatchProblem::WrongFolder { path: self.path.clone(), found: name.to_owned() };
             return (WatchState::Alert, Some(problem));
