@@ -247,11 +247,9 @@ pub struct Section {
     pub attendance_type_code: i64,
 }
 
-impl Section {
-    /// Whether one record stands for all meetings of a day (PowerSchool: Attendance_Type_Code 0).
-    pub const fn records_once_a_day(&self) -> bool {
-        self.attendance_type_code == 0
-    }
+/// Whether one record stands for all meetings of a day, by SECTIONS.ATTENDANCE_TYPE_CODE (PowerSchool: 0).
+pub const fn records_once_a_day(attendance_type_code: i64) -> bool {
+    attendance_type_code == 0
 }
 
 /// A row of COURSES.
@@ -400,7 +398,7 @@ pub struct SectionMeeting {
     /// SECTION_MEETING.PERIOD_NUMBER.
     pub period_number: i64,
     /// SECTION_MEETING.CYCLE_DAY_LETTER.
-    pub cycle_day_letter: String,
+    pub cycle_day_letter: CompactString,
 }
 
 /// A row of PREFS about attendance.

@@ -113,7 +113,7 @@ fn meets(section: i64, period_number: i64, letter: &str) -> SectionMeeting {
         school: SCHOOL,
         year: YEAR,
         period_number,
-        cycle_day_letter: letter.to_owned(),
+        cycle_day_letter: letter.into(),
     }
 }
 

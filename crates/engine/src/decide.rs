@@ -5,7 +5,7 @@ mod hero;
 
 use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
-    rc::Rc,
+    sync::Arc,
 };
 
 use chrono::{Days, NaiveDate, NaiveDateTime, Timelike};
@@ -17,11 +17,12 @@ use rosterbridge_domain::{
     id::{AttendanceCodeId, SchoolNumber, SectionId, StudentId, StudentNumber, YearId},
     job::AccountId,
     mapping::{AttendanceMethod, BetweenClasses, BuildingMapping, folded},
-    roster::{AttendanceCode, Enrollment, Period, School, Section, SectionMeeting, Student, Term},
+    roster::{AttendanceCode, Enrollment, Period, School, SectionMeeting, Student, Term, records_once_a_day},
     settings::{BeforeFirstBell, HeroSettings, SchoolDays, Setup},
 };
 use rosterbridge_raptor::Tardy;
-use rosterbridge_store::{Roster, StoreError};
+use rosterbridge_store::{Roster, StoreError, roster::SectionAttendance};
+use rustc_hash::FxHashMap;
 
 pub(crate) use hero::hero_rows;
 
@@ -62,11 +63,11 @@ pub(crate) struct District<'a> {
     before_first_bell: BeforeFirstBell,
     schools: Vec<School>,
     terms: Vec<Term>,
-    days: HashMap<(SchoolNumber, NaiveDate), Option<Rc<SchoolDay>>>,
-    codes: HashMap<(SchoolNumber, YearId), Rc<Vec<AttendanceCode>>>,
-    too_old: HashMap<(SchoolNumber, NaiveDate), bool>,
-    sections: HashMap<SectionId, KnownSection>,
-    periods: HashMap<(SchoolNumber, YearId), Rc<Vec<Period>>>,
+    days: FxHashMap<(SchoolNumber, NaiveDate), Option<Arc<SchoolDay>>>,
+    codes: FxHashMap<(SchoolNumber, YearId), Vec<AttendanceCode>>,
+    too_old: FxHashMap<(SchoolNumber, NaiveDate), bool>,
+    sections: FxHashMap<SectionId, KnownSection>,
+    periods: FxHashMap<(SchoolNumber, YearId), Vec<Period>>,
     /// Schools whose rows another account at Hero states: two that state one record would undo each other for ever.
     elsewhere: HashSet<SchoolNumber>,
 }
@@ -91,11 +92,11 @@ impl<'a> District<'a> {
             before_first_bell: setup.raptor.before_first_bell,
             schools: roster.schools()?,
             terms: roster.terms()?,
-            days: HashMap::new(),
-            codes: HashMap::new(),
-            too_old: HashMap::new(),
-            sections: HashMap::new(),
-            periods: HashMap::new(),
+            days: FxHashMap::default(),
+            codes: FxHashMap::default(),
+            too_old: FxHashMap::default(),
+            sections: FxHashMap::default(),
+            periods: FxHashMap::default(),
             elsewhere: HashSet::new(),
         })
     }
@@ -196,13 +197,20 @@ impl<'a> District<'a> {
         Ok(student.school_on(&self.roster.reenrollments_of(student.id)?, date, asked))
     }
 
-    /// The day, if it is in session, not in the future, and not too long ago.
-    fn writable_day(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<Rc<SchoolDay>, Stop> {
+    /// The day, if it is in session, not in the future, and not too long ago. From then on the periods and codes of its
+    /// school and year are known.
+    fn writable_day(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<Arc<SchoolDay>, Stop> {
         self.in_time(school, date)?;
-        match self.day(school, date)? {
-            Some(day) => Ok(day),
-            None => hold(HoldReason::NotInSession, date.to_string()),
+        let Some(day) = self.day(school, date)? else {
+            return hold(HoldReason::NotInSession, date.to_string());
+        };
+        if let Entry::Vacant(place) = self.periods.entry((school, day.year)) {
+            place.insert(self.roster.periods(school, day.year)?);
         }
+        if let Entry::Vacant(place) = self.codes.entry((school, day.year)) {
+            place.insert(self.roster.attendance_codes(school, day.year)?);
+        }
+        Ok(day)
     }
 
     /// Whether a date lies neither in the future nor too long ago.
@@ -237,11 +245,11 @@ impl<'a> District<'a> {
         Ok(too_old)
     }
 
-    fn day(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<Option<Rc<SchoolDay>>, StoreError> {
+    fn day(&mut self, school: SchoolNumber, date: NaiveDate) -> Result<Option<Arc<SchoolDay>>, StoreError> {
         match self.days.entry((school, date)) {
             Entry::Occupied(known) => Ok(known.get().clone()),
             Entry::Vacant(place) => {
-                let day = school_day(self.roster, &self.terms, school, date)?.map(Rc::new);
+                let day = school_day(self.roster, &self.terms, school, date)?.map(Arc::new);
                 Ok(place.insert(day).clone())
             }
         }
@@ -274,31 +282,24 @@ impl<'a> District<'a> {
         if unknown.is_empty() {
             return Ok(());
         }
-        let details = self.roster.sections_with_meetings(&unknown)?;
-        for (id, (section, meetings)) in unknown.into_iter().zip(details) {
-            let once_a_day = section.as_ref().is_some_and(Section::records_once_a_day);
-            let daily = section.is_some_and(|section| section.att_mode_code == AttendanceMode::Daily.code());
+        let found = self.roster.section_attendance(&unknown)?;
+        for (id, SectionAttendance { taken, meetings }) in unknown.into_iter().zip(found) {
+            let (mode, kind) = taken.unzip();
+            let once_a_day = kind.is_some_and(records_once_a_day);
+            let daily = mode.is_some_and(|mode| mode == AttendanceMode::Daily.code());
             self.sections.insert(id, KnownSection { meetings, once_a_day, daily });
         }
         Ok(())
     }
 
-    /// The periods of a school and year.
-    fn periods(&mut self, school: SchoolNumber, year: YearId) -> Result<Rc<Vec<Period>>, StoreError> {
-        match self.periods.entry((school, year)) {
-            Entry::Occupied(known) => Ok(Rc::clone(known.get())),
-            Entry::Vacant(place) => Ok(Rc::clone(place.insert(Rc::new(self.roster.periods(school, year)?)))),
-        }
+    /// The periods of the school and year of a writable day.
+    fn periods(&self, day: &SchoolDay) -> &[Period] {
+        self.periods.get(&(day.school, day.year)).map_or(&[], Vec::as_slice)
     }
 
-    /// The id of a code's text at the day's school and in its year.
-    fn code_id(&mut self, day: &SchoolDay, code: &str) -> Result<AttendanceCodeId, Stop> {
-        let codes = match self.codes.entry((day.school, day.year)) {
-            Entry::Occupied(known) => Rc::clone(known.get()),
-            Entry::Vacant(place) => {
-                Rc::clone(place.insert(Rc::new(self.roster.attendance_codes(day.school, day.year)?)))
-            }
-        };
+    /// The id of a code's text at the school and in the year of a writable day.
+    fn code_id(&self, day: &SchoolDay, code: &str) -> Result<AttendanceCodeId, Stop> {
+        let codes = self.codes.get(&(day.school, day.year)).map_or(&[][..], Vec::as_slice);
         let mut matching = codes.iter().filter(|row| row.code.as_deref() == Some(code));
         match (matching.next(), matching.next()) {
             (Some(only), None) => Ok(only.id),
@@ -308,7 +309,7 @@ impl<'a> District<'a> {
     }
 
     fn record(
-        &mut self,
+        &self,
         student: StudentId,
         day: &SchoolDay,
         meeting: Option<(Meeting, MeetingTimes)>,

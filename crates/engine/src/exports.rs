@@ -372,7 +372,7 @@ fn is_of(term: TermId, year: YearId) -> bool {
 }
 
 /// What a planned file may take in memory.
-const KEPT: usize = 6 << 20;
+const KEPT: usize = 2 << 20;
 /// The pieces it is kept in: growing one large piece would take twice its size.
 const PIECE: usize = 1 << 20;
 

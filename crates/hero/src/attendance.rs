@@ -8,12 +8,12 @@ use std::{
 };
 
 use chrono::NaiveDate;
+use compact_str::CompactString;
 use encoding_rs::{MACINTOSH, WINDOWS_1252};
 use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
     settings::{CharacterSet, FieldDelimiter, ImportField, ImportJob, RecordDelimiter},
 };
-use serde::{Deserialize, Serialize};
 
 use crate::{
     field_order::{FIELDS, FieldOrder, FieldOrderError, field_named},
@@ -68,22 +68,22 @@ impl ImportLayout {
 }
 
 /// What one line states.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttendanceRow {
     /// SchoolID.
     pub school: SchoolNumber,
     /// Student_Number.
     pub student: StudentNumber,
     /// Course_Number, exactly as it stands in the file; may be empty.
-    pub course_number: String,
+    pub course_number: CompactString,
     /// Section_Number, exactly as it stands in the file; may be empty.
-    pub section_number: String,
+    pub section_number: CompactString,
     /// Att_Date.
     pub date: NaiveDate,
     /// Attendance Code, exactly as it stands in the file: PowerSchool tells letter cases apart. Never empty.
-    pub code: String,
+    pub code: CompactString,
     /// Period Abbreviation, exactly as it stands in the file; may be empty.
-    pub period_abbreviation: String,
+    pub period_abbreviation: CompactString,
 }
 
 /// A line of the file that is not empty.
@@ -452,11 +452,11 @@ impl ImportLayout {
         Ok(AttendanceRow {
             school: SchoolNumber::new(school),
             student: StudentNumber::new(student),
-            course_number: course_number.into_owned(),
-            section_number: section_number.into_owned(),
+            course_number: course_number.into(),
+            section_number: section_number.into(),
             date,
-            code: code.into_owned(),
-            period_abbreviation: period_abbreviation.into_owned(),
+            code: code.into(),
+            period_abbreviation: period_abbreviation.into(),
         })
     }
 

@@ -28,11 +28,11 @@ fn good() -> AttendanceRow {
     AttendanceRow {
         school: SchoolNumber::new(100),
         student: StudentNumber::new(4711),
-        course_number: "MAT07".to_owned(),
-        section_number: "02".to_owned(),
+        course_number: "MAT07".into(),
+        section_number: "02".into(),
         date: NaiveDate::from_ymd_opt(2026, 9, 30).unwrap(),
-        code: "T".to_owned(),
-        period_abbreviation: "P1".to_owned(),
+        code: "T".into(),
+        period_abbreviation: "P1".into(),
     }
 }
 
@@ -233,11 +233,11 @@ fn any_row() -> impl Strategy<Value = AttendanceRow> {
         |(school, student, course_number, section_number, day, code, period_abbreviation)| AttendanceRow {
             school: SchoolNumber::new(school),
             student: StudentNumber::new(student),
-            course_number,
-            section_number,
+            course_number: course_number.into(),
+            section_number: section_number.into(),
             date: NaiveDate::from_num_days_from_ce_opt(400_000 + day).unwrap(),
-            code,
-            period_abbreviation,
+            code: code.into(),
+            period_abbreviation: period_abbreviation.into(),
         },
     )
 }
@@ -265,7 +265,7 @@ fn the_usual_import_is_that_of_heros_procedure() {
 #[case::a_tab_within("100,4711,MAT\t07,02,09/30/2026,T,P1", "MAT\t07")]
 fn a_row_separated_by_commas(#[case] line: &str, #[case] course: &str) {
     let rows = read_by(comma(), &format!("{line}\r\n{line}")).unwrap();
-    let expected = AttendanceRow { course_number: course.to_owned(), ..good() };
+    let expected = AttendanceRow { course_number: course.into(), ..good() };
     assert_eq!(
         rows.iter().map(|row| row.parsed.clone()).collect::<Vec<_>>(),
         [Ok(expected.clone()), Ok(expected)]
@@ -510,11 +510,11 @@ fn written(layout: ImportLayout, rows: &[AttendanceRow]) -> Vec<u8> {
         [
             row.school.to_string(),
             row.student.to_string(),
-            row.course_number.clone(),
-            row.section_number.clone(),
+            row.course_number.to_string(),
+            row.section_number.to_string(),
             row.date.format("%m/%d/%Y").to_string(),
-            row.code.clone(),
-            row.period_abbreviation.clone(),
+            row.code.to_string(),
+            row.period_abbreviation.to_string(),
         ]
     });
     let mut file = Vec::new();
@@ -570,8 +570,9 @@ proptest! {
             let AttendanceRow { school, student, course_number, section_number, date, code, period_abbreviation } = row;
             let (school, student) = (school.to_string(), student.to_string());
             let date = date.format("%m/%d/%Y").to_string();
-            let values = [&school, &student, course_number, section_number, &date, code, period_abbreviation];
-            text += &values.map(String::as_str).join("\t");
+            let values: [&str; 7] =
+                [&school, &student, course_number, section_number, &date, code, period_abbreviation];
+            text += &values.join("\t");
             text.push('\n');
         }
         let read: Vec<_> = read_as(text.as_bytes(), CharacterSet::Utf8)

@@ -17,8 +17,6 @@ CREATE TABLE students (
     guardian_email TEXT NOT NULL, home_phone TEXT NOT NULL, home_room TEXT NOT NULL,
     PRIMARY KEY (number, dcid)
 ) WITHOUT ROWID;
--- A file names thousands of students: their ids alone are a twentieth of the table.
-CREATE INDEX student_ids ON students (number, dcid, id);
 
 CREATE TABLE reenrollments (
     student INTEGER NOT NULL, id INTEGER NOT NULL, school INTEGER NOT NULL, entry_date INTEGER,
@@ -94,3 +92,9 @@ CREATE TABLE section_meetings (
     school INTEGER NOT NULL, year INTEGER NOT NULL,
     PRIMARY KEY (section, id, period_number, cycle_day_letter)
 ) WITHOUT ROWID;
+
+-- What an import asks about all over the district, packed: see `roster/packed.rs`.
+CREATE TABLE packed_numbers (first INTEGER PRIMARY KEY, entries BLOB NOT NULL);
+CREATE TABLE packed_seats (first INTEGER PRIMARY KEY, entries BLOB NOT NULL);
+CREATE TABLE packed_seat_names (first INTEGER PRIMARY KEY, entries BLOB NOT NULL);
+CREATE TABLE packed_sections (first INTEGER PRIMARY KEY, entries BLOB NOT NULL);

@@ -4,6 +4,7 @@
 //! pull or the other. A [`Roster`] that is open keeps showing the pull it was opened on.
 
 mod look_ups;
+mod packed;
 mod staging;
 mod students;
 mod tables;
@@ -36,12 +37,13 @@ use crate::{
     database::{self, Access},
 };
 
-pub use look_ups::{Numbered, Seat, Seated, SectionDetails};
+pub use look_ups::{Numbered, Seat, Seated, Seats};
+pub use packed::SectionAttendance;
 pub use staging::RosterStaging;
 pub use tables::{FollowedTable, RosterTable};
 
 /// The layout this program writes and reads.
-const LAYOUT: i64 = 4;
+const LAYOUT: i64 = 5;
 /// Students read at once; what is held in memory is a few times as much.
 const BATCH: usize = 256;
 /// Batches read before they are asked for.
@@ -501,7 +503,7 @@ fn open_for_reading(
     }
     connection.set_prepared_statement_cache_capacity(48);
     // The file never changes once it has its name, so one read transaction saves a lock for each statement.
-    connection.execute_batch("PRAGMA cache_size = -8192; BEGIN;")?;
+    connection.execute_batch("PRAGMA cache_size = -4096; BEGIN;")?;
     let stored = stored_meta(&connection)?;
     Ok(Some((connection, stored)))
 }

@@ -3,9 +3,10 @@
 
 mod support;
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use chrono::{Days, NaiveDate};
+use proptest::prelude::*;
 use rosterbridge_domain::{
     id::{
         CcId, Dcid, SchoolNumber, SectionId, StudentDcid, StudentId, StudentNumber, TeacherId, TermId, YearId,
@@ -14,7 +15,7 @@ use rosterbridge_domain::{
 };
 use rosterbridge_store::{
     Roster, RosterStaging, StoreError,
-    roster::{Numbered, RosterMeta, Seat, Seated},
+    roster::{Numbered, RosterMeta, Seat, Seated, SectionAttendance},
 };
 use rstest::rstest;
 use support::{KEY, at, day};
@@ -97,7 +98,7 @@ fn meeting(section: i64, id: i64) -> SectionMeeting {
         school: SCHOOL,
         year: YearId::new(36),
         period_number: id,
-        cycle_day_letter: "A".to_owned(),
+        cycle_day_letter: "A".into(),
     }
 }
 
@@ -196,26 +197,32 @@ fn enrolments_by_their_seats(#[case] asked: i64) {
     let asked: Vec<Seat<'_>> = seats.iter().map(|(seat, _)| *seat).collect();
     let mut visited = vec![0; seats.len()];
     roster
-        .for_each_enrollment_named(&asked, |first, enrollments| {
-            for (place, found) in (first..).zip(enrollments) {
-                let (seat, there) = seats[place];
-                visited[place] += 1;
-                assert_eq!(found.is_some(), there, "{seat:?}");
-                let Some(found) = found else { continue };
-                // What one look-up after another finds, and a visitor may do so.
-                if place % 100 == 0 || found.section == OTHER_TERM {
-                    let all = roster.enrollments_of(seat.student)?;
-                    let named = all.iter().find(|cc| {
-                        cc.course_number == seat.course_number
-                            && cc.section_number == seat.section_number
-                            && cc.school == seat.school
-                            && cc.includes(seat.date)
-                    });
-                    assert_eq!(named.map(|cc| Seated { cc: cc.id, section: cc.section }), Some(*found));
+        .seats()
+        .unwrap()
+        .for_each_named(
+            &asked,
+            |seat| *seat,
+            |first, enrollments| {
+                for (place, found) in (first..).zip(enrollments) {
+                    let (seat, there) = seats[place];
+                    visited[place] += 1;
+                    assert_eq!(found.is_some(), there, "{seat:?}");
+                    let Some(found) = found else { continue };
+                    // What one look-up after another finds, and a visitor may do so.
+                    if place % 100 == 0 || found.section == OTHER_TERM {
+                        let all = roster.enrollments_of(seat.student)?;
+                        let named = all.iter().find(|cc| {
+                            cc.course_number == seat.course_number
+                                && cc.section_number == seat.section_number
+                                && cc.school == seat.school
+                                && cc.includes(seat.date)
+                        });
+                        assert_eq!(named.map(|cc| Seated { cc: cc.id, section: cc.section }), Some(*found));
+                    }
                 }
-            }
-            Ok::<_, StoreError>(())
-        })
+                Ok::<_, StoreError>(())
+            },
+        )
         .unwrap();
     assert!(visited.iter().all(|visits| *visits == 1));
 }
@@ -228,10 +235,16 @@ fn of_several_enrolments_of_a_seat_the_first_counts() {
         Seat { student: id_of(1), school: SCHOOL, course_number: "ENG9", section_number: "1", date: day() };
     let mut found = Vec::new();
     roster
-        .for_each_enrollment_named(&[seat], |_, enrollments| {
-            found.extend(enrollments.iter().flatten().map(|seated| seated.cc.get()));
-            Ok::<_, StoreError>(())
-        })
+        .seats()
+        .unwrap()
+        .for_each_named(
+            &[seat],
+            |seat| *seat,
+            |_, enrollments| {
+                found.extend(enrollments.iter().flatten().map(|seated| seated.cc.get()));
+                Ok::<_, StoreError>(())
+            },
+        )
         .unwrap();
     assert_eq!(found, [1]);
 }
@@ -242,10 +255,14 @@ fn a_visitor_that_fails_ends_the_look_up() {
     let roster = roster(folder.path());
     let asked: Vec<Seat<'_>> = seats(10_000).into_iter().map(|(seat, _)| seat).collect();
     let mut visits = 0;
-    let failed = roster.for_each_enrollment_named(&asked, |_, _| {
-        visits += 1;
-        Err(StoreError::NotFound("seat"))
-    });
+    let failed = roster.seats().unwrap().for_each_named(
+        &asked,
+        |seat| *seat,
+        |_, _| {
+            visits += 1;
+            Err(StoreError::NotFound("seat"))
+        },
+    );
     assert!(matches!(failed, Err(StoreError::NotFound("seat"))));
     assert_eq!(visits, 1);
 }
@@ -255,14 +272,165 @@ fn sections_come_with_their_meetings() {
     let folder = tempfile::tempdir().unwrap();
     let roster = roster(folder.path());
     let ids: Vec<SectionId> = [39, 0, 2, 77].map(SectionId::new).to_vec();
-    let found = roster.sections_with_meetings(&ids).unwrap();
-    let expected: Vec<_> =
-        ids.iter().map(|id| (roster.section(*id).unwrap(), roster.section_meetings(*id).unwrap())).collect();
+    let found = roster.section_attendance(&ids).unwrap();
+    let expected: Vec<_> = ids.iter().map(|id| attendance_of(&roster, *id)).collect();
     assert_eq!(found, expected);
     assert_eq!(
-        found.iter().map(|(section, meetings)| (section.is_some(), meetings.len())).collect::<Vec<_>>(),
+        found.iter().map(|section| (section.taken.is_some(), section.meetings.len())).collect::<Vec<_>>(),
         [(true, 0), (true, 0), (true, 2), (false, 0)]
     );
+}
+
+/// What the roster's own tables say of a section.
+fn attendance_of(roster: &Roster, id: SectionId) -> SectionAttendance {
+    let section = roster.section(id).unwrap();
+    SectionAttendance {
+        taken: section.map(|section| (section.att_mode_code.into(), section.attendance_type_code)),
+        meetings: roster.section_meetings(id).unwrap(),
+    }
+}
+
+/// Numbers that are near each other, and ones as far apart as can be.
+fn id() -> impl Strategy<Value = i64> {
+    prop_oneof![8 => 0..6_i64, 1 => any::<i64>()]
+}
+
+fn any_enrollment() -> impl Strategy<Value = Enrollment> {
+    let texts = (prop_oneof![Just("ENG9"), Just("eng9"), Just("")], 0..3_i64);
+    (id(), id(), texts, 0..3_i64, 0..4_u64, 0..4_u64).prop_map(
+        |(student, id, (course, section), of, from, days)| {
+            let begins = day().checked_add_days(Days::new(from)).unwrap();
+            Enrollment {
+                section: SectionId::new(of),
+                school: SchoolNumber::new(100 * (of % 2)),
+                date_enrolled: begins,
+                date_left: begins.checked_add_days(Days::new(days)).unwrap(),
+                ..enrollment(StudentId::new(student), id, course, section)
+            }
+        },
+    )
+}
+
+/// A step of filling a roster.
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(Vec<Enrollment>, Vec<i64>, Vec<(i64, i64)>),
+    Replace(Vec<Enrollment>, Vec<i64>),
+    Discard,
+    /// The roster is finished, and a copy of it goes on.
+    Copy,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let enrollments = || proptest::collection::vec(any_enrollment(), 0..12);
+    let ids = || proptest::collection::vec(id(), 0..6);
+    let meetings = proptest::collection::vec((id(), 0..4_i64), 0..8);
+    prop_oneof![
+        4 => (enrollments(), ids(), meetings).prop_map(|(cc, students, meetings)| Step::Insert(cc, students, meetings)),
+        2 => (enrollments(), ids()).prop_map(|(cc, students)| Step::Replace(cc, students)),
+        1 => Just(Step::Discard),
+        2 => Just(Step::Copy),
+    ]
+}
+
+/// Rows of which no two have the same identity, in an order of their own or in the table's.
+fn distinct<T: Clone, K: Ord>(rows: &[T], sorted: bool, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    let mut rows: Vec<T> = rows.iter().filter(|row| seen.insert(key(row))).cloned().collect();
+    if sorted {
+        rows.sort_by_key(|row| key(row));
+    }
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// However a roster was filled, changed and copied, the packed tables answer as the tables do.
+    #[test]
+    fn the_packed_tables_say_what_the_tables_say(steps in proptest::collection::vec(any_step(), 1..7), sorted: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let meta = || RosterMeta { pulled_at: at(0), today: day(), years: vec![YearId::new(36)] };
+        let mut staging = RosterStaging::create(folder.path(), &KEY).unwrap();
+        let (mut ccs, mut dcids, mut met) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for step in &steps {
+            match step {
+                Step::Insert(cc, students, meetings) => {
+                    let new = distinct(cc, sorted, |row| (row.student, row.id));
+                    let new: Vec<_> = new.into_iter().filter(|row| ccs.insert((row.student, row.id))).collect();
+                    staging.insert(&new).unwrap();
+                    let new: Vec<_> = students.iter().filter(|dcid| dcids.insert(**dcid)).collect();
+                    let mut new: Vec<_> = new.iter().map(|dcid| student(**dcid % 5, **dcid)).collect();
+                    if sorted {
+                        new.sort_by_key(|student| (student.number, student.dcid));
+                    }
+                    staging.insert(&new).unwrap();
+                    let new: Vec<_> = meetings.iter().filter(|(of, id)| met.insert((*of, *id))).collect();
+                    staging.insert(&new.iter().map(|(of, id)| meeting(*of, *id)).collect::<Vec<_>>()).unwrap();
+                    let new: BTreeSet<i64> = new.iter().map(|(of, _)| of % 3).collect();
+                    staging.replace(&new.into_iter().map(section).collect::<Vec<_>>()).unwrap();
+                }
+                Step::Replace(cc, students) => {
+                    let changed = distinct(cc, sorted, |row| row.id);
+                    ccs.retain(|(_, id)| changed.iter().all(|row| row.id != *id));
+                    ccs.extend(changed.iter().map(|row| (row.student, row.id)));
+                    staging.replace(&changed).unwrap();
+                    let changed = distinct(students, sorted, |dcid| *dcid);
+                    dcids.extend(changed.iter().copied());
+                    staging.replace(&changed.iter().map(|dcid| student(*dcid % 3, *dcid)).collect::<Vec<_>>()).unwrap();
+                }
+                Step::Discard => {
+                    staging.discard::<Enrollment>().unwrap();
+                    staging.discard::<Student>().unwrap();
+                    staging.discard::<SectionMeeting>().unwrap();
+                    (ccs, dcids, met) = Default::default();
+                }
+                Step::Copy => {
+                    drop(staging.finish(meta()).unwrap());
+                    staging = RosterStaging::copy(folder.path(), &KEY).unwrap();
+                }
+            }
+        }
+        let roster = staging.finish(meta()).unwrap();
+        let near = (-6..7).map(StudentNumber::new);
+        let numbers: Vec<_> = near.chain(dcids.iter().map(|dcid| StudentNumber::new(dcid % 5))).collect();
+        let expected: Vec<_> = numbers.iter().map(|number| one_by_one(&roster, *number)).collect();
+        prop_assert_eq!(roster.students_numbered(&numbers).unwrap(), expected);
+
+        let sections: Vec<_> = (-1..7).chain(met.iter().map(|(of, _)| *of)).map(SectionId::new).collect();
+        let expected: Vec<_> = sections.iter().map(|id| attendance_of(&roster, *id)).collect();
+        prop_assert_eq!(roster.section_attendance(&sections).unwrap(), expected);
+
+        let students: BTreeSet<i64> = (-1..7).chain(ccs.iter().map(|(student, _)| student.get())).collect();
+        let mut asked = Vec::new();
+        for student in students.into_iter().map(StudentId::new) {
+            for course_number in ["ENG9", "eng9", "", "ART"] {
+                for section_number in ["0", "1", "2"] {
+                    for (school, after) in [(0, 0), (100, 0), (0, 2), (100, 2), (100, 5)] {
+                        let date = day().checked_add_days(Days::new(after)).unwrap();
+                        asked.push(Seat { student, school: SchoolNumber::new(school), course_number, section_number, date });
+                    }
+                }
+            }
+        }
+        let mut found = vec![None; asked.len()];
+        let seats = roster.seats().unwrap();
+        let kept = seats.for_each_named(&asked, |seat| *seat, |first, enrollments| {
+            found[first..first + enrollments.len()].copy_from_slice(enrollments);
+            Ok::<_, StoreError>(())
+        });
+        kept.unwrap();
+        for (seat, found) in asked.iter().zip(found) {
+            let all = roster.enrollments_of(seat.student).unwrap();
+            let named = all.iter().find(|cc| {
+                cc.course_number == seat.course_number
+                    && cc.section_number == seat.section_number
+                    && cc.school == seat.school
+                    && cc.includes(seat.date)
+            });
+            prop_assert_eq!(named.map(|cc| Seated { cc: cc.id, section: cc.section }), found, "{:?}", seat);
+        }
+    }
 }
 
 /// A pull that takes the place of the roster meanwhile is not mixed into the answers of the one that is open.

@@ -211,7 +211,7 @@ fn every_table_comes_back() {
         school: SCHOOL,
         year: YEAR,
         period_number: 1,
-        cycle_day_letter: letter.to_owned(),
+        cycle_day_letter: letter.into(),
     };
     let course = |number: &str, dcid: i64, name: &str| Course {
         dcid: Dcid::new(dcid),

@@ -1,7 +1,7 @@
 //! Hero's attendance export, in.
 
 use std::{
-    io,
+    io::{self, Read},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -134,9 +134,11 @@ async fn fetch(
     let started = Instant::now();
     let looking_up = blocking(move || {
         let mut district = District::new(&roster, &rules, zone)?.of_account(&rules.hero, account);
-        let mut file = read_attendance(reader, layout)?;
+        let mut arriving = Arriving { file: reader, waited: Duration::ZERO };
+        let mut file = read_attendance(&mut arriving, layout)?;
         let rows = hero_rows(&mut file, 0, &mut district)?;
-        Ok((rows, file.whole_bytes()))
+        let whole = file.whole_bytes();
+        Ok((rows, whole, arriving.waited))
     });
     let downloading = async {
         // The reader sees the end only when the writer is gone.
@@ -151,8 +153,13 @@ async fn fetch(
         return Err(error.into());
     }
     // A file that is refused breaks off its download: the refusal is the cause.
-    let (rows, whole) = rows?;
-    tracing::info!(rows = rows.len(), millis = millis(started), "the export's rows are looked up");
+    let (rows, whole, waited) = rows?;
+    tracing::info!(
+        rows = rows.len(),
+        millis = millis(started),
+        waited_millis = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+        "the export's rows are looked up"
+    );
     let downloaded = downloaded?;
     // One that was just made, or is being written anew, has nothing in it yet.
     let unfinished = whole < downloaded.bytes || downloaded.bytes == 0;
@@ -165,4 +172,20 @@ async fn fetch(
     };
     let version = Version { bytes: downloaded.bytes, modified: downloaded.modified };
     Ok(Fetched { input, rows, version, unfinished })
+}
+
+/// A file on its way here.
+struct Arriving<R> {
+    file: R,
+    /// How long its reader waited for it.
+    waited: Duration,
+}
+
+impl<R: Read> Read for Arriving<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let asked = Instant::now();
+        let read = self.file.read(buffer);
+        self.waited += asked.elapsed();
+        read
+    }
 }

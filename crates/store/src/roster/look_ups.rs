@@ -2,24 +2,26 @@
 //!
 //! One at a time, most of a look-up is finding the statement again and going down to the row from the table's root; and
 //! rows in the order of a file read one page of the roster again and again. So these take the questions of many rows,
-//! which come fastest in the order the roster has the answers, and long lists are shared out to as many threads as the
-//! computer runs at once, each with a connection of its own.
+//! which come fastest in the order the roster has the answers, read them from its packed tables, and share long lists out
+//! to as many threads as the computer runs at once, each with a connection of its own.
 
-use std::{num::NonZero, sync::mpsc, thread};
+use std::{collections::BTreeMap, hash::BuildHasher, num::NonZero, sync::mpsc, thread};
 
 use chrono::NaiveDate;
-use rosterbridge_domain::{
-    id::{CcId, SchoolNumber, SectionId, StudentId, StudentNumber},
-    roster::{Section, SectionMeeting},
-};
-use rusqlite::{Connection, Row};
+use rosterbridge_domain::id::{CcId, SchoolNumber, SectionId, StudentId, StudentNumber};
+use rusqlite::Connection;
+use rustc_hash::FxBuildHasher;
 
-use super::{BATCHES_AHEAD, Roster, note_damage, open_for_reading, prepare, read_all, tables::day_number};
+use super::{
+    BATCHES_AHEAD, Roster, note_damage, open_for_reading,
+    packed::{self, NUMBERS, PackedSeat, SEATS, SECTIONS, SeatName, SectionAttendance, Unpacked},
+    tables::day_number,
+};
 use crate::StoreError;
 
-/// Questions answered in one go: the connection is held as long. More of them are worth further connections: one takes
-/// 0.2 ms to open, a thirtieth of what 512 answers from all over a large roster take.
-const AT_ONCE: usize = 512;
+/// Questions answered in one go: the connection is held as long. More of them are worth further connections, each of which
+/// takes 0.2 ms to open.
+const AT_ONCE: usize = 8_192;
 /// Connections that read side by side.
 const MOST_READERS: usize = 4;
 
@@ -58,43 +60,55 @@ pub struct Seated {
     pub section: SectionId,
 }
 
-/// A section, as far as the roster has it, with when it meets.
-pub type SectionDetails = (Option<Section>, Vec<SectionMeeting>);
+/// Every student's seats.
+pub struct Seats<'r> {
+    roster: &'r Roster,
+    names: Vec<SeatName>,
+    /// Of the names.
+    hashes: Vec<u64>,
+}
 
 impl Roster {
     /// Who has each of these numbers, in their order. Fastest in the order of the numbers.
     pub fn students_numbered(&self, numbers: &[StudentNumber]) -> Result<Vec<Numbered>, StoreError> {
-        let mut found = vec![Numbered::Nobody; numbers.len()];
-        self.answer(numbers, students_numbered, |first, answers| {
-            for (place, answer) in found[first..].iter_mut().zip(answers) {
-                *place = answer;
-            }
+        self.in_order(numbers, students_numbered)
+    }
+
+    /// Opens the seats, for [`Seats::for_each_named`]. What they are named by is read at once: 80 bytes of memory for each
+    /// section.
+    pub fn seats(&self) -> Result<Seats<'_>, StoreError> {
+        let names = note_damage(&self.path, packed::seat_names(&self.lock()))?;
+        let hashes = names.iter().map(|name| hash(name.school, &name.course_number, &name.section_number));
+        Ok(Seats { roster: self, hashes: hashes.collect(), names })
+    }
+
+    /// How sections take attendance and when they meet, in the order asked. Fastest in the order of the ids.
+    pub fn section_attendance(&self, ids: &[SectionId]) -> Result<Vec<SectionAttendance>, StoreError> {
+        self.in_order(ids, |connection, ids| {
+            let mut packed = Unpacked::new(connection, SECTIONS)?;
+            ids.iter().map(|id| packed::section_attendance(&mut packed, *id)).collect()
+        })
+    }
+
+    /// The answers to questions, in their order.
+    fn in_order<'q, Q: Sync, A: Send>(
+        &self,
+        questions: &'q [Q],
+        read: impl Fn(&Connection, &'q [Q]) -> Result<Vec<A>, StoreError> + Sync,
+    ) -> Result<Vec<A>, StoreError> {
+        let mut parts = BTreeMap::new();
+        self.answer(questions, read, |first, answers| {
+            parts.insert(first, answers);
             Ok::<_, StoreError>(())
         })?;
-        Ok(found)
-    }
-
-    /// Visits the enrolments that seats name: of several the first by CC.ID, `None` where there is no such enrolment on
-    /// that day. The visitor gets the place of the first seat it is about, and what that one and those after it name;
-    /// not in order, but each seat once. Fastest in the order of the students' ids. Memory is bounded.
-    pub fn for_each_enrollment_named<E: From<StoreError>>(
-        &self,
-        seats: &[Seat<'_>],
-        mut visit: impl FnMut(usize, &[Option<Seated>]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        self.answer(seats, enrollments_named, |first, enrollments| visit(first, &enrollments))
-    }
-
-    /// Sections with when they meet, in the order asked. Fastest in the order of the ids.
-    pub fn sections_with_meetings(&self, ids: &[SectionId]) -> Result<Vec<SectionDetails>, StoreError> {
-        note_damage(&self.path, sections_with_meetings(&self.lock(), ids))
+        Ok(parts.into_values().flatten().collect())
     }
 
     /// Answers questions, some at a time, and gives each visit the place of its first one.
-    fn answer<Q: Sync, A: Send, E: From<StoreError>>(
+    fn answer<'q, Q: Sync, A: Send, E: From<StoreError>>(
         &self,
-        questions: &[Q],
-        read: impl Fn(&Connection, &[Q]) -> Result<Vec<A>, StoreError> + Sync,
+        questions: &'q [Q],
+        read: impl Fn(&Connection, &'q [Q]) -> Result<Vec<A>, StoreError> + Sync,
         mut visit: impl FnMut(usize, Vec<A>) -> Result<(), E>,
     ) -> Result<(), E> {
         if questions.len() <= AT_ONCE {
@@ -145,11 +159,11 @@ impl Roster {
 type Answered<A> = Result<(usize, Vec<A>), StoreError>;
 
 /// Reads answers part by part until nobody listens any more.
-fn send_answers<Q, A>(
+fn send_answers<'q, Q, A>(
     answers: &mpsc::SyncSender<Answered<A>>,
-    questions: &[Q],
+    questions: &'q [Q],
     first: usize,
-    read: impl Fn(&[Q]) -> Result<Vec<A>, StoreError>,
+    read: impl Fn(&'q [Q]) -> Result<Vec<A>, StoreError>,
 ) {
     for (part, first) in questions.chunks(AT_ONCE).zip((first..).step_by(AT_ONCE)) {
         let answered = read(part).map(|answers| (first, answers));
@@ -164,52 +178,69 @@ fn students_numbered(
     connection: &Connection,
     numbers: &[StudentNumber],
 ) -> Result<Vec<Numbered>, StoreError> {
-    let mut with_number = connection.prepare_cached(
-        "SELECT id FROM students INDEXED BY student_ids WHERE number = ?1 ORDER BY dcid LIMIT 2",
-    )?;
-    let mut found = Vec::with_capacity(numbers.len());
-    for number in numbers {
-        let mut rows = with_number.query([number.get()])?;
-        found.push(match rows.next()? {
-            None => Numbered::Nobody,
-            Some(row) => {
-                let id = StudentId::new(row.get(0)?);
-                if rows.next()?.is_some() { Numbered::Several } else { Numbered::One(id) }
-            }
-        });
-    }
-    Ok(found)
-}
-
-fn enrollments_named(connection: &Connection, seats: &[Seat<'_>]) -> Result<Vec<Option<Seated>>, StoreError> {
-    let mut named = connection.prepare_cached(
-        "SELECT id, section FROM enrollments
-         WHERE student = ?1 AND course_number = ?2 AND section_number = ?3 AND school = ?4
-             AND date_enrolled <= ?5 AND date_left > ?5
-         ORDER BY id LIMIT 1",
-    )?;
-    let mut found = Vec::with_capacity(seats.len());
-    for seat in seats {
-        let Seat { student, school, course_number, section_number, date } = seat;
-        let day = day_number(*date);
-        let mut rows = named.query((student.get(), course_number, section_number, school.get(), day))?;
-        let seated = |row: &Row<'_>| -> rusqlite::Result<Seated> {
-            Ok(Seated { cc: CcId::new(row.get(0)?), section: SectionId::new(row.get(1)?) })
-        };
-        found.push(rows.next()?.map(seated).transpose()?);
-    }
-    Ok(found)
-}
-
-fn sections_with_meetings(
-    connection: &Connection,
-    ids: &[SectionId],
-) -> Result<Vec<SectionDetails>, StoreError> {
-    let mut section = prepare::<Section>(connection, "WHERE id = ?1")?;
-    let mut meetings = prepare::<SectionMeeting>(connection, "WHERE section = ?1 ORDER BY id")?;
-    let details = ids.iter().map(|id| {
-        let found = read_all(&mut section, [id.get()])?.pop();
-        Ok((found, read_all(&mut meetings, [id.get()])?))
+    let mut packed = Unpacked::new(connection, NUMBERS)?;
+    let numbered = numbers.iter().map(|number| {
+        Ok(match packed::students_numbered(&mut packed, number.get())? {
+            (None, _) => Numbered::Nobody,
+            (Some(only), None) => Numbered::One(only),
+            (Some(_), Some(_)) => Numbered::Several,
+        })
     });
-    details.collect()
+    numbered.collect()
+}
+
+impl Seats<'_> {
+    /// Visits the enrolments that the seats of rows name: of several the first by CC.ID, `None` where there is no such
+    /// enrolment on that day. The visitor gets the place of the first row it is about, and what that one's seat and those
+    /// after it name; not in order, but each once. Fastest in the order of the students' ids. Memory is bounded.
+    pub fn for_each_named<'q, T: Sync, E: From<StoreError>>(
+        &self,
+        rows: &'q [T],
+        seat: impl Fn(&'q T) -> Seat<'q> + Sync,
+        mut visit: impl FnMut(usize, &[Option<Seated>]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let read = |connection: &Connection, rows: &'q [T]| self.enrollments_named(connection, rows, &seat);
+        self.roster.answer(rows, read, |first, enrollments| visit(first, &enrollments))
+    }
+
+    fn enrollments_named<'q, T>(
+        &self,
+        connection: &Connection,
+        rows: &'q [T],
+        seat: impl Fn(&'q T) -> Seat<'q>,
+    ) -> Result<Vec<Option<Seated>>, StoreError> {
+        let mut packed = Unpacked::new(connection, SEATS)?;
+        let mut found = Vec::with_capacity(rows.len());
+        let (mut of, mut taken) = (None, Vec::new());
+        for seat in rows.iter().map(seat) {
+            if of != Some(seat.student) {
+                packed::seats_of(&mut packed, seat.student, &mut taken)?;
+                of = Some(seat.student);
+            }
+            found.push(self.enrollment_named(&seat, &taken));
+        }
+        Ok(found)
+    }
+
+    fn enrollment_named(&self, seat: &Seat<'_>, taken: &[PackedSeat]) -> Option<Seated> {
+        let day = i64::from(day_number(seat.date));
+        let hash = hash(seat.school, seat.course_number, seat.section_number);
+        let mut then =
+            taken.iter().filter(|PackedSeat { days: (begins, ends), .. }| (*begins..*ends).contains(&day));
+        then.find_map(|PackedSeat { cc, name, .. }| {
+            if *self.hashes.get(*name)? != hash {
+                return None;
+            }
+            let name = self.names.get(*name)?;
+            let named = name.school == seat.school
+                && name.course_number == seat.course_number
+                && name.section_number == seat.section_number;
+            named.then_some(Seated { cc: CcId::new(*cc), section: name.section })
+        })
+    }
+}
+
+/// Tells most names apart without reading them.
+fn hash(school: SchoolNumber, course_number: &str, section_number: &str) -> u64 {
+    FxBuildHasher.hash_one((school, course_number, section_number))
 }

@@ -1,7 +1,7 @@
 //! Filling a roster beside the one in use.
 
 use std::{
-    fmt, fs,
+    fmt, fs, mem,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +12,9 @@ use rusqlite::{Connection, ErrorCode};
 use uuid::Uuid;
 
 use super::{
-    LAYOUT, PullState, Roster, RosterCounts, RosterMeta, StoredMeta, note_damage, stored_meta,
+    LAYOUT, PullState, Roster, RosterCounts, RosterMeta, StoredMeta, note_damage,
+    packed::Packing,
+    stored_meta,
     tables::{FollowedTable, RosterTable, TableName},
 };
 use crate::{
@@ -36,6 +38,7 @@ pub struct RosterStaging {
     key: zeroize::Zeroizing<ProfileKeyBytes>,
     counts: RosterCounts,
     state: Option<PullState>,
+    packing: Packing,
 }
 
 impl fmt::Debug for RosterStaging {
@@ -62,6 +65,7 @@ impl RosterStaging {
             key: zeroize::Zeroizing::new(*key),
             counts: RosterCounts::default(),
             state: None,
+            packing: Packing::from_nothing(),
         })
     }
 
@@ -78,6 +82,7 @@ impl RosterStaging {
             key: zeroize::Zeroizing::new(*key),
             counts: RosterCounts::default(),
             state: None,
+            packing: Packing::of_copy(),
         };
         // The file in place never changes, so a copy of its bytes is a copy of the database.
         fs::copy(&place, &staging.path).map_err(|source| StoreError::io("copy", &place, source))?;
@@ -95,7 +100,10 @@ impl RosterStaging {
     /// Removes every row of a table.
     pub fn discard<T: RosterTable>(&mut self) -> Result<(), StoreError> {
         let discarded = self.open()?.execute(&format!("DELETE FROM {}", T::TABLE), []);
-        note_damage(&self.place(), discarded.map_err(StoreError::from))?;
+        // Every pull begins a table so, also one that has no rows yet.
+        if note_damage(&self.place(), discarded.map_err(StoreError::from))? > 0 {
+            self.packing.changed(T::NAME);
+        }
         *T::NAME.count(&mut self.counts) = 0;
         if matches!(T::NAME, TableName::Student) {
             self.counts.active_students = 0;
@@ -131,6 +139,7 @@ impl RosterStaging {
             ),
             [],
         )?;
+        self.packing.changed(T::NAME);
         self.insert(rows)?;
         // Counted, not reckoned: the pull's last check compares this number with PowerSchool's.
         let connection = self.open()?;
@@ -154,6 +163,7 @@ impl RosterStaging {
         pass(CrashPoint::StagingFilled);
         self.counts.active_students += rows.iter().filter(|row| row.is_active_student()).count() as u64;
         *T::NAME.count(&mut self.counts) += rows.len() as u64;
+        T::pack(rows, &mut self.packing, connection)?;
         for at_once in [ROWS_AT_ONCE, 1] {
             let (now, later) = rows.split_at(rows.len() - rows.len() % at_once);
             rows = later;
@@ -184,6 +194,8 @@ impl RosterStaging {
     /// On Windows this waits a few seconds for whoever has the old file open, and answers [`StoreError::Busy`] then.
     pub fn finish(mut self, meta: RosterMeta) -> Result<Roster, StoreError> {
         let connection = self.connection.take().ok_or(StoreError::NotFound("roster being filled"))?;
+        let packing = mem::replace(&mut self.packing, Packing::of_copy());
+        note_damage(&self.place(), packing.finish(&connection))?;
         let (counts, state) = (self.counts, self.state.take());
         let content = Some(Uuid::new_v4().to_string());
         let json = serde_json::to_string(&StoredMeta { pull: meta, counts, state, content })

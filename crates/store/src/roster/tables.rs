@@ -12,9 +12,10 @@ use rosterbridge_domain::{
         Reenrollment, School, Section, SectionMeeting, Student, Teacher, Term,
     },
 };
-use rusqlite::{Error, Result, Row, Statement, types::ValueRef};
+use rusqlite::{Connection, Error, Result, Row, Statement, types::ValueRef};
 
-use super::RosterCounts;
+use super::{RosterCounts, packed::Packing};
+use crate::StoreError;
 
 /// A table of PowerSchool's that the roster keeps, as the type of its rows in `rosterbridge_domain::roster`.
 pub trait RosterTable: Stored {}
@@ -41,6 +42,15 @@ pub trait Stored: Sized {
     /// Whether the row counts as an active student.
     fn is_active_student(&self) -> bool {
         false
+    }
+    /// Passes rows that are inserted on to the packed tables.
+    fn pack(
+        _rows: &[Self],
+        packing: &mut Packing,
+        _connection: &Connection,
+    ) -> std::result::Result<(), StoreError> {
+        packing.changed(Self::NAME);
+        Ok(())
     }
 }
 
@@ -196,7 +206,7 @@ pub fn day_number(date: NaiveDate) -> i32 {
 macro_rules! tables {
     ($($row:ident = $table:ident {
         $first:ident $(, $field:ident)* $(,)?
-    } $([active $active:expr])?)+) => {
+    } $([active $active:expr])? $([packed $packed:ident])?)+) => {
         /// The tables of the roster.
         #[derive(Clone, Copy)]
         pub enum TableName {
@@ -255,6 +265,14 @@ macro_rules! tables {
                     let active: fn(&Self) -> bool = $active;
                     active(self)
                 })?
+
+                $(fn pack(
+                    rows: &[Self],
+                    packing: &mut Packing,
+                    connection: &Connection,
+                ) -> std::result::Result<(), StoreError> {
+                    packing.$packed(connection, rows)
+                })?
             }
         )+
     };
@@ -267,12 +285,12 @@ tables! {
     Student = students {
         number, dcid, id, first_name, middle_name, last_name, dob, grade_level, school, enroll_status, entry_date,
         exit_date, mailing_street, mailing_city, mailing_state, mailing_zip, guardian_email, home_phone, home_room,
-    } [active |student| student.enroll_status == EnrollStatus::ACTIVE]
+    } [active |student| student.enroll_status == EnrollStatus::ACTIVE] [packed students]
     Reenrollment = reenrollments { student, id, school, entry_date, exit_date }
     Enrollment = enrollments {
         student, id, dcid, section, term, dropped, course_number, section_number, school, teacher, expression,
         period, date_enrolled, date_left,
-    }
+    } [packed enrollments]
     Section = sections {
         id, dcid, course_number, section_number, school, term, teacher, room, external_expression, att_mode_code,
         attendance_type_code,

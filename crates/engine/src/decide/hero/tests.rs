@@ -158,7 +158,7 @@ fn roster(folder: &Path) -> Roster {
         school,
         year: YEAR,
         period_number,
-        cycle_day_letter: "A".to_owned(),
+        cycle_day_letter: "A".into(),
     };
     staging.insert(&[meeting(1, NORTH, 1), meeting(4, SOUTH, 2)]).unwrap();
     let mut students: Vec<Student> = (9_001..=9_040).map(|number| student(number, number + 1)).collect();
@@ -348,11 +348,11 @@ fn all_sorts_of_rows() -> Vec<AttendanceRow> {
             Some(AttendanceRow {
                 school: SchoolNumber::new(school.parse().ok()?),
                 student: StudentNumber::new(student.parse().ok()?),
-                course_number,
-                section_number,
+                course_number: course_number.into(),
+                section_number: section_number.into(),
                 date: day([19, 18, 10, 9, 11, 21, 19, 18][turn % 8]),
-                code,
-                period_abbreviation,
+                code: code.into(),
+                period_abbreviation: period_abbreviation.into(),
             })
         })
         .collect();
