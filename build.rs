@@ -1,6 +1,11 @@
 //! Generates Tauri's context and makes sure there is a front end to embed.
 
+#[path = "src-tauri/command_names.rs"]
+mod command_names;
+
 use std::{fs, io, path::Path};
+
+use tauri_build::{AppManifest, Attributes};
 
 /// Shown when somebody runs the app from a plain `cargo build` without having built the interface.
 const PLACEHOLDER: &str = "<!doctype html>
@@ -23,5 +28,9 @@ fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed={}", dist.display());
     println!("cargo:rerun-if-changed=tauri.conf.json");
     println!("cargo:rerun-if-changed=icons");
-    tauri_build::try_build(tauri_build::Attributes::new()).map_err(io::Error::other)
+    println!("cargo:rerun-if-changed=capabilities");
+    println!("cargo:rerun-if-changed=src-tauri/command_names.rs");
+    // Without a list every command would be open to every window, whatever the capabilities say.
+    let commands = AppManifest::new().commands(command_names::COMMANDS);
+    tauri_build::try_build(Attributes::new().app_manifest(commands)).map_err(io::Error::other)
 }

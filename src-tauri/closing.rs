@@ -1,6 +1,9 @@
 //! What becomes of the app when its window is closed, and what stops when it is quit.
 
 use std::{
+    fs::File,
+    io,
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -14,13 +17,16 @@ use tauri::{AppHandle, CloseRequestApi, ExitRequestApi, Manager, Window};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
 use tokio::{sync::oneshot, time};
 
-use crate::{desk::Desk, notices, tray, window};
+use crate::{alone, desk::Desk, notices, tray, window};
 
 /// How long the engine may take to say what it is doing.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Whether it was told in this start that the app stays when its window is closed.
 static TOLD: AtomicBool = AtomicBool::new(false);
+
+/// An empty file beside the profiles once that was told: a person reads it once.
+const TOLD_FILE: &str = "closing-explained";
 
 /// Whether a person is being asked whether to quit.
 static ASKING: AtomicBool = AtomicBool::new(false);
@@ -101,11 +107,12 @@ pub fn requested(window: &Window, api: &CloseRequestApi) {
     tauri::async_runtime::spawn(async move {
         if tray::available(&app).await {
             window::hide(&app);
-            if !TOLD.swap(true, Ordering::Relaxed) {
+            if !TOLD.swap(true, Ordering::Relaxed) && is_new_here(app.state::<Desk>().home()) {
                 notices::show(
                     &app,
                     "RosterBridge is still running",
                     "Scheduled exchanges go on. Open or quit it with its icon beside the clock.",
+                    None,
                 );
             }
             return;
@@ -119,10 +126,21 @@ pub fn requested(window: &Window, api: &CloseRequestApi) {
     });
 }
 
+/// Whether a person was never told on this home that the app stays, and from now on was. Where that can't be kept, each start
+/// tells it.
+fn is_new_here(home: Option<&Path>) -> bool {
+    let Some(home) = home else { return true };
+    match File::create_new(home.join(TOLD_FILE)) {
+        Ok(_) => true,
+        Err(error) => error.kind() != io::ErrorKind::AlreadyExists,
+    }
+}
+
 /// The app shall end. It does so without a question when it ends itself, for then it was asked or had nothing to ask, and
 /// when closing its window ends it.
 pub fn exit_requested(app: &AppHandle, code: Option<i32>, api: &ExitRequestApi) {
     if ends_unasked(code, app.state::<Desk>().quits_on_close()) {
+        alone::ending();
         return;
     }
     api.prevent_exit();
@@ -178,6 +196,15 @@ mod tests {
         {
             assert_eq!(ends_unasked(code, quits_on_close), unasked);
         }
+    }
+
+    #[test]
+    fn that_the_app_stays_is_told_once() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(is_new_here(Some(home.path())));
+        assert!(!is_new_here(Some(home.path())));
+        assert!(is_new_here(None));
+        assert!(is_new_here(Some(&home.path().join("missing"))));
     }
 
     #[test]

@@ -4,7 +4,13 @@ use rosterbridge_api::{Fault, Request, Response, report::Event};
 use serde::Serialize;
 use tauri::{AppHandle, State, ipc::Channel};
 
-use crate::{desk::Desk, notices, start::PRACTICE_PROFILE, tray};
+use crate::{
+    desk::Desk,
+    files::Named,
+    notices::{self, Aim},
+    start::PRACTICE_PROFILE,
+    tray,
+};
 
 /// What the window was started with.
 #[derive(Debug, Serialize)]
@@ -20,20 +26,22 @@ pub struct Environment {
 }
 
 /// Carries out a request in the window's profile. Events go to the channel until the answer; a notice is shown by the
-/// system, since the window may be hidden.
+/// system, since the window may be hidden. A file is written only where a person has said in the system's dialog.
 #[tauri::command]
 pub async fn call(
     app: AppHandle,
     desk: State<'_, Desk>,
+    named: State<'_, Named>,
     request: Request,
     on_event: Channel<Event>,
 ) -> Result<Response, Fault> {
+    named.check(&request)?;
     let session = desk.session().await?;
-    let shell = app.clone();
+    let (shell, profile) = (app.clone(), desk.profile().await);
     let answer = session
         .call(request, move |event| {
-            if let Event::Notice { title, body } = event {
-                notices::show(&shell, &title, &body);
+            if let Event::Notice { title, body, place } = event {
+                notices::show(&shell, &title, &body, Some(&Aim { profile: profile.clone(), place }));
                 return;
             }
             // A page that was reloaded no longer listens; the request goes on all the same.

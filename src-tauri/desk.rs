@@ -1,5 +1,7 @@
 //! The window's place: the profile it shows, its sessions, and the practice district it has started.
 
+mod care;
+
 use std::{
     collections::HashMap,
     path::Path,
@@ -14,7 +16,7 @@ use tokio::{process::Child, sync::Mutex, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    notices,
+    notices::{self, Aim},
     practice_child::{self, Ready},
     start::{DEFAULT_PROFILE, PRACTICE_PROFILE, Start},
     window,
@@ -141,8 +143,8 @@ impl Desk {
     fn teller(&self, profile: &str) -> impl Fn(Event) + Send + Sync + 'static + use<> {
         let (app, profile) = (self.app.clone(), profile.to_owned());
         move |event| {
-            if let Event::Notice { title, body } = event {
-                notices::show(&app, &title, &body);
+            if let Event::Notice { title, body, place } = event {
+                notices::show(&app, &title, &body, Some(&Aim { profile: profile.clone(), place }));
                 return;
             }
             let happened = Happened { profile: profile.clone(), event };
@@ -157,8 +159,13 @@ impl Desk {
         self.teller(self.own_profile())
     }
 
+    /// How the app was started.
+    pub fn start(&self) -> &Start {
+        &self.start
+    }
+
     /// The profile of the district, also while the window shows the practice district.
-    fn own_profile(&self) -> &str {
+    pub fn own_profile(&self) -> &str {
         if self.start.profile == PRACTICE_PROFILE { DEFAULT_PROFILE } else { &self.start.profile }
     }
 

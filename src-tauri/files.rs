@@ -1,15 +1,17 @@
 //! Files the window writes where a person says.
 
 use std::{
+    collections::HashSet,
     fs,
     io::Write,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use rosterbridge_api::Fault;
+use rosterbridge_api::{Fault, Request};
 use serde::Deserialize;
-use tauri::AppHandle;
+use tauri::{AppHandle, State};
 use tauri_plugin_dialog::DialogExt;
 use tokio::sync::oneshot;
 
@@ -26,9 +28,43 @@ pub enum Content {
     Base64(String),
 }
 
+/// The files a person has named in the system's dialog since the app was started. The window's page may have the engine write
+/// these and no others, whatever becomes of the page.
+#[derive(Debug, Default)]
+pub struct Named(Mutex<HashSet<PathBuf>>);
+
+impl Named {
+    fn note(&self, file: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file.into());
+    }
+
+    /// Refuses a request for a file that nobody has named.
+    pub fn check(&self, request: &Request) -> Result<(), Fault> {
+        let Some(file) = written_by(request) else { return Ok(()) };
+        let named = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.contains(Path::new(file)) {
+            Ok(())
+        } else {
+            Err(SaveError::NotNamed { file: file.to_owned() }.into())
+        }
+    }
+}
+
+/// The file a request has the engine write, by the path the window gave.
+fn written_by(request: &Request) -> Option<&str> {
+    match request {
+        Request::ExportRows { file, .. }
+        | Request::FacultyFile { file, .. }
+        | Request::SupportBundle { file, .. } => Some(file),
+        _ => None,
+    }
+}
+
 /// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
 enum SaveError {
+    #[error("{file} was not chosen in the system's dialog")]
+    NotNamed { file: String },
     #[error("what was to be saved is not a file RosterBridge makes")]
     Content,
     #[error("{path} could not be written: {source}")]
@@ -42,6 +78,7 @@ enum SaveError {
 impl SaveError {
     const fn code(&self) -> &'static str {
         match self {
+            Self::NotNamed { .. } => "window.file_not_chosen",
             Self::Content => "window.save_content",
             Self::Write { .. } => "window.save_failed",
             Self::Dialog => "window.save_dialog",
@@ -51,6 +88,7 @@ impl SaveError {
 
     const fn remedy(&self) -> &'static str {
         match self {
+            Self::NotNamed { .. } => "Choose the place again with the button in the window.",
             Self::Content => "Try again. If it happens once more, restart RosterBridge.",
             Self::Write { .. } => "Save to another folder, one you may write to and with room left.",
             Self::Dialog => "Restart RosterBridge. The command line writes the same file.",
@@ -89,9 +127,15 @@ pub async fn save_file(
 
 /// Asks where to save a file that somebody else writes. Answers its path, or nothing when the person thought better of it.
 #[tauri::command]
-pub async fn choose_file(app: AppHandle, suggested_name: String) -> Result<Option<String>, Fault> {
-    let path = ask(&app, &suggested_name).await?;
-    Ok(path.map(|path| path.display().to_string()))
+pub async fn choose_file(
+    app: AppHandle,
+    named: State<'_, Named>,
+    suggested_name: String,
+) -> Result<Option<String>, Fault> {
+    let Some(path) = ask(&app, &suggested_name).await? else { return Ok(None) };
+    let shown = path.display().to_string();
+    named.note(&shown);
+    Ok(Some(shown))
 }
 
 /// Opens the system's dialog, which asks before a file that is there is replaced.
@@ -158,6 +202,32 @@ mod tests {
             "window.save_content"
         );
         assert_eq!(bytes(Content::Text("x".repeat(LIMIT + 1))).unwrap_err().code(), "window.save_content");
+    }
+
+    #[test]
+    fn the_engine_writes_only_files_that_a_person_has_named() {
+        let bundle = |file: &str| Request::SupportBundle { file: file.to_owned(), overwrite: true };
+        let named = Named::default();
+        named.note("/home/office/bundle.zip");
+        assert!(named.check(&bundle("/home/office/bundle.zip")).is_ok());
+        for file in
+            ["/home/office/.ssh/authorized_keys", "/home/office/../office/bundle.zip", "bundle.zip", ""]
+        {
+            assert_eq!(named.check(&bundle(file)).unwrap_err().code, "window.file_not_chosen", "{file}");
+        }
+        assert!(named.check(&Request::Status).is_ok());
+    }
+
+    /// The requests as the interface sees them: one that names a file has to be known here.
+    #[test]
+    fn every_request_that_names_a_file_is_checked() {
+        let requests = include_str!("../ui/src/bindings/Request.ts");
+        let naming: Vec<&str> = requests
+            .split("\"op\": ")
+            .filter(|request| request.contains("\nfile: string"))
+            .filter_map(|request| request.split('"').nth(1))
+            .collect();
+        assert_eq!(naming, ["export_rows", "support_bundle", "faculty_file"]);
     }
 
     #[test]

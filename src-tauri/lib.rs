@@ -5,18 +5,25 @@
 //! orderly end.
 #![forbid(unsafe_code)]
 
+mod alone;
 mod app_menu;
+mod clipboard;
 mod closing;
+#[cfg(test)]
+mod command_names;
 mod commands;
 mod desk;
 mod files;
 mod login;
 mod notices;
+mod opened;
 mod practice_child;
 mod print;
+mod profiles;
 mod start;
 mod termination;
 mod tray;
+mod updates;
 mod window;
 
 use std::{
@@ -26,10 +33,10 @@ use std::{
     time::Duration,
 };
 
-use tauri::{AppHandle, Builder, Manager, RunEvent, WindowEvent, Wry};
+use tauri::{App, AppHandle, Builder, Manager, RunEvent, WindowEvent, Wry};
 use tokio::time;
 
-use crate::{desk::Desk, start::Start};
+use crate::{clipboard::Pasted, desk::Desk, files::Named, opened::Opened, start::Start, updates::Latest};
 
 /// How often, after a start at login, it is looked whether the desktop has a place for the icon by now.
 const LOOKS: u32 = 15;
@@ -40,58 +47,29 @@ const BETWEEN: Duration = Duration::from_secs(2);
 pub fn run() -> ExitCode {
     rosterbridge_api::logging::start(io::stderr().is_terminal());
     let start = Start::new(env::args_os().skip(1), env::var_os("ROSTERBRIDGE_HOME"));
-    let in_tray = start.in_tray;
-    let mut builder = alone(Builder::default(), &start);
-    if cfg!(target_os = "macos") {
-        builder = builder.menu(app_menu::asking).on_menu_event(app_menu::chosen);
-    }
-    let app = builder
-        .plugin(tauri_plugin_dialog::init())
-        .plugin(tauri_plugin_notification::init())
-        .plugin(login::plugin(&start))
-        .invoke_handler(tauri::generate_handler![
-            commands::call,
-            commands::environment,
-            commands::practice_leave,
-            commands::practice_start,
-            files::choose_file,
-            files::choose_folder,
-            files::save_file,
-            login::start_at_login,
-            login::starts_at_login,
-            notices::notify,
-            print::print,
-        ])
-        .on_window_event(|window, event| {
-            if let WindowEvent::CloseRequested { api, .. } = event {
-                closing::requested(window, api);
-            }
-        })
-        .setup(move |app| {
-            let app = app.handle();
-            app.manage(Desk::new(app.clone(), start));
-            termination::watch(app.clone());
-            window::open(app, !in_tray)?;
-            tauri::async_runtime::spawn(settle_beside_the_clock(app.clone(), in_tray));
-            tauri::async_runtime::spawn(tray::follow(app.clone()));
-            if in_tray {
-                tauri::async_runtime::spawn(open_unseen(app.clone()));
-            }
-            Ok(())
-        })
-        .build(tauri::generate_context!());
+    let app = alone::build(&start, build);
     match app {
         Ok(app) => {
             app.run(|handle, event| match event {
                 RunEvent::ExitRequested { code, api, .. } => closing::exit_requested(handle, code, &api),
                 RunEvent::Exit => {
+                    alone::ending();
                     let desk = handle.state::<Desk>();
+                    window::remember(handle, desk.start());
+                    clipboard::forget_now(handle);
                     tauri::async_runtime::block_on(desk.close());
                     // Last, since somebody's request may still have been talking to it.
                     desk.end_practice();
+                    alone::ended(handle, desk.start());
                 }
                 #[cfg(target_os = "macos")]
                 RunEvent::Reopen { .. } => window::show(handle),
+                #[cfg(target_os = "macos")]
+                RunEvent::Opened { urls } => {
+                    if let Some(file) = opened::of_addresses(&urls) {
+                        opened::open(handle, file);
+                    }
+                }
                 _ => {}
             });
             ExitCode::SUCCESS
@@ -103,25 +81,78 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Lets a second start for the same home and profile bring the first one's window to the front, and end.
-fn alone(builder: Builder<Wry>, start: &Start) -> Builder<Wry> {
-    let name = start.name();
-    // Elsewhere the system knows an app by its identifier alone: a home or profile besides the usual starts anew.
-    if cfg!(not(target_os = "linux")) && name.is_some() {
-        return builder;
+/// Everything the app is made of.
+fn build(start: Start) -> tauri::Result<App<Wry>> {
+    let in_tray = start.in_tray;
+    let opened = Opened::default();
+    let arguments: Vec<String> =
+        env::args_os().skip(1).filter_map(|argument| argument.into_string().ok()).collect();
+    if let Some(file) = env::current_dir().ok().and_then(|folder| opened::named(&arguments, &folder)) {
+        opened::keep(&opened, file);
     }
-    let plugin = tauri_plugin_single_instance::Builder::new().callback(|app, arguments, _| {
-        if !arguments.iter().any(|argument| argument == start::IN_TRAY) {
-            window::show(app);
-        }
-    });
-    #[cfg(target_os = "linux")]
-    let plugin = match name {
-        // A name on the bus may hold hyphens, and none of its parts may begin with a digit.
-        Some(name) => plugin.dbus_id(format!("app.rosterbridge.desktop.p_{name}")),
-        None => plugin,
-    };
-    builder.plugin(plugin.build())
+    let mut builder = Builder::default();
+    // First: what a second start would make besides is of no use.
+    if let Some(plugin) = alone::plugin(&start) {
+        builder = builder.plugin(plugin);
+    }
+    if cfg!(target_os = "macos") {
+        builder = builder.menu(app_menu::asking).on_menu_event(app_menu::chosen);
+    }
+    builder
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_notification::init())
+        .plugin(tauri_plugin_updater::Builder::new().build())
+        .plugin(login::plugin(&start))
+        .manage(Latest::default())
+        .manage(Named::default())
+        .manage(opened)
+        .manage(Pasted::default())
+        .invoke_handler(tauri::generate_handler![
+            clipboard::forget_clipboard,
+            commands::call,
+            commands::environment,
+            commands::practice_leave,
+            commands::practice_start,
+            files::choose_file,
+            files::choose_folder,
+            files::save_file,
+            login::start_at_login,
+            login::starts_at_login,
+            notices::notify,
+            opened::take_opened_file,
+            print::print,
+            profiles::erase_profile,
+            profiles::open_profile,
+            profiles::profiles,
+            profiles::recover_key,
+            profiles::restore_ledger,
+            updates::check_for_update,
+            updates::install_update,
+            updates::restart,
+            updates::updates,
+        ])
+        .on_window_event(|window, event| match event {
+            WindowEvent::CloseRequested { api, .. } => {
+                window::remember(window.app_handle(), window.state::<Desk>().start());
+                closing::requested(window, api);
+            }
+            WindowEvent::Moved(_) | WindowEvent::Resized(_) => window::moved(window.app_handle()),
+            _ => {}
+        })
+        .setup(move |app| {
+            let app = app.handle();
+            app.manage(Desk::new(app.clone(), start.clone()));
+            termination::watch(app.clone());
+            notices::follow(app);
+            window::open(app, &start)?;
+            tauri::async_runtime::spawn(settle_beside_the_clock(app.clone(), in_tray));
+            tauri::async_runtime::spawn(tray::follow(app.clone()));
+            if in_tray {
+                tauri::async_runtime::spawn(open_unseen(app.clone()));
+            }
+            Ok(())
+        })
+        .build(tauri::generate_context!())
 }
 
 /// Opens the district's profile after a start nobody watches. What it needs, the keychain above all, may not be ready
@@ -132,7 +163,7 @@ async fn open_unseen(app: AppHandle) {
     while let Err(fault) = desk.open_own().await {
         tracing::warn!(code = fault.code, "the profile does not open");
         if !told {
-            notices::show(&app, &fault.message, &fault.remedy);
+            notices::show(&app, &fault.message, &fault.remedy, None);
             told = true;
         }
         time::sleep(desk::AGAIN).await;
@@ -152,4 +183,51 @@ async fn settle_beside_the_clock(app: AppHandle, in_tray: bool) {
         }
     }
     window::show(&app);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command_names::COMMANDS;
+
+    /// What stands in `text` between `from` and `to`, each time.
+    fn between<'a>(text: &'a str, from: &'a str, to: &'a str) -> impl Iterator<Item = &'a str> {
+        text.split(from).skip(1).filter_map(move |rest| rest.split_once(to).map(|(found, _)| found))
+    }
+
+    fn sorted<T: Ord>(names: impl Iterator<Item = T>) -> Vec<T> {
+        let mut names: Vec<T> = names.collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// A command is carried out only if it is registered, known to the build and granted to the window; and what nobody
+    /// calls is none of the three.
+    #[test]
+    fn the_window_may_call_what_it_calls_and_nothing_else() {
+        let invoked =
+            sorted(between(include_str!("../ui/src/backend/tauri.ts"), "invoke<", ")").filter_map(|call| {
+                let (_, arguments) = call.split_once(">('")?;
+                arguments.split('\'').next()
+            }));
+        assert_eq!(
+            invoked, COMMANDS,
+            "invoked in ui/src/backend/tauri.ts, and named in src-tauri/command_names.rs"
+        );
+
+        let registered = between(include_str!("lib.rs"), "generate_handler![\n", "]").next().unwrap();
+        let names = registered.lines().filter_map(|line| line.trim().trim_end_matches(',').rsplit_once("::"));
+        let registered = sorted(names.map(|(_, name)| name));
+        assert_eq!(registered, COMMANDS, "registered in src-tauri/lib.rs");
+
+        let capability: serde_json::Value =
+            serde_json::from_str(include_str!("../capabilities/main.json")).unwrap();
+        let granted: Vec<&str> =
+            capability["permissions"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let (tauris, ours): (Vec<&str>, Vec<&str>) = granted.iter().partition(|name| name.contains(':'));
+        let ours = sorted(
+            ours.iter().filter_map(|name| name.strip_prefix("allow-")).map(|name| name.replace('-', "_")),
+        );
+        assert_eq!(ours, COMMANDS, "granted in capabilities/main.json");
+        assert_eq!(tauris, ["core:event:allow-listen", "core:event:allow-unlisten"]);
+    }
 }

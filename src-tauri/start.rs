@@ -75,6 +75,17 @@ impl Start {
         arguments
     }
 
+    /// The arguments of a process that is started so.
+    pub fn command_line(&self) -> Vec<OsString> {
+        let mut arguments = vec!["--profile".into(), OsString::from(&self.profile)];
+        if let Some(home) = &self.home {
+            arguments.extend(["--home".into(), home.clone().into_os_string()]);
+        }
+        arguments.extend(self.in_tray.then(|| IN_TRAY.into()));
+        arguments.extend(self.quit_on_close.then(|| QUIT_ON_CLOSE.into()));
+        arguments
+    }
+
     /// Tells this home and profile from others among the programs of an account; none for the usual ones.
     pub fn name(&self) -> Option<String> {
         let home = self.other_home();
@@ -131,7 +142,10 @@ mod tests {
         let again: Vec<OsString> =
             first.arguments().iter().map(|argument| argument.trim_matches('"').into()).collect();
         assert_eq!(Start::new(again, None), first);
+        let other = Start { profile: "south".to_owned(), quit_on_close: true, ..first.clone() };
+        assert_eq!(Start::new(other.command_line(), None), other);
         let usual = Start::new([IN_TRAY.into()], None);
+        assert_eq!(Start::new(usual.command_line(), None), usual);
         assert!(usual.in_tray && !usual.quit_on_close);
         assert_eq!((usual.arguments(), usual.name()), (Vec::new(), None));
     }

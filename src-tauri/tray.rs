@@ -10,7 +10,7 @@ use chrono::{DateTime, Local};
 use rosterbridge_api::{
     Fault, Request, Response, Session,
     domain::schedule::Pause,
-    report::{Event, StatusView},
+    report::{Event, NoticePlace, StatusView},
 };
 use tauri::{
     AppHandle, Manager, Wry,
@@ -25,6 +25,8 @@ const ID: &str = "main";
 const OPEN: &str = "open";
 const RUN: &str = "run";
 const PAUSE: &str = "pause";
+const HELD: &str = "held";
+const SETTINGS: &str = "settings";
 const QUIT: &str = "quit";
 
 /// How often the menu is brought up to date.
@@ -33,6 +35,7 @@ const GLANCE: Duration = Duration::from_secs(30);
 /// What in the menu changes.
 struct Lines {
     next: MenuItem<Wry>,
+    held: MenuItem<Wry>,
     pause: MenuItem<Wry>,
     said: Mutex<Said>,
 }
@@ -41,6 +44,8 @@ struct Lines {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Said {
     next: String,
+    /// Rows waiting for a person.
+    held: u64,
     /// Whether its click resumes scheduled runs rather than pausing them.
     resumes: bool,
 }
@@ -58,7 +63,15 @@ impl Said {
             (_, Some(next)) => format!("Next run: {}", moment(next.with_timezone(&Local), now)),
             (_, None) => "No run is planned".to_owned(),
         };
-        Self { next, resumes: status.paused }
+        Self { next, held: status.held, resumes: status.paused }
+    }
+
+    fn held_text(&self) -> String {
+        match self.held {
+            0 => "No held records".to_owned(),
+            1 => "1 held record…".to_owned(),
+            held => format!("{held} held records…"),
+        }
     }
 
     const fn pause_text(&self) -> &'static str {
@@ -112,18 +125,21 @@ fn put_up_on_main_thread(app: &AppHandle) -> bool {
 }
 
 fn build(app: &AppHandle) -> tauri::Result<()> {
-    let said = Said { next: "No run is planned".to_owned(), resumes: false };
+    let said = Said { next: "No run is planned".to_owned(), held: 0, resumes: false };
     let next = MenuItem::new(app, &said.next, false, None::<&str>)?;
+    let held = MenuItem::with_id(app, HELD, said.held_text(), false, None::<&str>)?;
     let pause = MenuItem::with_id(app, PAUSE, said.pause_text(), true, None::<&str>)?;
     let menu = Menu::with_items(
         app,
         &[
             &next,
+            &held,
             &PredefinedMenuItem::separator(app)?,
             &MenuItem::with_id(app, OPEN, "Open RosterBridge", true, None::<&str>)?,
             &MenuItem::with_id(app, RUN, "Run now", true, None::<&str>)?,
             &pause,
             &PredefinedMenuItem::separator(app)?,
+            &MenuItem::with_id(app, SETTINGS, "Settings…", true, None::<&str>)?,
             &MenuItem::with_id(app, QUIT, "Quit…", true, None::<&str>)?,
         ],
     )?;
@@ -148,7 +164,7 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
         icon = icon.icon(image.clone());
     }
     icon.build(app)?;
-    app.manage(Lines { next, pause, said: Mutex::new(said) });
+    app.manage(Lines { next, held, pause, said: Mutex::new(said) });
     Ok(())
 }
 
@@ -156,6 +172,8 @@ fn chosen(app: &AppHandle, event: &MenuEvent) {
     let app = app.clone();
     match event.id().as_ref() {
         OPEN => window::show(&app),
+        HELD => window::go(&app, app.state::<Desk>().own_profile(), NoticePlace::Held),
+        SETTINGS => window::go(&app, app.state::<Desk>().own_profile(), NoticePlace::Settings),
         RUN => drop(tauri::async_runtime::spawn(async move { run_now(&app).await })),
         PAUSE => drop(tauri::async_runtime::spawn(async move { turn_pause(&app).await })),
         QUIT => drop(tauri::async_runtime::spawn(async move { closing::ask_to_quit(&app).await })),
@@ -196,7 +214,7 @@ async fn turn_pause(app: &AppHandle) {
 
 fn tell_fault(app: &AppHandle, fault: Option<&Fault>) {
     if let Some(fault) = fault {
-        notices::show(app, &fault.message, &fault.remedy);
+        notices::show(app, &fault.message, &fault.remedy, None);
     }
 }
 
@@ -211,7 +229,12 @@ pub fn say(app: &AppHandle, status: &StatusView) {
         }
         *said = now_said.clone();
     }
-    let changed = lines.next.set_text(&now_said.next).and(lines.pause.set_text(now_said.pause_text()));
+    let changed = lines
+        .next
+        .set_text(&now_said.next)
+        .and(lines.held.set_text(now_said.held_text()))
+        .and(lines.held.set_enabled(now_said.held > 0))
+        .and(lines.pause.set_text(now_said.pause_text()));
     if let Some(icon) = app.tray_by_id(ID)
         && let Err(error) = changed.and(icon.set_tooltip(Some(format!("RosterBridge – {}", now_said.next))))
     {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { svelteTesting } from '@testing-library/svelte/vite';
 import { defineConfig } from 'vitest/config';
+import { help } from './scripts/help.ts';
 
 /** The window's own content security policy, so that a preview in a browser is held to it too. */
 function windowPolicy(): string {
@@ -14,7 +15,7 @@ function windowPolicy(): string {
 }
 
 export default defineConfig({
-  plugins: [svelte(), svelteTesting()],
+  plugins: [svelte(), svelteTesting(), help()],
   // Tauri prints its own errors into the same terminal.
   clearScreen: false,
   server: { port: 5173, strictPort: true },

@@ -187,6 +187,7 @@ async fn held_rows(window: &Window) {
 async fn wrong_columns(window: &Window) {
     let stray = window.practice().join("raptor/tardies-stray.csv");
     fs::write(&stray, "Name,Colour\nAda,green\n").unwrap();
+    window.click("nav-home").await;
     window.click("run-now").await;
     window.until("run-outcome", "data-outcome", "failed").await;
     window.told("raptor.wrong_columns").await;

@@ -111,7 +111,17 @@ async fn the_icon_beside_the_clock() {
         let lines = lines(&menu).await;
         let said: Vec<&str> =
             lines.iter().map(|(_, said)| said.as_str()).filter(|said| !said.is_empty()).collect();
-        if said == ["No run is planned", "Open RosterBridge", "Run now", "Pause scheduled runs", "Quit…"] {
+        if said
+            == [
+                "No run is planned",
+                "No held records",
+                "Open RosterBridge",
+                "Run now",
+                "Pause scheduled runs",
+                "Settings…",
+                "Quit…",
+            ]
+        {
             break lines.into_iter().find(|(_, said)| said == "Quit…").unwrap().0;
         }
         assert!(started.elapsed() < PATIENCE, "the menu says {said:?}");

@@ -48,6 +48,7 @@ const DIALOGS = [
   { query: 'scene=home&own', open: [], opener: 'status-history' },
   { query: 'scene=home&own&status=pending_initialization', open: [], opener: 'run-now-raptor' },
   { query: 'scene=home&own', open: [], opener: 'pause-open' },
+  { query: 'scene=home&own', open: ['nav-settings'], opener: 'palette-open' },
   { query: 'scene=practice', open: ['section-plugin'], opener: 'vendor-open' },
   { query: 'scene=practice', open: ['step-buildings', 'building-row-5'], opener: 'buildings-several' },
   { query: 'scene=practice', open: ['step-buildings', 'building-row-5'], opener: 'raptor-submit' },

@@ -40,6 +40,9 @@ const RAPTOR_YES = [
   click('raptor-enabled-yes'),
 ];
 
+/** The held rows, with what they wait for. */
+const HELD = [click('show-held'), (page) => page.getByTestId('held-cause').first().waitFor()];
+
 /** The PowerSchool step with names, hosts and paths as long as they come. */
 const LONG_SCENES = [
   { name: 'long-plugin', actions: [click('section-exchanges'), click('section-plugin'), click('plugin-save')] },
@@ -83,6 +86,18 @@ const LONG_SCENES = [
       until('handover-mail'),
     ],
   },
+];
+
+/** The help, over what it is about. */
+const f1 = (page) => page.keyboard.press('F1');
+const HELP_SCENES = [
+  { name: 'help-code', query: 'scene=practice&fail=test', actions: [click('test-powerschool'), click('error-code'), until('help-text')] },
+  { name: 'help-step', query: 'scene=practice', actions: [until('test-powerschool'), f1, until('help-text')] },
+  { name: 'help-contents', query: 'scene=home&own', actions: [f1, click('help-contents'), until('help-book-guide'), (page) => page.locator('summary', { hasText: 'SFTP' }).click()] },
+  { name: 'help-search', query: 'scene=home&own', actions: [f1, until('help-text'), (page) => page.getByTestId('help-search').fill('host key')] },
+  { name: 'help-none', query: 'scene=home&own', actions: [f1, until('help-text'), (page) => page.getByTestId('help-search').fill('zebra'), until('help-none')] },
+  { name: 'help-table', query: 'scene=home&own', actions: [f1, until('help-text'), (page) => page.getByTestId('help-search').fill('command line'), (page) => page.getByTestId('help-entry').first().click(), until('help-text')] },
+  { name: 'help-over-dialog', query: 'scene=home&own&fail=history', actions: [click('status-history'), click('error-code'), until('help-text')] },
 ];
 
 /** The accounts at Hero, what each exchanges and who carries it out. */
@@ -181,6 +196,9 @@ export const SCENES = [
   { name: 'welcome-starting', query: 'scene=new&pace=600000', actions: [click('welcome-practice')] },
   { name: 'welcome-failed', query: 'scene=new&fail=practice', actions: [click('welcome-practice'), until('error-code')] },
   { name: 'welcome-import', query: 'scene=new', actions: [click('welcome-import')] },
+  { name: 'opened-file', query: 'scene=new&opened=encrypted', actions: [until('opened-file')] },
+  { name: 'opened-file-replaces', query: 'scene=home&own&opened=plain', actions: [until('opened-file')] },
+  { name: 'opened-file-unreadable', query: 'scene=new&opened=unreadable', actions: [until('error-code')] },
   { name: 'powerschool-empty', query: 'scene=new', actions: [click('welcome-district'), until('plugin-asks')] },
   { name: 'powerschool-fields', query: 'scene=practice', actions: [click('section-exchanges'), click('plugin-fields')] },
   { name: 'powerschool-plugin', query: 'scene=practice', actions: [click('section-plugin'), click('plugin-save')] },
@@ -576,7 +594,28 @@ export const SCENES = [
   { name: 'home-elsewhere', query: 'scene=home&elsewhere' },
   { name: 'home-run-open', query: 'scene=home', actions: [(page) => page.getByTestId('recent-runs').getByRole('button').first().click()] },
   { name: 'home-guarded', query: 'scene=home&guarded', actions: [until('guard-accept')] },
-  { name: 'held', query: 'scene=home', actions: [click('show-held'), until('held-rows')] },
+  { name: 'home-guarded-ask', query: 'scene=home&guarded', actions: [click('guard-accept'), until('guard-confirm')] },
+  ...HELP_SCENES,
+  { name: 'held', query: 'scene=home', actions: HELD },
+  {
+    name: 'held-fix',
+    query: 'scene=home',
+    actions: [
+      ...HELD,
+      (page) => page.getByTestId('held-map').first().click(),
+      until('held-map-to'),
+      (page) => page.getByTestId('student-text').fill('ab'),
+      click('student-find'),
+      (page) => page.getByTestId('student-pick').first().waitFor(),
+      (page) => page.getByTestId('held-pick').last().click(),
+      until('held-pick-from'),
+    ],
+  },
+  { name: 'held-decided', query: 'scene=home', actions: [...HELD, (page) => page.getByTestId('student-text').fill('abbott'), click('student-find'), click('student-pick'), until('held-fixed')] },
+  { name: 'held-discard', query: 'scene=home', actions: [...HELD, (page) => page.getByTestId('held-discard').last().click(), until('held-discard-confirm')] },
+  { name: 'held-empty', query: 'scene=home&held=none', actions: [click('nav-activity'), click('tab-held'), until('held-none')] },
+  { name: 'held-long', query: 'scene=home&long&held=many', actions: [...HELD, (page) => page.getByTestId('student-text').fill('ab'), click('student-find'), (page) => page.getByTestId('student-pick').first().waitFor()] },
+  { name: 'held-error', query: 'scene=home&fail=held', actions: [click('show-held'), until('held-rows')] },
   ...['', '-long'].flatMap((suffix) => {
     const query = `scene=practice${suffix === '' ? '' : '&long'}`;
     const layout = [step('buildings'), click('roster-show'), click('layout-new'), click('layout-name-take'), until('layout-editor')];
@@ -683,6 +722,112 @@ export const SCENES = [
     query: 'scene=home&own',
     actions: [click('find-row'), click('tab-day'), until('reconciliation'), click('day-after'), (page) => page.getByText('No row was read').waitFor()],
   },
+  { name: 'gallery', query: 'gallery', actions: [] },
+  { name: 'gallery-contrast', query: 'gallery', actions: [click('theme'), click('theme-contrast')] },
+  { name: 'frame-contrast', query: 'scene=home&own', actions: [click('theme'), click('theme-contrast')] },
+  { name: 'frame-appearance', query: 'scene=home&own', actions: [click('theme'), until('theme-contrast')] },
+  { name: 'frame-palette', query: 'scene=home&own', actions: [click('palette-open'), until('palette-input')] },
+  {
+    name: 'frame-palette-found',
+    query: 'scene=home',
+    actions: [
+      click('palette-open'),
+      click('command-activity'),
+      click('palette-open'),
+      click('command-theme-dark'),
+      click('palette-open'),
+      (page) => page.getByTestId('palette-input').fill('co'),
+    ],
+  },
+  { name: 'frame-palette-recent', query: 'scene=home', actions: [click('palette-open'), click('command-settings'), click('palette-open'), until('palette-input')] },
+  { name: 'frame-palette-none', query: 'scene=home&own', actions: [click('palette-open'), (page) => page.getByTestId('palette-input').fill('zebra'), until('palette-none')] },
+  { name: 'frame-shortcuts', query: 'scene=home&own', actions: [(page) => page.keyboard.press('?'), until('shortcut-sheet')] },
+  { name: 'frame-long', query: 'scene=home&own&long', actions: [until('nav-home')] },
+  { name: 'frame-practice', query: 'scene=home', actions: [until('leave-practice')] },
+  { name: 'frame-unread', query: 'scene=home&own&fail=status', actions: [click('nav-activity'), click('nav-home'), until('error-code')] },
+  ...['connections', 'mappings', 'schedules', 'notifications', 'network', 'appearance', 'start', 'updates', 'backups', 'support', 'districts', 'erase'].flatMap(
+    (section) =>
+      ['', '-long'].map((suffix) => ({
+        name: `settings-${section}${suffix}`,
+        query: `scene=home&own${suffix === '' ? '' : '&long&second'}`,
+        actions: [
+          click('nav-settings'),
+          click(`settings-${section}`),
+          ...{ backups: [until('backups')], districts: [until('districts')], start: [until('start-at-login')], updates: [until('updates-server')] }[section] ?? [],
+        ],
+      })),
+  ),
+  ...[
+    ['practice', 'scene=home', 'schedules', []],
+    ['notifications-wrong', 'scene=home&own', 'notifications', [(page) => page.getByTestId('field-mail-host').fill('smtp.northfield.org'), click('settings-save')]],
+    ['connection-open', 'scene=home&own', 'connections', [click('connection-hero')]],
+    ['network-proxy', 'scene=home&own&long', 'network', [click('proxy'), click('proxy-explicit'), click('certificates')]],
+    ['backups-none', 'scene=quiet&own', 'backups', [until('no-backups')]],
+    ['backups-failed', 'scene=home&own&fail=backups', 'backups', [until('error-code')]],
+    ['backups-restore', 'scene=home&own', 'backups', [click('restore'), until('restore-confirm')]],
+    ['backups-restored', 'scene=home&own&long', 'backups', [click('restore'), click('restore-confirm'), (page) => page.getByText('The backup was restored').waitFor()]],
+    ['backups-refused', 'scene=home&own&fail=restore', 'backups', [click('restore'), click('restore-confirm'), until('error-code')]],
+    ['recovery-wrong', 'scene=home&own', 'backups', [(page) => page.getByTestId('field-recovery-passphrase').fill('too short'), (page) => page.getByTestId('field-recovery-again').fill('another one')]],
+    ['support-saved', 'scene=home&own&long', 'support', [click('support-save'), until('support-said')]],
+    ['support-failed', 'scene=home&own&fail=bundle', 'support', [click('support-save'), until('error-code')]],
+    ['update-found', 'scene=home&own&updates=on', 'updates', [click('update-look'), until('update-install')]],
+    ['update-refused', 'scene=home&own&updates=signature', 'updates', [click('update-look'), click('update-install'), click('update-confirm'), until('error-code')]],
+    ['district-name', 'scene=home&own', 'districts', [until('districts'), (page) => page.getByTestId('field-district').fill('two words')]],
+    ['district-failed', 'scene=home&own&fail=profile', 'districts', [click('district-open-harbor'), until('error-code')]],
+    ['erase-ask', 'scene=home&own', 'erase', [click('erase'), (page) => page.getByTestId('field-erase').fill('defau')]],
+    ['erase-refused', 'scene=home&own&fail=erase', 'erase', [click('erase'), (page) => page.getByTestId('field-erase').fill('default'), click('erase-confirm'), until('error-code')]],
+    ['erased', 'scene=home&own', 'erase', [click('erase'), (page) => page.getByTestId('field-erase').fill('default'), click('erase-confirm'), until('erased')]],
+    ['erased-left', 'scene=home&own&left&long', 'erase', [click('erase'), (page) => page.getByTestId('field-erase').fill('default'), click('erase-confirm'), until('erase-left')]],
+  ].map(([name, query, section, actions]) => ({ name: `settings-${name}`, query, actions: [click('nav-settings'), click(`settings-${section}`), ...actions] })),
+  { name: 'rescue-key', query: 'scene=home&own&fail=key', actions: [until('recover')] },
+  { name: 'rescue-ledger', query: 'scene=home&own&fail=no-backup', actions: [until('begin-anew')] },
+  { name: 'activity', query: 'scene=home&own&records=100000', actions: [click('nav-activity'), until('chart-days'), until('day-timeline')] },
+  {
+    name: 'activity-time',
+    query: 'scene=home&own&records=100000',
+    actions: [
+      click('nav-activity'),
+      click('chart-measure-time'),
+      (page) => page.getByTestId('chart-days').focus(),
+      (page) => page.keyboard.press('PageUp'),
+      (page) => page.getByText('Wed, Nov 11').or(page.getByTestId('day-timeline')).first().waitFor(),
+      (page) => page.getByText('As a table').click(),
+    ],
+  },
+  { name: 'activity-empty', query: 'scene=quiet&own', actions: [click('nav-activity'), until('no-runs')] },
+  { name: 'activity-error', query: 'scene=home&own&fail=trace', actions: [click('nav-activity'), until('error-code')] },
+  { name: 'activity-long', query: 'scene=home&own&long&records=100000', actions: [click('nav-activity'), until('chart-days'), until('day-timeline')] },
+  ...['', '-long'].map((suffix) => ({
+    name: `activity-rows${suffix}`,
+    query: `scene=home&own&records=100000${suffix === '' ? '' : '&long'}`,
+    actions: [
+      click('nav-activity'),
+      click('tab-records'),
+      until('rows-total'),
+      (page) => page.getByTestId('trace-rows').focus(),
+      (page) => page.keyboard.press('ArrowDown'),
+      (page) => page.keyboard.press('Shift+ArrowDown'),
+      (page) => page.keyboard.press('Shift+ArrowDown'),
+      until('rows-copy'),
+    ],
+  })),
+  {
+    name: 'activity-rows-end',
+    query: 'scene=home&own&records=100000',
+    actions: [
+      click('nav-activity'),
+      click('tab-records'),
+      until('rows-total'),
+      (page) => page.getByTestId('trace-rows').focus(),
+      (page) => page.keyboard.press('End'),
+      (page) => page.locator('[aria-rowindex="100007"][data-testid="trace-row"]').waitFor(),
+    ],
+  },
+  {
+    name: 'activity-exported',
+    query: 'scene=home&own&records=100000',
+    actions: [click('nav-activity'), click('tab-records'), click('rows-export'), until('rows-written')],
+  },
 ];
 
 export const LOOKS = [
@@ -726,6 +871,8 @@ export async function openScene(context, address, scene, problem) {
   });
   page.on('pageerror', (error) => problem(error.message));
   page.setDefaultTimeout(6000);
+  // No scene finds what another one has kept.
+  await page.addInitScript(() => localStorage.clear());
   await page.goto(`${address}?${scene.query}`);
   await page.locator('h1').first().waitFor();
   for (const action of scene.actions ?? []) await action(page);

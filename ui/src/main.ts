@@ -5,4 +5,9 @@ import { appearance } from './theme.svelte';
 
 appearance.restore();
 const target = document.getElementById('app');
-if (target !== null) mount(App, { target });
+if (target !== null) {
+  // Left out of the product's build.
+  if ((import.meta.env.DEV || import.meta.env.MODE === 'fixture') && new URLSearchParams(window.location.search).has('gallery')) {
+    void import('./gallery/Gallery.svelte').then(({ default: Gallery }) => mount(Gallery, { target }));
+  } else mount(App, { target });
+}

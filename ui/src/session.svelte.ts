@@ -1,32 +1,35 @@
 import { toFault, type Backend, type Environment, type Happened, type SecretName } from './backend';
 import type { Choices } from './bindings/Choices';
+import type { Erased } from './bindings/Erased';
 import type { Fault } from './bindings/Fault';
 import type { GuardedView } from './bindings/GuardedView';
-import type { HeldPage } from './bindings/HeldPage';
 import type { ConnectionId } from './bindings/ConnectionId';
 import type { Job } from './bindings/Job';
 import type { JobId } from './bindings/JobId';
 import type { Pause } from './bindings/Pause';
 import type { PowerSchoolTest } from './bindings/PowerSchoolTest';
 import type { RaptorConfirmation } from './bindings/RaptorConfirmation';
+import type { RestoredView } from './bindings/RestoredView';
 import type { RunView } from './bindings/RunView';
 import type { Setup } from './bindings/Setup';
 import type { SetupView } from './bindings/SetupView';
 import type { StatusView } from './bindings/StatusView';
+import { startsBeforeWindow } from './home/raptor';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
 import { hasPassed } from './parts/test.svelte';
 import { acceptedKeys, connectionOf, serverKnown } from './setup/connections/connections';
 import { SETUP_STEPS, accountOf, kindOf, type SetupStep } from './text/names';
 import type { RowsWanted } from './trace/query';
 
-export type Screen = 'starting' | 'welcome' | 'setup' | 'home' | 'trace';
+/** The pages of the main navigation. */
+export type Page = 'home' | 'activity' | 'settings';
+
+export type Screen = 'starting' | 'welcome' | 'setup' | 'erased' | Page;
 
 /** How many runs Home lists. */
 const RECENT_RUNS = 8;
 /** How far back a run is looked for that Home does not list. */
 const ALL_RUNS = 500;
-/** How many held rows are shown at once. */
-export const HELD_PAGE = 100;
 
 /** What the window knows of the profile it shows, and where the person is. */
 export class Session {
@@ -36,6 +39,10 @@ export class Session {
   step = $state<SetupStep>('powerschool');
   /** The panel of the step that is shown first, by its id, until the set-up has turned to it. */
   panel: string | undefined;
+  /** The section of the page that was asked for, by its id; unset for the page's own choice. */
+  section = $state<string>();
+  /** Set by a screen that has something to save before another is shown. Answers whether it may be left; throws a `Fault`. */
+  beforeLeaving: (() => Promise<boolean>) | undefined;
   setup = $state.raw<SetupView>();
   status = $state.raw<StatusView>();
   runs = $state.raw<RunView[]>([]);
@@ -44,6 +51,8 @@ export class Session {
   run = $state.raw<Run>();
   /** The run of the history that is open, by its id. */
   openedRun = $state<string>();
+  /** What Home asks before it is done. */
+  question = $state<'pause' | 'before-window'>();
   /** Set while it still has to be brought into view. */
   runToShow = $state.raw<string>();
   /** That run, where Home does not list it. */
@@ -70,8 +79,12 @@ export class Session {
   raptorWanted = $state<boolean>();
   /** The waiting test that is followed; what another one answers is not believed. */
   #watch: symbol | undefined;
+  /** What erasing the district came to, until another one is begun. */
+  erased = $state.raw<Erased>();
   /** Why the window could not open the profile. */
   fault = $state.raw<Fault>();
+  /** How often a district was opened or taken over: a page that was about another one begins anew. */
+  arrivals = $state(0);
   /** Whether the practice district is being started or left. */
   switching = $state(false);
 
@@ -115,6 +128,7 @@ export class Session {
 
   /** Starts the practice district and turns to it. Throws a `Fault`. */
   async enterPractice(): Promise<void> {
+    if (!(await this.#mayLeave())) return;
     this.switching = true;
     try {
       await this.#practice();
@@ -125,6 +139,7 @@ export class Session {
 
   /** Ends the practice district and turns back to the district. Throws a `Fault`. */
   async leavePractice(): Promise<void> {
+    if (!(await this.#mayLeave())) return;
     this.switching = true;
     try {
       await this.backend.practiceLeave();
@@ -144,6 +159,8 @@ export class Session {
   async #arrive(): Promise<void> {
     this.openedRun = undefined;
     this.olderRun = undefined;
+    this.section = undefined;
+    this.question = undefined;
     this.choices = undefined;
     this.chosenJobs = undefined;
     this.raptorWanted = undefined;
@@ -155,6 +172,7 @@ export class Session {
     this.setup = await this.backend.setup();
     this.watchWaitingTest();
     await this.refresh();
+    this.arrivals += 1;
     if (isFinished(this.setup)) {
       this.screen = 'home';
     } else if (isUntouched(this.setup)) {
@@ -325,11 +343,6 @@ export class Session {
     return this.choices;
   }
 
-  /** Throws a `Fault`. */
-  held(offset: number): Promise<HeldPage> {
-    return this.backend.held(HELD_PAGE, offset);
-  }
-
   /** Lets a stopped file go with the next run, or keeps it back. Throws a `Fault`. */
   async decideGuarded(id: string, accept: boolean): Promise<void> {
     this.guarded = await this.backend.decideGuarded(id, accept);
@@ -347,7 +360,8 @@ export class Session {
   /** Goes to the search for rows, and asks for these at once. */
   traceRows(wanted: RowsWanted): void {
     this.tracing = wanted;
-    this.screen = 'trace';
+    this.section = 'records';
+    this.screen = 'activity';
   }
 
   /** Keeps how a managed connection's test has ended. */
@@ -370,6 +384,59 @@ export class Session {
     this.executionOff = new Set(off.map(({ job }) => job));
   }
 
+  /** Whether there is a main navigation: not before something is switched on, for until then only the set-up has a use. */
+  get navigable(): boolean {
+    if (this.screen === 'setup') return this.setup?.setup.jobs.some(({ enabled }) => enabled) ?? false;
+    return this.screen !== 'starting' && this.screen !== 'welcome' && this.screen !== 'erased';
+  }
+
+  /** Turns to a page of the main navigation, there at a section. Throws a `Fault`. */
+  async show(page: Page, section?: string): Promise<void> {
+    if (!(await this.#mayLeave())) return;
+    this.section = section;
+    this.screen = page;
+    if (page === 'home') await this.refresh();
+  }
+
+  /** Turns to a step of the set-up from wherever the person is. Throws a `Fault`. */
+  async showStep(step: SetupStep): Promise<void> {
+    if (await this.#mayLeave()) this.editSetup(step);
+  }
+
+  /** Turns to the search for rows from wherever the person is. Throws a `Fault`. */
+  async showTrace(): Promise<void> {
+    if (await this.#mayLeave()) this.traceRows({});
+  }
+
+  async #mayLeave(): Promise<boolean> {
+    return this.beforeLeaving === undefined || (await this.beforeLeaving());
+  }
+
+  /** Puts the newest backup in the place of what is kept of this district, and reads that anew. Throws a `Fault`. */
+  async restore(): Promise<RestoredView> {
+    const restored = await this.backend.restoreLedger(false);
+    this.choices = undefined;
+    this.tested = undefined;
+    await this.refreshSetup();
+    await this.refresh();
+    return restored;
+  }
+
+  /** Erases the district; `confirm` is the profile's name. Throws a `Fault`. */
+  async erase(confirm: string): Promise<void> {
+    const practice = this.status?.profile === 'practice';
+    const erased = await this.backend.eraseProfile(confirm);
+    // Nobody asks for anything of it any more: that would make it anew.
+    this.#watch = undefined;
+    this.run = undefined;
+    this.setup = undefined;
+    this.status = undefined;
+    this.beforeLeaving = undefined;
+    if (practice && erased.left.length === 0) return this.leavePractice();
+    this.erased = erased;
+    this.screen = 'erased';
+  }
+
   /** Opens a step of the set-up; there at a panel, by its id. */
   editSetup(step: SetupStep, panel?: string): void {
     this.step = step;
@@ -381,6 +448,13 @@ export class Session {
   async goHome(): Promise<void> {
     await this.refresh();
     this.screen = 'home';
+  }
+
+  /** Runs what is switched on; Home asks first where that would synchronize Raptor in full before its window. */
+  askToRun(): void {
+    const enabled = this.status?.jobs.filter((view) => view.enabled).map((view) => view.job) ?? [];
+    if (this.status !== undefined && startsBeforeWindow(this.status, enabled)) this.question = 'before-window';
+    else void this.sync([], false);
   }
 
   /** Runs the jobs; what goes wrong is part of the run. */

@@ -1,28 +1,40 @@
-export type Theme = 'system' | 'light' | 'dark';
+export type Theme = 'system' | 'light' | 'dark' | 'contrast';
+
+/** What a person can choose, by its name in front of them. */
+export const THEMES: readonly { theme: Theme; name: string }[] = [
+  { theme: 'system', name: 'As the system' },
+  { theme: 'light', name: 'Light' },
+  { theme: 'dark', name: 'Dark' },
+  { theme: 'contrast', name: 'High contrast' },
+];
 
 const KEY = 'rosterbridge.theme';
-const ORDER: Theme[] = ['system', 'light', 'dark'];
 
-/** Light, dark, or what the system says; remembered between starts. */
+/** How the window looks; remembered between starts. A system that asks for more contrast gets it with every choice. */
 class Appearance {
   theme = $state<Theme>('system');
+  readonly #system = window.matchMedia('(prefers-contrast: more)');
 
-  /** Applies what was chosen last time. */
+  /** Applies what was chosen last time, and follows the system from then on. */
   restore(): void {
     const stored = localStorage.getItem(KEY);
-    this.#apply(ORDER.find((theme) => theme === stored) ?? 'system');
+    this.#system.addEventListener('change', () => this.#apply());
+    this.theme = THEMES.find(({ theme }) => theme === stored)?.theme ?? 'system';
+    this.#apply();
   }
 
-  next(): void {
-    const theme = ORDER[(ORDER.indexOf(this.theme) + 1) % ORDER.length] ?? 'system';
+  choose(theme: Theme): void {
     localStorage.setItem(KEY, theme);
-    this.#apply(theme);
+    this.theme = theme;
+    this.#apply();
   }
 
-  #apply(theme: Theme): void {
-    this.theme = theme;
-    if (theme === 'system') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
+  #apply(): void {
+    const { dataset } = document.documentElement;
+    if (this.theme === 'light' || this.theme === 'dark') dataset.theme = this.theme;
+    else delete dataset.theme;
+    if (this.theme === 'contrast' || this.#system.matches) dataset.contrast = 'more';
+    else delete dataset.contrast;
   }
 }
 

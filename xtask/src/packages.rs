@@ -23,6 +23,8 @@ pub const PYTHON: &[&str] = &["python3-venv"];
 pub const TESTS: &[&str] = &[
     "curl",
     "dbus-x11",
+    // The icon beside the clock is loaded when the app starts.
+    "libayatana-appindicator3-1",
     "openssh-client",
     "openssh-server",
     "openssl",

@@ -10,9 +10,9 @@ use rosterbridge_engine::{
 };
 
 use crate::{
-    recovery_file,
-    request::{Fault, Request, Response, SecretText},
-    session, socket,
+    profiles, recovery_file,
+    request::{Fault, SecretText},
+    socket,
 };
 
 /// How long the process that holds the profile may take to say what it does.
@@ -76,14 +76,8 @@ async fn take_lock(folder: &ProfileFolder) -> Result<ProfileLock, Fault> {
     if let Some(lock) = ProfileLock::take(folder)? {
         return Ok(lock);
     }
-    let running = tokio::time::timeout(PATIENCE, async {
-        let line = session::introduce(folder).await.ok()?.ok()?;
-        let answer =
-            session::ask(line, &Request::Status, &(std::sync::Arc::new(|_| ()) as _)).await.ok()?.ok()?;
-        let Response::Status(status) = answer else { return None };
-        status.running
-    });
-    if let Ok(Some(_)) = running.await {
+    let status = tokio::time::timeout(PATIENCE, profiles::status(folder)).await;
+    if status.ok().flatten().is_some_and(|status| status.running.is_some()) {
         return Err(EngineError::Busy.into());
     }
     Err(Fault {

@@ -43,7 +43,19 @@ pub(crate) async fn carry_out(
     Ok(match request {
         Request::Status => Response::Status(Box::new(engine.status().await?)),
         Request::Runs { limit } => Response::Runs(engine.runs(limit).await?),
-        Request::Held { limit, offset } => Response::Held(engine.held(limit, offset).await?),
+        Request::Held { limit, offset, source, reason, detail } => {
+            Response::Held(engine.held(limit, offset, (source, reason, detail)).await?)
+        }
+        Request::HeldChoices { id } => Response::HeldChoices(engine.held_choices(id).await?),
+        Request::FindStudents { text } => Response::Students(engine.find_students(&text).await?),
+        Request::FixHeld { ids, fix } => {
+            engine.fix_held(ids, fix, Utc::now()).await?;
+            Response::Done
+        }
+        Request::TakeBackHeldFix { ids } => {
+            engine.take_back_held_fix(ids, Utc::now()).await?;
+            Response::Done
+        }
         Request::Setup => Response::Setup(setup_view(engine).await?),
         Request::SaveSetup { setup } => {
             engine.save_setup(*setup).await?;
@@ -126,6 +138,14 @@ pub(crate) async fn carry_out(
             NamesOf::Reasons => reason_names(&text)?,
         }),
         Request::Trace { query } => Response::Trace(engine.trace(query).await?),
+        Request::Rows { list, start, limit } => Response::Rows(engine.rows(list, start, limit).await?),
+        Request::ExportRows { list, file, overwrite } => {
+            Response::RowsWritten(engine.export_rows(list, Path::new(&file), overwrite).await?)
+        }
+        Request::RunHistory { days, until } => {
+            Response::RunHistory(engine.run_history(days, until, Utc::now()).await?)
+        }
+        Request::DayRuns { day } => Response::DayRuns(engine.day_runs(day, Utc::now()).await?),
         Request::Reconciliation { day } => {
             Response::Reconciliation(engine.reconciliation(day, Utc::now()).await?)
         }

@@ -8,6 +8,7 @@ mod care;
 mod desk;
 mod handover;
 pub mod logging;
+mod profiles;
 mod recovery_file;
 mod request;
 mod session;
@@ -15,6 +16,7 @@ mod setup_file;
 mod socket;
 
 pub use care::{backups, erase, recover, restore};
+pub use profiles::{ProfileView, ServedView, profiles};
 pub use request::{Fault, HandoverTo, Request, Response, SecretText, SetupView};
 pub use rosterbridge_domain as domain;
 pub use rosterbridge_engine::{

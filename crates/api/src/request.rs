@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use rosterbridge_domain::{
+    attendance::Source,
+    held::{HeldFix, HoldReason},
     id::SchoolNumber,
     job::{AccountId, Job, JobId},
     schedule::Pause,
@@ -11,11 +13,12 @@ use rosterbridge_domain::{
 };
 use rosterbridge_engine::care::BackupView;
 use rosterbridge_engine::report::{
-    AcceptedHostKey, Choices, ConnectionTest, Event, ExportPreview, ExportProblems, FacultyFileView,
-    GuardedView, Handover, HeldPage, HostKeyHistory, KeyView, KnownHostsView, LegacyAlgorithm, Metrics,
-    OwnerChange, PluginCheck, PluginView, PowerSchoolTest, PublicKeyView, RaptorConfirmation, RaptorHistory,
-    Reconciliation, RemoteFiles, ReplacedHostKey, RosterPreview, RunView, SecretState, Sheet, StatusView,
-    SupportBundle, SyncReport, TestReport, Timeline, TracePage, TraceQuery, UndoReport, WatchView,
+    AcceptedHostKey, Choices, ConnectionTest, DayRuns, Event, ExportPreview, ExportProblems, FacultyFileView,
+    FoundStudent, GuardedView, Handover, HeldChoices, HeldPage, HostKeyHistory, KeyView, KnownHostsView,
+    LegacyAlgorithm, Metrics, OwnerChange, PluginCheck, PluginView, PowerSchoolTest, PublicKeyView,
+    RaptorConfirmation, RaptorHistory, Reconciliation, RemoteFiles, ReplacedHostKey, RosterPreview, RowList,
+    RowPage, RowPageStart, RunHistory, RunView, SecretState, Sheet, StatusView, SupportBundle, SyncReport,
+    TestReport, Timeline, TracePage, TraceQuery, UndoReport, WatchView, WrittenRows,
 };
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -61,6 +64,43 @@ pub enum Request {
         limit: u32,
         /// After this many.
         offset: u32,
+        /// Those of a source.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        source: Option<Source>,
+        /// Those held for a reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        reason: Option<HoldReason>,
+        /// Those with just this detail.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        detail: Option<String>,
+    },
+    /// What there is to pick from for a held row. Answer: [`Response::HeldChoices`].
+    HeldChoices {
+        /// Which.
+        id: i64,
+    },
+    /// The students of the last roster whose number or names begin so. Answer: [`Response::Students`].
+    FindStudents {
+        /// A number, or words of a name.
+        text: String,
+    },
+    /// Decides something about held rows, beside what was decided before; the next run decides them so. Answer:
+    /// [`Response::Done`].
+    FixHeld {
+        /// Which.
+        #[ts(type = "number[]")]
+        ids: Vec<i64>,
+        /// What.
+        fix: HeldFix,
+    },
+    /// Takes back what was decided about held rows. Answer: [`Response::Done`].
+    TakeBackHeldFix {
+        /// Which.
+        #[ts(type = "number[]")]
+        ids: Vec<i64>,
     },
     /// Marks held rows to be decided again by the next run. Answer: [`Response::Retried`].
     RetryHeld {
@@ -227,6 +267,40 @@ pub enum Request {
     Trace {
         /// Which.
         query: TraceQuery,
+    },
+    /// Rows in an order, page by page. Answer: [`Response::Rows`].
+    Rows {
+        /// Which, and how.
+        list: RowList,
+        /// Where the page begins.
+        start: RowPageStart,
+        /// At most this many, and 500.
+        limit: u32,
+    },
+    /// Writes rows as CSV. Answer: [`Response::RowsWritten`].
+    ExportRows {
+        /// Which, and how.
+        list: RowList,
+        /// Where to. Absolute: the process that writes it may work in another folder.
+        file: String,
+        /// Whether a file that is there is replaced.
+        overwrite: bool,
+    },
+    /// The runs of many days, counted. Answer: [`Response::RunHistory`].
+    RunHistory {
+        /// So many days.
+        days: u32,
+        /// The last of them; today in the district where none is named.
+        #[ts(optional, type = "string")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<NaiveDate>,
+    },
+    /// The runs of a day. Answer: [`Response::DayRuns`].
+    DayRuns {
+        /// The day; today in the district where none is named.
+        #[ts(optional, type = "string")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        day: Option<NaiveDate>,
     },
     /// A day's rows and what became of them. Answer: [`Response::Reconciliation`].
     Reconciliation {
@@ -465,6 +539,10 @@ pub enum Response {
     Runs(Vec<RunView>),
     /// To [`Request::Held`].
     Held(HeldPage),
+    /// To [`Request::HeldChoices`].
+    HeldChoices(HeldChoices),
+    /// To [`Request::FindStudents`]: at most 50.
+    Students(Vec<FoundStudent>),
     /// To [`Request::RetryHeld`]: those of the rows that are decided only once their file comes again, or while it is
     /// still there.
     Retried(#[ts(type = "number[]")] Vec<i64>),
@@ -486,6 +564,14 @@ pub enum Response {
     Names(Vec<String>),
     /// To [`Request::Trace`].
     Trace(TracePage),
+    /// To [`Request::Rows`].
+    Rows(RowPage),
+    /// To [`Request::ExportRows`].
+    RowsWritten(WrittenRows),
+    /// To [`Request::RunHistory`].
+    RunHistory(RunHistory),
+    /// To [`Request::DayRuns`].
+    DayRuns(DayRuns),
     /// To [`Request::Reconciliation`].
     Reconciliation(Reconciliation),
     /// To [`Request::TestPowerSchool`] and [`Request::AwaitTest`].

@@ -84,9 +84,9 @@ struct Host {
     following: Option<Following>,
     /// The notices of runs nobody asked for, for other processes.
     notices: broadcast::Sender<Event>,
-    /// The requests of other processes under way.
+    /// The requests under way, of other processes and of this one.
     guests: TaskTracker,
-    /// Tells guests that only wait to wait elsewhere.
+    /// Tells those that only wait to wait elsewhere.
     leaving: CancellationToken,
     /// Keeps the profile's log open. None when it can't be written, which stops nothing else.
     _log: Option<ProfileLog>,
@@ -190,10 +190,19 @@ impl Session {
             {
                 let seat = self.seat.read().await;
                 if let Seat::Host(host) = &*seat {
+                    // Whoever ends the session waits for this. First, so that it goes last: the engine has the lock.
+                    let _here = host.guests.token();
                     let engine = Arc::clone(&host.engine);
+                    let leaving = host.leaving.clone();
                     drop(seat);
+                    let waits = matches!(request, Request::AwaitTest);
                     // On the heap, so that whoever waits for it stays small.
-                    return Box::pin(desk::carry_out(&engine, request, on_event)).await;
+                    let carrying_out = Box::pin(desk::carry_out(&engine, request, on_event));
+                    return tokio::select! {
+                        answer = carrying_out => answer,
+                        // It may take days.
+                        () = leaving.cancelled(), if waits => Err(holder_ended()),
+                    };
                 }
             }
             match introduce(&self.folder).await {
@@ -224,7 +233,7 @@ impl Session {
         }
     }
 
-    /// Ends it. A host takes no further guests, cancels a scheduled run, and first finishes what guests have asked for.
+    /// Ends it. A host takes no further guests, cancels a scheduled run, and first finishes what was asked for.
     pub async fn close(self) {
         let Seat::Host(mut host) = std::mem::replace(&mut *self.seat.write().await, Seat::Guest) else {
             return;

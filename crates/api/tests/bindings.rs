@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use rosterbridge_api::{Erased, Fault, Request, Response, RestoredView, report::Event};
+use rosterbridge_api::{Erased, Fault, ProfileView, Request, Response, RestoredView, report::Event};
 use ts_rs::{Config, TS};
 
 /// Where the window's sources expect them.
@@ -37,6 +37,8 @@ fn the_windows_types_are_these() {
     // The answers of what a session does as its last.
     Erased::export_all(&config).unwrap();
     RestoredView::export_all(&config).unwrap();
+    // The answer to what concerns no single profile.
+    ProfileView::export_all(&config).unwrap();
     let expected = files_in(fresh.path());
     assert!(expected.contains_key("Request.ts"));
 

@@ -13,6 +13,7 @@ use rosterbridge_api::{
         job::{Job, JobId, Outcome},
         schedule::Pause,
     },
+    profiles,
     report::{Event, PowerSchoolTest, StageResult, StatusView, SyncReport},
 };
 use rosterbridge_engine::{
@@ -218,6 +219,26 @@ async fn a_profile_that_was_erased_does_not_come_back() {
     assert!(open(home.path()).await.is_host().await);
 }
 
+/// Asked of the processes that work on them; nothing is opened or made for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_are_told_with_what_works_on_them() {
+    let home = tempfile::tempdir().unwrap();
+    assert_eq!(profiles(home.path()).await, []);
+    Session::open(home.path(), "north").await.unwrap().close().await;
+    let host = open(home.path()).await;
+    let district = district(&host).await;
+    std::fs::create_dir(home.path().join("profiles/no profile")).unwrap();
+    let told = profiles(home.path()).await;
+    let [north, practice] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((north.name.as_str(), &north.served), ("north", &None));
+    assert_eq!(practice.name, PROFILE);
+    let served = practice.served.as_ref().unwrap();
+    assert!(district.ready().powerschool.url.contains(&served.server) && !served.server.is_empty());
+    assert_eq!((served.running, served.paused), (false, status(&host).await.paused));
+    host.close().await;
+    assert!(profiles(home.path()).await.iter().all(|profile| profile.served.is_none()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_takes_the_place_of_a_host_that_is_gone() {
     let home = tempfile::tempdir().unwrap();
@@ -317,6 +338,36 @@ async fn a_test_that_waits_is_made_by_whoever_holds_the_profile() {
     assert!(made.report.passed && !made.waiting, "{}", made.text);
     assert!(!is_waiting(&guest).await);
     assert_eq!(last_test(&guest).await, Some(made));
+    district.stop().await;
+}
+
+/// A window waits for it in the process that holds the profile, and may wait for days: that keeps nobody from letting the
+/// profile go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_whose_test_waits_can_be_restored_and_erased() {
+    let home = tempfile::tempdir().unwrap();
+    let mut host = open(home.path()).await;
+    let district = district(&host).await;
+    district.set_faults(down());
+    host.call(Request::BackUp, |_| ()).await.unwrap();
+    for restores in [true, false] {
+        assert!(test(&host, Request::TestPowerSchool { offline: true }).await.unwrap().waiting);
+        let (told, mut waits) = mpsc::unbounded_channel();
+        let asking = host.clone();
+        let waiting = tokio::spawn(async move {
+            let tell = move |_| told.send(()).unwrap_or_default();
+            asking.call(Request::AwaitTest, tell).await.unwrap_err().code
+        });
+        // It has heard why the test waits, so it is under way.
+        waits.recv().await.unwrap();
+        if restores {
+            host.restore(false).await.unwrap();
+            host = open(home.path()).await;
+        } else {
+            assert_eq!(host.clone().erase(PROFILE).await.unwrap().left, []);
+        }
+        assert_eq!(waiting.await.unwrap(), "session.holder_ended");
+    }
     district.stop().await;
 }
 

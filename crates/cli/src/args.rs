@@ -161,6 +161,8 @@ pub enum Command {
     /// Backups of the ledger, and the recovery file for the profile's key
     #[command(subcommand)]
     Backup(Backup),
+    /// The profiles there are, one district each, and what works on them
+    Profiles,
     /// Erase a district: databases, backups, logs, keychain entries and the profile's folder
     Erase {
         /// The profile's name once more

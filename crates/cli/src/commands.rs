@@ -10,8 +10,8 @@ use crate::{
     args::{Cli, Command, Handover, Plugin, Practice, Setup},
     care, connection_test, connections,
     document::Document,
-    handover, held, hero, jobs, keys, mapping, plugin, practice, raptor, run, secrets, service, setup,
-    status, support_bundle, sync, text, trace,
+    handover, held, hero, jobs, keys, mapping, plugin, practice, profiles, raptor, run, secrets, service,
+    setup, status, support_bundle, sync, text, trace,
 };
 
 /// Carries out the command line.
@@ -36,6 +36,9 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
     }
     if let Command::Backup(command) = command {
         return care::backup(command, &home, &cli.profile).await;
+    }
+    if matches!(command, Command::Profiles) {
+        return profiles::list(&home).await;
     }
     if let Command::Erase { confirm } = command {
         return care::erase(&home, &cli.profile, &confirm).await;
@@ -69,6 +72,7 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
         | Command::Run
         | Command::SupportBundle { .. }
         | Command::Backup(_)
+        | Command::Profiles
         | Command::Erase { .. }
         | Command::Service(_) => Err(unexpected()),
         Command::Jobs(jobs) => jobs::carry_out(session, jobs).await,

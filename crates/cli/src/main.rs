@@ -17,6 +17,7 @@ mod keys;
 mod mapping;
 mod plugin;
 mod practice;
+mod profiles;
 mod raptor;
 mod run;
 mod secrets;

@@ -5,8 +5,8 @@ use std::{fmt::Write, path::Path};
 use rosterbridge_api::{
     domain::{job::Outcome, school_year::YearChange},
     report::{
-        Event, FieldAccess, FieldView, FileSample, GuardedView, Handover, HeldPage, JobReport, Phase,
-        PluginCheck, PluginView, RunView, StageReport, StageResult, SyncReport, UndoReport,
+        Event, FieldAccess, FieldView, FileSample, GuardedView, Handover, HeldChoices, HeldPage, JobReport,
+        Phase, PluginCheck, PluginView, RunView, StageReport, StageResult, SyncReport, UndoReport,
     },
 };
 
@@ -275,6 +275,43 @@ pub fn held(page: &HeldPage) -> String {
             "{}  {}:{}  {} {}{again}\n    {}",
             row.id, row.file, row.line, row.code, row.detail, row.message
         );
+        if let Some(fixed) = &row.fixed {
+            let _ = writeln!(text, "    {} decided: {}", fixed.by, fixed.words);
+        }
+    }
+    text
+}
+
+/// What there is to pick from for a held row.
+pub fn held_choices(choices: &HeldChoices) -> String {
+    let mut text = format!("{} {}\n", choices.date, choices.school_name);
+    let mut students = choices.students.clone();
+    if let Some(picked) = &choices.student
+        && !students.contains(picked)
+    {
+        students.push(picked.clone());
+    }
+    for student in &students {
+        let now = if student.active { "" } else { " (not enrolled now)" };
+        let counts = if choices.student.as_ref() == Some(student) { "*" } else { " " };
+        let _ = writeln!(
+            text,
+            "{counts} student {} (STUDENTS.ID {})  {}, grade {}, {}{now}",
+            student.number, student.id, student.name, student.grade, student.school_name
+        );
+    }
+    for code in &choices.codes {
+        let _ = writeln!(text, "  code {} (ATTENDANCE_CODE.ID {})  {}", code.code, code.id, code.description);
+    }
+    for meeting in &choices.meetings {
+        let _ = match meeting.pick.meeting() {
+            None => writeln!(text, "  day"),
+            Some(class) => writeln!(
+                text,
+                "  class {}/{}  {} {}, {}",
+                class.cc, class.period, meeting.times, meeting.period, meeting.class
+            ),
+        };
     }
     text
 }

@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::{
+    attendance::Meeting,
+    id::{AttendanceCodeId, CcId, PeriodId, StudentId, StudentNumber},
+};
+
 /// Declares the reasons with their stable code and the sentence shown to a person.
 macro_rules! hold_reasons {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $sentence:literal);+ $(;)?) => {
@@ -108,4 +113,127 @@ hold_reasons! {
     /// The school's method is not set.
     MethodNotSet = "held.method_not_set",
         "It is not set whether this school records daily or meeting attendance. Set it under Buildings, then run again.";
+}
+
+/// What deals with a held row, beside having it decided again and closing it, which any row can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// The building is mapped to a school.
+    MapBuilding,
+    /// The building is switched on.
+    EnableBuilding,
+    /// It is chosen how the school records attendance.
+    ChooseMethod,
+    /// Raptor's tardy code is mapped to an attendance code.
+    MapReason,
+    /// A person picks whose row it is: [`HeldFix::student`].
+    PickStudent,
+    /// A person picks one of the school's codes: [`HeldFix::code`].
+    PickCode,
+    /// A person picks one of the student's classes of the day, or the day: [`HeldFix::meeting`].
+    PickMeeting,
+    /// Another setting is changed.
+    Settings,
+    /// Something is corrected, or decided, in PowerSchool.
+    PowerSchool,
+    /// Whoever makes the file corrects it there.
+    SourceFile,
+    /// Nothing: the row is closed.
+    Discard,
+}
+
+impl HoldReason {
+    /// What deals with a row that is held for this.
+    pub const fn remedy(self) -> Remedy {
+        match self {
+            Self::BuildingNotMapped => Remedy::MapBuilding,
+            Self::BuildingDisabled => Remedy::EnableBuilding,
+            Self::MethodNotSet => Remedy::ChooseMethod,
+            Self::ReasonNotMapped => Remedy::MapReason,
+            // A mistyped number may be that of a student of another school.
+            Self::UnknownStudent | Self::AmbiguousStudent | Self::StudentNotInSchool => Remedy::PickStudent,
+            Self::UnknownCode | Self::AmbiguousCode => Remedy::PickCode,
+            Self::NoSuchEnrollment
+            | Self::UnknownPeriod
+            | Self::AmbiguousPeriod
+            | Self::NoSuchMeeting
+            | Self::NoMeetingNow
+            | Self::SeveralMeetings => Remedy::PickMeeting,
+            Self::OtherAccountsSchool | Self::TooOld => Remedy::Settings,
+            Self::UnknownSchool => Remedy::SourceFile,
+            Self::NotInSession
+            | Self::ExistingCode
+            | Self::UpdateExistingOff
+            | Self::CorrectedInPowerSchool
+            | Self::OtherSourceWrote
+            | Self::SeveralRecords
+            | Self::RefusedByPowerSchool => Remedy::PowerSchool,
+            Self::BeforeFirstBell => Remedy::Discard,
+        }
+    }
+}
+
+/// What a person decided about a held row. What is absent is as the row says. The row itself is never changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+pub struct HeldFix {
+    /// Whose row it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub student: Option<PickedStudent>,
+    /// The code that counts, of the school and school year of the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub code: Option<AttendanceCodeId>,
+    /// The record of the day it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub meeting: Option<PickedMeeting>,
+}
+
+impl HeldFix {
+    /// This fix with what `later` decides in its place. A class is one student's, so it goes with another student.
+    #[must_use]
+    pub fn then(self, later: Self) -> Self {
+        let same_student = later.student.is_none() || later.student == self.student;
+        Self {
+            student: later.student.or(self.student),
+            code: later.code.or(self.code),
+            meeting: later.meeting.or(self.meeting.filter(|_| same_student)),
+        }
+    }
+}
+
+/// A student as a person picked them: several may have one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+pub struct PickedStudent {
+    /// STUDENTS.STUDENT_NUMBER.
+    pub number: StudentNumber,
+    /// STUDENTS.ID.
+    pub id: StudentId,
+}
+
+/// A record of a student's day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PickedMeeting {
+    /// That of the day.
+    Day,
+    /// That of one class.
+    Class {
+        /// CC.ID.
+        cc: CcId,
+        /// PERIOD.ID.
+        period: PeriodId,
+    },
+}
+
+impl PickedMeeting {
+    /// The class meeting; `None` where it is the day.
+    pub const fn meeting(self) -> Option<Meeting> {
+        match self {
+            Self::Day => None,
+            Self::Class { cc, period } => Some(Meeting { cc, period }),
+        }
+    }
 }

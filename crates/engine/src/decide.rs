@@ -1,6 +1,7 @@
 //! From a row of a file to an attendance record: who, which school, which day, which meeting, which code. What can't
 //! be answered from PowerSchool's own data holds the row.
 
+mod fixed;
 mod hero;
 
 use std::{
@@ -13,7 +14,7 @@ use chrono_tz::Tz;
 use rosterbridge_domain::{
     attendance::{AttendanceKey, AttendanceMode, AttendanceWrite, Meeting, MeetingTimes, NoOpReason},
     calendar::{self, Class, DailySignIn, SchoolDay, SignIn},
-    held::HoldReason,
+    held::{HeldFix, HoldReason},
     id::{AttendanceCodeId, SchoolNumber, SectionId, StudentId, StudentNumber, YearId},
     job::AccountId,
     mapping::{AttendanceMethod, BetweenClasses, BuildingMapping, folded},
@@ -24,6 +25,7 @@ use rosterbridge_raptor::Tardy;
 use rosterbridge_store::{Roster, StoreError, roster::SectionAttendance};
 use rustc_hash::FxHashMap;
 
+pub(crate) use fixed::{ClassChoice, Fixes, MeetingChoice, RowChoices, Statement};
 pub(crate) use hero::hero_rows;
 
 /// Calendar days after which no school calendar needs to be counted: more than the longest limit takes with a summer in
@@ -70,6 +72,8 @@ pub(crate) struct District<'a> {
     periods: FxHashMap<(SchoolNumber, YearId), Vec<Period>>,
     /// Schools whose rows another account at Hero states: two that state one record would undo each other for ever.
     elsewhere: HashSet<SchoolNumber>,
+    /// What people decided about rows that are looked up here.
+    pub(crate) fixes: Fixes,
 }
 
 /// When a section meets, and how it is recorded.
@@ -98,6 +102,7 @@ impl<'a> District<'a> {
             sections: FxHashMap::default(),
             periods: FxHashMap::default(),
             elsewhere: HashSet::new(),
+            fixes: Fixes::default(),
         })
     }
 
@@ -108,8 +113,9 @@ impl<'a> District<'a> {
         self
     }
 
-    /// A tardy of Raptor's: a student who signed in at a building for a reason.
-    pub(crate) fn raptor(&mut self, row: &Tardy) -> Result<AttendanceWrite, Stop> {
+    /// A tardy of Raptor's: a student who signed in at a building for a reason. What a person decided about the row counts
+    /// in the place of what it says.
+    pub(crate) fn raptor(&mut self, row: &Tardy, fix: HeldFix) -> Result<AttendanceWrite, Stop> {
         let Some(mapping) = self.buildings.get(&folded(&row.building)).copied() else {
             return hold(HoldReason::BuildingNotMapped, &row.building);
         };
@@ -122,10 +128,12 @@ impl<'a> District<'a> {
         let Some(method) = mapping.method else {
             return hold(HoldReason::MethodNotSet, &row.building);
         };
-        let Some(code) = self.tardy_codes.get(&folded(&row.reason)).copied() else {
+        let mapped = self.tardy_codes.get(&folded(&row.reason)).copied();
+        if mapped.is_none() && fix.code.is_none() {
             return hold(HoldReason::ReasonNotMapped, &row.reason);
-        };
-        let student = self.student(row.student)?;
+        }
+        let code = mapped.unwrap_or_default();
+        let student = self.student_of(row.student, fix)?;
         let signed_in = row.signed_in.local(self.zone);
         let date = signed_in.date();
         let at = signed_in.time().num_seconds_from_midnight();
@@ -147,18 +155,27 @@ impl<'a> District<'a> {
                     return hold(HoldReason::StudentNotInSchool, self.school_name(student.school));
                 };
                 let day = self.writable_day(enrolled_at, date)?;
+                if let Some(picked) = fix.meeting {
+                    let meeting = self.picked(student.id, &day, picked)?;
+                    return self.record_fixed(student.id, &day, meeting, code, &row.comment, fix);
+                }
                 match calendar::daily_sign_in(&day, at, mapping.between_classes) {
                     DailySignIn::BeforeFirstBell => self.before_first_bell(signed_in),
-                    DailySignIn::Tardy => self.record(student.id, &day, None, code, &row.comment),
+                    DailySignIn::Tardy => self.record_fixed(student.id, &day, None, code, &row.comment, fix),
                     DailySignIn::Held(reason) => hold(reason, clock(signed_in)),
                 }
             }
             AttendanceMethod::Meeting | AttendanceMethod::Both => {
                 let day = self.writable_day(school, date)?;
+                if let Some(picked) = fix.meeting {
+                    let meeting = self.picked(student.id, &day, picked)?;
+                    return self.record_fixed(student.id, &day, meeting, code, &row.comment, fix);
+                }
                 match self.sign_in(&day, &enrollments, at, mapping.between_classes)? {
                     SignIn::BeforeFirstBell => self.before_first_bell(signed_in),
                     SignIn::During(meeting, times) => {
-                        self.record(student.id, &day, Some((meeting, times)), code, &row.comment)
+                        let meeting = Some((meeting, times));
+                        self.record_fixed(student.id, &day, meeting, code, &row.comment, fix)
                     }
                     SignIn::Held(reason) => hold(reason, clock(signed_in)),
                 }
@@ -207,9 +224,7 @@ impl<'a> District<'a> {
         if let Entry::Vacant(place) = self.periods.entry((school, day.year)) {
             place.insert(self.roster.periods(school, day.year)?);
         }
-        if let Entry::Vacant(place) = self.codes.entry((school, day.year)) {
-            place.insert(self.roster.attendance_codes(school, day.year)?);
-        }
+        self.codes(school, day.year)?;
         Ok(day)
     }
 
@@ -297,6 +312,14 @@ impl<'a> District<'a> {
         self.periods.get(&(day.school, day.year)).map_or(&[], Vec::as_slice)
     }
 
+    /// The attendance codes of a school and year.
+    fn codes(&mut self, school: SchoolNumber, year: YearId) -> Result<&[AttendanceCode], StoreError> {
+        Ok(match self.codes.entry((school, year)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.roster.attendance_codes(school, year)?),
+        })
+    }
+
     /// The id of a code's text at the school and in the year of a writable day.
     fn code_id(&self, day: &SchoolDay, code: &str) -> Result<AttendanceCodeId, Stop> {
         let codes = self.codes.get(&(day.school, day.year)).map_or(&[][..], Vec::as_slice);
@@ -317,23 +340,7 @@ impl<'a> District<'a> {
         comment: &str,
     ) -> Result<AttendanceWrite, Stop> {
         let code_id = self.code_id(day, code)?;
-        Ok(AttendanceWrite {
-            key: AttendanceKey {
-                school: day.school,
-                student,
-                date: day.date,
-                meeting: meeting.map(|(meeting, _)| meeting),
-            },
-            code: code.to_owned(),
-            code_id,
-            year: day.year,
-            calendar_day: day.calendar_day,
-            times: meeting.map(|(_, times)| times),
-            comment: comment.to_owned(),
-            replaces: None,
-            previous_code: None,
-            previous_comment: None,
-        })
+        Ok(write(student, day, meeting, (code, code_id), comment))
     }
 
     fn school_name(&self, number: SchoolNumber) -> String {
@@ -341,6 +348,33 @@ impl<'a> District<'a> {
             .iter()
             .find(|school| school.number == number)
             .map_or_else(|| number.to_string(), |school| school.name.clone())
+    }
+}
+
+/// A record to be written, as a row states it.
+fn write(
+    student: StudentId,
+    day: &SchoolDay,
+    meeting: Option<(Meeting, MeetingTimes)>,
+    (code, code_id): (&str, AttendanceCodeId),
+    comment: &str,
+) -> AttendanceWrite {
+    AttendanceWrite {
+        key: AttendanceKey {
+            school: day.school,
+            student,
+            date: day.date,
+            meeting: meeting.map(|(meeting, _)| meeting),
+        },
+        code: code.to_owned(),
+        code_id,
+        year: day.year,
+        calendar_day: day.calendar_day,
+        times: meeting.map(|(_, times)| times),
+        comment: comment.to_owned(),
+        replaces: None,
+        previous_code: None,
+        previous_comment: None,
     }
 }
 

@@ -19,6 +19,12 @@ pub enum EngineError {
     /// A file that must not be replaced unasked is there.
     #[error("{} is there already", .0.display())]
     FileExists(PathBuf),
+    /// A held row that this program does not know the statement of, only the text.
+    #[error("what held row {0} states was not kept by the version that held it")]
+    HeldRowNotKept(i64),
+    /// What was picked is not there for a held row.
+    #[error("what was picked is not one of the choices for held row {0}")]
+    NotToPick(i64),
     /// Nobody has made a profile of that name.
     #[error("there is no profile '{name}'")]
     ProfileNotFound {
@@ -331,6 +337,8 @@ impl EngineError {
             Self::ProfileName(_) => "profile.bad_name",
             Self::ProfileNotFound { .. } => "profile.not_found",
             Self::ProfileDamaged(_) => "profile.damaged",
+            Self::HeldRowNotKept(_) => "held.not_kept",
+            Self::NotToPick(_) => "held.not_to_pick",
             Self::Io { .. } => "file.unusable",
             Self::FileExists(_) => "file.exists",
             Self::NotSetUp(_) | Self::ConnectionNotSetUp(_) => "setup.incomplete",
@@ -412,6 +420,12 @@ impl EngineError {
             Self::ProfileDamaged(path) => {
                 format!("Restore {} from a backup: it holds the name your secrets are kept under.", path.display())
             }
+            Self::HeldRowNotKept(_) => "Let the row come once more in its file and run the job, then decide about it; or \
+                 discard it."
+                .to_owned(),
+            Self::NotToPick(_) => "Look at the row's choices again: a student of the last roster, and a code and a class \
+                 that the school and this student have on that day."
+                .to_owned(),
             Self::Io { .. } => "Check that the disk is not full and that you may read and write there.".to_owned(),
             Self::FileExists(_) => "Choose another name, or replace it: with --force on the command line.".to_owned(),
             Self::NotSetUp(_) => "Complete that step of the set-up, then try again.".to_owned(),

@@ -4,6 +4,7 @@ mod day;
 mod faculty;
 mod fetch;
 mod gone;
+mod kept;
 mod local;
 mod missed;
 mod other_sender;
@@ -21,6 +22,7 @@ use rosterbridge_domain::attendance::Source;
 pub use self::problems::HeroProblem;
 pub(crate) use self::{
     fetch::{Fetched, Import},
+    kept::KeptImportRow,
     missed::{Missed, Version},
     other_sender::record,
     problems::problems,

@@ -4,11 +4,13 @@
 //! else; a dry run is a plan shown.
 #![forbid(unsafe_code)]
 
+mod activity;
 mod attendance;
 mod bridge;
 pub mod care;
 mod choices;
 mod connections;
+mod csv_export;
 mod decide;
 mod diagnosis;
 mod engine;
@@ -18,6 +20,7 @@ mod following;
 mod guard;
 mod hand_over;
 mod handover;
+mod held;
 mod hero;
 mod host_keys;
 mod integration;

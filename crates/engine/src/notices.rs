@@ -37,7 +37,7 @@ use crate::{
         post::{MOST_WAITING, POST, Post},
         unkept::Unkept,
     },
-    report::{Event, JobReport, SyncReport},
+    report::{Event, JobReport, NoticePlace, SyncReport},
     run::OnEvent,
 };
 
@@ -104,7 +104,24 @@ pub(crate) fn announce(notices: &[Notice], on_event: &OnEvent) {
         _ => true,
     };
     for notice in notices.iter().filter(shown) {
-        on_event(Event::Notice { title: letter::title(notice), body: letter::in_short(notice) });
+        let (title, body) = (letter::title(notice), letter::in_short(notice));
+        on_event(Event::Notice { title, body, place: place(notice) });
+    }
+}
+
+/// Where a person sees to what is told.
+const fn place(notice: &Notice) -> NoticePlace {
+    match notice {
+        Notice::Digest { .. } | Notice::RunsInterrupted { .. } | Notice::Completed(_) => {
+            NoticePlace::Activity
+        }
+        Notice::LedgerRestored { .. } | Notice::BackupFailed { .. } => NoticePlace::Backups,
+        Notice::StatusChanged(_)
+        | Notice::Failed { .. }
+        | Notice::Recovered { .. }
+        | Notice::SchoolYear(_)
+        | Notice::Alerted(_)
+        | Notice::InOrderAgain { .. } => NoticePlace::Home,
     }
 }
 

@@ -38,18 +38,23 @@ impl ProfileFolder {
         if folder.is_made() { Ok(folder) } else { Err(folder.not_found()) }
     }
 
-    /// That the profile is not there, and which ones are.
-    fn not_found(&self) -> EngineError {
-        // The folder is `HOME/profiles/NAME`.
-        let home = self.path.ancestors().nth(2).unwrap_or(&self.path);
-        let mut others: Vec<String> = fs::read_dir(home.join("profiles"))
+    /// The profiles that have been made under `home`, by name.
+    pub fn all(home: &Path) -> Vec<Self> {
+        let mut folders: Vec<Self> = fs::read_dir(home.join("profiles"))
             .into_iter()
             .flatten()
             .filter_map(|entry| Self::new(home, entry.ok()?.file_name().to_str()?).ok())
             .filter(Self::is_made)
-            .map(|folder| folder.name)
             .collect();
-        others.sort();
+        folders.sort_by(|one, other| one.name.cmp(&other.name));
+        folders
+    }
+
+    /// That the profile is not there, and which ones are.
+    fn not_found(&self) -> EngineError {
+        // The folder is `HOME/profiles/NAME`.
+        let home = self.path.ancestors().nth(2).unwrap_or(&self.path);
+        let others = Self::all(home).into_iter().map(|folder| folder.name).collect();
         EngineError::ProfileNotFound { name: self.name.clone(), others }
     }
 

@@ -1,6 +1,8 @@
 //! What the engine tells about its work: progress while it runs, and reports when it is done. Serialisable, since
-//! every process of a profile sees them; counts and ids only. No student's name but in the rows a dry run shows.
+//! every process of a profile sees them; counts and ids only. No student's name but in the rows a dry run shows, and where a
+//! person picks a student.
 
+mod activity;
 mod connection;
 mod held;
 mod hero;
@@ -19,11 +21,18 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use self::{
+    activity::{
+        DayRuns, OutcomeRuns, RowCursor, RowList, RowPage, RowPageStart, RowPlace, RowSort, RowSummary,
+        RunDay, RunHistory, WrittenRows,
+    },
     connection::{
         AcceptedHostKey, CertificateView, ConnectionTest, FieldAccess, FieldAccessView, HostKeyView,
         PowerSchoolTest, QueryView, ServerView, StageReport, StageResult, TableAccessView, TestReport,
     },
-    held::{HeldPage, HeldView},
+    held::{
+        FoundStudent, HeldCauseView, HeldChoices, HeldCodeChoice, HeldFixView, HeldMeetingChoice, HeldPage,
+        HeldView,
+    },
     hero::{
         ExportField, ExportPreview, ExportProblemView, ExportProblems, ExportRows, FacultyFileView,
         ProblemCount, RemoteFileKind, RemoteFileView, RemoteFiles, RemoteFolderView, Sheet, SheetEntry,
@@ -36,7 +45,7 @@ pub use self::{
     plan::{FileSample, GuardReason, GuardedSchool, GuardedView, PlanView, PlannedRecord},
     plugin::{ExchangeFit, FieldView, PluginCheck, PluginRemark, PluginView},
     raptor::{RaptorConfirmation, RaptorHistory, RosterPreview, StatusChangeView},
-    run::{Event, JobReport, Phase, PhaseSeconds, Progress, RunView, SyncReport},
+    run::{Event, JobReport, NoticePlace, Phase, PhaseSeconds, Progress, RunView, SyncReport},
     setup::{
         BuildingChoice, Choices, CodeChoice, Handover, MappingChange, MethodKnownBy, MethodPreset,
         NameFoundIn, ReasonChoice, SchoolChoice, SecretState,

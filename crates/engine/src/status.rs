@@ -1,18 +1,15 @@
-//! The state of a profile, its history, and the rows it keeps for a person.
-
-use std::collections::HashSet;
+//! The state of a profile and its history.
 
 use chrono::Utc;
 use rosterbridge_domain::job::JobId;
 use rosterbridge_powerschool::ServerUrl;
-use rosterbridge_store::ledger::{Cause as StoredCause, HeldId, HeldState, JobRun, Run, Trigger};
+use rosterbridge_store::ledger::{Cause as StoredCause, JobRun, Run, Trigger};
 
 use crate::{
     engine::Engine,
     error::EngineError,
     metrics::phases,
-    raptor,
-    report::{Cause, HeldPage, HeldView, JobReport, JobView, RunView, StatusView},
+    report::{Cause, JobReport, JobView, RunView, StatusView},
 };
 
 impl From<StoredCause> for Cause {
@@ -126,50 +123,5 @@ impl Engine {
     /// The latest runs, newest first.
     pub async fn runs(&self, limit: u32) -> Result<Vec<RunView>, EngineError> {
         Ok(self.ledger(move |ledger| ledger.runs(limit)).await?.into_iter().map(RunView::from).collect())
-    }
-
-    /// Rows kept for a person, those first held first.
-    pub async fn held(&self, limit: u32, offset: u32) -> Result<HeldPage, EngineError> {
-        self.ledger(move |ledger| {
-            Ok(HeldPage {
-                total: ledger.held_count()?,
-                by_reason: ledger.held_by_reason()?,
-                rows: ledger
-                    .held_waiting(limit, offset)?
-                    .into_iter()
-                    .map(|row| HeldView {
-                        id: row.id.0,
-                        source: row.source.to_string(),
-                        file: row.file,
-                        line: row.line,
-                        code: row.reason.code().to_owned(),
-                        message: row.reason.sentence().to_owned(),
-                        detail: row.detail,
-                        raw: row.raw,
-                        first_seen: row.first_seen,
-                        retried: row.state == HeldState::Retried,
-                    })
-                    .collect(),
-            })
-        })
-        .await
-    }
-
-    /// Marks rows to be decided again, which the next run of their exchange does. Answers those of Raptor's it can decide
-    /// only from their file, since what they state was not kept by the version that held them.
-    pub async fn retry_held(&self, ids: Vec<i64>) -> Result<Vec<i64>, EngineError> {
-        let ids: Vec<HeldId> = ids.into_iter().map(HeldId).collect();
-        self.ledger(move |ledger| {
-            ledger.retry_held(&ids, Utc::now())?;
-            let unkept: HashSet<HeldId> = ledger.held_hashes(raptor::SOURCE, false)?.into_values().collect();
-            Ok(ids.iter().filter(|id| unkept.contains(id)).map(|id| id.0).collect())
-        })
-        .await
-    }
-
-    /// Closes rows for good: they are never written, and their file can be moved away.
-    pub async fn discard_held(&self, ids: Vec<i64>) -> Result<(), EngineError> {
-        let ids: Vec<HeldId> = ids.into_iter().map(HeldId).collect();
-        self.ledger(move |ledger| ledger.discard_held(&ids, Utc::now())).await
     }
 }

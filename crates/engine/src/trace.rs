@@ -7,11 +7,12 @@ use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
 };
 use rosterbridge_store::ledger::{
-    EventRecord, FOUND_CHANGED, FileFates, RowEvent, RowEventKind, TAKEN_OVER, TraceFilter, TracedLine,
-    UNKNOWN_SINCE_RESTORED,
+    EventRecord, FOUND_CHANGED, FileFates, RowEvent, RowEventKind, RowPlace as StoredPlace, TAKEN_OVER,
+    TraceFilter, TracedLine, UNKNOWN_SINCE_RESTORED,
 };
 
 use crate::{
+    activity::zone,
     attendance::NOT_SEEN,
     engine::Engine,
     error::EngineError,
@@ -27,8 +28,15 @@ const READ: &str = "read";
 impl Engine {
     /// Rows and what became of them, from file and line to the record in PowerSchool; latest first, at most 500 at once.
     pub async fn trace(&self, query: TraceQuery) -> Result<TracePage, EngineError> {
-        let TraceQuery { student, file, line, day, limit, offset } = query;
-        let filter = TraceFilter { student: student.map(StudentNumber::new), file, line, day };
+        let TraceQuery { student, file, line, day, row, limit, offset } = query;
+        let filter = TraceFilter {
+            student: student.map(StudentNumber::new),
+            file,
+            line,
+            day,
+            row: row.map(StoredPlace::from),
+            ..TraceFilter::default()
+        };
         let (total, rows) = self.ledger(move |ledger| ledger.trace(&filter, limit, offset)).await?;
         Ok(TracePage { total, rows: rows.into_iter().map(traced).collect() })
     }
@@ -42,10 +50,7 @@ impl Engine {
         let day = if let Some(day) = day {
             day
         } else {
-            let setup = self.setup().await?;
-            let schedule = setup.jobs.iter().find_map(|job| job.schedule);
-            let zone = schedule.map_or(setup.raptor.window.zone, |schedule| schedule.zone);
-            now.with_timezone(&zone).date_naive()
+            now.with_timezone(&zone(&self.setup().await?)).date_naive()
         };
         let files = self.ledger(move |ledger| ledger.fates_on(day)).await?;
         let mut total = ReconciledRows::default();
@@ -67,7 +72,7 @@ impl Engine {
     }
 }
 
-fn traced(row: rosterbridge_store::ledger::TracedRow) -> TracedRow {
+pub(crate) fn traced(row: rosterbridge_store::ledger::TracedRow) -> TracedRow {
     use rosterbridge_store::ledger::RowFate as Fate;
     let run = |of: fn(&RowEvent) -> bool| {
         row.events.iter().find(|event| of(event)).and_then(|event| event.run).map(|run| run.to_string())
@@ -202,6 +207,11 @@ fn sentence(event: &RowEvent, before: Option<&RowEvent>, repeats: Option<&Traced
             "It was not sent: somebody else recorded the same code in PowerSchool first.".to_owned()
         }
         RowEventKind::Retried => "A person asked for it to be decided again.".to_owned(),
+        RowEventKind::Fixed => match event.detail.split_once(": ") {
+            Some((who, what)) => format!("{who} decided about it: {what}."),
+            None => "A person decided about it.".to_owned(),
+        },
+        RowEventKind::FixTakenBack => format!("{} took back what was decided about it.", event.detail),
         RowEventKind::Discarded => "A person closed it. It is never written.".to_owned(),
         RowEventKind::Resolved => "It is settled otherwise, and held no more.".to_owned(),
         RowEventKind::UndoDecided => match event.record.as_ref().map(|record| record.code.as_str()) {

@@ -42,7 +42,7 @@ impl Desktop {
     fn listens(&self) -> OnEvent {
         let told = Arc::clone(&self.0);
         Arc::new(move |event| {
-            if let Event::Notice { title, body } = event {
+            if let Event::Notice { title, body, .. } = event {
                 told.lock().unwrap().push(format!("{title}: {body}"));
             }
         })

@@ -82,7 +82,7 @@ impl Stage {
     fn listener(&self) -> OnEvent {
         let told = Arc::clone(&self.told);
         Arc::new(move |event| {
-            if let Event::Notice { title, body } = event {
+            if let Event::Notice { title, body, .. } = event {
                 told.lock().unwrap().push(format!("{title} | {body}"));
             }
         })

@@ -14,6 +14,7 @@ use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
     settings::{CharacterSet, FieldDelimiter, ImportField, ImportJob, RecordDelimiter},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{
     field_order::{FIELDS, FieldOrder, FieldOrderError, field_named},
@@ -68,7 +69,7 @@ impl ImportLayout {
 }
 
 /// What one line states.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttendanceRow {
     /// SchoolID.
     pub school: SchoolNumber,

@@ -35,7 +35,7 @@ use crate::{
 };
 
 pub use counts::DatabaseVersions;
-pub use held::{HeldId, HeldRow, HeldState, KeptRow};
+pub use held::{Fixed, HeldCause, HeldFilter, HeldId, HeldRow, HeldState, HeldStatement, KeptRow};
 pub use hero::{ExportProblem, WatchedFile};
 pub use host_keys::{HostKeyReplacement, PinnedHostKey};
 pub use outbox::{
@@ -48,11 +48,11 @@ pub use raptor_roster::{
 pub(crate) use restore::is_set_aside;
 pub use restore::{Restoration, Restored, UNKNOWN_SINCE_RESTORED};
 pub use retention::Forgotten;
-pub use runs::{Cause, JobResult, JobRun, Run, RunId, SchoolRows, Trigger, Upload};
+pub use runs::{Cause, JobResult, JobRun, Run, RunId, RunSpan, SchoolRows, Trigger, Upload};
 pub use status_changes::{StatusChange, Together};
 pub use trace::{
-    EventRecord, FileFates, InputFile, RowEvent, RowEventKind, RowFate, TRACED_AT_ONCE, TraceFilter,
-    TracedLine, TracedRow,
+    EventRecord, FileFates, InputFile, ListedRow, RowColumn, RowCursor, RowEvent, RowEventKind, RowFate,
+    RowOrder, RowPlace, TRACED_AT_ONCE, TraceFilter, TracedLine, TracedRow,
 };
 
 /// The largest ledger that is read whole at every opening; that takes less than a tenth of a second. A larger one is

@@ -6,7 +6,7 @@ mod support;
 
 use rosterbridge_domain::{attendance::Source, held::HoldReason, id::AttendanceDcid};
 use rosterbridge_store::ledger::{
-    HeldState, InputFile, KeyHistory, OutboxId, OutboxRow, OutboxState, Standing, TakenOver,
+    HeldFilter, HeldState, InputFile, KeyHistory, OutboxId, OutboxRow, OutboxState, Standing, TakenOver,
 };
 use support::{Fixture, at, content, daily, day, hash, start_run, write};
 
@@ -47,7 +47,7 @@ fn what_may_have_been_corrected_counts_as_ours_until_a_person_says_otherwise() {
     assert_eq!(ledger.outbox_row(id).unwrap().unwrap().state, OutboxState::Held);
     assert!(ledger.written_by(fixture.run).unwrap().is_empty(), "there is nothing an undo takes back");
     assert!(ledger.delivered(Source::Hero, &[hash(1)]).unwrap().is_empty(), "the row is decided again");
-    let [held] = &ledger.held_waiting(10, 0).unwrap()[..] else { panic!("not one") };
+    let [held] = &ledger.held_waiting(&HeldFilter::default(), 10, 0).unwrap()[..] else { panic!("not one") };
     assert_eq!((held.reason, held.state), (HoldReason::CorrectedInPowerSchool, HeldState::Open));
 
     // A person says that it is right; until it is written, that stays said.

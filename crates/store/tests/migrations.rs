@@ -70,7 +70,7 @@ const LATER_ROWS: &[(usize, &str)] = &[
     (
         7,
         "INSERT INTO input_files VALUES (1, 'hero', 'ATTENDANCE.txt', 'ef', 1, '2026-11-20', 1);
-         INSERT INTO traced_rows VALUES ((1 << 40) + 1, zeroblob(32), 5000, NULL);
+         INSERT INTO traced_rows (id, row_hash, student_number) VALUES ((1 << 40) + 1, zeroblob(32), 5000);
          INSERT INTO row_events VALUES ((1 << 40) + 1, 1, 1, NULL, 'put_off', 'open', '', '', NULL, NULL, NULL);
          INSERT INTO put_off_rows VALUES ('hero', zeroblob(32), (1 << 40) + 1);",
     ),

@@ -12,10 +12,14 @@ use rosterbridge_domain::{
 };
 use rosterbridge_store::{
     Ledger, StoreError,
-    ledger::{HeldState, KeptRow, KeyHistory, OutboxId, OutboxState},
+    ledger::{
+        DecisionOutcome, Fixed, HeldFilter, HeldId, HeldState, KeptRow, KeyHistory, OutboxId, OutboxState,
+    },
 };
 use rstest::rstest;
-use support::{Fixture, KEY, at, attendance, daily, hash, hold, meeting, noop, reject, start_run, write};
+use support::{
+    Fixture, KEY, at, attendance, daily, decision, hash, hold, meeting, noop, reject, start_run, write,
+};
 
 const FILE: &str = "ATTENDANCE.txt";
 
@@ -45,7 +49,7 @@ fn a_write_comes_back_as_it_went_in() {
     full.replaces = Some(rosterbridge_domain::id::AttendanceDcid::new(99));
     full.previous_code = Some("A".to_owned());
     let mut row = write(4, full.key, "T");
-    row.outcome = rosterbridge_store::ledger::DecisionOutcome::Write(full.clone());
+    row.outcome = DecisionOutcome::Write(full.clone());
     let plain = write(5, daily(7), "T");
     let counts = fixture.decide(Source::Raptor, "tardies.csv", &[row.clone(), plain], 1);
     assert_eq!(counts.all(), [2, 0, 0, 0, 0, 0]);
@@ -543,4 +547,88 @@ proptest! {
         }
         ledger.integrity_check().unwrap();
     }
+}
+
+/// What a person decided about held rows stays with them while they come and go, and can be taken back while they wait.
+#[test]
+fn what_a_person_decided_stays_with_the_row() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let rows = [hold(1, HoldReason::UnknownStudent), hold(2, HoldReason::UnknownCode)];
+    fixture.decide(Source::Hero, FILE, &rows, 1);
+    let waiting = || ledger.held_waiting(&HeldFilter::default(), 9, 0).unwrap();
+    let ids: Vec<_> = waiting().iter().map(|row| row.id).collect();
+    let fixed = |fix: &str| Fixed {
+        fix: fix.to_owned(),
+        words: "student 7".to_owned(),
+        by: "ada".to_owned(),
+        at: at(2),
+    };
+    let fixes = || ledger.held_fixes(Source::Hero).unwrap();
+
+    let unknown = ledger.fix_held(&[(ids[0], fixed("7")), (HeldId(777), fixed("7"))]);
+    assert_eq!(unknown.unwrap_err().code(), "store.not_found");
+    assert_eq!(fixes(), [].into(), "all or nothing");
+    ledger.fix_held(&[(ids[0], fixed("7"))]).unwrap();
+    assert_eq!((waiting()[0].state, waiting()[0].fixed.clone()), (HeldState::Retried, Some(fixed("7"))));
+    assert_eq!(waiting()[0].raw, rows[0].raw, "the row is as it came");
+    assert_eq!(ledger.asked_for(Source::Hero).unwrap(), [].into(), "what it states is not kept");
+    let unkept = ledger.held_unkept(Source::Hero, fixture.run).unwrap();
+    assert_eq!(unkept.len(), 2);
+    ledger.keep_fields(Source::Hero, &[(hash(1), "one".to_owned())]).unwrap();
+    assert_eq!(ledger.asked_for(Source::Hero).unwrap(), [(hash(1), ids[0])].into());
+
+    // Held again for another reason, what was decided still counts, and the next decision comes to it.
+    fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownCode)], 3);
+    assert_eq!((waiting()[0].state, waiting()[0].fixed.is_some()), (HeldState::Open, true));
+    ledger.fix_held(&[(ids[0], fixed("7 and T"))]).unwrap();
+    // Written, the same row may come again: it is decided in the same way, or held with what was decided.
+    fixture.decide(Source::Hero, FILE, &[write(1, daily(7), "T")], 4);
+    assert_eq!((waiting().len(), fixes()), (1, [(hash(1), "7 and T".to_owned())].into()));
+    fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownCode)], 5);
+    let again = waiting().into_iter().find(|row| row.row_hash == hash(1)).unwrap();
+    assert_eq!(again.fixed, Some(fixed("7 and T")));
+
+    ledger.take_back_fix(&[again.id], "eve", at(6)).unwrap();
+    assert_eq!(fixes(), [].into(), "also where it was held before");
+    assert_eq!(ledger.take_back_fix(&[again.id], "eve", at(7)).unwrap_err().code(), "store.not_found");
+}
+
+#[test]
+fn held_rows_are_counted_by_what_they_wait_for() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    let held = |row: u64, reason, detail: &str| {
+        decision(row, DecisionOutcome::Hold { reason, detail: detail.to_owned() })
+    };
+    let rows = [
+        held(1, HoldReason::ReasonNotMapped, "Bus"),
+        held(2, HoldReason::ReasonNotMapped, "Rain"),
+        held(3, HoldReason::ReasonNotMapped, "Bus"),
+        held(4, HoldReason::TooOld, "2026-01-07"),
+    ];
+    fixture.decide(Source::Raptor, "a.csv", &rows, 1);
+    let causes: Vec<_> = ledger
+        .held_causes(2)
+        .unwrap()
+        .into_iter()
+        .map(|cause| (cause.reason, cause.detail, cause.rows))
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            (HoldReason::ReasonNotMapped, "Bus".to_owned(), 2),
+            (HoldReason::ReasonNotMapped, "Rain".to_owned(), 1)
+        ]
+    );
+    let counted = |source, reason, detail: Option<&str>| {
+        let filter = HeldFilter { source, reason, detail: detail.map(str::to_owned) };
+        let rows = ledger.held_waiting(&filter, 9, 0).unwrap();
+        assert_eq!(rows.len() as u64, ledger.held_waiting_count(&filter).unwrap());
+        rows.len()
+    };
+    assert_eq!(counted(None, None, None), 4);
+    assert_eq!(counted(Some(Source::Hero), None, None), 0);
+    assert_eq!(counted(None, Some(HoldReason::ReasonNotMapped), None), 3);
+    assert_eq!(counted(Some(Source::Raptor), Some(HoldReason::ReasonNotMapped), Some("Bus")), 2);
 }

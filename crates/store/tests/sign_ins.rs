@@ -8,7 +8,7 @@ use rosterbridge_domain::{
     attendance::{NoOpReason, Source},
     held::HoldReason,
 };
-use rosterbridge_store::ledger::{Decision, InputFile, KeyHistory, Standing, TakenOver};
+use rosterbridge_store::ledger::{Decision, HeldFilter, InputFile, KeyHistory, Standing, TakenOver};
 use rstest::rstest;
 use support::{Fixture, at, content, daily, day, hash, hold, noop, start_run, write};
 
@@ -133,7 +133,7 @@ fn a_row_is_in_doubt_until_a_person_who_knows_asks_for_it(#[case] reason: HoldRe
         &[hold(1, reason), hold(2, HoldReason::CorrectedInPowerSchool)],
         1,
     );
-    let held = ledger.held_waiting(9, 0).unwrap();
+    let held = ledger.held_waiting(&HeldFilter::default(), 9, 0).unwrap();
     ledger.retry_held(&[held[0].id], at(2)).unwrap();
     assert_eq!(ledger.in_doubt(Source::Raptor).unwrap().contains(&hash(1)), stays);
     assert!(ledger.in_doubt(Source::Raptor).unwrap().contains(&hash(2)), "nobody asked for it");
@@ -179,7 +179,7 @@ fn what_was_ours_before_a_restored_ledger_found_it_stays_ours() {
     assert_eq!(ledger.written_by(fixture.run).unwrap()[0].standing, Standing::Last);
     fixture.decide(Source::Raptor, "b.csv", &[hold(2, HoldReason::CorrectedInPowerSchool)], 12);
     assert_eq!(fixture.of_the_record().written, wrote("A"));
-    let held = ledger.held_waiting(9, 0).unwrap();
+    let held = ledger.held_waiting(&HeldFilter::default(), 9, 0).unwrap();
     ledger.retry_held(&[held[0].id], at(13)).unwrap();
     assert_eq!(fixture.of_the_record(), KeyHistory { written: wrote("T"), ..KeyHistory::default() });
 }

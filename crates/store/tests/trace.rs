@@ -15,8 +15,8 @@ use rosterbridge_domain::{
 use rosterbridge_store::{
     Ledger,
     ledger::{
-        Decision, DecisionOutcome, FileFates, HeldState, InputFile, OutboxId, OutboxState, RowEventKind,
-        RowFate, TraceFilter, TracedRow, Undo,
+        Decision, DecisionOutcome, FileFates, HeldFilter, HeldState, InputFile, OutboxId, OutboxState,
+        RowEventKind, RowFate, TraceFilter, TracedRow, Undo,
     },
 };
 use rstest::rstest;
@@ -498,7 +498,7 @@ fn happens(fixture: &Fixture, model: &mut Model, step: Step, second: i64) {
             };
         }
         Step::Deal { which, discard } => {
-            let held = ledger.held_waiting(1_000, 0).unwrap();
+            let held = ledger.held_waiting(&HeldFilter::default(), 1_000, 0).unwrap();
             if held.is_empty() {
                 return;
             }
@@ -548,7 +548,7 @@ fn adds_up(ledger: &Ledger, model: &Model) {
         assert_eq!(file.rows, sum, "{file:?}");
     }
     let total = |count: fn(&FileFates) -> u64| files.iter().map(count).sum::<u64>();
-    let held = ledger.held_waiting(1_000, 0).unwrap();
+    let held = ledger.held_waiting(&HeldFilter::default(), 1_000, 0).unwrap();
     assert_eq!(total(|file| file.held), held.len() as u64, "what is held is on the list");
     let waits = model.put_off.iter().filter(|(source, row)| {
         !held.iter().any(|held| held.source == *source && held.row_hash == hash(*row))

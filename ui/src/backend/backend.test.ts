@@ -17,6 +17,19 @@ function answering(call: Host['call']): Backend {
     onHappened: () => Promise.resolve(),
     startsAtLogin: () => Promise.resolve(false),
     startAtLogin: () => Promise.resolve(),
+    profiles: () => Promise.resolve([]),
+    openProfile: () => Promise.resolve(),
+    restoreLedger: () => Promise.resolve({ passed_over: [] }),
+    recoverKey: () => Promise.resolve(),
+    eraseProfile: (profile) => Promise.resolve({ profile, left: [] }),
+    takeOpenedFile: () => Promise.resolve(null),
+    onFileOpened: () => Promise.resolve(),
+    onGo: () => Promise.resolve(),
+    forgetClipboard: () => Promise.reject(new Error('no clipboard')),
+    updates: () => Promise.resolve({ state: 'off' }),
+    checkForUpdate: () => Promise.resolve(null),
+    installUpdate: () => Promise.resolve(),
+    restart: () => Promise.resolve(),
   });
 }
 

@@ -89,7 +89,7 @@ export function withLongNames(setup: Setup): Setup {
 export function answerHero(request: Asked, setup: Setup, sample: Sample): Response {
   const account = setup.hero.accounts.find(({ id }) => id === ('job' in request && typeof request.job === 'string' ? accountOf(request.job) : 'account' in request ? request.account : 1));
   if (account === undefined) {
-    throw { code: 'hero.account_unknown', message: 'There is no such account.', remedy: 'Open the set-up again.' } satisfies Fault;
+    throw { code: 'hero.no_account', message: 'There is no such account.', remedy: 'Open the set-up again.' } satisfies Fault;
   }
   switch (request.op) {
     case 'hand_over':
@@ -333,7 +333,7 @@ function previewOf(kind: ExportKind, job: HeroAccount['students'], rows: boolean
       : [],
   );
   const wrongPath = pathProblem(job.path, false);
-  const problems: Cause[] = [...unknown, ...(wrongPath === undefined ? [] : [{ code: 'hero.path', message: wrongPath, remedy: '' }])];
+  const problems: Cause[] = [...unknown, ...(wrongPath === undefined ? [] : [{ code: 'hero.path_space', message: wrongPath, remedy: '' }])];
   const fields = group && kind === 'students' ? ['SchoolID', ...job.fields] : job.fields;
   const columns = problems.length > 0 ? [] : fields.flatMap((name) => find(name) ?? []);
   return {

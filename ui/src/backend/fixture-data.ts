@@ -1,5 +1,4 @@
 import type { Choices } from '../bindings/Choices';
-import type { HeldView } from '../bindings/HeldView';
 import type { JobId } from '../bindings/JobId';
 import type { JobReport } from '../bindings/JobReport';
 import type { RunView } from '../bindings/RunView';
@@ -266,87 +265,5 @@ export function pastRuns(students: number): RunView[] {
       },
     },
     run('r1', 4400, JOB_ORDER, true),
-  ];
-}
-
-export function heldRows(long: boolean): HeldView[] {
-  const seen = new Date(Date.now() - 4 * 60_000).toISOString();
-  const tail = long ? ' A note from the family about the bus, which stood still for a while at the level crossing near the harbor.' : '';
-  return [
-    {
-      id: 6,
-      source: 'raptor',
-      file: 'tardies.csv',
-      line: 7,
-      code: 'held.reason_not_mapped',
-      message: 'This Raptor tardy code has no active row in the tardy code table. Map it, then retry.',
-      detail: 'Car trouble',
-      raw: `Cedar Ridge MS,10422,2026-11-20T08:52:00,Car trouble,${tail}`,
-      first_seen: seen,
-      retried: false,
-    },
-    {
-      id: 5,
-      source: 'raptor',
-      file: 'tardies.csv',
-      line: 12,
-      code: 'held.reason_not_mapped',
-      message: 'This Raptor tardy code has no active row in the tardy code table. Map it, then retry.',
-      detail: 'Car trouble',
-      raw: 'Harborview HS,10877,2026-11-20T09:05:00,Car trouble,',
-      first_seen: seen,
-      retried: false,
-    },
-    {
-      id: 4,
-      source: 'raptor',
-      file: 'tardies.csv',
-      line: 19,
-      code: 'held.unknown_student',
-      message: 'No student in PowerSchool has this number. Correct the number or add the student, then retry.',
-      detail: 'Student number 99120',
-      raw: 'Juniper ES,99120,2026-11-20T08:41:00,Overslept,',
-      first_seen: seen,
-      retried: false,
-    },
-    {
-      id: 3,
-      source: 'hero',
-      file: 'export/ATTENDANCE.txt',
-      line: 31,
-      code: 'held.unknown_code',
-      message:
-        'The school has no such attendance code in this school year. Add the code in PowerSchool or change the mapping, then retry.',
-      detail: 'Code TX at Juniper Elementary School, 2026-27',
-      raw: '110\t10203\tMATH3\t2\t11/20/2026\tTX\tP2',
-      first_seen: seen,
-      retried: false,
-    },
-    {
-      id: 2,
-      source: 'hero',
-      file: 'export/ATTENDANCE.txt',
-      line: 44,
-      code: 'held.existing_code',
-      message:
-        'PowerSchool already holds another attendance code that RosterBridge did not write. Decide in PowerSchool, or allow that code to be replaced and retry.',
-      detail: 'PowerSchool holds E, Hero states T',
-      raw: '300\t10911\tENG10\t4\t11/20/2026\tT\tP5',
-      first_seen: seen,
-      retried: false,
-    },
-    {
-      id: 1,
-      source: 'hero',
-      file: 'export/ATTENDANCE.txt',
-      line: 52,
-      code: 'held.no_such_enrollment',
-      message:
-        'The student has no enrolment in this course and section on that date. Check the schedule in PowerSchool, then retry.',
-      detail: 'BIO9, section 3',
-      raw: '300\t10655\tBIO9\t3\t11/20/2026\tT\tP1',
-      first_seen: seen,
-      retried: false,
-    },
   ];
 }

@@ -15,8 +15,6 @@ import type { RowFate } from '../bindings/RowFate';
 import type { StatusChangeView } from '../bindings/StatusChangeView';
 import type { TracedRecord } from '../bindings/TracedRecord';
 import type { TracedRow } from '../bindings/TracedRow';
-import type { TracePage } from '../bindings/TracePage';
-import type { TraceQuery } from '../bindings/TraceQuery';
 import type { TraceStep } from '../bindings/TraceStep';
 import { layoutInUse, usualLayout } from '../setup/raptor/layouts';
 
@@ -177,17 +175,6 @@ export function tracedRows(long: boolean): TracedRow[] {
       [9, 'undone', '', 'PowerSchool took it back.', record(100, '', 'T')],
     ]),
   ];
-}
-
-export function tracePage(query: TraceQuery, long: boolean): TracePage {
-  const found = tracedRows(long).filter(
-    (row) =>
-      (query.student === undefined || row.student_number === query.student) &&
-      (query.file === undefined || row.file === query.file) &&
-      (query.line === undefined || row.line === query.line) &&
-      (query.day === undefined || query.day === TRACED_DAY),
-  );
-  return { total: found.length, rows: found.slice(query.offset, query.offset + query.limit) };
 }
 
 /** A day of 95 rows with a few on their way; a day without any where it is another one. */

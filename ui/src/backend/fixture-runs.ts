@@ -1,14 +1,14 @@
 /** What was run, what came of it, and a run under way. */
 
 import type { Event } from '../bindings/Event';
-import type { HeldView } from '../bindings/HeldView';
 import type { JobId } from '../bindings/JobId';
 import type { JobReport } from '../bindings/JobReport';
 import type { Phase } from '../bindings/Phase';
 import type { RunView } from '../bindings/RunView';
 import type { SyncReport } from '../bindings/SyncReport';
 import { JOB_ORDER } from '../text/names';
-import { heldRows, jobReport, pastRuns, syncReport, withPlans } from './fixture-data';
+import type { SampleHeld } from './fixture-held';
+import { jobReport, pastRuns, syncReport, withPlans } from './fixture-data';
 
 /** What a pull reads, in order. */
 const PULL = (students: number): [subject: string, total: number][] => [
@@ -34,27 +34,26 @@ export class SampleRuns {
   all: RunView[] = [];
   /** The last report of each exchange. */
   last = new Map<JobId, JobReport>();
-  held: HeldView[] = [];
+  readonly held: SampleHeld;
   readonly #students: number;
-  readonly #long: boolean;
   readonly #wait: () => Promise<unknown>;
   #cancelled = false;
 
   /** `history`: something was run before. */
-  constructor({ history, students, long, wait }: { history: boolean; students: number; long: boolean; wait: () => Promise<unknown> }) {
+  constructor({ history, students, held, wait }: { history: boolean; students: number; held: SampleHeld; wait: () => Promise<unknown> }) {
     this.#students = students;
-    this.#long = long;
+    this.held = held;
     this.#wait = wait;
     if (!history) return;
     this.all = pastRuns(students);
     this.last = new Map(JOB_ORDER.map((job) => [job, jobReport(job, students)] as const));
-    this.held = heldRows(long);
+    held.arrive();
   }
 
   forget(): void {
     this.all = [];
     this.last = new Map();
-    this.held = [];
+    this.held.forget();
   }
 
   cancel(): void {
@@ -120,7 +119,7 @@ export class SampleRuns {
     ];
     if (!report.dry_run && report.outcome !== 'failed') {
       this.last = new Map([...this.last, ...report.jobs.map((job) => [job.job, job] as const)]);
-      if (report.jobs.some((job) => job.newly_held > 0)) this.held = heldRows(this.#long);
+      if (report.jobs.some((job) => job.newly_held > 0)) this.held.decideAgain();
     }
     return report;
   }

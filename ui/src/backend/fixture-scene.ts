@@ -3,7 +3,7 @@
  * `new` (nothing configured), `practice` (filled in, host key not accepted), `quiet` (finished, nothing run yet),
  * `home` (finished, with a history).
  * Further switches: `long` (long names), `pace` (milliseconds of a step of work), `fail` (`test`, `replaced`, `dns`,
- * `authority`, `access`, `queries`, `maintenance`: PowerSchool's test; `history`, `trace`, `preview`: what can't be
+ * `authority`, `access`, `queries`, `maintenance`: PowerSchool's test; `status` (after the first time), `history`, `trace`, `preview`: what can't be
  * read, `roster`: none was read yet; `sync`, `practice`, `handover` or `keychain`), `changed-key`, `old-server` (one that lacks what a newer one has), `second` (a second managed connection, with a private key), `connections` (so many managed connections), `schools` (so many
  * schools to choose from, with a building for each), `changes` (what is mapped has changed on either side;
  * `fail=choices`: PowerSchool can't be read, `fail=lists`: Raptor's server can't), `guarded` (a file was stopped), `elsewhere` (a run started by another
@@ -14,7 +14,8 @@
  * exchanges with Hero failed and are tried again; `raptor`: those with Raptor), `login` (the system refuses to change what starts at login), `own` (a district
  * of one's own, not the practice district), `accounts` (a second account at Hero), `several` (a roster with several schools was read), `sends=powerschool` (PowerSchool
  * carries out everything of Hero's accounts), `unseen` (what PowerSchool sends could not be looked at), `other-sender` (another sender has paused an exchange), `fail=hero` (Hero's
- * pages and folders can't be read).
+ * pages and folders can't be read), `fail=backups`, `backup`, `restore`, `recovery`, `bundle`, `profile` or `erase` (the care of
+ * the data fails), `key` or `no-backup` (the profile does not open), `left` (erasing leaves something), `records` (so many rows have come in, and a month of runs with them).
  */
 
 import type { GuardedView } from '../bindings/GuardedView';
@@ -72,8 +73,8 @@ export function guardedFile(students: number): GuardedView {
     before: students,
     now: Math.round(students / 3),
     reason: 'rows_lost',
-    schools: [],
-    sample: [],
+    schools: [{ school: 100, before: Math.round(students * 0.7), now: Math.round(students * 0.05) }],
+    sample: [10_422, 10_431, 10_587],
     stopped_at: new Date(Date.now() - 4 * 60_000).toISOString(),
   };
 }

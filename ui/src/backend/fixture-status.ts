@@ -100,7 +100,7 @@ export function statusOf(query: URLSearchParams, state: SampleState): StatusView
         last_at: report === undefined ? null : (lastRun?.finished_at ?? null),
       };
     }),
-    held: runs.held.length,
+    held: runs.held.rows.length,
     students: runs.last.size > 0 ? students : 0,
     roster_pulled_at: lastRun?.finished_at ?? null,
     watch: setup.hero.accounts

@@ -2,9 +2,9 @@
 
 import type { JobSchedule } from '../bindings/JobSchedule';
 
-export function dayFromNow(days: number, hour: number): Date {
+export function dayFromNow(days: number, hour: number, minute = 0): Date {
   const now = new Date();
-  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour);
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour, minute);
 }
 
 /** The next full ten minutes at which a clock of the schedule's zone shows its time, whatever the day. */

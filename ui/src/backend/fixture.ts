@@ -5,7 +5,6 @@ import type { ConnectionTest } from '../bindings/ConnectionTest';
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
 import type { GuardedView } from '../bindings/GuardedView';
-import type { HoldReason } from '../bindings/HoldReason';
 import type { Job } from '../bindings/Job';
 import type { JobId } from '../bindings/JobId';
 import type { ManagedConnection } from '../bindings/ManagedConnection';
@@ -16,15 +15,19 @@ import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
 import { counted } from '../text/format';
 import { answerHero, otherSender } from './fixture-accounts';
+import { SampleCare } from './fixture-care';
 import { FOLDER_STAGES, SampleServers, answerConnections, managedOf, nextConnection, type ConnectionsKept } from './fixture-connections';
 import { FINGERPRINT, choices, emptySetup, jobReport, practiceSetup } from './fixture-data';
 import { HANDOVER, HANDOVER_KEY, pluginCheck, pluginView } from './fixture-powerschool';
-import { raptorHistory, reconciliation, rosterPreview, tracePage } from './fixture-raptor';
+import { SampleActivity } from './fixture-activity';
+import { SampleHeld } from './fixture-held';
+import { raptorHistory, reconciliation, rosterPreview } from './fixture-raptor';
 import { SampleRuns } from './fixture-runs';
 import { guardedFile, pauseOf, setupOf, studentsOf } from './fixture-scene';
 import { manyChoices, mappingChanges, namesOf, raptorConfirmation } from './fixture-setup';
 import { MAIL_REFUSED, OUT_OF_REACH, raptorStatusOf, statusOf } from './fixture-status';
 import { SampleTests, passStages } from './fixture-tests';
+import { fixtureShell } from './fixture-shell';
 import type { FileContent, Happened, Host } from './host';
 
 /** What was saved and notified since the page was opened, for tests to look at. */
@@ -53,8 +56,11 @@ export function fixtureHost(query: URLSearchParams): Host {
     for (const connection of setup.connections) servers.accept(connection, FINGERPRINT, '2026-09-01T15:30:00Z');
   }
   const wait = () => new Promise((resolve) => setTimeout(resolve, pace));
-  const runs = new SampleRuns({ history: scene === 'home', students, long, wait });
+  const held = new SampleHeld(query, () => setup.mappings);
+  const runs = new SampleRuns({ history: scene === 'home', students, held, wait });
+  const activity = new SampleActivity({ history: scene === 'home', many: Number(query.get('records') ?? 0), long });
   const tests = new SampleTests(query, exchanges, wait);
+  const care = new SampleCare(query, wait);
   let guarded: GuardedView[] = query.has('guarded') ? [guardedFile(students)] : [];
   const schools = Number(query.get('schools') ?? 0);
   const some: Choices = schools > 0 ? manyChoices(choices(long), schools) : choices(long);
@@ -62,6 +68,7 @@ export function fixtureHost(query: URLSearchParams): Host {
   let pause = pauseOf(query);
   let otherSenders = query.has('other-sender') ? [otherSender(long)] : [];
   let atLogin = false;
+  let stateRead = 0;
   let running = query.has('elsewhere') ? 'r9' : undefined;
   let pluginWritten = query.has('written');
 
@@ -117,22 +124,23 @@ export function fixtureHost(query: URLSearchParams): Host {
   async function answer(request: Request, onEvent: (event: Event) => void): Promise<Response> {
     switch (request.op) {
       case 'status':
+        stateRead += 1;
+        if (fail === 'status' && stateRead > 1) throw UNREADABLE;
         return { kind: 'status', data: status() };
       case 'runs':
         return { kind: 'runs', data: runs.all.slice(0, request.limit) };
-      case 'held': {
-        const reasons = new Map<HoldReason, number>();
-        for (const row of runs.held) reasons.set(row.code as HoldReason, (reasons.get(row.code as HoldReason) ?? 0) + 1);
-        return {
-          kind: 'held',
-          data: {
-            total: runs.held.length,
-            by_reason: [...reasons].sort((a, b) => b[1] - a[1]),
-            rows: runs.held.slice(request.offset, request.offset + request.limit),
-          },
-        };
-      }
+      case 'held':
+      case 'held_choices':
+      case 'find_students':
+      case 'fix_held':
+      case 'take_back_held_fix':
+      case 'retry_held':
+      case 'discard_held':
+        if (fail === 'held') throw UNREADABLE;
+        await wait();
+        return held.answer(request);
       case 'setup':
+        care.opens();
         return setupView();
       case 'save_setup':
         setup = structuredClone(request.setup);
@@ -279,17 +287,23 @@ export function fixtureHost(query: URLSearchParams): Host {
           data: {
             since: new Date(Date.now() - 7 * 24 * 3_600_000).toISOString(),
             runs: { succeeded: runs.all.length },
-            rows: { read: 0, written: 0, noop: 0, held: runs.held.length, rejected: 0 },
+            rows: { read: 0, written: 0, noop: 0, held: held.rows.length, rejected: 0 },
             phases: [],
             outbox: { decided: 0, sending: 0, unknown: 0 },
-            held: runs.held.length,
+            held: held.rows.length,
             circuits: [],
             sizes: { ledger: 0, roster: 0, backups: 0, logs: 0 },
             holder: { version: '0.1.0', pid: 1, uptime_seconds: 60 },
           },
         };
-      case 'support_bundle':
-        return { kind: 'support_bundle', data: { file: request.file, bytes: 20_480, contents: ['about.json'] } };
+      case 'backups':
+      case 'back_up':
+      case 'recovery_file':
+      case 'support_bundle': {
+        const answered = await care.answer(request);
+        if (answered !== undefined) return answered;
+        throw OUT_OF_REACH;
+      }
       case 'raptor_history':
         if (fail === 'history') throw UNREADABLE;
         await wait();
@@ -297,7 +311,14 @@ export function fixtureHost(query: URLSearchParams): Host {
       case 'trace':
         if (fail === 'trace') throw UNREADABLE;
         await wait();
-        return { kind: 'trace', data: scene === 'home' ? tracePage(request.query, long) : { total: 0, rows: [] } };
+        return { kind: 'trace', data: activity.trace(request.query) };
+      case 'rows':
+      case 'export_rows':
+      case 'run_history':
+      case 'day_runs':
+        if (fail === 'trace') throw UNREADABLE;
+        await wait();
+        return activity.answer(request, runs.all);
       case 'reconciliation':
         if (fail === 'trace') throw UNREADABLE;
         await wait();
@@ -337,7 +358,7 @@ export function fixtureHost(query: URLSearchParams): Host {
         }
         return answerHero(request, setup, { long, students, rosterRead: scene !== 'new', now: new Date() });
       default:
-        throw { code: 'session.not_in_sample', message: 'The sample data does not answer this.', remedy: 'Start RosterBridge.' } satisfies Fault;
+        throw { code: 'window.no_shell', message: 'The sample data does not answer this.', remedy: 'Start RosterBridge.' } satisfies Fault;
     }
   }
 
@@ -350,7 +371,15 @@ export function fixtureHost(query: URLSearchParams): Host {
     listener({ profile, event: { event: 'run_finished', data: report } });
   }
 
+  function forget() {
+    setup = emptySetup();
+    secrets.clear();
+    servers.forget();
+    runs.forget();
+  }
+
   return {
+    ...care.host(() => profile, forget),
     call: (request, onEvent) => answer(structuredClone(request), onEvent),
     async practiceStart() {
       await wait();
@@ -370,10 +399,7 @@ export function fixtureHost(query: URLSearchParams): Host {
     async practiceLeave() {
       await wait();
       profile = 'default';
-      setup = emptySetup();
-      secrets.clear();
-      servers.forget();
-      runs.forget();
+      forget();
     },
     saveFile: (suggestedName: string, content: FileContent) => {
       saved.push({ name: suggestedName, content });
@@ -409,6 +435,7 @@ export function fixtureHost(query: URLSearchParams): Host {
       atLogin = wanted;
       return Promise.resolve();
     },
+    ...fixtureShell(query, profile),
     environment: () =>
       Promise.resolve({ profile, version: '0.1.0', home: '/home/office/.local/share/rosterbridge', platform: 'linux' }),
   };

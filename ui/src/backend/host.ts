@@ -1,6 +1,10 @@
+import type { Erased } from '../bindings/Erased';
 import type { Event } from '../bindings/Event';
+import type { NoticePlace } from '../bindings/NoticePlace';
+import type { ProfileView } from '../bindings/ProfileView';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
+import type { RestoredView } from '../bindings/RestoredView';
 
 /** What the window was started with. */
 export interface Environment {
@@ -19,6 +23,37 @@ export type FileContent = { text: string } | { base64: string };
 export interface Happened {
   profile: string;
   event: Event;
+}
+
+/** A setup file that was opened from outside the window. */
+export interface OpenedFile {
+  name: string;
+  text: string;
+}
+
+/** A place the person is to be taken to, from a notification, the icon beside the clock or the menu bar. */
+export interface Aim {
+  /** Of this profile. */
+  profile: string;
+  place: NoticePlace;
+}
+
+/** Whether there can be updates, and from which server. */
+export type Updates = { state: 'off' } | { state: 'on'; server: string };
+
+/** A version newer than this one. */
+export interface FoundUpdate {
+  version: string;
+  /** Plain text. */
+  notes: string;
+  /** The day it was published, e.g. `2026-11-18`. */
+  date: string | null;
+}
+
+/** How far a download is, in bytes. */
+export interface Downloaded {
+  bytes: number;
+  of: number | null;
 }
 
 /** Whatever carries out requests: the desktop shell, or sample data in a plain browser. */
@@ -46,4 +81,30 @@ export interface Host {
   startsAtLogin(): Promise<boolean>;
   /** Rejects with a `Fault`. */
   startAtLogin(wanted: boolean): Promise<void>;
+  /** The profiles of this account, the practice district's too. Rejects with a `Fault`. */
+  profiles(): Promise<ProfileView[]>;
+  /** Opens a profile in a window of its own, a new one too. Rejects with a `Fault`. */
+  openProfile(name: string): Promise<void>;
+  /** Puts the newest backup in the ledger's place, or an empty ledger. Rejects with a `Fault`. */
+  restoreLedger(beginAnew: boolean): Promise<RestoredView>;
+  /** Puts the profile's key back into the keychain from a recovery file. Rejects with a `Fault`. */
+  recoverKey(text: string, passphrase: string): Promise<void>;
+  /** Erases the profile the window shows; `confirm` is its name. Rejects with a `Fault`. */
+  eraseProfile(confirm: string): Promise<Erased>;
+  /** The setup file that was opened from outside, once; null when none was. Rejects with a `Fault`. */
+  takeOpenedFile(): Promise<OpenedFile | null>;
+  /** Hears that one can be taken, as long as the page lives. */
+  onFileOpened(listener: () => void): Promise<void>;
+  /** Hears where the person is to be taken, as long as the page lives. */
+  onGo(listener: (aim: Aim) => void): Promise<void>;
+  /** A secret was pasted: it is taken off the clipboard in a minute, unless something else is there by then. */
+  forgetClipboard(): Promise<void>;
+  /** Whether there can be updates. Asks no server. Rejects with a `Fault`. */
+  updates(): Promise<Updates>;
+  /** Asks the configured server for a newer version; null when there is none. Rejects with a `Fault`. */
+  checkForUpdate(): Promise<FoundUpdate | null>;
+  /** Downloads and installs the version that was found; `restart` runs it. Rejects with a `Fault`. */
+  installUpdate(version: string, onProgress: (downloaded: Downloaded) => void): Promise<void>;
+  /** Ends the app in order and starts it again. */
+  restart(): Promise<void>;
 }

@@ -1,9 +1,12 @@
 /** The one way out of the interface. No other module knows where requests go. */
 
 import type { AccountId } from '../bindings/AccountId';
+import type { BackupView } from '../bindings/BackupView';
 import type { Choices } from '../bindings/Choices';
 import type { ConnectionId } from '../bindings/ConnectionId';
 import type { ConnectionTest } from '../bindings/ConnectionTest';
+import type { DayRuns } from '../bindings/DayRuns';
+import type { Erased } from '../bindings/Erased';
 import type { Event } from '../bindings/Event';
 import type { ExportJob } from '../bindings/ExportJob';
 import type { ExportKind } from '../bindings/ExportKind';
@@ -11,9 +14,13 @@ import type { ExportPreview } from '../bindings/ExportPreview';
 import type { ExportProblems } from '../bindings/ExportProblems';
 import type { FacultyFileView } from '../bindings/FacultyFileView';
 import type { Fault } from '../bindings/Fault';
+import type { FoundStudent } from '../bindings/FoundStudent';
 import type { GuardedView } from '../bindings/GuardedView';
 import type { Handover } from '../bindings/Handover';
 import type { HandoverTo } from '../bindings/HandoverTo';
+import type { HeldCauseView } from '../bindings/HeldCauseView';
+import type { HeldChoices } from '../bindings/HeldChoices';
+import type { HeldFix } from '../bindings/HeldFix';
 import type { HeldPage } from '../bindings/HeldPage';
 import type { HostKeyHistory } from '../bindings/HostKeyHistory';
 import type { Job } from '../bindings/Job';
@@ -26,6 +33,7 @@ import type { Pause } from '../bindings/Pause';
 import type { PluginCheck } from '../bindings/PluginCheck';
 import type { PluginView } from '../bindings/PluginView';
 import type { PowerSchoolTest } from '../bindings/PowerSchoolTest';
+import type { ProfileView } from '../bindings/ProfileView';
 import type { PublicKeyView } from '../bindings/PublicKeyView';
 import type { RaptorConfirmation } from '../bindings/RaptorConfirmation';
 import type { RaptorHistory } from '../bindings/RaptorHistory';
@@ -34,8 +42,13 @@ import type { RemoteFiles } from '../bindings/RemoteFiles';
 import type { ReplacedHostKey } from '../bindings/ReplacedHostKey';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
+import type { RestoredView } from '../bindings/RestoredView';
 import type { RosterPreview } from '../bindings/RosterPreview';
 import type { RosterSettings } from '../bindings/RosterSettings';
+import type { RowList } from '../bindings/RowList';
+import type { RowPage } from '../bindings/RowPage';
+import type { RowPageStart } from '../bindings/RowPageStart';
+import type { RunHistory } from '../bindings/RunHistory';
 import type { RunView } from '../bindings/RunView';
 import type { SecretState } from '../bindings/SecretState';
 import type { Setup } from '../bindings/Setup';
@@ -43,15 +56,37 @@ import type { SetupView } from '../bindings/SetupView';
 import type { Sheet } from '../bindings/Sheet';
 import type { StageReport } from '../bindings/StageReport';
 import type { StatusView } from '../bindings/StatusView';
+import type { SupportBundle } from '../bindings/SupportBundle';
 import type { SyncReport } from '../bindings/SyncReport';
 import type { TestReport } from '../bindings/TestReport';
 import type { Timeline } from '../bindings/Timeline';
 import type { TracePage } from '../bindings/TracePage';
 import type { TraceQuery } from '../bindings/TraceQuery';
 import type { WatchView } from '../bindings/WatchView';
-import type { Environment, FileContent, Happened, Host } from './host';
+import type { WrittenRows } from '../bindings/WrittenRows';
+import type {
+  Aim,
+  Downloaded,
+  Environment,
+  FileContent,
+  FoundUpdate,
+  Happened,
+  Host,
+  OpenedFile,
+  Updates,
+} from './host';
 
-export type { Environment, FileContent, Happened, Host } from './host';
+export type {
+  Aim,
+  Downloaded,
+  Environment,
+  FileContent,
+  FoundUpdate,
+  Happened,
+  Host,
+  OpenedFile,
+  Updates,
+} from './host';
 
 /** The names of the secrets the interface asks for. */
 export type SecretName =
@@ -133,8 +168,36 @@ export class Backend {
     return this.#ask('runs', { op: 'runs', limit });
   }
 
-  held(limit: number, offset: number): Promise<HeldPage> {
-    return this.#ask('held', { op: 'held', limit, offset });
+  /** Of all rows, or of those that wait for this. */
+  held(limit: number, offset: number, cause?: HeldCauseView): Promise<HeldPage> {
+    const about = cause === undefined ? {} : { source: cause.source, reason: cause.code, detail: cause.detail };
+    return this.#ask('held', { op: 'held', limit, offset, ...about });
+  }
+
+  heldChoices(id: number): Promise<HeldChoices> {
+    return this.#ask('held_choices', { op: 'held_choices', id });
+  }
+
+  /** Students of the last roster by number or names, at most 50. */
+  findStudents(text: string): Promise<FoundStudent[]> {
+    return this.#ask('students', { op: 'find_students', text });
+  }
+
+  async fixHeld(ids: number[], fix: HeldFix): Promise<void> {
+    await this.#ask('done', { op: 'fix_held', ids, fix });
+  }
+
+  async takeBackHeldFix(ids: number[]): Promise<void> {
+    await this.#ask('done', { op: 'take_back_held_fix', ids });
+  }
+
+  /** Answers those that are decided again only with their file. */
+  retryHeld(ids: number[]): Promise<number[]> {
+    return this.#ask('retried', { op: 'retry_held', ids });
+  }
+
+  async discardHeld(ids: number[]): Promise<void> {
+    await this.#ask('done', { op: 'discard_held', ids });
   }
 
   setup(): Promise<SetupView> {
@@ -234,6 +297,62 @@ export class Backend {
     }
   }
 
+  /** The setup file that was opened from outside the window, once; null when none was. */
+  async takeOpenedFile(): Promise<OpenedFile | null> {
+    try {
+      return await this.#host.takeOpenedFile();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Tells when a setup file can be taken; without a shell none is opened. */
+  async onFileOpened(listener: () => void): Promise<void> {
+    await this.#host.onFileOpened(listener).catch(() => undefined);
+  }
+
+  /** Tells where the person is to be taken; without a shell nobody asks for that. */
+  async onGo(listener: (aim: Aim) => void): Promise<void> {
+    await this.#host.onGo(listener).catch(() => undefined);
+  }
+
+  /** A secret was pasted. That it can't be taken off the clipboard is no failure of what the person does. */
+  async forgetClipboard(): Promise<void> {
+    await this.#host.forgetClipboard().catch(() => undefined);
+  }
+
+  /** Whether there can be updates. Asks no server. */
+  async updates(): Promise<Updates> {
+    try {
+      return await this.#host.updates();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Asks the configured server for a newer version; null when there is none. Nothing is downloaded. */
+  async checkForUpdate(): Promise<FoundUpdate | null> {
+    try {
+      return await this.#host.checkForUpdate();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Downloads and installs the version that was found. On Windows the app ends with it; elsewhere `restart` runs it. */
+  async installUpdate(version: string, onProgress: (downloaded: Downloaded) => void): Promise<void> {
+    try {
+      await this.#host.installUpdate(version, onProgress);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Ends the app in order and starts it again. */
+  async restart(): Promise<void> {
+    await this.#host.restart();
+  }
+
   /** `to`: to these; to everybody who gets reports where nobody is named. */
   testMail(to: string[], onStage: (stage: StageReport) => void): Promise<TestReport> {
     return this.#stages('test', { op: 'test_mail', to }, onStage);
@@ -327,6 +446,26 @@ export class Backend {
 
   trace(query: TraceQuery): Promise<TracePage> {
     return this.#ask('trace', { op: 'trace', query });
+  }
+
+  /** A page of a list of rows, of at most 500. */
+  rows(list: RowList, start: RowPageStart, limit: number): Promise<RowPage> {
+    return this.#ask('rows', { op: 'rows', list, start, limit });
+  }
+
+  /** Writes a list of rows as CSV to a file chosen with `chooseFile`, which replaces what is there. */
+  exportRows(list: RowList, file: string): Promise<WrittenRows> {
+    return this.#ask('rows_written', { op: 'export_rows', list, file, overwrite: true });
+  }
+
+  /** The runs of so many days, counted, up to this one; up to today where none is named. */
+  runHistory(days: number, until?: string): Promise<RunHistory> {
+    return this.#ask('run_history', { op: 'run_history', days, ...(until === undefined ? {} : { until }) });
+  }
+
+  /** A day's runs; today's where no day is named. */
+  dayRuns(day?: string): Promise<DayRuns> {
+    return this.#ask('day_runs', { op: 'day_runs', ...(day === undefined ? {} : { day }) });
   }
 
   /** A day's rows and what became of them; today's in the district where no day is named. */
@@ -426,6 +565,70 @@ export class Backend {
   async chooseFolder(): Promise<string | null> {
     try {
       return await this.#host.chooseFolder();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** The backups of the ledger, newest first. */
+  backups(): Promise<BackupView[]> {
+    return this.#ask('backups', { op: 'backups' });
+  }
+
+  backUp(): Promise<BackupView> {
+    return this.#ask('backed_up', { op: 'back_up' });
+  }
+
+  /** The profile's key, encrypted with the passphrase: the text of a recovery file. */
+  recoveryFile(passphrase: string): Promise<string> {
+    return this.#ask('recovery_file', { op: 'recovery_file', passphrase });
+  }
+
+  /** Writes a support bundle. A file that is there is replaced: the dialog that chose it has asked. */
+  supportBundle(file: string): Promise<SupportBundle> {
+    return this.#ask('support_bundle', { op: 'support_bundle', file, overwrite: true });
+  }
+
+  /** The profiles of this account, the practice district's too. */
+  async profiles(): Promise<ProfileView[]> {
+    try {
+      return await this.#host.profiles();
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Opens a profile in a window of its own, a new one too. */
+  async openProfile(name: string): Promise<void> {
+    try {
+      await this.#host.openProfile(name);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Puts the newest backup in the ledger's place, or an empty ledger. */
+  async restoreLedger(beginAnew: boolean): Promise<RestoredView> {
+    try {
+      return await this.#host.restoreLedger(beginAnew);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Puts the profile's key back into the keychain from a recovery file. */
+  async recoverKey(text: string, passphrase: string): Promise<void> {
+    try {
+      await this.#host.recoverKey(text, passphrase);
+    } catch (thrown) {
+      throw toFault(thrown);
+    }
+  }
+
+  /** Erases the profile the window shows; `confirm` is its name. */
+  async eraseProfile(confirm: string): Promise<Erased> {
+    try {
+      return await this.#host.eraseProfile(confirm);
     } catch (thrown) {
       throw toFault(thrown);
     }

@@ -1,9 +1,22 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
+import type { Erased } from '../bindings/Erased';
 import type { Event } from '../bindings/Event';
+import type { ProfileView } from '../bindings/ProfileView';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
-import type { Environment, FileContent, Happened, Host } from './host';
+import type { RestoredView } from '../bindings/RestoredView';
+import type {
+  Aim,
+  Downloaded,
+  Environment,
+  FileContent,
+  FoundUpdate,
+  Happened,
+  Host,
+  OpenedFile,
+  Updates,
+} from './host';
 
 /** The desktop shell. */
 export const tauriHost: Host = {
@@ -24,4 +37,22 @@ export const tauriHost: Host = {
   },
   startsAtLogin: () => invoke<boolean>('starts_at_login'),
   startAtLogin: (wanted: boolean) => invoke<void>('start_at_login', { wanted }),
+  profiles: () => invoke<ProfileView[]>('profiles'),
+  openProfile: (name: string) => invoke<void>('open_profile', { name }),
+  restoreLedger: (beginAnew: boolean) => invoke<RestoredView>('restore_ledger', { beginAnew }),
+  recoverKey: (text: string, passphrase: string) => invoke<void>('recover_key', { text, passphrase }),
+  eraseProfile: (confirm: string) => invoke<Erased>('erase_profile', { confirm }),
+  takeOpenedFile: () => invoke<OpenedFile | null>('take_opened_file'),
+  async onFileOpened(listener: () => void) {
+    await listen('file-opened', () => listener());
+  },
+  async onGo(listener: (aim: Aim) => void) {
+    await listen<Aim>('go', ({ payload }) => listener(payload));
+  },
+  forgetClipboard: () => invoke<void>('forget_clipboard'),
+  updates: () => invoke<Updates>('updates'),
+  checkForUpdate: () => invoke<FoundUpdate | null>('check_for_update'),
+  installUpdate: (version: string, onProgress: (downloaded: Downloaded) => void) =>
+    invoke<void>('install_update', { version, onProgress: new Channel<Downloaded>(onProgress) }),
+  restart: () => invoke<void>('restart'),
 };

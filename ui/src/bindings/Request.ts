@@ -4,13 +4,18 @@ import type { ConnectionId } from "./ConnectionId";
 import type { ExportJob } from "./ExportJob";
 import type { ExportKind } from "./ExportKind";
 import type { HandoverTo } from "./HandoverTo";
+import type { HeldFix } from "./HeldFix";
+import type { HoldReason } from "./HoldReason";
 import type { Job } from "./Job";
 import type { JobId } from "./JobId";
 import type { NamesOf } from "./NamesOf";
 import type { Pause } from "./Pause";
 import type { RosterSettings } from "./RosterSettings";
+import type { RowList } from "./RowList";
+import type { RowPageStart } from "./RowPageStart";
 import type { SecretText } from "./SecretText";
 import type { Setup } from "./Setup";
+import type { Source } from "./Source";
 import type { TraceQuery } from "./TraceQuery";
 
 /**
@@ -28,7 +33,39 @@ limit: number,
 /**
  * After this many.
  */
-offset: number, } | { "op": "retry_held", 
+offset: number, 
+/**
+ * Those of a source.
+ */
+source?: Source, 
+/**
+ * Those held for a reason.
+ */
+reason?: HoldReason, 
+/**
+ * Those with just this detail.
+ */
+detail?: string, } | { "op": "held_choices", 
+/**
+ * Which.
+ */
+id: number, } | { "op": "find_students", 
+/**
+ * A number, or words of a name.
+ */
+text: string, } | { "op": "fix_held", 
+/**
+ * Which.
+ */
+ids: number[], 
+/**
+ * What.
+ */
+fix: HeldFix, } | { "op": "take_back_held_fix", 
+/**
+ * Which.
+ */
+ids: number[], } | { "op": "retry_held", 
 /**
  * Which.
  */
@@ -165,7 +202,43 @@ of: NamesOf, } | { "op": "trace",
 /**
  * Which.
  */
-query: TraceQuery, } | { "op": "reconciliation", 
+query: TraceQuery, } | { "op": "rows", 
+/**
+ * Which, and how.
+ */
+list: RowList, 
+/**
+ * Where the page begins.
+ */
+start: RowPageStart, 
+/**
+ * At most this many, and 500.
+ */
+limit: number, } | { "op": "export_rows", 
+/**
+ * Which, and how.
+ */
+list: RowList, 
+/**
+ * Where to. Absolute: the process that writes it may work in another folder.
+ */
+file: string, 
+/**
+ * Whether a file that is there is replaced.
+ */
+overwrite: boolean, } | { "op": "run_history", 
+/**
+ * So many days.
+ */
+days: number, 
+/**
+ * The last of them; today in the district where none is named.
+ */
+until?: string, } | { "op": "day_runs", 
+/**
+ * The day; today in the district where none is named.
+ */
+day?: string, } | { "op": "reconciliation", 
 /**
  * The day; today in the district where none is named.
  */

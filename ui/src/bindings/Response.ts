@@ -2,11 +2,14 @@
 import type { BackupView } from "./BackupView";
 import type { Choices } from "./Choices";
 import type { ConnectionTest } from "./ConnectionTest";
+import type { DayRuns } from "./DayRuns";
 import type { ExportPreview } from "./ExportPreview";
 import type { ExportProblems } from "./ExportProblems";
 import type { FacultyFileView } from "./FacultyFileView";
+import type { FoundStudent } from "./FoundStudent";
 import type { GuardedView } from "./GuardedView";
 import type { Handover } from "./Handover";
+import type { HeldChoices } from "./HeldChoices";
 import type { HeldPage } from "./HeldPage";
 import type { HostKeyHistory } from "./HostKeyHistory";
 import type { KeyView } from "./KeyView";
@@ -24,6 +27,8 @@ import type { Reconciliation } from "./Reconciliation";
 import type { RemoteFiles } from "./RemoteFiles";
 import type { ReplacedHostKey } from "./ReplacedHostKey";
 import type { RosterPreview } from "./RosterPreview";
+import type { RowPage } from "./RowPage";
+import type { RunHistory } from "./RunHistory";
 import type { RunView } from "./RunView";
 import type { SecretState } from "./SecretState";
 import type { SetupView } from "./SetupView";
@@ -36,8 +41,9 @@ import type { Timeline } from "./Timeline";
 import type { TracePage } from "./TracePage";
 import type { UndoReport } from "./UndoReport";
 import type { WatchView } from "./WatchView";
+import type { WrittenRows } from "./WrittenRows";
 
 /**
  * The answer to a [`Request`].
  */
-export type Response = { "kind": "status", "data": StatusView } | { "kind": "runs", "data": Array<RunView> } | { "kind": "held", "data": HeldPage } | { "kind": "retried", "data": number[] } | { "kind": "setup", "data": SetupView } | { "kind": "exported", "data": string } | { "kind": "secret", "data": SecretState } | { "kind": "test", "data": TestReport } | { "kind": "raptor_confirmation", "data": RaptorConfirmation } | { "kind": "raptor_history", "data": RaptorHistory } | { "kind": "roster_preview", "data": RosterPreview } | { "kind": "names", "data": Array<string> } | { "kind": "trace", "data": TracePage } | { "kind": "reconciliation", "data": Reconciliation } | { "kind": "power_school_test", "data": PowerSchoolTest } | { "kind": "last_test", "data": PowerSchoolTest | null } | { "kind": "plugin", "data": PluginView } | { "kind": "plugin_check", "data": PluginCheck } | { "kind": "handover", "data": Handover } | { "kind": "handover_key", "data": string } | { "kind": "connection_test", "data": ConnectionTest } | { "kind": "choices", "data": Choices } | { "kind": "sync", "data": SyncReport } | { "kind": "undo", "data": UndoReport } | { "kind": "guarded", "data": Array<GuardedView> } | { "kind": "done" } | { "kind": "metrics", "data": Metrics } | { "kind": "backups", "data": Array<BackupView> } | { "kind": "backed_up", "data": BackupView } | { "kind": "recovery_file", "data": string } | { "kind": "support_bundle", "data": SupportBundle } | { "kind": "watch", "data": WatchView } | { "kind": "host_key_replaced", "data": Array<ReplacedHostKey> } | { "kind": "host_key_history", "data": HostKeyHistory } | { "kind": "known_hosts", "data": KnownHostsView } | { "kind": "key", "data": KeyView } | { "kind": "public_key", "data": PublicKeyView } | { "kind": "legacy_algorithms", "data": Array<LegacyAlgorithm> } | { "kind": "owner_changed", "data": OwnerChange } | { "kind": "sheet", "data": Sheet } | { "kind": "timeline", "data": Timeline } | { "kind": "export_preview", "data": ExportPreview } | { "kind": "export_problems", "data": ExportProblems } | { "kind": "remote_files", "data": RemoteFiles } | { "kind": "faculty_file", "data": FacultyFileView };
+export type Response = { "kind": "status", "data": StatusView } | { "kind": "runs", "data": Array<RunView> } | { "kind": "held", "data": HeldPage } | { "kind": "held_choices", "data": HeldChoices } | { "kind": "students", "data": Array<FoundStudent> } | { "kind": "retried", "data": number[] } | { "kind": "setup", "data": SetupView } | { "kind": "exported", "data": string } | { "kind": "secret", "data": SecretState } | { "kind": "test", "data": TestReport } | { "kind": "raptor_confirmation", "data": RaptorConfirmation } | { "kind": "raptor_history", "data": RaptorHistory } | { "kind": "roster_preview", "data": RosterPreview } | { "kind": "names", "data": Array<string> } | { "kind": "trace", "data": TracePage } | { "kind": "rows", "data": RowPage } | { "kind": "rows_written", "data": WrittenRows } | { "kind": "run_history", "data": RunHistory } | { "kind": "day_runs", "data": DayRuns } | { "kind": "reconciliation", "data": Reconciliation } | { "kind": "power_school_test", "data": PowerSchoolTest } | { "kind": "last_test", "data": PowerSchoolTest | null } | { "kind": "plugin", "data": PluginView } | { "kind": "plugin_check", "data": PluginCheck } | { "kind": "handover", "data": Handover } | { "kind": "handover_key", "data": string } | { "kind": "connection_test", "data": ConnectionTest } | { "kind": "choices", "data": Choices } | { "kind": "sync", "data": SyncReport } | { "kind": "undo", "data": UndoReport } | { "kind": "guarded", "data": Array<GuardedView> } | { "kind": "done" } | { "kind": "metrics", "data": Metrics } | { "kind": "backups", "data": Array<BackupView> } | { "kind": "backed_up", "data": BackupView } | { "kind": "recovery_file", "data": string } | { "kind": "support_bundle", "data": SupportBundle } | { "kind": "watch", "data": WatchView } | { "kind": "host_key_replaced", "data": Array<ReplacedHostKey> } | { "kind": "host_key_history", "data": HostKeyHistory } | { "kind": "known_hosts", "data": KnownHostsView } | { "kind": "key", "data": KeyView } | { "kind": "public_key", "data": PublicKeyView } | { "kind": "legacy_algorithms", "data": Array<LegacyAlgorithm> } | { "kind": "owner_changed", "data": OwnerChange } | { "kind": "sheet", "data": Sheet } | { "kind": "timeline", "data": Timeline } | { "kind": "export_preview", "data": ExportPreview } | { "kind": "export_problems", "data": ExportProblems } | { "kind": "remote_files", "data": RemoteFiles } | { "kind": "faculty_file", "data": FacultyFileView };

@@ -64,7 +64,8 @@ export function calendarDate(date: string): string {
   });
 }
 
-function clock(date: Date): string {
+/** A time of day: "4:10 PM". */
+export function clock(date: Date): string {
   return date.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit' }).replace('\u202f', ' ');
 }
 

@@ -178,26 +178,6 @@ export const PHASES: Record<Phase, string> = {
   attendance: 'Writing attendance',
 };
 
-/** The step of the set-up that holds the settings a failure's code is about, if one does. */
-export function stepFor(code: string): SetupStep | undefined {
-  const area = code.split('.', 1)[0];
-  switch (area) {
-    case 'powerschool':
-      return 'powerschool';
-    case 'raptor':
-    case 'mapping':
-      return 'buildings';
-    case 'connection':
-    case 'hero':
-    case 'sftp':
-      return 'hero';
-    case 'mail':
-      return 'schedule';
-    default:
-      return undefined;
-  }
-}
-
 /** The steps of the set-up, in order. */
 export const SETUP_STEPS = ['powerschool', 'buildings', 'tardies', 'hero', 'schedule'] as const;
 export type SetupStep = (typeof SETUP_STEPS)[number];

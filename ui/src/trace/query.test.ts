@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TracedRow } from '../bindings/TracedRow';
-import { fieldFaults, fieldsOf, queryOf, recordFacts, rowText } from './query';
+import { fieldFaults, fieldsOf, listOf, recordFacts, rowText, rowsText, type Fields } from './query';
 
-const empty = { student: '', file: '', line: '', day: '' };
+const empty: Fields = { student: '', file: '', line: '', day: '', sha256: '', source: '', fate: '', school: '' };
 
 describe('a search', () => {
   test.each([
@@ -10,10 +10,11 @@ describe('a search', () => {
     [{ ...empty, student: ' 10422 ' }, { student: 10_422 }],
     [{ ...empty, file: ' tardies.csv ', line: '7' }, { file: 'tardies.csv', line: 7 }],
     [{ ...empty, day: '2026-11-20' }, { day: '2026-11-20' }],
+    [{ ...empty, source: 'hero', fate: 'held', school: '200' } as const, { source: 'hero', fate: 'held', school: 200 }],
     // What can't be read is complained about and never sent as something else.
     [{ ...empty, student: '10-422', line: 'x' }, {}],
   ])('%j', (fields, query) => {
-    expect(queryOf(fields, 50, 100)).toEqual({ ...query, limit: 50, offset: 100 });
+    expect(listOf(fields, 'student', true)).toEqual({ ...query, sort: 'student', descending: true });
   });
 
   test.each([
@@ -28,12 +29,37 @@ describe('a search', () => {
   });
 
   test('of rows asked for elsewhere', () => {
-    expect(queryOf(fieldsOf({ file: 'tardies.csv', line: 7 }), 10, 0)).toEqual({ file: 'tardies.csv', line: 7, limit: 10, offset: 0 });
+    expect(listOf(fieldsOf({ file: 'tardies.csv', sha256: 'ef', line: 7 }), 'read', true)).toEqual({
+      file: 'tardies.csv',
+      sha256: 'ef',
+      line: 7,
+      sort: 'read',
+      descending: true,
+    });
     expect(fieldsOf({})).toEqual(empty);
   });
 });
 
 const record = { school: 200, date: '2026-11-20', mode: 'ATT_ModeMeeting', cc: 48_211, period: 903, code: 'T', previous_code: 'A' };
+
+test('rows are copied as lines of a table', () => {
+  const row = {
+    cursor: { key: 0, row: { file: 1, line: 7 } },
+    source: 'raptor',
+    file: 'tardies.csv',
+    line: 7,
+    read_at: '2026-11-20T14:00:00Z',
+    fate: 'held',
+    at: '2026-11-20T14:00:04Z',
+    code: '',
+    sentence: 'It is held.',
+  } as const;
+  const text = rowsText([row, { ...row, line: 8, student_number: 10_422, school: 200 }], () => 'Cedar Ridge');
+  expect(text).toBe(
+    '2026-11-20T14:00:00Z\t\t\tHeld\tIt is held.\ttardies.csv\t7\n' +
+      '2026-11-20T14:00:00Z\t10422\tCedar Ridge\tHeld\tIt is held.\ttardies.csv\t8',
+  );
+});
 
 describe('a record of PowerSchool’s', () => {
   test('of a meeting', () => {

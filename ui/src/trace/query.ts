@@ -1,15 +1,20 @@
 /** What a person asks for when looking for rows, and what comes of it. */
 
 import type { RowFate } from '../bindings/RowFate';
+import type { RowSummary } from '../bindings/RowSummary';
 import type { TracedRecord } from '../bindings/TracedRecord';
 import type { TracedRow } from '../bindings/TracedRow';
-import type { TraceQuery } from '../bindings/TraceQuery';
+import type { RowList } from '../bindings/RowList';
+import type { RowSort } from '../bindings/RowSort';
+import type { Source } from '../bindings/Source';
 import { calendarDate } from '../text/format';
 import type { Tone } from '../text/names';
 
 /** Rows asked for from elsewhere, e.g. from a held row. */
 export interface RowsWanted {
   file?: string;
+  /** Only of the file with this content. */
+  sha256?: string;
   line?: number;
   day?: string;
 }
@@ -21,6 +26,12 @@ export interface Fields {
   line: string;
   /** As a date field has it: "2026-11-20". */
   day: string;
+  /** The content of the file that was asked for elsewhere. */
+  sha256: string;
+  source: Source | '';
+  fate: RowFate | '';
+  /** A school's number. */
+  school: string;
 }
 
 export type FieldFaults = Partial<Record<keyof Fields, string>>;
@@ -34,23 +45,53 @@ export function fieldFaults({ student, line }: Fields): FieldFaults {
   return faults;
 }
 
-/** The search the fields ask for; a field that can't be read does not restrict it. */
-export function queryOf(fields: Fields, limit: number, offset: number): TraceQuery {
+/** The list the fields ask for; a field that can't be read does not restrict it. */
+export function listOf(fields: Fields, sort: RowSort, descending: boolean): RowList {
   const student = wholeNumber(fields.student);
   const line = wholeNumber(fields.line);
+  const school = wholeNumber(fields.school);
   const file = fields.file.trim();
   return {
     ...(student === undefined ? {} : { student }),
     ...(file === '' ? {} : { file }),
+    ...(fields.sha256 === '' ? {} : { sha256: fields.sha256 }),
     ...(line === undefined ? {} : { line }),
     ...(fields.day === '' ? {} : { day: fields.day }),
-    limit,
-    offset,
+    ...(fields.source === '' ? {} : { source: fields.source }),
+    ...(fields.fate === '' ? {} : { fate: fields.fate }),
+    ...(school === undefined ? {} : { school }),
+    sort,
+    descending,
   };
 }
 
-export function fieldsOf({ file, line, day }: RowsWanted): Fields {
-  return { student: '', file: file ?? '', line: line === undefined ? '' : String(line), day: day ?? '' };
+export function fieldsOf({ file, sha256, line, day }: RowsWanted): Fields {
+  return {
+    student: '',
+    file: file ?? '',
+    line: line === undefined ? '' : String(line),
+    day: day ?? '',
+    sha256: sha256 ?? '',
+    source: '',
+    fate: '',
+    school: '',
+  };
+}
+
+/** Rows as they are pasted into a spreadsheet: a line each, columns apart by tabs. */
+export function rowsText(rows: RowSummary[], schoolName: (school: number) => string | undefined): string {
+  const lines = rows.map((row) =>
+    [
+      row.read_at,
+      row.student_number ?? '',
+      row.school === undefined ? '' : (schoolName(row.school) ?? row.school),
+      FATES[row.fate].title,
+      row.sentence,
+      row.file,
+      row.line,
+    ].join('\t'),
+  );
+  return lines.join('\n');
 }
 
 function wholeNumber(text: string): number | undefined {

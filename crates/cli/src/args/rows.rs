@@ -47,6 +47,45 @@ pub enum Held {
         #[arg(value_name = "ID", required = true)]
         ids: Vec<i64>,
     },
+    /// Show what there is to pick from for a row: students, codes and classes
+    Choices {
+        /// Its id, as the list shows it
+        #[arg(value_name = "ID")]
+        id: i64,
+    },
+    /// Say whose rows they are, which code counts, or which class they are about; the next run decides them so
+    #[command(group(clap::ArgGroup::new("who").args(["student", "student_id"])))]
+    #[command(group(clap::ArgGroup::new("what").args(["code", "code_id"])))]
+    #[command(group(clap::ArgGroup::new("when").args(["class", "day"])))]
+    #[command(group(clap::ArgGroup::new("fix").args([
+        "student", "student_id", "code", "code_id", "class", "day", "take_back",
+    ]).required(true).multiple(true)))]
+    Fix {
+        /// Their ids, as the list shows them
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<i64>,
+        /// The student with this number
+        #[arg(long, value_name = "NUMBER")]
+        student: Option<i64>,
+        /// The student with this STUDENTS.ID, where several have the number
+        #[arg(long, value_name = "STUDENTS.ID")]
+        student_id: Option<i64>,
+        /// The school's attendance code with this text
+        #[arg(long)]
+        code: Option<String>,
+        /// The school's attendance code with this id, where several have the text
+        #[arg(long, value_name = "ATTENDANCE_CODE.ID")]
+        code_id: Option<i64>,
+        /// The class of the student, as 'held choices' shows it
+        #[arg(long, value_name = "CC/PERIOD", value_parser = class)]
+        class: Option<(i64, i64)>,
+        /// The record of the day
+        #[arg(long)]
+        day: bool,
+        /// Take back what was decided about them
+        #[arg(long, conflicts_with_all = ["student", "student_id", "code", "code_id", "class", "day"])]
+        take_back: bool,
+    },
     /// Close rows for good: they are never written
     Discard {
         /// Their ids, as the list shows them
@@ -70,4 +109,9 @@ pub enum Guard {
         /// The id that the list shows
         id: String,
     },
+}
+
+fn class(text: &str) -> Result<(i64, i64), String> {
+    let parts = text.split_once('/').and_then(|(cc, period)| Some((cc.parse().ok()?, period.parse().ok()?)));
+    parts.ok_or_else(|| "two numbers with a slash between them are needed, e.g. 81234/417".to_owned())
 }

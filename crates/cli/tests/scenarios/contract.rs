@@ -3,7 +3,7 @@
 use std::{fs, process::Stdio};
 
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{District, Output, Profile, rosterbridge};
 
@@ -44,6 +44,16 @@ fn help_with_json_is_one_document(#[case] arguments: &[&str], #[case] part: &str
     let output = Output::of(&rosterbridge().args(arguments).output().unwrap()).done();
     let message = output.document["message"].as_str().unwrap();
     assert!(message.contains(part), "{message}");
+}
+
+/// For whoever looks after several districts: listing them opens and makes none.
+#[test]
+fn the_profiles_there_are_can_be_listed() {
+    let profile = Profile::new();
+    assert_eq!(profile.run(&["profiles"]).done().data(), &json!({"profiles": []}));
+    assert!(!profile.home().join("profiles").exists());
+    profile.run(&["handover", "key"]).done();
+    assert_eq!(profile.run(&["profiles"]).done().data(), &json!({"profiles": [{"name": "practice"}]}));
 }
 
 /// A mistyped name is no new profile.

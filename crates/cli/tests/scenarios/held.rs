@@ -264,3 +264,172 @@ fn a_setting_out_of_its_range_is_refused(#[case] oldest: u8) {
     assert_eq!(refused.exit, 1, "{}", refused.stdout);
     assert_eq!(profile.setup()["attendance"]["oldest"], 10);
 }
+
+fn id_of(held: &Value) -> String {
+    held["id"].to_string()
+}
+
+fn steps(profile: &Profile, student: &str) -> Vec<String> {
+    let trace = profile.run(&["trace", "--student", student]).done();
+    let steps = trace.data()["rows"][0]["steps"].as_array().unwrap();
+    steps.iter().map(|step| step["what"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_row_of_an_unknown_student_is_written_once_it_is_said_whose_it_is() {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "raptor-roster"]).done();
+    let like = a_tardy(&district);
+    drop_file(&district, "late.csv", &Dropped { student: 8_000_001, ..a_copy(&like) });
+    profile.run(&["sync", "raptor-tardies"]).ended(3, "sync.held_rows");
+    let held = the_held_row(&profile);
+    assert_eq!((&held["remedy"], &held["student_number"]), (&json!("pick_student"), &json!(8_000_001)));
+    let (id, number) = (id_of(&held), like.student.to_string());
+
+    profile.run(&["held", "fix", &id, "--student", "8000002"]).ended(1, "held.not_to_pick");
+    profile.run(&["held", "fix", "777", "--student", &number]).ended(1, "store.not_found");
+    profile.run(&["held", "fix", &id, "--code-id", "999999"]).ended(1, "held.not_to_pick");
+    profile.run(&["held", "fix", &id, "--student", &number]).done();
+    let fixed = the_held_row(&profile);
+    assert_eq!((&fixed["retried"], &fixed["raw"]), (&json!(true), &held["raw"]));
+    assert!(fixed["fixed"]["words"].as_str().unwrap().starts_with(&format!("student {number}, ")));
+
+    // What was decided can be taken back before a run.
+    profile.run(&["held", "fix", &id, "--take-back"]).done();
+    profile.run(&["sync", "raptor-tardies"]).ended(0, "sync.held_rows");
+    assert_eq!((district.audit().len(), the_held_row(&profile)["fixed"].is_null()), (0, true));
+
+    profile.run(&["held", "fix", &id, "--student", &number]).done();
+    let sync = profile.run(&["sync", "raptor-tardies"]).done();
+    assert_eq!(sync.job("raptor-tardies")["rows"]["written"], 1);
+    let audit = district.audit();
+    assert_eq!(audit.len(), 1);
+    let student = district.database().query_row(
+        "SELECT ID FROM Students WHERE Student_Number = ?1",
+        [like.student],
+        |row| row.get::<_, i64>(0),
+    );
+    assert_eq!(audit[0]["studentid"], student.unwrap());
+    assert_eq!(profile.run(&["held", "list"]).done().data()["total"], 0);
+    assert_eq!(files_in(&district.raptor("processed")), ["late.csv"]);
+    let steps = steps(&profile, "8000001");
+    assert!(
+        steps.iter().any(|step| step == "fixed") && steps.iter().any(|step| step == "fix_taken_back"),
+        "{steps:?}"
+    );
+    // The same row again is the same event.
+    drop_file(&district, "again.csv", &Dropped { student: 8_000_001, ..a_copy(&like) });
+    profile.run(&["sync", "raptor-tardies"]).done();
+    assert_eq!(district.audit().len(), 1);
+}
+
+#[test]
+fn what_was_decided_wrongly_holds_the_row_again() {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "raptor-roster"]).done();
+    let like = a_tardy(&district);
+    drop_file(&district, "late.csv", &Dropped { student: 8_000_001, ..a_copy(&like) });
+    profile.run(&["sync", "raptor-tardies"]).ended(3, "sync.held_rows");
+    let id = id_of(&the_held_row(&profile));
+    let elsewhere = district.database().query_row(
+        "SELECT Student_Number FROM Students WHERE Enroll_Status = 0
+         AND SchoolID <> (SELECT SchoolID FROM Students WHERE Student_Number = ?1) LIMIT 1",
+        [like.student],
+        |row| row.get::<_, i64>(0),
+    );
+    profile.run(&["held", "fix", &id, "--student", &elsewhere.unwrap().to_string()]).done();
+    profile.run(&["sync", "raptor-tardies"]).ended(0, "sync.held_rows");
+    let again = the_held_row(&profile);
+    assert_eq!((&again["code"], &again["retried"]), (&json!("held.student_not_in_school"), &json!(false)));
+    assert_eq!(district.audit().len(), 0);
+
+    profile.run(&["held", "fix", &id, "--student", &like.student.to_string()]).done();
+    profile.run(&["sync", "raptor-tardies"]).done();
+    assert_eq!(district.audit().len(), 1);
+}
+
+#[test]
+fn mapping_a_reason_releases_all_its_rows() {
+    let district = District::start(&["--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "raptor-roster"]).done();
+    let mut file = csv::Reader::from_path(district.tardies()).unwrap();
+    let rows: Vec<csv::StringRecord> = file.records().take(3).map(Result::unwrap).collect();
+    fs::remove_file(district.tardies()).unwrap();
+    let mut text = "Building,IdNumber,SignInTime,Reason\n".to_owned();
+    for row in &rows {
+        text.extend([&row[0], ",", &row[1], ",", &row[2], ",Volcano\n"]);
+    }
+    fs::write(district.raptor("late.csv"), text).unwrap();
+    profile.run(&["sync", "raptor-tardies"]).ended(3, "sync.held_rows");
+    let list = profile.run(&["held", "list"]).done();
+    let cause = &list.data()["causes"][0];
+    assert_eq!(
+        (&cause["code"], &cause["remedy"], &cause["detail"], &cause["rows"]),
+        (&json!("held.reason_not_mapped"), &json!("map_reason"), &json!("Volcano"), &json!(3))
+    );
+    profile.change_setup(|setup| {
+        let codes = setup["mappings"]["tardy_codes"].as_array_mut().unwrap();
+        codes.push(json!({"reason": "Volcano", "code": codes[0]["code"], "active": true}));
+    });
+    let sync = profile.run(&["sync", "raptor-tardies"]).done();
+    assert_eq!(sync.job("raptor-tardies")["rows"]["written"], 3);
+    assert_eq!(district.audit().len(), 3);
+}
+
+/// What is wrong in a row of Hero's, and what deals with it. The columns are those of Hero's procedure.
+#[rstest]
+#[case::student(1, "8000001", "held.unknown_student")]
+#[case::code(5, "ZZ", "held.unknown_code")]
+#[case::class(2, "NONE", "held.no_such_enrollment")]
+fn a_row_of_heros_is_written_as_a_person_decided(
+    #[case] column: usize,
+    #[case] wrong: &str,
+    #[case] code: &str,
+    #[values(true, false)] stays_in_the_file: bool,
+) {
+    let district = District::start(&["--students", "300", "--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
+    let export = fs::read_to_string(district.hero("export/ATTENDANCE.txt")).unwrap();
+    let first: Vec<&str> = export.lines().next().unwrap().split('\t').collect();
+    let mut row: Vec<&str> = first.clone();
+    row[column] = wrong;
+    let text = row.join("\t") + "\n";
+    district.hero_export(None, &json!({"text": text}));
+    profile.run(&["sync", "hero-attendance"]).ended(3, "sync.held_rows");
+    let held = the_held_row(&profile);
+    assert_eq!(held["code"], code);
+    let id = id_of(&held);
+    let choices = profile.run(&["held", "choices", &id]).done();
+    let pick = &choices.data()["meetings"][0]["pick"];
+    let class = format!("{}/{}", pick["cc"], pick["period"]);
+    let mut fix = vec!["held", "fix", id.as_str()];
+    match column {
+        1 => fix.extend(["--student", first[1]]),
+        5 => fix.extend(["--code", first[5]]),
+        _ if pick["kind"] == "day" => fix.push("--day"),
+        _ => fix.extend(["--class", class.as_str()]),
+    }
+    profile.run(&fix).done();
+    if !stays_in_the_file {
+        // An export without it says nothing of it: the next one that has it decides it so.
+        district.hero_export(None, &json!({"text": ""}));
+        profile.run(&["sync", "hero-attendance"]).done();
+        assert_eq!(district.audit().len(), 0);
+        assert_eq!(profile.run(&["held", "list"]).done().data()["total"], 1);
+        district.hero_export(None, &json!({"text": text}));
+    }
+    let sync = profile.run(&["sync", "hero-attendance"]).done();
+    assert_eq!(sync.job("hero-attendance")["rows"]["written"], 1, "{}", sync.stdout);
+    assert_eq!(district.audit().len(), 1);
+    assert_eq!(profile.run(&["held", "list"]).done().data()["total"], 0);
+    // Hero states it again: it is decided in the same way, and says nothing new.
+    district.hero_export(None, &json!({"text": text}));
+    let again = profile.run(&["sync", "hero-attendance"]).done();
+    let rows = &again.job("hero-attendance")["rows"];
+    assert_eq!((&rows["noop"], &rows["held"]), (&json!(1), &json!(0)), "{}", again.stdout);
+    assert_eq!(district.audit().len(), 1);
+}

@@ -291,7 +291,8 @@ impl Engine {
     ) -> Result<usize, EngineError> {
         let cancel = CancellationToken::new();
         let Rereading { setup, roster, zone, .. } = *rereading;
-        let look_up = LookUp { setup, roster, zone, cancel: &cancel };
+        let fixes = &self.fixes(Source::Raptor).await?;
+        let look_up = LookUp { setup, roster, zone, fixes, cancel: &cancel };
         let mut found = self.find_tardies(setup, Some(session), &cancel).await?;
         let mut unread = found.changing.first().map(|name| EngineError::FileChanging(name.into()));
         let mut taken_over = 0;
@@ -328,9 +329,9 @@ impl Engine {
     ) -> Result<usize, EngineError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (roster, setup) = (Arc::clone(rereading.roster), rereading.setup.clone());
-        let (zone, file) = (rereading.zone, path.clone());
+        let (zone, file, fixes) = (rereading.zone, path.clone(), self.fixes(Source::Raptor).await?);
         let read = blocking(move || {
-            let mut district = District::new(&roster, &setup, zone)?;
+            let mut district = District::new(&roster, &setup, zone)?.with_fixes(fixes);
             raptor::read_file(&file, 0, &mut district, &CancellationToken::new())
         })
         .await;

@@ -160,7 +160,7 @@ fn a_daily_tardy_is_of_the_school_of_that_day(
         comment: String::new(),
     };
     let mut district = District::new(&roster, &setup, chrono_tz::America::Chicago).unwrap();
-    let found = match district.raptor(&tardy) {
+    let found = match district.raptor(&tardy, HeldFix::default()) {
         Ok(write) => {
             assert_eq!((write.key.date, write.key.student), (day(on), STUDENT));
             // The code and the calendar day are that school's, too.

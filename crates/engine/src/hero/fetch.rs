@@ -11,16 +11,16 @@ use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{
     dated_path::DatedPath,
     job::{AccountId, Job, JobId},
-    settings::{HeroAccount, Setup},
+    settings::{CharacterSet, HeroAccount, Setup},
 };
-use rosterbridge_hero::{ImportLayout, read_attendance};
+use rosterbridge_hero::{AttendanceRow, ImportLayout, read_attendance};
 use rosterbridge_sftp::{Entry, RemoteFile, Session};
 use rosterbridge_store::Roster;
 
-use super::{HeroProblem, Version};
+use super::{HeroProblem, SOURCE, Version};
 use crate::{
     attendance::{PlannedInput, SourceRow},
-    decide::{District, hero_rows},
+    decide::{District, Fixes, hero_rows},
     diagnosis::millis,
     engine::{Engine, blocking},
     error::EngineError,
@@ -39,7 +39,7 @@ pub(crate) struct Import {
     pub(crate) file: RemoteFile,
     /// The day its path is that of.
     pub(super) day: NaiveDate,
-    account: AccountId,
+    pub(super) account: AccountId,
     layout: ImportLayout,
 }
 
@@ -63,6 +63,11 @@ impl Import {
             .map_err(|error| refused(HeroProblem::Order { job, error }))?;
         Ok(Self { file: RemoteFile::parse(&path.expand(day))?, day, account: account.id, layout })
     }
+
+    /// What a row states, by its text.
+    pub(super) fn stated(&self, raw: &str) -> Option<AttendanceRow> {
+        stated(raw, self.layout)
+    }
 }
 
 impl Engine {
@@ -79,9 +84,10 @@ impl Engine {
     ) -> Result<Option<Fetched>, EngineError> {
         session.require_folder(import.file.folder()).await?;
         let Some(mut before) = session.stat(&import.file).await? else { return Ok(None) };
+        let fixes = self.fixes(SOURCE).await?;
         let (mut quiet, mut looks) = (0, 0);
         loop {
-            let fetched = fetch(import, setup, roster, zone, session).await;
+            let fetched = fetch(import, setup, roster, zone, &fixes, session).await;
             match fetched {
                 Ok(fetched) if !fetched.unfinished || quiet >= LOOKS => {
                     pass(CrashPoint::ImportFetched);
@@ -117,6 +123,12 @@ impl Engine {
     }
 }
 
+/// What a row states, by its text, which is no record of field names and already in characters.
+fn stated(raw: &str, layout: ImportLayout) -> Option<AttendanceRow> {
+    let layout = ImportLayout { header: false, characters: CharacterSet::Utf8, ..layout };
+    read_attendance(raw.as_bytes(), layout).ok()?.next()?.ok()?.parsed.ok()
+}
+
 fn is_same(before: &Entry, now: &Entry) -> bool {
     (before.size, before.modified) == (now.size, now.modified)
 }
@@ -126,17 +138,20 @@ async fn fetch(
     setup: &Setup,
     roster: &Arc<Roster>,
     zone: chrono_tz::Tz,
+    fixes: &Fixes,
     session: &Session,
 ) -> Result<Fetched, EngineError> {
     let (reader, writer) = io::pipe().map_err(|source| EngineError::Pipe { source })?;
-    let (roster, rules) = (Arc::clone(roster), setup.clone());
+    let (roster, rules, fixes) = (Arc::clone(roster), setup.clone(), fixes.clone());
     let Import { layout, account, .. } = *import;
     let started = Instant::now();
     let looking_up = blocking(move || {
-        let mut district = District::new(&roster, &rules, zone)?.of_account(&rules.hero, account);
+        let mut district =
+            District::new(&roster, &rules, zone)?.of_account(&rules.hero, account).with_fixes(fixes);
         let mut arriving = Arriving { file: reader, waited: Duration::ZERO };
         let mut file = read_attendance(&mut arriving, layout)?;
-        let rows = hero_rows(&mut file, 0, &mut district)?;
+        let mut rows = hero_rows(&mut file, 0, &mut district)?;
+        district.fix_hero_rows(&mut rows, |raw| stated(raw, layout));
         let whole = file.whole_bytes();
         Ok((rows, whole, arriving.waited))
     });

@@ -135,9 +135,9 @@ impl Engine {
         look_up: &LookUp<'_>,
     ) -> Result<Contents, EngineError> {
         let (roster, setup) = (Arc::clone(look_up.roster), look_up.setup.clone());
-        let (zone, stop) = (look_up.zone, look_up.cancel.clone());
+        let (zone, fixes, stop) = (look_up.zone, look_up.fixes.clone(), look_up.cancel.clone());
         let looking_up = move |reader: PipeReader| {
-            let mut district = District::new(&roster, &setup, zone)?;
+            let mut district = District::new(&roster, &setup, zone)?.with_fixes(fixes);
             read_rows(reader, input, &mut district, &stop)
         };
         let (downloaded, rows) = read_at_server(session, &remote.file, looking_up).await?;

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     attendance::{PlannedInput, SourceRow, row_hash},
-    decide::{District, Stop},
+    decide::{District, Fixes, Stop},
     diagnosis::existing_folder,
     engine::{Engine, blocking},
     error::EngineError,
@@ -144,6 +144,8 @@ pub(crate) struct LookUp<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) roster: &'a Arc<Roster>,
     pub(crate) zone: chrono_tz::Tz,
+    /// What people decided about rows that were held.
+    pub(crate) fixes: &'a Fixes,
     pub(crate) cancel: &'a CancellationToken,
 }
 
@@ -232,9 +234,9 @@ impl Engine {
             files.entry((row.file.clone(), row.sha256.clone())).or_default().push(row);
         }
         let (roster, setup) = (Arc::clone(look_up.roster), look_up.setup.clone());
-        let (zone, first) = (look_up.zone, batch.inputs.len());
+        let (zone, fixes, first) = (look_up.zone, look_up.fixes.clone(), batch.inputs.len());
         let (inputs, rows, tardies) = blocking(move || {
-            let mut district = District::new(&roster, &setup, zone)?;
+            let mut district = District::new(&roster, &setup, zone)?.with_fixes(fixes);
             let (mut inputs, mut rows, mut tardies) = (Vec::new(), Vec::new(), Vec::new());
             for (place, ((name, sha256), kept)) in files.into_iter().enumerate() {
                 inputs.push(PlannedInput { name, rows: 0, bytes: 0, sha256, decisions: Vec::new() });
@@ -300,9 +302,9 @@ impl Engine {
 
 async fn read_dropped(waiting: &mut VecDeque<AtHand>, look_up: &LookUp<'_>) -> Result<Batch, EngineError> {
     let (roster, setup, stop) = (Arc::clone(look_up.roster), look_up.setup.clone(), look_up.cancel.clone());
-    let (zone, mut ahead) = (look_up.zone, std::mem::take(waiting));
+    let (zone, fixes, mut ahead) = (look_up.zone, look_up.fixes.clone(), std::mem::take(waiting));
     let (batch, left) = blocking(move || {
-        let mut district = District::new(&roster, &setup, zone)?;
+        let mut district = District::new(&roster, &setup, zone)?.with_fixes(fixes);
         let mut batch = Batch::default();
         while !batch.is_full()
             && let Some(file) = ahead.pop_front()
@@ -400,12 +402,13 @@ pub(super) fn read_rows(
 
 /// Looks up what a row states.
 fn looked_up(input: usize, line: u64, raw: String, tardy: &Tardy, district: &mut District<'_>) -> SourceRow {
+    let fix = district.fixes.of(SOURCE, &raw).unwrap_or_default();
     SourceRow {
         input,
         line,
         raw,
         student_number: Some(tardy.student),
         happened: Some(tardy.signed_in.local(district.zone)),
-        wanted: district.raptor(tardy),
+        wanted: district.raptor(tardy, fix),
     }
 }

@@ -153,5 +153,25 @@ pub enum Event {
         title: String,
         /// Why, and what to do. Names no student.
         body: String,
+        /// Where a person sees to it.
+        #[serde(default)]
+        place: NoticePlace,
     },
+}
+
+/// Where in the window what a notice tells is seen to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticePlace {
+    /// The state of the integrations.
+    #[default]
+    Home,
+    /// The runs.
+    Activity,
+    /// Rows held for a person.
+    Held,
+    /// The backups of the ledger.
+    Backups,
+    /// What is set.
+    Settings,
 }

@@ -4,6 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::RowPlace;
+
 /// Which rows to trace. What is absent does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
@@ -24,6 +26,10 @@ pub struct TraceQuery {
     #[ts(optional, type = "string")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<NaiveDate>,
+    /// This very row.
+    #[ts(optional)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<RowPlace>,
     /// At most this many.
     pub limit: u32,
     /// After this many.

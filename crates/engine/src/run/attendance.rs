@@ -36,10 +36,11 @@ impl Run<'_> {
         self.progress(job, Phase::Download, &import.file.to_string(), 0, None);
         let session = self.hero(job).await?;
         let missed = self.missed(job, &session).await?;
+        let asked = self.engine.are_imports_asked_for().await?;
         done.notes.extend(missed.note());
         let grounds = self.engine.grounds(job, self.roster()?, &self.setup, self.server.zone).await?;
         // A dry run looks at the rows themselves.
-        let may_be_known = missed.imports.is_empty() && unclear == 0 && !self.dry;
+        let may_be_known = missed.imports.is_empty() && !asked && unclear == 0 && !self.dry;
         if may_be_known && self.is_known(job, &import, &grounds, &session, done).await? {
             return Ok(());
         }
@@ -63,7 +64,12 @@ impl Run<'_> {
                 done.notes.push(format!("{} is not there yet: nothing to import.", import.file));
             }
             without_todays => {
-                self.take_in(job, exports, unclear, grounds, &late, done).await?;
+                let taken = self.take_in(job, exports, unclear, grounds, &late, done).await;
+                if !self.dry {
+                    // Also of a run that was broken off: these rows are held.
+                    self.engine.keep_import_rows(&import, self.id).await?;
+                }
+                taken?;
                 match without_todays {
                     Some(_) if not_yet => done.notes.push(format!("{} is not there yet.", import.file)),
                     // The schedule tries again, as for any file that is not there.
@@ -211,12 +217,14 @@ impl Run<'_> {
         let server = self.raptor(job).await?;
         let mut found = self.engine.find_tardies(&self.setup, server.as_deref(), &self.cancel).await?;
         let mut kept = self.engine.kept_tardies().await?;
+        let fixes = self.engine.fixes(raptor::SOURCE).await?;
         // However many there are, only so many are in memory at a time.
         loop {
             let look_up = LookUp {
                 setup: &self.setup,
                 roster: self.roster()?,
                 zone: self.server.zone,
+                fixes: &fixes,
                 cancel: &self.cancel,
             };
             let mut batch = self.engine.read_tardies(&mut found.waiting, server.as_deref(), &look_up).await?;

@@ -78,6 +78,58 @@ pub struct HeldRow {
     pub run: RunId,
     /// What became of it.
     pub state: HeldState,
+    /// What a person decided about it, if so.
+    pub fixed: Option<Fixed>,
+}
+
+/// That a person decided something about a held row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fixed {
+    /// The decision, in a form of the caller's.
+    pub fix: String,
+    /// The decision in words.
+    pub words: String,
+    /// Who made it.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Rows that wait for the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldCause {
+    /// Who stated them.
+    pub source: Source,
+    /// Why they are held.
+    pub reason: HoldReason,
+    /// What exactly, e.g. the unknown code.
+    pub detail: String,
+    /// How many there are.
+    pub rows: u64,
+}
+
+/// Which waiting rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldFilter {
+    /// Those of a source.
+    pub source: Option<Source>,
+    /// Those held for a reason.
+    pub reason: Option<HoldReason>,
+    /// Those with just this detail.
+    pub detail: Option<String>,
+}
+
+/// What a waiting row states, and what a person decided about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldStatement {
+    /// The row.
+    pub id: HeldId,
+    /// Who stated it.
+    pub source: Source,
+    /// What it states, as [`Ledger::keep_fields`] was told; `None` where that is not kept.
+    pub fields: Option<String>,
+    /// [`Fixed::fix`].
+    pub fix: Option<String>,
 }
 
 /// A held row that can be decided without its file.
@@ -155,7 +207,17 @@ pub(super) fn hold(connection: &Connection, row: &Holding<'_>) -> Result<(HeldId
             at,
             row.run
         ])?;
-    Ok((HeldId(connection.last_insert_rowid()), true))
+    let id = connection.last_insert_rowid();
+    // What was decided about the row when it was held before still counts, and can be taken back here.
+    connection
+        .prepare_cached(
+            "UPDATE held_rows SET (fix, fix_words, fixed_at, fixed_by) =
+                 (SELECT fix, fix_words, fixed_at, fixed_by FROM held_rows
+                  WHERE source = ?2 AND row_hash = ?3 AND fix IS NOT NULL ORDER BY id DESC LIMIT 1)
+             WHERE id = ?1",
+        )?
+        .execute(params![id, row.source.as_str(), row.row_hash])?;
+    Ok((HeldId(id), true))
 }
 
 /// Takes a row off the list; whether it was on it.
@@ -210,17 +272,53 @@ impl Ledger {
     }
 
     /// The rows that wait, oldest first: open ones, and those to be decided again.
-    pub fn held_waiting(&self, limit: u32, offset: u32) -> Result<Vec<HeldRow>, StoreError> {
+    pub fn held_waiting(
+        &self,
+        filter: &HeldFilter,
+        limit: u32,
+        offset: u32,
+    ) -> Result<Vec<HeldRow>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM held_rows WHERE state IN ('open', 'retried') ORDER BY id LIMIT ?1 OFFSET ?2"
+            "SELECT {COLUMNS} FROM held_rows WHERE {WAITING} ORDER BY id LIMIT ?4 OFFSET ?5"
         ))?;
-        let mut rows = statement.query([limit, offset])?;
+        let (source, reason, detail) = filter.parameters();
+        let mut rows = statement.query(params![source, reason, detail, limit, offset])?;
         let mut held = Vec::new();
         while let Some(row) = rows.next()? {
             held.push(read(row)?);
         }
         Ok(held)
+    }
+
+    /// How many of them there are.
+    pub fn held_waiting_count(&self, filter: &HeldFilter) -> Result<u64, StoreError> {
+        let (source, reason, detail) = filter.parameters();
+        let count: i64 = self
+            .lock()
+            .prepare_cached(&format!("SELECT count(*) FROM held_rows WHERE {WAITING}"))?
+            .query_row(params![source, reason, detail], |row| row.get(0))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// What rows wait for, most rows first; at most `limit`.
+    pub fn held_causes(&self, limit: u32) -> Result<Vec<HeldCause>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT source, reason, detail, count(*) AS many FROM held_rows WHERE state IN ('open', 'retried')
+             GROUP BY source, reason, detail ORDER BY many DESC, source, reason, detail LIMIT ?1",
+        )?;
+        let mut rows = statement.query([limit])?;
+        let mut causes = Vec::new();
+        while let Some(row) = rows.next()? {
+            causes.push(HeldCause {
+                source: outbox::source(row, 0)?,
+                reason: reason(row, 1)?,
+                detail: row.get(2)?,
+                rows: row.get::<_, i64>(3)?.unsigned_abs(),
+            });
+        }
+        Ok(causes)
     }
 
     /// How many rows wait: open ones, and those to be decided again.
@@ -278,6 +376,18 @@ impl Ledger {
         Ok(hashes.collect::<Result<_, _>>()?)
     }
 
+    /// The rows of a source that a run held and of which is not kept what they state: as they came.
+    pub fn held_unkept(&self, source: Source, run: RunId) -> Result<Vec<(RowHash, String)>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT row_hash, raw FROM held_rows
+             WHERE state IN ('open', 'retried') AND source = ?1 AND run = ?2 AND fields IS NULL",
+        )?;
+        let rows =
+            statement.query_map(params![source.as_str(), run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Keeps what waiting rows state, in a form of the caller's: with that they can be decided when their file is gone.
     pub fn keep_fields(&self, source: Source, rows: &[(RowHash, String)]) -> Result<(), StoreError> {
         self.transaction(|transaction| {
@@ -319,6 +429,94 @@ impl Ledger {
         Ok(kept)
     }
 
+    /// The rows of a source that a person asked for and of which is kept what they state.
+    pub fn asked_for(&self, source: Source) -> Result<HashMap<RowHash, HeldId>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT row_hash, id FROM held_rows WHERE state = 'retried' AND source = ?1 AND fields IS NOT NULL",
+        )?;
+        let hashes = statement.query_map([source.as_str()], |row| Ok((row.get(0)?, HeldId(row.get(1)?))))?;
+        Ok(hashes.collect::<Result<_, _>>()?)
+    }
+
+    /// What waiting rows state and what was decided about them, in the order of the ids. An id that no waiting row has is
+    /// [`StoreError::NotFound`].
+    pub fn held_statements(&self, ids: &[HeldId]) -> Result<Vec<HeldStatement>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT source, fields, fix FROM held_rows WHERE id = ?1 AND state IN ('open', 'retried')",
+        )?;
+        let mut statements = Vec::with_capacity(ids.len());
+        for id in ids {
+            let mut rows = statement.query([id.0])?;
+            let row = rows.next()?.ok_or(NO_SUCH_ROW)?;
+            statements.push(HeldStatement {
+                id: *id,
+                source: outbox::source(row, 0)?,
+                fields: row.get(1)?,
+                fix: row.get(2)?,
+            });
+        }
+        Ok(statements)
+    }
+
+    /// What people decided about rows of a source ([`Fixed::fix`]), also about those that are held no more.
+    pub fn held_fixes(&self, source: Source) -> Result<HashMap<RowHash, String>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT row_hash, fix FROM held_rows WHERE source = ?1 AND fix IS NOT NULL ORDER BY id",
+        )?;
+        let fixes = statement.query_map([source.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(fixes.collect::<Result<_, _>>()?)
+    }
+
+    /// Keeps what a person decided about waiting rows, in the place of what was decided before, and has them decided
+    /// again: all of them or none.
+    pub fn fix_held(&self, rows: &[(HeldId, Fixed)]) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            for (id, fixed) in rows {
+                let changed = transaction
+                    .prepare_cached(
+                        "UPDATE held_rows SET fix = ?2, fix_words = ?3, fixed_by = ?4, fixed_at = ?5, state = 'retried'
+                         WHERE id = ?1 AND state IN ('open', 'retried')",
+                    )?
+                    .execute(params![id.0, fixed.fix, fixed.words, fixed.by, from_instant(fixed.at)])?;
+                if changed == 0 {
+                    return Err(NO_SUCH_ROW);
+                }
+                let detail = format!("{}: {}", fixed.by, fixed.words);
+                trace::of_held_row(transaction, *id, RowEventKind::Fixed, &detail, fixed.at)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes back what was decided about waiting rows: they are as they came, and wait. All of them or none.
+    pub fn take_back_fix(&self, ids: &[HeldId], by: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.transaction(|transaction| {
+            for id in ids {
+                let row: Option<(String, RowHash)> = transaction
+                    .query_row(
+                        "UPDATE held_rows SET state = 'open'
+                         WHERE id = ?1 AND state IN ('open', 'retried') AND fix IS NOT NULL
+                         RETURNING source, row_hash",
+                        [id.0],
+                        |row| Ok((row.get(0)?, row.get(1)?)),
+                    )
+                    .optional()?;
+                let (source, row_hash) = row.ok_or(NO_SUCH_ROW)?;
+                // Also where it was held before.
+                transaction.execute(
+                    "UPDATE held_rows SET fix = NULL, fix_words = NULL, fixed_by = NULL, fixed_at = NULL
+                     WHERE source = ?1 AND row_hash = ?2 AND fix IS NOT NULL",
+                    params![source, row_hash],
+                )?;
+                trace::of_held_row(transaction, *id, RowEventKind::FixTakenBack, by, at)?;
+            }
+            Ok(())
+        })
+    }
+
     /// Takes a row off the list because it is settled otherwise; whether it was on it. Decisions recorded by
     /// [`Ledger::record_decisions`] do this by themselves.
     pub fn resolve_held(
@@ -336,7 +534,7 @@ impl Ledger {
                 )
                 .optional()?;
             let Some(held) = held else { return Ok(false) };
-            trace::of_held_row(transaction, HeldId(held), RowEventKind::Resolved, at)?;
+            trace::of_held_row(transaction, HeldId(held), RowEventKind::Resolved, "", at)?;
             resolve(transaction, source, row_hash)
         })
     }
@@ -356,14 +554,14 @@ impl Ledger {
                     .prepare_cached("SELECT 1 FROM held_rows WHERE id = ?1 AND state = 'retried'")?
                     .exists([id.0])?;
                 if !asked_before {
-                    trace::of_held_row(transaction, *id, RowEventKind::Retried, at)?;
+                    trace::of_held_row(transaction, *id, RowEventKind::Retried, "", at)?;
                 }
                 let changed = transaction.execute(
                     "UPDATE held_rows SET state = 'retried' WHERE id = ?1 AND state IN ('open', 'retried')",
                     [id.0],
                 )?;
                 if changed == 0 {
-                    return Err(StoreError::NotFound("such held row"));
+                    return Err(NO_SUCH_ROW);
                 }
             }
             Ok(())
@@ -382,8 +580,14 @@ impl Ledger {
                         |row| Ok((row.get(0)?, row.get(1)?)),
                     )
                     .optional()?;
-                let (source, row_hash) = row.ok_or(StoreError::NotFound("such held row"))?;
-                trace::of_held_row(transaction, *id, RowEventKind::Discarded, at)?;
+                let (source, row_hash) = row.ok_or(NO_SUCH_ROW)?;
+                trace::of_held_row(transaction, *id, RowEventKind::Discarded, "", at)?;
+                // What was decided about it would speak for the row where it comes again.
+                transaction.execute(
+                    "UPDATE held_rows SET fix = NULL, fix_words = NULL, fixed_by = NULL, fixed_at = NULL
+                     WHERE source = ?1 AND row_hash = ?2 AND fix IS NOT NULL",
+                    params![source, row_hash],
+                )?;
                 transaction.execute(
                     "UPDATE decisions SET decision = 'discard', decided_at = ?3 WHERE source = ?1 AND row_hash = ?2",
                     params![source, row_hash, from_instant(at)],
@@ -396,7 +600,20 @@ impl Ledger {
 
 /// The columns [`read`] reads.
 const COLUMNS: &str = "id, source, row_hash, file, line, raw, reason, detail, student_number, first_seen, last_seen, \
-                       run, state";
+                       run, state, fix, fix_words, fixed_by, fixed_at";
+
+/// The rows that wait and that a [`HeldFilter`] lets through, by its parameters.
+const WAITING: &str = "state IN ('open', 'retried') AND (?1 IS NULL OR source = ?1) AND (?2 IS NULL OR reason = ?2) \
+                       AND (?3 IS NULL OR detail = ?3)";
+
+/// An id that no waiting row has.
+const NO_SUCH_ROW: StoreError = StoreError::NotFound("such held row");
+
+impl HeldFilter {
+    fn parameters(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
+        (self.source.map(Source::as_str), self.reason.map(HoldReason::code), self.detail.as_deref())
+    }
+}
 
 fn read(row: &Row<'_>) -> Result<HeldRow, StoreError> {
     let state = row.get_ref(12)?.as_str().ok();
@@ -417,6 +634,15 @@ fn read(row: &Row<'_>) -> Result<HeldRow, StoreError> {
             .into_iter()
             .find(|known| Some(known.as_str()) == state)
             .ok_or_else(|| StoreError::unreadable("held_rows.state"))?,
+        fixed: match row.get::<_, Option<String>>(13)? {
+            Some(fix) => Some(Fixed {
+                fix,
+                words: row.get::<_, Option<String>>(14)?.unwrap_or_default(),
+                by: row.get::<_, Option<String>>(15)?.unwrap_or_default(),
+                at: to_instant(row.get(16)?)?,
+            }),
+            None => None,
+        },
     })
 }
 

@@ -21,6 +21,8 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/ledger/010_hero.sql"),
     include_str!("../../migrations/ledger/011_problem_details.sql"),
     include_str!("../../migrations/ledger/012_sent_as.sql"),
+    include_str!("../../migrations/ledger/013_held_fixes.sql"),
+    include_str!("../../migrations/ledger/014_listed_rows.sql"),
 ];
 
 /// Refuses a file without a layout, which is no ledger whatever it opens as, and a layout newer than the newest of

@@ -133,6 +133,19 @@ pub struct JobResult {
     pub cause: Option<Cause>,
 }
 
+/// When a run was, and how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSpan {
+    /// What started it.
+    pub trigger: Trigger,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// When it ended; `None` while it is under way.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
 /// One job of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRun {
@@ -316,6 +329,44 @@ impl Ledger {
             runs.push(read_run(&connection, row)?);
         }
         Ok(runs)
+    }
+
+    /// The runs that started from `from` on and before `to`, latest first: `at_most` of them.
+    pub fn runs_started(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        at_most: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT {RUN_COLUMNS} FROM runs WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3"
+        ))?;
+        let mut rows = statement.query(params![RunId::first_at(from), RunId::first_at(to), at_most])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            runs.push(read_run(&connection, row)?);
+        }
+        Ok(runs)
+    }
+
+    /// When the runs were that started from `from` on and before `to`, and how they ended, earliest first.
+    pub fn run_spans(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<RunSpan>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT trigger, started_at, finished_at, outcome FROM runs WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        )?;
+        let mut rows = statement.query([RunId::first_at(from), RunId::first_at(to)])?;
+        let mut spans = Vec::new();
+        while let Some(row) = rows.next()? {
+            spans.push(RunSpan {
+                trigger: trigger(row, 0)?,
+                started_at: to_instant(row.get(1)?)?,
+                finished_at: row.get::<_, Option<i64>>(2)?.map(to_instant).transpose()?,
+                outcome: outcome(row, 3)?,
+            });
+        }
+        Ok(spans)
     }
 
     /// One run.
@@ -505,13 +556,9 @@ pub(super) fn read_run(connection: &Connection, row: &Row<'_>) -> Result<Run, St
     while let Some(job) = rows.next()? {
         jobs.push(read_job(job)?);
     }
-    let trigger = row.get_ref(1)?.as_str().ok();
     Ok(Run {
         id,
-        trigger: Trigger::ALL
-            .into_iter()
-            .find(|known| Some(known.as_str()) == trigger)
-            .ok_or_else(|| StoreError::unreadable("runs.trigger"))?,
+        trigger: trigger(row, 1)?,
         started_at: to_instant(row.get(2)?)?,
         finished_at: row.get::<_, Option<i64>>(3)?.map(to_instant).transpose()?,
         outcome: outcome(row, 4)?,
@@ -543,6 +590,14 @@ fn read_job(row: &Row<'_>) -> Result<JobRun, StoreError> {
             cause: cause(row, 13)?,
         },
     })
+}
+
+fn trigger(row: &Row<'_>, index: usize) -> Result<Trigger, StoreError> {
+    let name = row.get_ref(index)?.as_str().ok();
+    Trigger::ALL
+        .into_iter()
+        .find(|known| Some(known.as_str()) == name)
+        .ok_or_else(|| StoreError::unreadable("runs.trigger"))
 }
 
 pub(super) fn outcome(row: &Row<'_>, index: usize) -> Result<Outcome, StoreError> {

@@ -4,14 +4,15 @@
 //! made in, so that a row can be followed afterwards, and so that a day's rows add up. Of Hero's export, which states
 //! the same again and again, only lines with news are kept; the others are counted.
 
+mod list;
 mod log;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_domain::{
     attendance::{AttendanceKey, Source},
-    id::StudentNumber,
+    id::{SchoolNumber, StudentNumber},
 };
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
 
 use super::{
     Ledger, RunId,
@@ -22,6 +23,7 @@ use crate::{
     database::{from_instant, to_instant},
 };
 
+pub use list::{ListedRow, RowColumn, RowCursor, RowOrder, RowPlace};
 pub(in crate::ledger) use log::{
     Event, Lines, Place, TracedId, all_become_unknown, of_held_row, of_write, write_changes,
 };
@@ -70,6 +72,17 @@ impl RowFate {
             Self::Noop => "noop",
             Self::Held => "held",
             Self::Rejected => "rejected",
+        }
+    }
+
+    /// Its place among all, as `traced_rows.fate` has it: what wants a person first.
+    const fn rank(self) -> i64 {
+        match self {
+            Self::Held => 0,
+            Self::Rejected => 1,
+            Self::Open => 2,
+            Self::Written => 3,
+            Self::Noop => 4,
         }
     }
 }
@@ -125,6 +138,10 @@ row_event_kinds! {
     AlreadyRecorded = "already_recorded", Noop;
     /// A person asked for it to be decided again.
     Retried = "retried", Held;
+    /// A person decided something about it; the detail says who, and what.
+    Fixed = "fixed", Held;
+    /// A person took that back; the detail says who.
+    FixTakenBack = "fix_taken_back", Held;
     /// A person closed it.
     Discarded = "discarded", Noop;
     /// It is settled otherwise.
@@ -156,6 +173,89 @@ pub struct TraceFilter {
     pub line: Option<u64>,
     /// Read first on this day of the district.
     pub day: Option<NaiveDate>,
+    /// This very row.
+    pub row: Option<RowPlace>,
+    /// Of files with this content: SHA-256, lower-case hexadecimal.
+    pub sha256: Option<String>,
+    /// Of this source.
+    pub source: Option<Source>,
+    /// That came to this.
+    pub fate: Option<RowFate>,
+    /// Whose record is of this school. Rows without a record are of none.
+    pub school: Option<SchoolNumber>,
+}
+
+impl TraceFilter {
+    /// What is asked of the rows, as conditions on `traced_rows` and `input_files`.
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        if let Some(student) = self.student {
+            conditions.add("traced_rows.student = :student", ":student", student.get());
+        }
+        if let Some(file) = &self.file {
+            let named = "(name = :file OR substr(name, -length(:file) - 1) = '/' || :file)";
+            conditions.add(named, ":file", file.clone());
+        }
+        if let Some(line) = self.line {
+            let line = i64::try_from(line).unwrap_or(i64::MAX);
+            conditions.add("traced_rows.id = (input_files.id << 40) + :line", ":line", line);
+        }
+        if let Some(day) = self.day {
+            conditions.add("day = :day", ":day", day.to_string());
+        }
+        if let Some(row) = self.row {
+            conditions.add("traced_rows.id = :row", ":row", row.id());
+        }
+        if let Some(sha256) = &self.sha256 {
+            conditions.add("sha256 = :sha256", ":sha256", sha256.clone());
+        }
+        if let Some(source) = self.source {
+            // Not by the index of sources: its files are not in the order of reading.
+            conditions.add("+source = :source", ":source", source.as_str().to_owned());
+        }
+        if let Some(fate) = self.fate {
+            conditions.add("traced_rows.fate = :fate", ":fate", fate.rank());
+        }
+        if let Some(school) = self.school {
+            conditions.add("traced_rows.school = :school", ":school", school.get());
+        }
+        conditions
+    }
+
+    /// Whether it is about the files the rows came in.
+    const fn is_about_files(&self) -> bool {
+        self.file.is_some() || self.day.is_some() || self.sha256.is_some() || self.source.is_some()
+    }
+}
+
+/// Files, and their lines in each.
+const BY_FILE: &str = "input_files CROSS JOIN traced_rows
+    ON traced_rows.id BETWEEN input_files.id << 40 AND ((input_files.id + 1) << 40) - 1";
+
+/// Lines, and the file of each.
+const BY_LINE: &str = "traced_rows CROSS JOIN input_files ON input_files.id = traced_rows.id >> 40";
+
+/// Conditions of a statement, with their values.
+#[derive(Default)]
+struct Conditions {
+    all: Vec<&'static str>,
+    values: Vec<(&'static str, Value)>,
+}
+
+impl Conditions {
+    fn add(&mut self, condition: &'static str, name: &'static str, value: impl Into<Value>) {
+        self.all.push(condition);
+        self.values.push((name, value.into()));
+    }
+
+    /// What stands behind WHERE.
+    fn text(&self) -> String {
+        if self.all.is_empty() { "true".to_owned() } else { self.all.join(" AND ") }
+    }
+
+    fn values(&self) -> Vec<(&str, &dyn ToSql)> {
+        self.values.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect()
+    }
 }
 
 /// A line of a file.
@@ -251,35 +351,12 @@ impl Ledger {
         offset: u32,
     ) -> Result<(u64, Vec<TracedRow>), StoreError> {
         let connection = self.lock();
-        let student = filter.student.map(StudentNumber::get);
-        let line = filter.line.map(|line| i64::try_from(line).unwrap_or(i64::MAX));
-        let day = filter.day.map(|day| day.to_string());
         // What leads to few rows comes first.
-        let from = if student.is_none() && (filter.file.is_some() || day.is_some()) {
-            "input_files CROSS JOIN traced_rows
-                 ON traced_rows.id BETWEEN input_files.id << 40 AND ((input_files.id + 1) << 40) - 1"
-        } else {
-            "traced_rows CROSS JOIN input_files ON input_files.id = traced_rows.id >> 40"
-        };
-        let mut wanted = Vec::new();
-        let mut values: Vec<(&str, &dyn ToSql)> = Vec::new();
-        if student.is_some() {
-            wanted.push("student_number = :student");
-            values.push((":student", &student));
-        }
-        if filter.file.is_some() {
-            wanted.push("(name = :file OR substr(name, -length(:file) - 1) = '/' || :file)");
-            values.push((":file", &filter.file));
-        }
-        if line.is_some() {
-            wanted.push("traced_rows.id = (input_files.id << 40) + :line");
-            values.push((":line", &line));
-        }
-        if day.is_some() {
-            wanted.push("day = :day");
-            values.push((":day", &day));
-        }
-        let only = if wanted.is_empty() { "true".to_owned() } else { wanted.join(" AND ") };
+        let of_few = filter.student.is_some() || filter.row.is_some();
+        let from = if !of_few && filter.is_about_files() { BY_FILE } else { BY_LINE };
+        let conditions = filter.conditions();
+        let only = conditions.text();
+        let mut values = conditions.values();
         let total: i64 = connection
             .prepare_cached(&format!("SELECT count(*) FROM {from} WHERE {only}"))?
             .query_row(values.as_slice(), |row| row.get(0))?;
@@ -287,8 +364,7 @@ impl Ledger {
         values.push((":limit", &limit));
         values.push((":offset", &offset));
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT traced_rows.id, source, name, sha256, first_read, row_hash, student_number, repeats
-             FROM {from} WHERE {only} ORDER BY traced_rows.id DESC LIMIT :limit OFFSET :offset"
+            "SELECT {READ_COLUMNS} FROM {from} WHERE {only} ORDER BY traced_rows.id DESC LIMIT :limit OFFSET :offset"
         ))?;
         let mut rows = statement.query(values.as_slice())?;
         let mut traced = Vec::new();
@@ -377,6 +453,10 @@ fn fate(row: &Row<'_>, index: usize) -> Result<RowFate, StoreError> {
 fn content_hash(sha256: String) -> String {
     if sha256.starts_with("run-") { String::new() } else { sha256 }
 }
+
+/// The columns [`read`] reads.
+const READ_COLUMNS: &str =
+    "traced_rows.id, source, name, sha256, first_read, row_hash, student_number, repeats";
 
 fn read(connection: &Connection, row: &Row<'_>) -> Result<TracedRow, StoreError> {
     let id: i64 = row.get(0)?;

@@ -103,8 +103,8 @@ pub(in crate::ledger) struct Lines<'a> {
     at: DateTime<Utc>,
     /// The file's id.
     file: i64,
-    /// Whether all of its lines were noted before.
-    complete: bool,
+    /// How many lines it has, if all of them were noted before; else 0.
+    known_rows: u64,
     /// Rows of the source that wait for another write, and where they are noted.
     put_off: HashMap<RowHash, TracedId>,
 }
@@ -145,7 +145,7 @@ impl<'a> Lines<'a> {
             .prepare_cached("SELECT row_hash, traced FROM put_off_rows WHERE source = ?1")?
             .query_map([source.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        Ok(Self { connection, source, run, at, file, complete: rows > 0, put_off })
+        Ok(Self { connection, source, run, at, file, known_rows: rows.unsigned_abs(), put_off })
     }
 
     /// Finds where a decision is noted, and notes the line itself. `known` is where the row's last decision is.
@@ -200,7 +200,7 @@ impl<'a> Lines<'a> {
     /// Of Raptor every line is kept. Hero's export has the same rows again and again: they are only counted.
     fn repeated(&self, decision: &Decision, known: Option<TracedId>) -> Result<Place, StoreError> {
         let here = self.line(decision.line);
-        if self.source == Source::Raptor && !self.complete && known != Some(here) {
+        if self.source == Source::Raptor && self.known_rows == 0 && known != Some(here) {
             self.note(here, decision, known, true)?;
         }
         let kept = known.or_else(|| (self.source == Source::Raptor).then_some(here));
@@ -271,7 +271,9 @@ impl<'a> Lines<'a> {
                 .prepare_cached("UPDATE input_files SET row_count = max(row_count, ?2) WHERE id = ?1")?
                 .execute(params![self.file, signed(rows)])?;
         }
-        if rows > 0 && self.source == Source::Hero && !self.put_off.is_empty() {
+        // Single rows of a file that a person asked for say nothing of the others.
+        let is_whole = rows > 0 && rows >= self.known_rows;
+        if is_whole && self.source == Source::Hero && !self.put_off.is_empty() {
             let in_it: HashSet<RowHash> = in_it.map(|decision| decision.row_hash).collect();
             let gone: Vec<(RowHash, TracedId)> = self
                 .put_off
@@ -464,6 +466,7 @@ pub(in crate::ledger) fn of_held_row(
     connection: &Connection,
     held: HeldId,
     kind: RowEventKind,
+    detail: &str,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let traced: Option<TracedId> = connection
@@ -474,6 +477,6 @@ pub(in crate::ledger) fn of_held_row(
         .query_row([held.0], |row| row.get(0))
         .optional()?;
     let Some(traced) = traced else { return Ok(()) };
-    let event = Event { held: Some(held), ..Event::new(kind, "", "") };
+    let event = Event { held: Some(held), ..Event::new(kind, "", detail) };
     add(connection, traced, &event, kind.fate(), None, at)
 }
