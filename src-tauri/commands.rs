@@ -25,19 +25,33 @@ pub struct Environment {
     platform: &'static str,
 }
 
-/// Carries out a request in the window's profile. Events go to the channel until the answer; a notice is shown by the
-/// system, since the window may be hidden. A file is written only where a person has said in the system's dialog.
+impl Environment {
+    /// As it is now.
+    pub async fn of(desk: &Desk) -> Self {
+        Self {
+            profile: desk.profile().await,
+            version: env!("CARGO_PKG_VERSION"),
+            home: desk.home().map(|home| home.display().to_string()).unwrap_or_default(),
+            platform: std::env::consts::OS,
+        }
+    }
+}
+
+/// Carries out a request in the profile the page showed when it was asked for, which has to be the window's still. Events
+/// go to the channel until the answer; a notice is shown by the system, since the window may be hidden. A file is written
+/// only where a person has said in the system's dialog.
 #[tauri::command]
 pub async fn call(
     app: AppHandle,
     desk: State<'_, Desk>,
     named: State<'_, Named>,
+    profile: String,
     request: Request,
     on_event: Channel<Event>,
 ) -> Result<Response, Fault> {
     named.check(&request)?;
-    let session = desk.session().await?;
-    let (shell, profile) = (app.clone(), desk.profile().await);
+    let session = desk.session(&profile).await?;
+    let shell = app.clone();
     let answer = session
         .call(request, move |event| {
             if let Event::Notice { title, body, place } = event {
@@ -58,26 +72,20 @@ pub async fn call(
     answer
 }
 
-/// Starts the practice district and turns the window to its profile.
+/// Starts the practice district and turns the window to its profile. Gives that one's name.
 #[tauri::command]
-pub async fn practice_start(desk: State<'_, Desk>) -> Result<(), Fault> {
+pub async fn practice_start(desk: State<'_, Desk>) -> Result<String, Fault> {
     desk.enter_practice().await
 }
 
-/// Ends the practice district and turns the window back.
+/// Ends the practice district and turns the window back. Gives the name of the profile it shows from then on.
 #[tauri::command]
-pub async fn practice_leave(desk: State<'_, Desk>) -> Result<(), Fault> {
-    desk.leave_practice().await;
-    Ok(())
+pub async fn practice_leave(desk: State<'_, Desk>) -> Result<String, Fault> {
+    Ok(desk.leave_practice().await)
 }
 
 /// What the window was started with, and the profile it shows now.
 #[tauri::command]
 pub async fn environment(desk: State<'_, Desk>) -> Result<Environment, Fault> {
-    Ok(Environment {
-        profile: desk.profile().await,
-        version: env!("CARGO_PKG_VERSION"),
-        home: desk.home().map(|home| home.display().to_string()).unwrap_or_default(),
-        platform: std::env::consts::OS,
-    })
+    Ok(Environment::of(&desk).await)
 }

@@ -10,16 +10,14 @@ use std::{
 };
 
 use rosterbridge_api::{Fault, Request, Response, SecretText, Session, report::Event};
-use serde::Serialize;
-use tauri::{AppHandle, Emitter, async_runtime};
+use tauri::async_runtime;
 use tokio::{process::Child, sync::Mutex, task::JoinSet, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    notices::{self, Aim},
+    audience::Audience,
     practice_child::{self, Ready},
     start::{DEFAULT_PROFILE, PRACTICE_PROFILE, Start},
-    window,
 };
 
 /// How long the app's end may wait for what other processes have asked it to do.
@@ -28,20 +26,10 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// How long it takes until a profile that could not be opened or taken over is tried again.
 pub const AGAIN: Duration = Duration::from_secs(30);
 
-/// The window's name for what runs that it did not start do.
-const HAPPENED: &str = "engine";
-
-/// What a run does that the window did not start.
-#[derive(Clone, Debug, Serialize)]
-struct Happened {
-    profile: String,
-    event: Event,
-}
-
 /// Shared by all commands.
 #[derive(Debug)]
 pub struct Desk {
-    app: AppHandle,
+    audience: Audience,
     start: Start,
     shown: Mutex<Shown>,
     /// The practice district this window started. Apart, because the app's end is not asynchronous.
@@ -53,6 +41,20 @@ struct Shown {
     profile: String,
     /// Opened once each, so that turning to and fro never waits for a lock this process holds itself.
     sessions: HashMap<String, Opened>,
+}
+
+impl Shown {
+    /// Refuses what was asked for while the page showed another profile: it must not reach the one that is shown now.
+    fn check(&self, profile: &str) -> Result<(), Fault> {
+        if profile == self.profile {
+            return Ok(());
+        }
+        Err(Fault {
+            code: "window.other_profile".to_owned(),
+            message: "The window shows another district by now, so nothing was done.".to_owned(),
+            remedy: "Look at which district the window shows, then do it again.".to_owned(),
+        })
+    }
 }
 
 /// A profile this window has opened.
@@ -96,9 +98,9 @@ impl Attending {
 
 impl Desk {
     /// Nothing is opened before the window asks for something, so that every failure can be shown in it.
-    pub fn new(app: AppHandle, start: Start) -> Self {
+    pub fn new(audience: Audience, start: Start) -> Self {
         let shown = Shown { profile: start.profile.clone(), sessions: HashMap::new() };
-        Self { app, start, shown: Mutex::new(shown), practice: StdMutex::new(None) }
+        Self { audience, start, shown: Mutex::new(shown), practice: StdMutex::new(None) }
     }
 
     /// The folder that holds the profiles.
@@ -111,11 +113,27 @@ impl Desk {
         self.shown.lock().await.profile.clone()
     }
 
-    /// The session of the profile the window shows, opened if need be.
-    pub async fn session(&self) -> Result<Session, Fault> {
+    /// The session of a profile, opened if need be. Refused unless it is the one the window shows.
+    pub async fn session(&self, profile: &str) -> Result<Session, Fault> {
         let mut shown = self.shown.lock().await;
-        let profile = shown.profile.clone();
-        self.open(&mut shown, &profile).await
+        shown.check(profile)?;
+        self.open(&mut shown, profile).await
+    }
+
+    /// The profiles this process works on itself.
+    pub async fn hosted(&self) -> Vec<String> {
+        let mut hosted = Vec::new();
+        for (profile, opened) in &self.shown.lock().await.sessions {
+            if opened.session.is_host().await {
+                hosted.push(profile.clone());
+            }
+        }
+        hosted
+    }
+
+    /// Brings the window's title in step with the profile it shows, and with those there are.
+    pub async fn entitle(&self) {
+        self.audience.entitle(&self.profile().await, self.home());
     }
 
     /// Opens the district's own profile, whatever the window shows, unless it is open already.
@@ -139,19 +157,10 @@ impl Desk {
         Ok(session)
     }
 
-    /// Passes on what a run does that the window did not start: notices to the system, the rest to the window.
+    /// Passes on what a run does that the window did not start.
     fn teller(&self, profile: &str) -> impl Fn(Event) + Send + Sync + 'static + use<> {
-        let (app, profile) = (self.app.clone(), profile.to_owned());
-        move |event| {
-            if let Event::Notice { title, body, place } = event {
-                notices::show(&app, &title, &body, Some(&Aim { profile: profile.clone(), place }));
-                return;
-            }
-            let happened = Happened { profile: profile.clone(), event };
-            if let Err(error) = app.emit_to(window::LABEL, HAPPENED, happened) {
-                tracing::debug!(%error, "the window was not told of a scheduled run");
-            }
-        }
+        let (audience, profile) = (self.audience.clone(), profile.to_owned());
+        move |event| audience.tell(&profile, event)
     }
 
     /// The same for the district's own profile, for runs started beside the window.
@@ -188,8 +197,8 @@ impl Desk {
     }
 
     /// Starts the practice district unless one serves already, sets its profile up for it, and turns to that profile.
-    /// The window stays where it is when any of this fails.
-    pub async fn enter_practice(&self) -> Result<(), Fault> {
+    /// The window stays where it is when any of this fails. Gives the profile's name.
+    pub async fn enter_practice(&self) -> Result<String, Fault> {
         let data = self.required_home()?.join("practice");
         let mut shown = self.shown.lock().await;
         let ready = if let Some(ready) = practice_child::serving(&data).await {
@@ -207,19 +216,24 @@ impl Desk {
                 .await?;
         }
         PRACTICE_PROFILE.clone_into(&mut shown.profile);
-        Ok(())
+        drop(shown);
+        self.entitle().await;
+        Ok(PRACTICE_PROFILE.to_owned())
     }
 
-    /// Ends the practice district and turns back to the profile the app was started with.
-    pub async fn leave_practice(&self) {
+    /// Ends the practice district and turns back to the profile the app was started with. Gives that one's name.
+    pub async fn leave_practice(&self) -> String {
         let mut shown = self.shown.lock().await;
         self.own_profile().clone_into(&mut shown.profile);
+        drop(shown);
+        self.entitle().await;
         let child = self.held_practice().take();
         if let Some(mut child) = child
             && let Err(error) = child.kill().await
         {
             tracing::warn!(%error, "the practice district could not be ended");
         }
+        self.own_profile().to_owned()
     }
 
     /// Ends the sessions when the app ends. A run under way is cancelled; whatever else other processes have asked for is
@@ -265,4 +279,20 @@ async fn is_set_up_for(session: &Session, ready: &Ready) -> Result<bool, Fault> 
         && view.setup.powerschool.url == ready.powerschool.url
         && view.setup.powerschool.client_id == ready.powerschool.client_id
         && view.setup.connections.iter().any(|connection| connection.port == ready.hero.port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_for_another_profile_than_the_one_shown_is_refused() {
+        let mut shown = Shown { profile: DEFAULT_PROFILE.to_owned(), sessions: HashMap::new() };
+        assert_eq!(shown.check(DEFAULT_PROFILE), Ok(()));
+        PRACTICE_PROFILE.clone_into(&mut shown.profile);
+        // Clicked before the window turned, and come here after.
+        assert_eq!(shown.check(DEFAULT_PROFILE).unwrap_err().code, "window.other_profile");
+        assert_eq!(shown.check("").unwrap_err().code, "window.other_profile");
+        assert_eq!(shown.check(PRACTICE_PROFILE), Ok(()));
+    }
 }

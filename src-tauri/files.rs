@@ -34,7 +34,8 @@ pub enum Content {
 pub struct Named(Mutex<HashSet<PathBuf>>);
 
 impl Named {
-    fn note(&self, file: &str) {
+    /// From now on the engine may write this file.
+    pub fn note(&self, file: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file.into());
     }
 
@@ -171,7 +172,7 @@ fn bytes(content: Content) -> Result<Vec<u8>, SaveError> {
 }
 
 /// The last part of a suggested name: a suggestion never leads out of the folder the person chooses.
-fn plain_name(suggested: &str) -> &str {
+pub fn plain_name(suggested: &str) -> &str {
     suggested.rsplit(['/', '\\']).next().unwrap_or_default()
 }
 

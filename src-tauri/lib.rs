@@ -7,6 +7,9 @@
 
 mod alone;
 mod app_menu;
+mod audience;
+#[cfg(debug_assertions)]
+mod browser;
 mod clipboard;
 mod closing;
 #[cfg(test)]
@@ -36,7 +39,10 @@ use std::{
 use tauri::{App, AppHandle, Builder, Manager, RunEvent, WindowEvent, Wry};
 use tokio::time;
 
-use crate::{clipboard::Pasted, desk::Desk, files::Named, opened::Opened, start::Start, updates::Latest};
+use crate::{
+    audience::Audience, clipboard::Pasted, desk::Desk, files::Named, opened::Opened, start::Start,
+    updates::Latest,
+};
 
 /// How often, after a start at login, it is looked whether the desktop has a place for the icon by now.
 const LOOKS: u32 = 15;
@@ -47,6 +53,10 @@ const BETWEEN: Duration = Duration::from_secs(2);
 pub fn run() -> ExitCode {
     rosterbridge_api::logging::start(io::stderr().is_terminal());
     let start = Start::new(env::args_os().skip(1), env::var_os("ROSTERBRIDGE_HOME"));
+    #[cfg(debug_assertions)]
+    if let Some(page) = browser::wanted(env::args_os().skip(1)) {
+        return browser::serve(start, &page);
+    }
     let app = alone::build(&start, build);
     match app {
         Ok(app) => {
@@ -137,11 +147,16 @@ fn build(start: Start) -> tauri::Result<App<Wry>> {
                 closing::requested(window, api);
             }
             WindowEvent::Moved(_) | WindowEvent::Resized(_) => window::moved(window.app_handle()),
+            // Another window may have made or erased a district meanwhile.
+            WindowEvent::Focused(true) => {
+                let app = window.app_handle().clone();
+                tauri::async_runtime::spawn(async move { app.state::<Desk>().entitle().await });
+            }
             _ => {}
         })
         .setup(move |app| {
             let app = app.handle();
-            app.manage(Desk::new(app.clone(), start.clone()));
+            app.manage(Desk::new(Audience::Window(app.clone()), start.clone()));
             termination::watch(app.clone());
             notices::follow(app);
             window::open(app, &start)?;

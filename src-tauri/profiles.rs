@@ -41,20 +41,34 @@ fn start(app: &AppHandle, start: &Start) -> std::io::Result<()> {
 
 /// Puts the newest usable backup in the ledger's place, or an empty ledger with `begin_anew`.
 #[tauri::command]
-pub async fn restore_ledger(desk: State<'_, Desk>, begin_anew: bool) -> Result<RestoredView, Fault> {
-    desk.restore(begin_anew).await
+pub async fn restore_ledger(
+    desk: State<'_, Desk>,
+    profile: String,
+    begin_anew: bool,
+) -> Result<RestoredView, Fault> {
+    desk.restore(&profile, begin_anew).await
 }
 
 /// Puts the profile's key back into the keychain from the text of a recovery file.
 #[tauri::command]
-pub async fn recover_key(desk: State<'_, Desk>, text: String, passphrase: SecretText) -> Result<(), Fault> {
-    desk.recover(text, passphrase).await
+pub async fn recover_key(
+    desk: State<'_, Desk>,
+    profile: String,
+    text: String,
+    passphrase: SecretText,
+) -> Result<(), Fault> {
+    desk.recover(&profile, text, passphrase).await
 }
 
 /// Erases the profile the window shows. `confirm` has to be its name. The app no longer starts at login for it.
 #[tauri::command]
-pub async fn erase_profile(app: AppHandle, desk: State<'_, Desk>, confirm: String) -> Result<Erased, Fault> {
-    let mut erased = desk.erase(&confirm).await?;
+pub async fn erase_profile(
+    app: AppHandle,
+    desk: State<'_, Desk>,
+    profile: String,
+    confirm: String,
+) -> Result<Erased, Fault> {
+    let mut erased = desk.erase(&profile, &confirm).await?;
     // The entry would make the profile anew at the next login. The practice district has none.
     let login = app.autolaunch();
     if erased.profile != PRACTICE_PROFILE

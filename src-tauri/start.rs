@@ -102,7 +102,11 @@ impl Start {
 }
 
 /// The value of an option given as `--name VALUE` or `--name=VALUE`.
-fn value_of(name: &str, argument: &OsString, rest: &mut impl Iterator<Item = OsString>) -> Option<OsString> {
+pub fn value_of(
+    name: &str,
+    argument: &OsString,
+    rest: &mut impl Iterator<Item = OsString>,
+) -> Option<OsString> {
     if argument == name {
         return rest.next();
     }

@@ -11,14 +11,14 @@ use std::{
     time::Duration,
 };
 
-use rosterbridge_api::Fault;
+use rosterbridge_api::{Fault, ProfileView};
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Manager, State, async_runtime, ipc::Channel};
 use tauri_plugin_updater::{Error as UpdaterError, Update, UpdaterExt};
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
-use crate::desk::Desk;
+use crate::{clipboard, desk::Desk};
 
 /// Where a district, or whoever looks after its computers, configures them: in the folder that holds the profiles.
 const FILE: &str = "updates.json";
@@ -102,6 +102,8 @@ enum UpdateError {
     NotInstalled(String),
     #[error("Version {0} is no longer the one that was found")]
     Gone(String),
+    #[error("The update was not installed: other RosterBridge processes work on {}", .0.join(", "))]
+    OthersAtWork(Vec<String>),
 }
 
 impl UpdateError {
@@ -116,6 +118,7 @@ impl UpdateError {
             Self::Signature(_) => "updates.signature",
             Self::NotInstalled(_) => "updates.not_installed",
             Self::Gone(_) => "updates.gone",
+            Self::OthersAtWork(_) => "updates.others_at_work",
         }
     }
 
@@ -142,6 +145,10 @@ impl UpdateError {
                 "Install the new version by hand, with an account that may install programs."
             }
             Self::Gone(_) => "Look for updates again.",
+            Self::OthersAtWork(_) => {
+                "The installer would end them in the middle of their work. Quit RosterBridge in each of those districts' \
+                 windows, or remove its service with 'rosterbridge service uninstall', then install the update."
+            }
         }
     }
 }
@@ -261,6 +268,7 @@ async fn look(app: &AppHandle) -> Result<Option<Update>, UpdateError> {
         .timeout(ANSWER)
         // On Windows the installer ends the app without the usual way out.
         .on_before_exit(move || {
+            clipboard::forget_now(&shell);
             async_runtime::block_on(shell.state::<Desk>().close());
             shell.state::<Desk>().end_practice();
             shell.cleanup_before_exit();
@@ -273,16 +281,38 @@ async fn look(app: &AppHandle) -> Result<Option<Update>, UpdateError> {
 /// [`restart`]; on Windows the installer ends the app and starts the new one.
 #[tauri::command]
 pub async fn install_update(
+    desk: State<'_, Desk>,
     latest: State<'_, Latest>,
     version: String,
     on_progress: Channel<Downloaded>,
 ) -> Result<(), Fault> {
     let found = latest.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let update = found.filter(|update| update.version == version).ok_or(UpdateError::Gone(version))?;
-    Ok(install(update, &on_progress).await?)
+    Ok(install(&desk, update, &on_progress).await?)
 }
 
-async fn install(mut update: Update, on_progress: &Channel<Downloaded>) -> Result<(), UpdateError> {
+/// Refuses while other processes work on districts: on Windows the installer ends them all without a word.
+async fn refuse_others(desk: &Desk) -> Result<(), UpdateError> {
+    let Some(home) = desk.home().filter(|_| cfg!(windows)) else { return Ok(()) };
+    let others = others(rosterbridge_api::profiles(home).await, &desk.hosted().await);
+    if others.is_empty() { Ok(()) } else { Err(UpdateError::OthersAtWork(others)) }
+}
+
+/// The profiles that are served, but not by this process.
+fn others(profiles: Vec<ProfileView>, ours: &[String]) -> Vec<String> {
+    profiles
+        .into_iter()
+        .filter(|profile| profile.served.is_some() && !ours.contains(&profile.name))
+        .map(|profile| profile.name)
+        .collect()
+}
+
+async fn install(
+    desk: &Desk,
+    mut update: Update,
+    on_progress: &Channel<Downloaded>,
+) -> Result<(), UpdateError> {
+    refuse_others(desk).await?;
     if !is_trusted(&update.download_url) {
         return Err(UpdateError::Insecure(update.download_url.to_string()));
     }
@@ -306,6 +336,8 @@ async fn install(mut update: Update, on_progress: &Channel<Downloaded>) -> Resul
         package = downloading => package?,
         () = too_large.cancelled() => return Err(UpdateError::TooLarge),
     };
+    // Somebody may have opened another district's window meanwhile.
+    refuse_others(desk).await?;
     let installing = tokio::task::spawn_blocking(move || update.install(package));
     match installing.await {
         Ok(installed) => Ok(installed?),
@@ -322,6 +354,8 @@ pub fn restart(app: AppHandle) {
 
 #[cfg(test)]
 mod tests {
+    use rosterbridge_api::ServedView;
+
     use super::*;
 
     #[test]
@@ -344,6 +378,31 @@ mod tests {
         )
         .unwrap();
         assert_eq!(configured_in(home.path()).unwrap().unwrap().public_key, "RW");
+    }
+
+    #[test]
+    fn an_update_waits_for_districts_that_other_processes_work_on() {
+        let profile = |name: &str, served| ProfileView {
+            name: name.to_owned(),
+            served: bool::then(served, || ServedView {
+                server: String::new(),
+                paused: true,
+                running: false,
+                next_at: None,
+            }),
+        };
+        let profiles = vec![
+            profile("default", true),
+            profile("north", true),
+            profile("south", false),
+            profile("west", true),
+        ];
+        let ours = ["default".to_owned()];
+        let others = others(profiles, &ours);
+        assert_eq!(others, ["north", "west"]);
+        let fault = Fault::from(UpdateError::OthersAtWork(others));
+        assert_eq!(fault.code, "updates.others_at_work");
+        assert!(fault.message.ends_with("work on north, west."), "{}", fault.message);
     }
 
     #[test]

@@ -16,7 +16,10 @@ use tauri::{
 use rosterbridge_api::report::NoticePlace;
 use tokio::time;
 
-use crate::{desk::Desk, start::Start};
+use crate::{
+    desk::Desk,
+    start::{PRACTICE_PROFILE, Start},
+};
 
 /// Its name in `tauri.conf.json` and in its capabilities.
 pub const LABEL: &str = "main";
@@ -115,12 +118,35 @@ pub fn open(app: &AppHandle, start: &Start) -> tauri::Result<()> {
     let configured = app.config().app.windows.iter().find(|window| window.label == LABEL);
     let Some(configured) = configured.cloned() else { return Err(tauri::Error::WindowNotFound) };
     let window = WebviewWindowBuilder::from_config(app, &configured)?.visible(false).build()?;
+    entitle(app, &start.profile, start.home.as_deref());
     let screens: Vec<Screen> = app.available_monitors()?.iter().map(Screen::of).collect();
     let last = start.home.as_deref().and_then(|home| kept(home).remove(&start.profile));
     if let Some(frame) = last.and_then(|frame| frame.fitted(&screens)) {
         report(put(&window, frame));
     }
     if start.in_tray { Ok(()) } else { window.show() }
+}
+
+/// Gives it the title of a profile, among those that there are under `home`.
+pub fn entitle(app: &AppHandle, profile: &str, home: Option<&Path>) {
+    let Some(window) = app.get_webview_window(LABEL) else { return };
+    let profiles = home.map(rosterbridge_api::profile_names).unwrap_or_default();
+    let title = title(profile, &profiles);
+    // Set anew it would flicker on some desktops.
+    if window.title().is_ok_and(|shown| shown == title) {
+        return;
+    }
+    report(window.set_title(&title));
+}
+
+/// Its district is named where there is another one its window could be taken for.
+fn title(profile: &str, profiles: &[String]) -> String {
+    let others = || profiles.iter().any(|other| other != profile && other != PRACTICE_PROFILE);
+    match profile {
+        PRACTICE_PROFILE => "RosterBridge – Practice district".to_owned(),
+        profile if others() => format!("RosterBridge – {profile}"),
+        _ => "RosterBridge".to_owned(),
+    }
 }
 
 fn put(window: &WebviewWindow, frame: Frame) -> tauri::Result<()> {
@@ -226,6 +252,21 @@ mod tests {
         }
         assert_eq!(frame(0, 0, 4000, 3000).fitted(&screens), Some(frame(0, 0, 1280, 900)));
         assert_eq!(frame(40, 30, 1000, 700).fitted(&[]), None);
+    }
+
+    #[test]
+    fn the_title_names_the_district_where_there_are_several() {
+        let profiles = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        for (profile, others, shown) in [
+            ("default", &[] as &[&str], "RosterBridge"),
+            ("default", &["default", "practice"], "RosterBridge"),
+            ("default", &["default", "north"], "RosterBridge – default"),
+            // It is made with the first request.
+            ("north", &["default"], "RosterBridge – north"),
+            ("practice", &["default", "practice"], "RosterBridge – Practice district"),
+        ] {
+            assert_eq!(title(profile, &profiles(others)), shown);
+        }
     }
 
     #[test]

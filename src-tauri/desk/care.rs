@@ -7,41 +7,42 @@ use super::{Attending, Desk, Opened, PRACTICE_PROFILE, Shown};
 impl Desk {
     /// Puts the newest usable backup in the ledger's place, or an empty ledger with `begin_anew`, and opens the profile
     /// again. Where that fails the window is told when it asks for something.
-    pub async fn restore(&self, begin_anew: bool) -> Result<RestoredView, Fault> {
+    pub async fn restore(&self, profile: &str, begin_anew: bool) -> Result<RestoredView, Fault> {
         let mut shown = self.shown.lock().await;
-        let profile = shown.profile.clone();
+        shown.check(profile)?;
         let restored = match shown.let_go().await {
             Some(session) => {
                 let restored = session.clone().restore(begin_anew).await;
                 shown.keep_if_failed(session, &restored);
                 restored
             }
-            None => rosterbridge_api::restore(self.required_home()?, &profile, begin_anew).await,
+            None => rosterbridge_api::restore(self.required_home()?, profile, begin_anew).await,
         }?;
-        if let Err(fault) = self.open(&mut shown, &profile).await {
+        if let Err(fault) = self.open(&mut shown, profile).await {
             tracing::warn!(code = fault.code, "the restored profile does not open");
         }
         Ok(restored)
     }
 
     /// Puts the profile's key back into the keychain from the text of a recovery file.
-    pub async fn recover(&self, text: String, passphrase: SecretText) -> Result<(), Fault> {
+    pub async fn recover(&self, profile: &str, text: String, passphrase: SecretText) -> Result<(), Fault> {
         // Held, so that nothing opens the profile meanwhile.
         let shown = self.shown.lock().await;
-        rosterbridge_api::recover(self.required_home()?, &shown.profile, text, passphrase).await
+        shown.check(profile)?;
+        rosterbridge_api::recover(self.required_home()?, profile, text, passphrase).await
     }
 
     /// Erases the profile. `confirm` has to be its name.
-    pub async fn erase(&self, confirm: &str) -> Result<Erased, Fault> {
+    pub async fn erase(&self, profile: &str, confirm: &str) -> Result<Erased, Fault> {
         let mut shown = self.shown.lock().await;
-        let profile = shown.profile.clone();
+        shown.check(profile)?;
         match shown.let_go().await {
             Some(session) => {
                 let erased = session.clone().erase(confirm).await;
                 shown.keep_if_failed(session, &erased);
                 erased
             }
-            None => rosterbridge_api::erase(self.required_home()?, &profile, confirm).await,
+            None => rosterbridge_api::erase(self.required_home()?, profile, confirm).await,
         }
     }
 }

@@ -30,7 +30,7 @@ async fn bad_input_is_told_in_the_window() {
     powerschool_down_during_a_run(&window).await;
     held_rows(&window).await;
     wrong_columns(&window).await;
-    window.client.clone().close().await.unwrap();
+    window.close().await;
 }
 
 async fn powerschool(window: &Window) {

@@ -72,7 +72,7 @@ async fn a_second_account_is_made_and_sent_to() {
     window.click("files-look").await;
     window.says("remote-files", "STUDENT.TXT").await;
     window.picture("files-at-hero").await;
-    window.client.clone().close().await.unwrap();
+    window.close().await;
 }
 
 /// Whether the page has such a part now.

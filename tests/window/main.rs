@@ -6,10 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 mod bad_input;
+mod desk;
+mod districts;
+mod driver;
 mod hero;
 mod powerschool;
 mod print;
 mod raptor;
+mod shell;
 mod support;
 mod tray;
 
@@ -80,7 +84,7 @@ async fn from_welcome_to_a_finished_run() {
     assert_eq!(status["data"]["held"], 0);
     let runs = window.command_line(&["runs"]);
     assert_eq!(runs["data"]["runs"][0]["outcome"], "succeeded");
-    window.client.clone().close().await.unwrap();
+    window.close().await;
 }
 
 /// A file of Hero's from a query: tab, CRLF, no header.

@@ -32,7 +32,7 @@ async fn powerschool_is_connected_step_by_step() {
     stages(&window).await;
     wrong_secret(&window).await;
     waiting(&window).await;
-    window.client.clone().close().await.unwrap();
+    window.close().await;
 }
 
 /// Fewer exchanges ask for less; the instructions say where the plugin is enabled.

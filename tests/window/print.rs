@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{PATIENCE, Window};
+use crate::{driver::PATIENCE, support::Window};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_sheet_comes_out_of_the_print_dialog() {
@@ -41,7 +41,7 @@ async fn the_whole_sheet_comes_out_of_the_print_dialog() {
     }
     assert_eq!(printed.matches('☑').count(), 1);
     assert_eq!(printed.matches('☐').count() + 1, rows);
-    window.client.clone().close().await.unwrap();
+    window.close().await;
 }
 
 /// What stands on the paper in a row's second column; none where it says how a box or field is left.

@@ -50,5 +50,5 @@ async fn the_integration_is_submitted_and_confirmed() {
     window.says("integration-status", "Pending Initialization").await;
     assert_eq!(window.command_line(&["status"])["data"]["raptor_status"], "pending_initialization");
     window.picture("confirmed").await;
-    window.client.clone().close().await.unwrap();
+    window.close().await;
 }

@@ -3,18 +3,16 @@
 use std::{
     env, fs,
     io::{Read, Write},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, wd::Capabilities};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 
-/// How long anything in the window may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+use crate::driver::{Driver, PATIENCE};
 
 /// Closing the window ends the app.
 const QUIT_ON_CLOSE: &str = "--quit-on-close";
@@ -61,40 +59,6 @@ async fn ended() {
     }
 }
 
-/// WebKit's driver, ended with the test.
-struct Driver {
-    process: Child,
-    port: u16,
-}
-
-impl Driver {
-    /// With the system's settings of this home, in English.
-    fn start(home: &Path) -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let process = Command::new("WebKitWebDriver")
-            .arg(format!("--port={port}"))
-            .env("TAURI_WEBVIEW_AUTOMATION", "true")
-            .env("LC_ALL", "C.UTF-8")
-            .env("XDG_CONFIG_HOME", home.join(SYSTEM))
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("WebKitWebDriver (package webkit2gtk-driver) starts");
-        let started = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            assert!(started.elapsed() < PATIENCE, "WebKitWebDriver does not listen");
-            std::thread::yield_now();
-        }
-        Self { process, port }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// The window of an app with a home of its own.
 pub(crate) struct Window {
     pub(crate) client: Client,
@@ -104,33 +68,53 @@ pub(crate) struct Window {
 
 impl Window {
     pub(crate) async fn open() -> Self {
+        Self::open_after(|_| ()).await
+    }
+
+    /// Opens it on a home that something was done to before.
+    pub(crate) async fn open_after(before: impl FnOnce(&Path)) -> Self {
         let home = tempfile::tempdir().unwrap();
         set_up_system(home.path());
+        before(home.path());
         Self::open_in(home).await
     }
 
     async fn open_in(home: tempfile::TempDir) -> Self {
-        let driver = Driver::start(home.path());
-        let mut capabilities = Capabilities::new();
-        capabilities.insert(
-            "webkitgtk:browserOptions".to_owned(),
-            json!({ "binary": desktop(), "args": [QUIT_ON_CLOSE, "--home", home.path()] }),
-        );
-        let address = format!("http://127.0.0.1:{}", driver.port);
-        let mut client = ClientBuilder::new(HttpConnector::new());
-        let opening = client.capabilities(capabilities).connect(&address);
-        let client =
-            tokio::time::timeout(PATIENCE, opening).await.expect("the window opens in time").unwrap();
+        let driver = Driver::start(&home.path().join(SYSTEM));
+        let client = driver
+            .open(&desktop(), &[QUIT_ON_CLOSE.as_ref(), "--home".as_ref(), home.path().as_os_str()])
+            .await;
         Self { client, home, _driver: driver }
     }
 
     /// Ends the app, and opens it again.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// Ends the app, does something to its home, and opens it again.
+    pub(crate) async fn restart_after(self, meanwhile: impl FnOnce(&Path)) -> Self {
+        let home = self.end().await;
+        meanwhile(home.path());
+        Self::open_in(home).await
+    }
+
+    /// Ends the app. Nothing it has started is left behind.
+    pub(crate) async fn close(self) {
+        drop(self.end().await);
+    }
+
+    async fn end(self) -> tempfile::TempDir {
         let Self { client, home, _driver: driver } = self;
         client.close().await.unwrap();
         ended().await;
         drop(driver);
-        Self::open_in(home).await
+        home
+    }
+
+    /// The folder that holds the profiles.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Waits for a part of the page by its test id.
@@ -339,6 +323,6 @@ pub(crate) fn desktop() -> PathBuf {
         .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_rosterbridge-desktop")), PathBuf::from)
 }
 
-fn command_line() -> PathBuf {
+pub(crate) fn command_line() -> PathBuf {
     env::var_os("ROSTERBRIDGE_BIN").map_or_else(|| desktop().with_file_name("rosterbridge"), PathBuf::from)
 }

@@ -18,7 +18,7 @@ use zbus::{
     zvariant::{OwnedObjectPath, OwnedValue, Structure, Value},
 };
 
-use crate::support::{PATIENCE, desktop};
+use crate::{driver::PATIENCE, support::desktop};
 
 /// The desktop's place for icons. Tells who wants to stand there: a name on the bus, and a path.
 struct Place(mpsc::UnboundedSender<(String, String)>);

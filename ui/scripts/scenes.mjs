@@ -1,4 +1,5 @@
 // Every screen worth a look, on the sample data, and the browser in which it is looked at.
+import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { build, preview } from 'vite';
@@ -152,6 +153,11 @@ const ACCOUNT_SCENES = [
   { name: 'take-back', actions: [click('hero-students-owner-power_school'), until('hand-over-do')] },
   { name: 'hand-over', query: '&sends=powerschool', actions: [click('hero-students-owner-roster_bridge'), click('hand-over-confirm')] },
   {
+    name: 'handed-over-unread',
+    query: '&sends=powerschool&fail=reread',
+    actions: [click('hero-students-owner-roster_bridge'), click('hand-over-confirm'), click('hand-over-do'), until('hand-over-close')],
+  },
+  {
     name: 'day',
     actions: [
       (page) => page.getByTestId('hero-imports-at').fill('3:00 AM'),
@@ -189,6 +195,19 @@ const ACCOUNT_SCENES = [
   { name: 'sheet-hero', query: '&sends=powerschool', actions: [click('sheet-open'), click('screen-hero'), click('sheet-staff-save'), until('sheet-staff-written')] },
   { name: 'sheet-ours', actions: [click('sheet-open'), click('screen-attendance')] },
 ];
+
+/** A file dragged over the page, for as long as a picture takes, or dropped on it. */
+const overWindow = (name, type, what) => (page) =>
+  page.evaluate(
+    ([name, type, what]) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['Building\nCedar High\n'], name, { type }));
+      const tell = () => document.body.dispatchEvent(new DragEvent(what, { bubbles: true, cancelable: true, dataTransfer }));
+      tell();
+      if (what === 'dragover') setInterval(tell, 100);
+    },
+    [name, type, what],
+  );
 
 /** Name, address, what is done there, and how it is looked at. */
 export const SCENES = [
@@ -723,9 +742,11 @@ export const SCENES = [
     actions: [click('find-row'), click('tab-day'), until('reconciliation'), click('day-after'), (page) => page.getByText('No row was read').waitFor()],
   },
   { name: 'gallery', query: 'gallery', actions: [] },
-  { name: 'gallery-contrast', query: 'gallery', actions: [click('theme'), click('theme-contrast')] },
-  { name: 'frame-contrast', query: 'scene=home&own', actions: [click('theme'), click('theme-contrast')] },
-  { name: 'frame-appearance', query: 'scene=home&own', actions: [click('theme'), until('theme-contrast')] },
+  { name: 'gallery-contrast', query: 'gallery', actions: [(page) => page.getByTestId('theme').selectOption('contrast')] },
+  { name: 'gallery-modal', query: 'gallery', actions: [click('modal-open'), (page) => page.getByRole('dialog').waitFor()] },
+  { name: 'gallery-modal-wide', query: 'gallery', actions: [click('modal-wide-open'), (page) => page.getByRole('dialog').waitFor()] },
+  { name: 'gallery-dark-contrast', query: 'gallery', actions: [(page) => page.getByTestId('theme').selectOption('dark'), (page) => page.emulateMedia({ contrast: 'more' })] },
+  { name: 'frame-contrast', query: 'scene=home&own', actions: [(page) => page.getByTestId('theme').selectOption('contrast')] },
   { name: 'frame-palette', query: 'scene=home&own', actions: [click('palette-open'), until('palette-input')] },
   {
     name: 'frame-palette-found',
@@ -742,10 +763,24 @@ export const SCENES = [
   { name: 'frame-palette-recent', query: 'scene=home', actions: [click('palette-open'), click('command-settings'), click('palette-open'), until('palette-input')] },
   { name: 'frame-palette-none', query: 'scene=home&own', actions: [click('palette-open'), (page) => page.getByTestId('palette-input').fill('zebra'), until('palette-none')] },
   { name: 'frame-shortcuts', query: 'scene=home&own', actions: [(page) => page.keyboard.press('?'), until('shortcut-sheet')] },
+  { name: 'frame-palette-run', query: 'scene=home&own&accounts&long', actions: [click('palette-open'), (page) => page.getByTestId('palette-input').fill('run')] },
+  {
+    name: 'frame-language-asked',
+    query: 'scene=home&own',
+    actions: [
+      click('open-setup'),
+      click('section-exchanges'),
+      click('exchange-raptor-tardies'),
+      click('nav-settings'),
+      click('settings-appearance'),
+      click('language-es'),
+      until('language-turn'),
+    ],
+  },
   { name: 'frame-long', query: 'scene=home&own&long', actions: [until('nav-home')] },
   { name: 'frame-practice', query: 'scene=home', actions: [until('leave-practice')] },
   { name: 'frame-unread', query: 'scene=home&own&fail=status', actions: [click('nav-activity'), click('nav-home'), until('error-code')] },
-  ...['connections', 'mappings', 'schedules', 'notifications', 'network', 'appearance', 'start', 'updates', 'backups', 'support', 'districts', 'erase'].flatMap(
+  ...['connections', 'mappings', 'schedules', 'notifications', 'network', 'limits', 'appearance', 'start', 'updates', 'backups', 'support', 'districts', 'erase'].flatMap(
     (section) =>
       ['', '-long'].map((suffix) => ({
         name: `settings-${section}${suffix}`,
@@ -762,6 +797,7 @@ export const SCENES = [
     ['notifications-wrong', 'scene=home&own', 'notifications', [(page) => page.getByTestId('field-mail-host').fill('smtp.northfield.org'), click('settings-save')]],
     ['connection-open', 'scene=home&own', 'connections', [click('connection-hero')]],
     ['network-proxy', 'scene=home&own&long', 'network', [click('proxy'), click('proxy-explicit'), click('certificates')]],
+    ['limits-wrong', 'scene=home&own', 'limits', [(page) => page.getByTestId('field-guard-percent').fill('101'), (page) => page.getByTestId('field-retention').fill('a year'), click('settings-save')]],
     ['backups-none', 'scene=quiet&own', 'backups', [until('no-backups')]],
     ['backups-failed', 'scene=home&own&fail=backups', 'backups', [until('error-code')]],
     ['backups-restore', 'scene=home&own', 'backups', [click('restore'), until('restore-confirm')]],
@@ -828,6 +864,51 @@ export const SCENES = [
     query: 'scene=home&own&records=100000',
     actions: [click('nav-activity'), click('tab-records'), click('rows-export'), until('rows-written')],
   },
+  { name: 'activity-few', query: 'scene=home&own', actions: [click('nav-activity'), until('chart-days'), until('day-timeline')] },
+  { name: 'activity-before', query: 'scene=home&own', actions: [click('nav-activity'), until('chart-days'), click('days-before'), until('chart-days')] },
+  ...[
+    ['', '', [until('undo-outcome')]],
+    ['-long', '&long', [until('undo-outcome'), (page) => page.getByTestId('undo-left').first().getByRole('group').locator('summary').click()]],
+    ['-going', '&pace=700', [until('undo-going')]],
+    ['-error', '&fail=undo', [until('error-code')]],
+    ['-done', '', [click('undo-confirm'), until('undo-close')]],
+    ['-broken-off', '&fail=undone', [click('undo-confirm'), until('error-code')]],
+  ].map(([suffix, query, actions]) => ({
+    name: `activity-undo${suffix}`,
+    query: `scene=home&own${query}`,
+    actions: [click('nav-activity'), (page) => page.getByTestId('day-runs').getByRole('button').first().click(), click('undo-run'), ...actions],
+  })),
+  {
+    name: 'activity-take-back',
+    query: 'scene=home&own',
+    actions: [click('nav-activity'), click('tab-records'), (page) => page.getByTestId('trace-row').nth(5).click(), until('step-take-back')],
+  },
+  { name: 'held-exported', query: 'scene=home&long', actions: [click('nav-activity'), click('tab-held'), click('held-export'), until('rows-written')] },
+  // A set-up that was changed elsewhere, and files over the window.
+  {
+    name: 'setup-clash',
+    query: 'scene=home&own&clash',
+    actions: [
+      click('nav-settings'),
+      click('settings-notifications'),
+      (page) => page.getByTestId('field-mail-host').fill('smtp.a-mail-server-with-a-rather-long-name.washington-county.k12.example.org'),
+      (page) => page.getByTestId('field-mail-from').fill('office@northfield.org'),
+      (page) => page.getByTestId('field-mail-to').fill('office@northfield.org'),
+      click('settings-save'),
+      until('setup-clash'),
+    ],
+  },
+  ...[
+    ['setup', 'north.json', 'application/json', 'dragover', 'drop-layer'],
+    ['unknown', 'north.rosterbridge', '', 'dragover', 'drop-layer'],
+    ['import', 'north.rosterbridge', '', 'drop', 'chosen-file'],
+    ['names', 'buildings.csv', 'text/csv', 'drop', 'drop-buildings'],
+    ['useless', 'a-letter-with-a-rather-long-name-that-somebody-wrote-about-the-roster.pdf', 'application/pdf', 'drop', 'drop-useless'],
+  ].map(([name, file, type, what, shown]) => ({
+    name: `drop-${name}`,
+    query: 'scene=home&own',
+    actions: [until('nav-home'), overWindow(file, type, what), until(shown)],
+  })),
 ];
 
 export const LOOKS = [
@@ -838,25 +919,35 @@ export const LOOKS = [
   { suffix: 'wide', colorScheme: 'dark', viewport: WIDE },
 ];
 
-/**
- * Builds the interface with the sample data, serves it under the window's own content security policy, and hands
- * `look` a browser and the address. Ends both afterwards.
- */
-export async function withBrowser(port, look) {
-  await build({ root: here, mode: 'fixture', logLevel: 'error', build: { outDir: dist, emptyOutDir: true } });
+/** Builds the interface with the sample data into a folder. */
+export async function buildSamples(folder) {
+  // A text that no catalogue has would be none at all.
+  execFileSync('npx', ['wuchale'], { cwd: here, stdio: 'ignore', shell: process.platform === 'win32' });
+  await build({ root: here, mode: 'fixture', logLevel: 'error', build: { outDir: folder, emptyOutDir: true } });
+}
+
+/** Serves it under the window's own content security policy; with port 0 at a free one. */
+export async function serveSamples(port, folder) {
   const server = await preview({
     root: here,
     mode: 'fixture',
     logLevel: 'error',
-    preview: { port, strictPort: true },
-    build: { outDir: dist },
+    preview: { port, strictPort: port !== 0 },
+    build: { outDir: folder },
   });
+  return { address: server.resolvedUrls.local[0], close: () => server.close() };
+}
+
+/** Hands `look` a browser and the address of the interface on the sample data. Ends both afterwards. */
+export async function withBrowser(port, look) {
+  await buildSamples(dist);
+  const server = await serveSamples(port, dist);
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
   try {
-    await look(browser, `http://localhost:${port}/`);
+    await look(browser, server.address);
   } finally {
     await browser.close();
     await server.close();
@@ -870,7 +961,7 @@ export async function openScene(context, address, scene, problem) {
     if (message.type() === 'error' || message.type() === 'warning') problem(message.text());
   });
   page.on('pageerror', (error) => problem(error.message));
-  page.setDefaultTimeout(6000);
+  page.setDefaultTimeout(20_000);
   // No scene finds what another one has kept.
   await page.addInitScript(() => localStorage.clear());
   await page.goto(`${address}?${scene.query}`);

@@ -1,13 +1,7 @@
 import './app.css';
-import { mount } from 'svelte';
-import App from './App.svelte';
-import { appearance } from './theme.svelte';
+import { speak } from './languages/language';
 
-appearance.restore();
-const target = document.getElementById('app');
-if (target !== null) {
-  // Left out of the product's build.
-  if ((import.meta.env.DEV || import.meta.env.MODE === 'fixture') && new URLSearchParams(window.location.search).has('gallery')) {
-    void import('./gallery/Gallery.svelte').then(({ default: Gallery }) => mount(Gallery, { target }));
-  } else mount(App, { target });
-}
+// Text is looked up as modules are read: those with text come after the language.
+await speak();
+const { show } = await import('./window');
+show();

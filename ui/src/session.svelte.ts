@@ -1,6 +1,7 @@
 import { toFault, type Backend, type Environment, type Happened, type SecretName } from './backend';
 import type { Choices } from './bindings/Choices';
 import type { Erased } from './bindings/Erased';
+import type { Event } from './bindings/Event';
 import type { Fault } from './bindings/Fault';
 import type { GuardedView } from './bindings/GuardedView';
 import type { ConnectionId } from './bindings/ConnectionId';
@@ -14,11 +15,14 @@ import type { RunView } from './bindings/RunView';
 import type { Setup } from './bindings/Setup';
 import type { SetupView } from './bindings/SetupView';
 import type { StatusView } from './bindings/StatusView';
+import type { UndoReport } from './bindings/UndoReport';
 import { startsBeforeWindow } from './home/raptor';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
 import { hasPassed } from './parts/test.svelte';
 import { acceptedKeys, connectionOf, serverKnown } from './setup/connections/connections';
+import { saveOver, type Ask, type Clash, type Keep } from './setup-save';
 import { SETUP_STEPS, accountOf, kindOf, type SetupStep } from './text/names';
+import { say } from './text/say';
 import type { RowsWanted } from './trace/query';
 
 /** The pages of the main navigation. */
@@ -28,12 +32,13 @@ export type Screen = 'starting' | 'welcome' | 'setup' | 'erased' | Page;
 
 /** How many runs Home lists. */
 const RECENT_RUNS = 8;
-/** How far back a run is looked for that Home does not list. */
+/** How far back a run is looked for that is asked for by its id. */
 const ALL_RUNS = 500;
 
 /** What the window knows of the profile it shows, and where the person is. */
 export class Session {
-  readonly backend: Backend;
+  /** In the name of the profile the page shows: it changes at once with what is shown. */
+  backend = $state.raw() as Backend;
   environment = $state.raw<Environment>();
   screen = $state<Screen>('starting');
   step = $state<SetupStep>('powerschool');
@@ -49,14 +54,14 @@ export class Session {
   /** Files stopped because they would lose too many rows, waiting for a person. */
   guarded = $state.raw<GuardedView[]>([]);
   run = $state.raw<Run>();
-  /** The run of the history that is open, by its id. */
+  /** The run that is open in Home's list, by its id. */
   openedRun = $state<string>();
   /** What Home asks before it is done. */
   question = $state<'pause' | 'before-window'>();
-  /** Set while it still has to be brought into view. */
-  runToShow = $state.raw<string>();
-  /** That run, where Home does not list it. */
-  olderRun = $state.raw<RunView>();
+  /** What is asked to run; nothing for all that is switched on. */
+  asked: JobId[] = [];
+  /** The run that Activity was asked to open, until it has; `started` where the history has it. */
+  runToShow = $state.raw<{ run: string; started?: string }>();
   /** The rows that were asked for when the search for rows was opened. */
   tracing = $state.raw<RowsWanted>({});
   /** What there is to choose from in the mapping steps, once PowerSchool was asked. */
@@ -87,6 +92,8 @@ export class Session {
   arrivals = $state(0);
   /** Whether the practice district is being started or left. */
   switching = $state(false);
+  /** What was changed here and elsewhere, until the person has said whose value counts; without one nothing is saved. */
+  clash = $state.raw<{ clashes: Clash[]; answer: (keep: Keep | undefined) => void }>();
 
   constructor(backend: Backend) {
     this.backend = backend;
@@ -95,6 +102,11 @@ export class Session {
   /** Whether a run started from this window is under way. */
   get running(): boolean {
     return underWay(this.run);
+  }
+
+  /** Whether something was chosen that is kept nowhere but in this window. */
+  get holdsChoices(): boolean {
+    return this.chosenJobs !== undefined || this.raptorWanted !== undefined;
   }
 
   /** The exchanges that shall work: those chosen, also where no plugin was written for them yet. */
@@ -114,12 +126,14 @@ export class Session {
     try {
       if (this.environment === undefined) {
         this.environment = await this.backend.environment();
+        // Named also where it does not open: what puts it right is asked for in its name.
+        this.backend = this.backend.of(this.environment.profile);
         await this.backend.onHappened((happened) => this.#happened(happened));
       }
       if (this.environment.profile === 'practice') {
         await this.#practice();
       } else {
-        await this.#arrive();
+        await this.#arrive(this.environment.profile);
       }
     } catch (thrown) {
       this.fault = toFault(thrown);
@@ -142,23 +156,25 @@ export class Session {
     if (!(await this.#mayLeave())) return;
     this.switching = true;
     try {
-      await this.backend.practiceLeave();
-      this.run = undefined;
-      await this.#arrive();
+      await this.#arrive(await this.backend.practiceLeave());
     } finally {
       this.switching = false;
     }
   }
 
   async #practice(): Promise<void> {
-    await this.backend.practiceStart();
-    this.run = undefined;
-    await this.#arrive();
+    await this.#arrive(await this.backend.practiceStart());
   }
 
-  async #arrive(): Promise<void> {
+  /** Turns the page to a profile: to all of it at once, so that what is clicked meanwhile is meant for the one before. */
+  async #arrive(profile: string): Promise<void> {
+    const backend = this.backend.of(profile);
+    const setup = await backend.setup();
+    const state = await read(backend);
+    if (profile !== this.backend.profile) this.run = undefined;
+    this.backend = backend;
     this.openedRun = undefined;
-    this.olderRun = undefined;
+    this.runToShow = undefined;
     this.section = undefined;
     this.question = undefined;
     this.choices = undefined;
@@ -169,9 +185,9 @@ export class Session {
     this.tested = undefined;
     this.testOutdated = false;
     this.#watch = undefined;
-    this.setup = await this.backend.setup();
+    this.setup = setup;
     this.watchWaitingTest();
-    await this.refresh();
+    this.#show(state);
     this.arrivals += 1;
     if (isFinished(this.setup)) {
       this.screen = 'home';
@@ -185,11 +201,13 @@ export class Session {
 
   /** Reads the profile's state and latest runs again. Throws a `Fault`. */
   async refresh(): Promise<void> {
-    [this.status, this.runs, this.guarded] = await Promise.all([
-      this.backend.status(),
-      this.backend.runs(RECENT_RUNS),
-      this.backend.guarded(),
-    ]);
+    const { backend } = this;
+    const state = await read(backend);
+    if (backend === this.backend) this.#show(state);
+  }
+
+  #show(state: State): void {
+    [this.status, this.runs, this.guarded] = state;
     // It ended without a word, with the process that carried it out.
     if (this.run?.byItself === true && underWay(this.run) && this.status.running === undefined) this.run = undefined;
   }
@@ -212,10 +230,28 @@ export class Session {
     this.status = await this.backend.pause(pause);
   }
 
-  /** Throws a `Fault`. */
-  async saveSetup(setup: Setup): Promise<void> {
-    this.setup = await this.backend.saveSetup(setup);
+  /**
+   * Saves what was made of `base`: of the set-up as it is known now, or, for what a person has entered over some time, as it
+   * was when that began. What was changed elsewhere meanwhile is kept. Throws a `Fault`.
+   */
+  async saveSetup(entered: Setup, base?: Setup): Promise<void> {
+    const { backend, setup: now } = this;
+    if (now === undefined) return;
+    const saved = await saveOver(backend, { base: base ?? now.setup, entered, now }, this.#ask);
+    if (backend !== this.backend) return;
+    this.setup = saved.view;
+    // The page still shows what was there before.
+    if (saved.elsewhere) this.arrivals += 1;
   }
+
+  #ask: Ask = (clashes) =>
+    new Promise((resolve) => {
+      const answer = (keep: Keep | undefined) => {
+        this.clash = undefined;
+        resolve(keep);
+      };
+      this.clash = { clashes, answer };
+    });
 
   /** Switches the integration with Raptor on, as it is saved. Throws a `Fault`. */
   enableRaptor(): Promise<void> {
@@ -256,7 +292,7 @@ export class Session {
   /** Throws a `Fault`. */
   async importSetup(text: string, passphrase: string | null): Promise<void> {
     await this.backend.importSetup(text, passphrase);
-    await this.#arrive();
+    await this.#arrive(this.backend.profile);
   }
 
   /** Takes over address and credentials from a handover file. Throws a `Fault`. */
@@ -282,7 +318,10 @@ export class Session {
 
   /** Reads the set-up again after something else than saving has changed it. Throws a `Fault`. */
   async refreshSetup(): Promise<void> {
-    this.setup = await this.backend.setup();
+    const { backend } = this;
+    const setup = await backend.setup();
+    if (backend !== this.backend) return;
+    this.setup = setup;
     this.watchWaitingTest();
   }
 
@@ -299,17 +338,19 @@ export class Session {
   }
 
   async #follow(watch: symbol): Promise<void> {
+    const { backend } = this;
     try {
-      const tested = await this.backend.awaitTest();
+      const tested = await backend.awaitTest();
       if (watch !== this.#watch) return;
       this.#watch = undefined;
       this.tested = tested;
       const failed = tested.stages.map((stage) => stage.result).find((result) => result.result === 'failed');
-      await this.backend.notify(
-        hasPassed(tested) ? 'PowerSchool is connected' : 'PowerSchool was reached, and something is not right',
-        failed?.message ?? 'The test that was waiting has run.',
+      await backend.notify(
+        hasPassed(tested) ? say('PowerSchool is connected') : say('PowerSchool was reached, and something is not right'),
+        failed?.message ?? say('The test that was waiting has run.'),
       );
-      this.setup = await this.backend.setup();
+      const setup = await backend.setup();
+      if (backend === this.backend) this.setup = setup;
     } catch {
       // It was stopped, here or by another process; nothing is left to tell.
       if (watch === this.#watch) this.#watch = undefined;
@@ -348,13 +389,12 @@ export class Session {
     this.guarded = await this.backend.decideGuarded(id, accept);
   }
 
-  /** Opens a run of the history on Home, however old it is. Throws a `Fault`. */
+  /** Opens a run of the history in Activity, however old it is. Throws a `Fault`. */
   async showRun(run: string): Promise<void> {
-    const listed = this.runs.some((known) => known.run === run);
-    this.olderRun = listed ? undefined : (await this.backend.runs(ALL_RUNS)).find((known) => known.run === run);
-    this.openedRun = run;
-    this.runToShow = run;
-    this.screen = 'home';
+    const isIt = (known: RunView) => known.run === run;
+    const found = this.runs.find(isIt) ?? (await this.backend.runs(ALL_RUNS)).find(isIt);
+    this.runToShow = { run, ...(found === undefined ? {} : { started: found.started_at }) };
+    await this.show('activity', 'runs');
   }
 
   /** Goes to the search for rows, and asks for these at once. */
@@ -450,11 +490,12 @@ export class Session {
     this.screen = 'home';
   }
 
-  /** Runs what is switched on; Home asks first where that would synchronize Raptor in full before its window. */
-  askToRun(): void {
+  /** Runs these, or all that is switched on; Home asks first where that would synchronize Raptor in full before its window. */
+  askToRun(jobs: JobId[] = []): void {
     const enabled = this.status?.jobs.filter((view) => view.enabled).map((view) => view.job) ?? [];
-    if (this.status !== undefined && startsBeforeWindow(this.status, enabled)) this.question = 'before-window';
-    else void this.sync([], false);
+    this.asked = jobs;
+    if (this.status !== undefined && startsBeforeWindow(this.status, jobs.length > 0 ? jobs : enabled)) this.question = 'before-window';
+    else void this.sync(jobs, false);
   }
 
   /** Runs the jobs; what goes wrong is part of the run. */
@@ -477,6 +518,16 @@ export class Session {
     }
   }
 
+  /** Takes back what a run wrote, or tells what that would come to. Throws a `Fault`. */
+  async undo(run: string, dryRun: boolean, onEvent: (event: Event) => void): Promise<UndoReport> {
+    try {
+      return await this.backend.undo(run, dryRun, onEvent);
+    } finally {
+      // The history has one run more. Where it can't be read now, the page that shows it says so.
+      await this.refresh().catch(() => undefined);
+    }
+  }
+
   /** Stops the run under way, wherever it was started. Throws a `Fault`. */
   async cancel(): Promise<void> {
     if (this.run !== undefined && this.running) this.run = { ...this.run, cancelling: true };
@@ -486,6 +537,13 @@ export class Session {
   dismissRun(): void {
     if (!this.running) this.run = undefined;
   }
+}
+
+/** What Home shows. */
+type State = [StatusView, RunView[], GuardedView[]];
+
+function read(backend: Backend): Promise<State> {
+  return Promise.all([backend.status(), backend.runs(RECENT_RUNS), backend.guarded()]);
 }
 
 /** Whether the set-up was carried to its end: something is switched on, and Hero, if used, has an accepted host key. */

@@ -1,12 +1,6 @@
 export type Theme = 'system' | 'light' | 'dark' | 'contrast';
 
-/** What a person can choose, by its name in front of them. */
-export const THEMES: readonly { theme: Theme; name: string }[] = [
-  { theme: 'system', name: 'As the system' },
-  { theme: 'light', name: 'Light' },
-  { theme: 'dark', name: 'Dark' },
-  { theme: 'contrast', name: 'High contrast' },
-];
+const THEMES: readonly Theme[] = ['system', 'light', 'dark', 'contrast'];
 
 const KEY = 'rosterbridge.theme';
 
@@ -19,7 +13,7 @@ class Appearance {
   restore(): void {
     const stored = localStorage.getItem(KEY);
     this.#system.addEventListener('change', () => this.#apply());
-    this.theme = THEMES.find(({ theme }) => theme === stored)?.theme ?? 'system';
+    this.theme = THEMES.find((theme) => theme === stored) ?? 'system';
     this.#apply();
   }
 

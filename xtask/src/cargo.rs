@@ -46,6 +46,12 @@ pub fn release_command_line(root: &Path) -> Result<PathBuf, StepError> {
     Ok(target_folder()?.join("release").join(format!("rosterbridge{}", env::consts::EXE_SUFFIX)))
 }
 
+/// Builds the window as it is shipped and tells where it is. The interface must have been built.
+pub fn release_desktop(root: &Path) -> Result<PathBuf, StepError> {
+    process::run(cargo(root).args(["build", "--release", "-p", "rosterbridge-desktop", "--locked"]))?;
+    Ok(target_folder()?.join("release").join(format!("rosterbridge-desktop{}", env::consts::EXE_SUFFIX)))
+}
+
 /// Builds the command line and an example of the engine as they would be shipped, and tells where they are.
 pub fn release_with_example(root: &Path, example: &str) -> Result<(PathBuf, PathBuf), StepError> {
     process::run(

@@ -33,7 +33,8 @@ const USAGE: &str = "Usage: cargo xtask NAME
   bench NAME [--json]   measure one part of the product beside a named peer, in a
                         release build; ends well when it has measured, whether
                         or not a target was met
-                        (NAME: main-job, powerschool, engine, raptor)
+                        (NAME: main-job, powerschool, engine, raptor, hero,
+                        window)
   soak [--kills N] [--seed N]
                         kill whole runs at moments spread over all of their
                         time (200 of each kind, seed 1, unless said otherwise)

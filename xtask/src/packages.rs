@@ -21,6 +21,7 @@ pub const PYTHON: &[&str] = &["python3-venv"];
 
 /// What the tests need beside [`BUILD`] and [`KEYRING`].
 pub const TESTS: &[&str] = &[
+    "chromium",
     "curl",
     "dbus-x11",
     // The icon beside the clock is loaded when the app starts.

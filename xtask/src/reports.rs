@@ -37,13 +37,15 @@ pub enum Report {
     Nextest(PathBuf),
     /// Vitest's JSON file.
     Vitest(PathBuf),
+    /// Playwright's JSON file.
+    Playwright(PathBuf),
 }
 
 impl Report {
     /// The file's place.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Nextest(path) | Self::Vitest(path) => path,
+            Self::Nextest(path) | Self::Vitest(path) | Self::Playwright(path) => path,
         }
     }
 
@@ -63,6 +65,7 @@ impl Report {
         match self {
             Self::Nextest(_) => junit(&text),
             Self::Vitest(_) => vitest(&text),
+            Self::Playwright(_) => playwright(&text),
         }
     }
 }
@@ -88,6 +91,22 @@ fn vitest(text: &str) -> Option<Totals> {
     Some(Totals { passed: summary.num_passed_tests, failed: summary.num_failed_tests })
 }
 
+/// A test that passed only when it was repeated counts as failed.
+fn playwright(text: &str) -> Option<Totals> {
+    #[derive(Deserialize)]
+    struct Document {
+        stats: Stats,
+    }
+    #[derive(Deserialize)]
+    struct Stats {
+        expected: u64,
+        unexpected: u64,
+        flaky: u64,
+    }
+    let Stats { expected, unexpected, flaky } = serde_json::from_str::<Document>(text).ok()?.stats;
+    Some(Totals { passed: expected, failed: unexpected + flaky })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +125,13 @@ mod tests {
     fn vitest_totals() {
         let text = r#"{"numTotalTests":5,"numPassedTests":4,"numFailedTests":1,"success":false}"#;
         assert_eq!(vitest(text), Some(Totals { passed: 4, failed: 1 }));
+    }
+
+    #[test]
+    fn playwright_totals() {
+        let text = r#"{"suites":[],"stats":{"expected":7,"skipped":1,"unexpected":1,"flaky":1}}"#;
+        assert_eq!(playwright(text), Some(Totals { passed: 7, failed: 2 }));
+        assert_eq!(playwright("{}"), None);
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub fn test(root: &Path, target: &Path) -> Result<(), Failed> {
 struct Reports {
     ui: Report,
     rust: Report,
+    browser: Report,
     window: Report,
 }
 
@@ -64,12 +65,13 @@ impl Reports {
         Self {
             ui: Report::Vitest(target.join("xtask/ui-tests.json")),
             rust: nextest("default"),
+            browser: Report::Playwright(target.join("xtask/browser-tests.json")),
             window: nextest("window"),
         }
     }
 
-    fn each(&self) -> [(&'static str, &Report); 3] {
-        [("interface", &self.ui), ("Rust", &self.rust), ("window", &self.window)]
+    fn each(&self) -> [(&'static str, &Report); 4] {
+        [("interface", &self.ui), ("Rust", &self.rust), ("browser", &self.browser), ("window", &self.window)]
     }
 
     fn print(&self) {
@@ -139,9 +141,10 @@ fn check(root: &Path, scratch: &Path, reports: &Reports, steps: &mut Steps) -> R
         process::run(cargo::cargo(root).args(["test", "--doc", "--workspace", "--locked", "--quiet"]))
     })?;
     if !cfg!(target_os = "linux") {
-        println!("    The window test runs on Linux only: nothing drives the window here.");
+        println!("    The browser and window tests run on Linux only: they need a keyring of their own.");
         return Ok(());
     }
+    steps.take("Browser tests", || ui.end_to_end(reports.browser.path()))?;
     steps.take("Window test", || {
         let nextest = nextest(root)?;
         let mut command = Command::new("xvfb-run");

@@ -1,7 +1,7 @@
 //! The interface in `ui/`: its packages, checks and build, each only when something changed.
 
 use crate::{
-    packages,
+    cargo, packages,
     process::{self, StepError},
 };
 use std::{
@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Folders of `ui/` that are made, not written.
-const MADE: &[&str] = &["node_modules", "dist"];
+const MADE: &[&str] = &["node_modules", "dist", ".wuchale"];
 
 /// The interface of the repository at `root`.
 #[derive(Debug)]
@@ -53,6 +53,19 @@ impl Ui {
             self.npm()
                 .args(["run", "test", "--", "--reporter=default", "--reporter=json"])
                 .arg(format!("--outputFile.json={}", report.display())),
+        )
+    }
+
+    /// The whole app in Chromium, and a choice of the screens' states; their totals go to `report` as JSON. Needs the debug
+    /// binaries.
+    pub fn end_to_end(&self, report: &Path) -> Result<(), StepError> {
+        process::run(
+            self.npm()
+                .args(["run", "e2e", "--", "--grep-invert", "@state"])
+                .env("E2E_REPORT", report)
+                .env("ROSTERBRIDGE_BIN", cargo::binary("rosterbridge")?)
+                .env("ROSTERBRIDGE_DESKTOP_BIN", cargo::binary("rosterbridge-desktop")?)
+                .env("ROSTERBRIDGE_XTASK_BIN", cargo::binary("xtask")?),
         )
     }
 

@@ -8,6 +8,7 @@ use rosterbridge_domain::settings::ConnectionId;
 use rosterbridge_engine::{
     Engine, EngineError, PowerSchoolAccess, building_names, check_key, legacy_algorithms, reason_names,
     report::{Event, PluginCheck},
+    setup_revision,
 };
 use secrecy::SecretString;
 
@@ -57,8 +58,8 @@ pub(crate) async fn carry_out(
             Response::Done
         }
         Request::Setup => Response::Setup(setup_view(engine).await?),
-        Request::SaveSetup { setup } => {
-            engine.save_setup(*setup).await?;
+        Request::SaveSetup { setup, revision } => {
+            engine.save_edited_setup(*setup, &revision).await?;
             Response::Setup(setup_view(engine).await?)
         }
         Request::ImportSetup { text, passphrase } => {
@@ -253,6 +254,7 @@ async fn setup_view(engine: &Engine) -> Result<Box<SetupView>, Fault> {
         next_connection: ConnectionId::unused(&setup.connections),
         schools,
         next_account: setup.hero.next_account(),
+        revision: setup_revision(&setup),
         setup,
     }))
 }

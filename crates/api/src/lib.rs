@@ -16,7 +16,7 @@ mod setup_file;
 mod socket;
 
 pub use care::{backups, erase, recover, restore};
-pub use profiles::{ProfileView, ServedView, profiles};
+pub use profiles::{ProfileView, ServedView, profile_names, profiles};
 pub use request::{Fault, HandoverTo, Request, Response, SecretText, SetupView};
 pub use rosterbridge_domain as domain;
 pub use rosterbridge_engine::{

@@ -53,6 +53,14 @@ impl From<StatusView> for ServedView {
     }
 }
 
+/// The names of the profiles under `home`, in the alphabet's order. Asks no process.
+pub fn profile_names(home: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        ProfileFolder::all(home).into_iter().map(|folder| folder.name().to_owned()).collect();
+    names.sort_unstable();
+    names
+}
+
 /// The profiles under `home`, by name. Opens none: what is told of a profile comes from the process that works on it.
 pub async fn profiles(home: &Path) -> Vec<ProfileView> {
     let mut asking: JoinSet<ProfileView> = ProfileFolder::all(home)

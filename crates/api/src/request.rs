@@ -123,10 +123,13 @@ pub enum Request {
     },
     /// Everything configured. Answer: [`Response::Setup`].
     Setup,
-    /// Replaces everything configured, as one. Answer: [`Response::Setup`].
+    /// Replaces everything configured, as one. Refused (`setup.changed_elsewhere`) where the set-up is no longer the one
+    /// that the new one was made of. Answer: [`Response::Setup`].
     SaveSetup {
         /// The new set-up.
         setup: Box<Setup>,
+        /// [`SetupView::revision`] of the set-up it was made of.
+        revision: String,
     },
     /// Takes over a setup file: JSON text, or age-encrypted with secrets. The profile starts paused.
     /// Answer: [`Response::Setup`].
@@ -643,6 +646,8 @@ pub enum Response {
 pub struct SetupView {
     /// The set-up.
     pub setup: Setup,
+    /// Tells this set-up from any other: the same for what is the same.
+    pub revision: String,
     /// Every secret's state.
     pub secrets: Vec<SecretState>,
     /// The host keys accepted for the servers of the managed connections.

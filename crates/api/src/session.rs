@@ -29,6 +29,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a process that ends waits for the run it has cancelled.
 const STOPPING: Duration = Duration::from_secs(4);
 
+/// How long a guest that has just come may take to say what it wants of a host that leaves.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// How long what is done to a profile that nothing works on waits for what other processes have asked for.
+const LETTING_GO: Duration = Duration::from_secs(10);
+
 /// How often it looks meanwhile, since a guest may ask for another run.
 const STOPPED: Duration = Duration::from_millis(50);
 
@@ -283,9 +289,7 @@ impl Session {
     /// Ends it, and puts the newest usable backup in the ledger's place, or an empty ledger with `begin_anew`. Refused
     /// while a run is under way or another process holds the profile: then it has ended all the same.
     pub async fn restore(self, begin_anew: bool) -> Result<RestoredView, Fault> {
-        self.refuse_running().await?;
-        let folder = self.folder.clone();
-        self.close().await;
+        let folder = self.let_go().await?;
         care::restore_folder(folder, begin_anew).await
     }
 
@@ -293,16 +297,22 @@ impl Session {
     /// be the profile's name. Refused while a run is under way or another process holds the profile.
     pub async fn erase(self, confirm: &str) -> Result<Erased, Fault> {
         care::check_confirmed(&self.folder, confirm)?;
-        self.refuse_running().await?;
-        let folder = self.folder.clone();
-        self.close().await;
+        let folder = self.let_go().await?;
         care::erase_folder(folder).await
     }
 
-    async fn refuse_running(&self) -> Result<(), Fault> {
-        match self.call(Request::Status, |_| ()).await? {
-            Response::Status(status) if status.running.is_some() => Err(EngineError::Busy.into()),
-            _ => Ok(()),
+    /// Ends it unless a run is under way. Where what other processes have asked for does not come to its end, the profile
+    /// is still in use: nothing can be done to it yet.
+    async fn let_go(self) -> Result<ProfileFolder, Fault> {
+        if let Response::Status(status) = self.call(Request::Status, |_| ()).await?
+            && status.running.is_some()
+        {
+            return Err(EngineError::Busy.into());
+        }
+        let folder = self.folder.clone();
+        match tokio::time::timeout(LETTING_GO, self.close()).await {
+            Ok(()) => Ok(folder),
+            Err(_) => Err(EngineError::Busy.into()),
         }
     }
 
@@ -398,7 +408,12 @@ async fn receive(house: House, guests: TaskTracker, listener: Listener) {
 /// work it asked for.
 async fn serve(mut line: Line, House { engine, notices, leaving }: &House) -> io::Result<()> {
     // Whoever waits for this process's end waits for its guests, too: one that says nothing must not keep them.
-    let Some(request) = tokio::time::timeout(PATIENCE, line.welcome()).await?? else { return Ok(()) };
+    let welcoming = tokio::time::timeout(PATIENCE, line.welcome());
+    let request = tokio::select! {
+        request = welcoming => request??,
+        () = left_behind(leaving) => return Ok(()),
+    };
+    let Some(request) = request else { return Ok(()) };
     if matches!(request, Request::AwaitTest) {
         return wait(line, engine, leaving).await;
     }
@@ -414,17 +429,30 @@ async fn serve(mut line: Line, House { engine, notices, leaving }: &House) -> io
         let engine = Arc::clone(engine);
         tokio::spawn(async move { desk::carry_out(&engine, request, on_event).await })
     };
-    let mut listens = true;
+    // The work goes on, and is waited for, when the guest is gone. One that does not read is cut off.
+    let mut guest = Some(line);
     while let Some(event) = happened.recv().await {
-        // The work goes on, and is waited for, when the guest is gone.
-        listens = listens && line.tell(&Reply::Event(event)).await.is_ok();
+        if let Some(line) = &mut guest
+            && line.tell(&Reply::Event(event)).await.is_err()
+        {
+            guest = None;
+        }
     }
     let answer = match work.await {
         Ok(Ok(response)) => Reply::Answer(Box::new(response)),
         Ok(Err(fault)) => Reply::Fault(fault),
         Err(_) => Reply::Fault(holder_ended()),
     };
-    line.tell(&answer).await
+    match guest {
+        Some(mut line) => line.tell(&answer).await,
+        None => Err(io::ErrorKind::BrokenPipe.into()),
+    }
+}
+
+/// Comes to its end once a leaving host need not hear any more what a guest wants: whoever does speaks at once.
+async fn left_behind(leaving: &CancellationToken) {
+    leaving.cancelled().await;
+    tokio::time::sleep(FIRST_WORD).await;
 }
 
 /// A guest that waits for a test. It may take days, so a host that leaves does not wait along, nor for one that has

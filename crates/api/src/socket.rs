@@ -3,7 +3,7 @@
 //! Only the owner of the account may connect. The first line of each side is a [`Hello`]; then the guest sends one
 //! [`Request`] and the host answers with [`Reply`] lines, the last of which is no event.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use interprocess::local_socket::{
@@ -18,10 +18,13 @@ use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 use crate::request::{Fault, Reply, Request};
 
 /// Raised whenever a request or an answer changes its shape.
-const PROTOCOL: u32 = 4;
+const PROTOCOL: u32 = 5;
 
 /// Longest line taken. A setup file and a page of held rows fit many times.
 const LONGEST_LINE: usize = 16 << 20;
+
+/// How long a guest may take to take in a line. A process on the same machine that is alive takes far less.
+const HEARING: Duration = Duration::from_secs(5);
 
 /// The first line of each side.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +90,10 @@ impl Line {
         let _ = self.0.next().await;
     }
 
-    /// As the host: tells.
+    /// As the host: tells. After an error the guest may have half of the line, and is of no more use.
     pub(crate) async fn tell(&mut self, reply: &Reply) -> io::Result<()> {
-        self.send(reply).await
+        // One that connects and never reads must not hold up the host's end.
+        tokio::time::timeout(HEARING, self.send(reply)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

@@ -4,14 +4,17 @@
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use chrono::{TimeDelta, Utc};
 use rosterbridge_api::{
-    Fault, Request, Response, SecretText, Session,
+    Fault, Request, Response, SecretText, Session, SetupView,
     domain::{
         job::{Job, JobId, Outcome},
         schedule::Pause,
+        school_year::Summer,
+        settings::Setup,
     },
     profiles,
     report::{Event, PowerSchoolTest, StageResult, StatusView, SyncReport},
@@ -418,14 +421,14 @@ async fn a_guest_hears_what_the_hosts_runs_have_to_tell() {
     let district = district(&first).await;
     first.call(Request::Pause { pause: Pause::No }, |_| ()).await.unwrap();
     let Response::Setup(view) = first.call(Request::Setup, |_| ()).await.unwrap() else { panic!() };
-    let mut setup = view.setup;
+    let (mut setup, revision) = (view.setup, view.revision);
     // Nobody listens there any more.
     setup.connections[0].port =
         std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let students = setup.jobs.iter_mut().find(|settings| settings.job == JobId::HERO_STUDENTS).unwrap();
     let schedule = json!({"when": {"kind": "every", "minutes": 1}, "zone": "UTC"});
     students.schedule = Some(serde_json::from_value(schedule).unwrap());
-    first.call(Request::SaveSetup { setup: Box::new(setup) }, |_| ()).await.unwrap();
+    first.call(Request::SaveSetup { setup: Box::new(setup), revision }, |_| ()).await.unwrap();
     first.close().await;
     {
         // From here on its times count; the latest of them is due at once.
@@ -464,6 +467,64 @@ async fn a_guest_hears_what_the_hosts_runs_have_to_tell() {
     district.stop().await;
 }
 
+async fn setup(session: &Session) -> SetupView {
+    match session.call(Request::Setup, |_| ()).await.unwrap() {
+        Response::Setup(view) => *view,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn save(session: &Session, setup: Setup, revision: &str) -> Result<SetupView, Fault> {
+    let request = Request::SaveSetup { setup: Box::new(setup), revision: revision.to_owned() };
+    match session.call(request, |_| ()).await? {
+        Response::Setup(view) => Ok(*view),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Two windows that both hold the set-up: the second one to save is told, and loses neither's changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_made_of_an_older_setup_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let (window, command) = (open(home.path()).await, open(home.path()).await);
+    let mine = setup(&window).await;
+    let theirs = setup(&command).await;
+    assert_eq!(mine.revision, theirs.revision);
+
+    let changed = Setup { summer: Summer::SendPreRegistered, ..theirs.setup };
+    let saved = save(&command, changed, &theirs.revision).await.unwrap();
+    assert_ne!(saved.revision, theirs.revision);
+    let mut entered = mine.setup.clone();
+    entered.powerschool.client_id = "3f0c9b1e".to_owned();
+    let refused = save(&window, entered.clone(), &mine.revision).await.unwrap_err();
+    assert_eq!(refused.code, "setup.changed_elsewhere");
+    assert_eq!(setup(&window).await.setup, saved.setup, "nothing was saved");
+
+    // Made of what is there now it is taken, and what was there before has its old revision again.
+    entered.summer = Summer::SendPreRegistered;
+    let both = save(&window, entered, &saved.revision).await.unwrap();
+    assert_eq!(
+        (both.setup.summer, &*both.setup.powerschool.client_id),
+        (Summer::SendPreRegistered, "3f0c9b1e")
+    );
+    let back = save(&window, mine.setup, &both.revision).await.unwrap();
+    assert_eq!(back.revision, mine.revision);
+
+    // A setup file carries none: what it brings is told from what was there all the same.
+    let Response::Exported(text) =
+        window.call(Request::ExportSetup { passphrase: None }, |_| ()).await.unwrap()
+    else {
+        panic!()
+    };
+    assert!(!text.contains(&back.revision));
+    save(&command, saved.setup, &back.revision).await.unwrap();
+    let import = Request::ImportSetup { text: SecretText::new(text), passphrase: None };
+    window.call(import, |_| ()).await.unwrap();
+    assert_eq!(setup(&command).await.revision, back.revision);
+    command.close().await;
+    window.close().await;
+}
+
 /// However many come at once, one hosts and all get their answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_hosts() {
@@ -497,7 +558,7 @@ mod socket {
     use serde_json::{Value, json};
     use sha2::{Digest, Sha256};
     use tokio::{
-        io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+        io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
         net::{
             UnixListener, UnixStream,
             unix::{OwnedReadHalf, OwnedWriteHalf},
@@ -538,6 +599,59 @@ mod socket {
         assert_eq!(mode(folder(&home).join("engine.lock")), 0o600);
         assert_eq!(mode(folder(&home)), 0o700);
         host.close().await;
+    }
+
+    /// A process that has asked for something and reads no answer, however long one waits for it.
+    async fn deaf_guest(home: &TempDir, request: &Value) -> UnixStream {
+        let connect = async || UnixStream::connect(folder(home).join("engine.sock")).await.unwrap();
+        let protocol = {
+            let (mut lines, mut write) = halves(connect().await);
+            write.write_all(b"{\"protocol\":0,\"app\":\"\"}\n").await.unwrap();
+            line(&mut lines).await.unwrap()["protocol"].clone()
+        };
+        let mut stream = connect().await;
+        let hello = json!({"protocol": protocol, "app": "0"});
+        stream.write_all(format!("{hello}\n{request}\n").as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// It is answered with more than any socket's buffer holds: the file's name is told.
+    fn long_answer() -> Value {
+        json!({"op": "check_plugin", "file_name": "x".repeat(4 << 20), "content": "!"})
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_guest_that_does_not_read_holds_nobody_up() {
+        let home = tempfile::tempdir().unwrap();
+        let host = open(home.path()).await;
+        let deaf = deaf_guest(&home, &long_answer()).await;
+        let silent = UnixStream::connect(folder(&home).join("engine.sock")).await.unwrap();
+        // Served behind it, so it is with the host by now.
+        status(&open(home.path()).await).await;
+        let erasing = tokio::time::timeout(Duration::from_secs(30), host.erase(PROFILE));
+        erasing.await.expect("it ends").unwrap();
+        assert!(!folder(&home).exists());
+        // Its connection is shut: what comes is the half of a line, and the end.
+        let (mut read, _write) = deaf.into_split();
+        let mut rest = Vec::new();
+        read.read_to_end(&mut rest).await.unwrap();
+        assert!(!rest.ends_with(b"}\n"));
+        drop(silent);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_guest_has_asked_for_and_does_not_end_refuses_an_erasure() {
+        let home = tempfile::tempdir().unwrap();
+        let host = open(home.path()).await;
+        let district = district(&host).await;
+        district.set_faults(Faults { latency_ms: 3_600_000, ..Faults::default() });
+        let deaf = deaf_guest(&home, &json!({"op": "test_power_school", "offline": false})).await;
+        let (mut lines, _write) = halves(deaf);
+        while line(&mut lines).await.unwrap()["event"]["data"]["name"] != "Server clock" {}
+        let erasing = tokio::time::timeout(Duration::from_secs(30), host.erase(PROFILE));
+        assert_eq!(erasing.await.expect("it ends").unwrap_err().code, "run.busy");
+        assert!(folder(&home).join("ledger.db").exists());
+        district.stop().await;
     }
 
     /// The path of a socket has room for about a hundred bytes only.

@@ -16,7 +16,7 @@ use crate::{
     answer::{to_value, unexpected},
     args::{Connections, Ownership, SetConnection, SignIn},
     document::Document,
-    files, stop,
+    files, setup, stop,
 };
 
 /// Carries out a command about managed connections.
@@ -89,15 +89,8 @@ pub async fn own(session: &Session, ownership: Ownership) -> Result<Document, Fa
     }
 }
 
-async fn setup(session: &Session) -> Result<Box<SetupView>, Fault> {
-    match session.call(Request::Setup, |_| ()).await? {
-        Response::Setup(view) => Ok(view),
-        _ => Err(unexpected()),
-    }
-}
-
 async fn list(session: &Session) -> Result<Document, Fault> {
-    let view = setup(session).await?;
+    let view = setup::now(session).await?;
     let connections: Vec<Value> = view
         .setup
         .connections
@@ -110,14 +103,14 @@ async fn list(session: &Session) -> Result<Document, Fault> {
 }
 
 async fn show(session: &Session, id: ConnectionId) -> Result<Document, Fault> {
-    let view = setup(session).await?;
+    let view = setup::now(session).await?;
     let connection = view.setup.connection(id).ok_or_else(|| no_such(id))?;
     let text = whole(&view, connection);
     Ok(Document::done(connection.name.clone(), described(&view, connection)?).with_text(text))
 }
 
 async fn set(session: &Session, changes: SetConnection) -> Result<Document, Fault> {
-    let mut setup = setup(session).await?.setup;
+    let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
     let id = changes.id;
     let known = setup.connections.iter_mut().find(|connection| connection.id == id);
     let created = known.is_none();
@@ -134,10 +127,7 @@ async fn set(session: &Session, changes: SetConnection) -> Result<Document, Faul
         apply(changes, &mut connection);
         setup.connections.push(connection);
     }
-    let Response::Setup(view) = session.call(Request::SaveSetup { setup: Box::new(setup) }, |_| ()).await?
-    else {
-        return Err(unexpected());
-    };
+    let view = setup::save(session, setup, revision).await?;
     let connection = view.setup.connection(id).ok_or_else(unexpected)?;
     let done = if created { "created" } else { "saved" };
     let message = format!("{} ({id}) is {done}.", connection.name);

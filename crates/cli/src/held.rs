@@ -37,7 +37,9 @@ pub async fn carry_out(session: &Session, held: Held) -> Result<Document, Fault>
         Held::Fix { ids, take_back: true, .. } => {
             let data = json!({ "taken_back": ids });
             session.call(Request::TakeBackHeldFix { ids }, |_| ()).await?;
-            Ok(Document::done("These rows wait, as they came.", data))
+            let message =
+                "What was decided about these rows is taken back. What was written stays: see 'undo'.";
+            Ok(Document::done(message, data))
         }
         Held::Fix { ids, student, student_id, code, code_id, class, day, take_back: false } => {
             let picked = student.zip(Some(None)).or(student_id.map(|id| (0, Some(id))));

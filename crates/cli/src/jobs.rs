@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_api::{
-    Fault, Request, Response, Session,
+    Fault, Request, Response, Session, SetupView,
     domain::{
         job::JobId,
         schedule::{Interval, JobSchedule, Missed, Pause, Weekdays, When},
@@ -18,6 +18,7 @@ use crate::{
     answer::unexpected,
     args::{Jobs, SetJob},
     document::Document,
+    setup,
     status::{paused, summer_pause},
 };
 
@@ -54,11 +55,8 @@ async fn change(session: &Session, jobs: Jobs) -> Result<(), Refusal> {
     match jobs {
         Jobs::List => {}
         Jobs::Set(set) => {
-            let Response::Setup(view) = session.call(Request::Setup, |_| ()).await? else {
-                return Err(unexpected().into());
-            };
-            let setup = Box::new(changed(view.setup, &set)?);
-            session.call(Request::SaveSetup { setup }, |_| ()).await?;
+            let SetupView { setup, revision, .. } = *setup::now(session).await?;
+            setup::save(session, changed(setup, &set)?, revision).await?;
         }
         Jobs::Pause { until } => {
             let pause = match until.as_deref().map(moment).transpose()? {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rosterbridge_api::{
-    Fault, Request, Response, Session,
+    Fault, Request, Response, Session, SetupView,
     domain::{
         id::SchoolNumber,
         mapping::{BuildingMapping, Mappings, TardyMapping, folded},
@@ -20,19 +20,19 @@ use crate::{
     answer::{to_value, unexpected},
     args::{MapBuilding, Mapping},
     document::Document,
+    setup,
 };
 
 /// Carries out a command about mappings.
 pub async fn carry_out(session: &Session, command: Mapping) -> Result<Document, Fault> {
-    let Response::Setup(view) = session.call(Request::Setup, |_| ()).await? else { return Err(unexpected()) };
-    let mut setup = view.setup;
+    let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
     let message = match command {
         Mapping::List => {
             let choices = choices(session).await?;
             let (data, text) = (list(&setup.mappings, &choices)?, listed(&setup.mappings, &choices));
             return Ok(Document::done("Mappings", data).with_text(text));
         }
-        Mapping::Suggest { apply } => return suggest(session, setup, apply).await,
+        Mapping::Suggest { apply } => return suggest(session, setup, revision, apply).await,
         Mapping::Set(set) => {
             let choices = choices(session).await?;
             let Some(school) = choices.schools.iter().find(|school| school.number == set.school) else {
@@ -64,7 +64,7 @@ pub async fn carry_out(session: &Session, command: Mapping) -> Result<Document, 
         "buildings": to_value(&setup.mappings.buildings)?,
         "tardy_codes": to_value(&setup.mappings.tardy_codes)?,
     });
-    save(session, setup).await?;
+    setup::save(session, setup, revision).await?;
     Ok(Document::done(message, data))
 }
 
@@ -73,11 +73,6 @@ async fn choices(session: &Session) -> Result<Choices, Fault> {
         Response::Choices(choices) => Ok(choices),
         _ => Err(unexpected()),
     }
-}
-
-async fn save(session: &Session, setup: Setup) -> Result<(), Fault> {
-    session.call(Request::SaveSetup { setup: Box::new(setup) }, |_| ()).await?;
-    Ok(())
 }
 
 /// Buildings without a school, with the school that is clearly meant if there is one. One that is mapped already, or that
@@ -104,7 +99,12 @@ fn suggestions<'a>(mappings: &Mappings, choices: &'a Choices) -> Vec<(&'a str, O
         .collect()
 }
 
-async fn suggest(session: &Session, mut setup: Setup, apply: bool) -> Result<Document, Fault> {
+async fn suggest(
+    session: &Session,
+    mut setup: Setup,
+    revision: String,
+    apply: bool,
+) -> Result<Document, Fault> {
     let choices = choices(session).await?;
     let suggestions = suggestions(&setup.mappings, &choices);
     let clear = || suggestions.iter().filter_map(|(building, school)| Some((*building, (*school)?)));
@@ -135,7 +135,7 @@ async fn suggest(session: &Session, mut setup: Setup, apply: bool) -> Result<Doc
             map_building(&mut setup.mappings, &set, school);
         }
         if count > 0 {
-            save(session, setup).await?;
+            setup::save(session, setup, revision).await?;
         }
         format!("Mapped {count} buildings.")
     } else {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use rosterbridge_api::{
-    Fault, Request, Response, Session,
+    Fault, Request, Response, Session, SetupView,
     domain::{
         integration::IntegrationStatus,
         job::JobId,
@@ -17,6 +17,7 @@ use crate::{
     answer::{to_value, unexpected},
     args::Raptor,
     document::Document,
+    setup,
 };
 
 /// Carries out a command about the Raptor integration.
@@ -38,9 +39,9 @@ pub async fn carry_out(session: &Session, raptor: Raptor) -> Result<Document, Fa
         }
         Raptor::Enable { dry_run } => enable(session, dry_run).await,
         Raptor::Disable => {
-            let mut setup = setup(session).await?;
+            let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
             setup.raptor.enabled = false;
-            save(session, setup).await?;
+            setup::save(session, setup, revision).await?;
             let status = status(session).await?;
             let message = format!(
                 "The Raptor integration is {}. Nothing is sent or taken in any more.",
@@ -53,7 +54,7 @@ pub async fn carry_out(session: &Session, raptor: Raptor) -> Result<Document, Fa
 
 /// Switches the integration on, with the exchanges that belong to it.
 async fn enable(session: &Session, dry_run: bool) -> Result<Document, Fault> {
-    let mut setup = setup(session).await?;
+    let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
     let before = setup.raptor.enabled;
     setup.raptor.enabled = true;
     switch_on(&mut setup, JobId::RAPTOR_ROSTER);
@@ -73,7 +74,7 @@ async fn enable(session: &Session, dry_run: bool) -> Result<Document, Fault> {
     if dry_run {
         return Ok(Document::done("Nothing was changed.", data).with_text(text));
     }
-    save(session, setup).await?;
+    setup::save(session, setup, revision).await?;
     let status = status(session).await?;
     let data = json!({ "confirmation": data, "raptor": status.raptor });
     let message = format!("The Raptor integration is {}.", status.raptor.status);
@@ -88,17 +89,6 @@ fn switch_on(setup: &mut Setup, job: JobId) {
             setup.jobs.push(JobSettings { enabled: true, ..JobSettings::new(job, setup.raptor.window.zone) });
         }
     }
-}
-
-async fn setup(session: &Session) -> Result<Setup, Fault> {
-    match session.call(Request::Setup, |_| ()).await? {
-        Response::Setup(view) => Ok(view.setup),
-        _ => Err(unexpected()),
-    }
-}
-
-async fn save(session: &Session, setup: Setup) -> Result<(), Fault> {
-    session.call(Request::SaveSetup { setup: Box::new(setup) }, |_| ()).await.map(drop)
 }
 
 async fn status(session: &Session) -> Result<Box<StatusView>, Fault> {

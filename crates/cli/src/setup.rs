@@ -1,6 +1,6 @@
 //! `setup`: the setup file, and a practice district in its place.
 
-use rosterbridge_api::{Fault, Request, Response, SecretText, Session};
+use rosterbridge_api::{Fault, Request, Response, SecretText, Session, SetupView, domain};
 use serde_json::json;
 
 use crate::{
@@ -9,6 +9,26 @@ use crate::{
     document::Document,
     files::{read, secret_from_stdin, write_owner_only},
 };
+
+/// The set-up as it is.
+pub async fn now(session: &Session) -> Result<Box<SetupView>, Fault> {
+    match session.call(Request::Setup, |_| ()).await? {
+        Response::Setup(view) => Ok(view),
+        _ => Err(unexpected()),
+    }
+}
+
+/// Saves what was made of the set-up of this revision, and gives it as it is then.
+pub async fn save(
+    session: &Session,
+    setup: domain::settings::Setup,
+    revision: String,
+) -> Result<Box<SetupView>, Fault> {
+    match session.call(Request::SaveSetup { setup: Box::new(setup), revision }, |_| ()).await? {
+        Response::Setup(view) => Ok(view),
+        _ => Err(unexpected()),
+    }
+}
 
 /// Carries out a command about the setup file.
 pub async fn carry_out(session: &Session, setup: Setup, profile: &str) -> Result<Document, Fault> {

@@ -64,6 +64,9 @@ fn rows(page: &TracePage) -> String {
             if let Some(record) = &step.record {
                 let _ = write!(text, " [{}]", self::record(record));
             }
+            if let Some(held) = step.held {
+                let _ = write!(text, " [held row {held}]");
+            }
             text.push('\n');
         }
     }

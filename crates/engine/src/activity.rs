@@ -8,12 +8,9 @@ use rosterbridge_domain::{
     id::{SchoolNumber, StudentNumber},
     settings::Setup,
 };
-use rosterbridge_store::{
-    Ledger,
-    ledger::{
-        ListedRow, RowColumn, RowCursor as StoredCursor, RowFate as Fate, RowOrder, RowPlace as StoredPlace,
-        RunSpan, TRACED_AT_ONCE, TraceFilter, Trigger,
-    },
+use rosterbridge_store::ledger::{
+    ListedRow, RowColumn, RowCursor as StoredCursor, RowFate as Fate, RowOrder, RowPlace as StoredPlace,
+    RowSnapshot, RunSpan, TRACED_AT_ONCE, TraceFilter, Trigger,
 };
 use tempfile::NamedTempFile;
 
@@ -112,8 +109,12 @@ impl Engine {
         overwrite: bool,
     ) -> Result<WrittenRows, EngineError> {
         refuse_existing(file, overwrite)?;
-        let file = file.to_owned();
-        self.ledger(move |ledger| Ok(export(ledger, &list, &file, overwrite))).await?
+        let (file, key) = (file.to_owned(), self.key().clone());
+        self.ledger(move |ledger| {
+            let rows = ledger.row_snapshot(key.expose())?;
+            Ok(export(&rows, &list, &file, overwrite))
+        })
+        .await?
     }
 }
 
@@ -229,17 +230,21 @@ fn summary(listed: ListedRow) -> RowSummary {
     }
 }
 
-/// Writes page after page: what is read meanwhile is not in it.
-fn export(ledger: &Ledger, list: &RowList, file: &Path, overwrite: bool) -> Result<WrittenRows, EngineError> {
+/// Writes page after page of one moment: a run that writes meanwhile moves no row from one page to another.
+fn export(
+    rows: &RowSnapshot,
+    list: &RowList,
+    file: &Path,
+    overwrite: bool,
+) -> Result<WrittenRows, EngineError> {
     let failed = |source| EngineError::io("write", file, source);
     let (filter, order) = (filter(list), order(list));
-    let until = ledger.last_row_place()?;
     let folder = file.parent().unwrap_or(file);
     let mut partial = NamedTempFile::new_in(folder).map_err(failed)?;
     let mut out = CsvExport::new(partial.as_file_mut(), &COLUMNS).map_err(failed)?;
     let mut after = None;
     loop {
-        let page = ledger.listed_rows(&filter, order, until, after, 0, TRACED_AT_ONCE)?;
+        let page = rows.listed_rows(&filter, order, after, TRACED_AT_ONCE)?;
         let Some(last) = page.last() else { break };
         after = Some(last.cursor);
         for row in page {
@@ -326,6 +331,7 @@ mod tests {
                     code: code.to_owned(),
                     detail: String::new(),
                     record: written.then_some(record),
+                    held: None,
                 }],
             },
         }

@@ -2,9 +2,9 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::PoisonError,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use chrono::Utc;
@@ -181,9 +181,12 @@ fn written_to(folder: &Path) -> std::io::Result<()> {
     tempfile::Builder::new().prefix(".rosterbridge-probe").tempfile_in(folder).map(drop)
 }
 
+/// How long a folder may take to answer. A share whose server is away can keep a call waiting for minutes, or for ever.
+const FOLDER_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
 /// Whether the folders that exports go to can be written to: those that are new since `before`, so that a share that is
 /// away keeps nobody from changing something else.
-pub(crate) fn usable_destinations(before: &Setup, setup: &Setup) -> Result<(), EngineError> {
+pub(crate) async fn usable_destinations(before: &Setup, setup: &Setup) -> Result<(), EngineError> {
     let folders = |setup: &Setup| -> BTreeSet<String> {
         let accounts = setup.hero.accounts.iter();
         let exports = accounts.flat_map(|account| ExportKind::ALL.map(|kind| account.export(kind).clone()));
@@ -195,14 +198,48 @@ pub(crate) fn usable_destinations(before: &Setup, setup: &Setup) -> Result<(), E
             .collect()
     };
     for folder in folders(setup).difference(&folders(before)) {
-        let path = Path::new(folder);
-        let refused = |why: String| EngineError::ExportFolder { path: path.to_owned(), why };
-        if !path.is_dir() {
-            return Err(refused("there is no such folder".to_owned()));
-        }
-        written_to(path).map_err(|error| refused(error.to_string()))?;
+        let path = PathBuf::from(folder);
+        answered_within(FOLDER_ANSWERS_WITHIN, path, usable_destination).await?;
     }
     Ok(())
+}
+
+fn usable_destination(path: &Path) -> Result<(), EngineError> {
+    let refused = |why: String| EngineError::ExportFolder { path: path.to_owned(), why };
+    if !path.is_dir() {
+        return Err(refused("there is no such folder".to_owned()));
+    }
+    written_to(path).map_err(|error| refused(error.to_string()))
+}
+
+/// Asks something of a folder that may not answer. What goes on waiting is left to itself on a thread of its own: nothing
+/// ends a call into a share that is away, and the runtime waits for its own threads when the program ends.
+async fn answered_within(
+    limit: Duration,
+    path: PathBuf,
+    ask: impl FnOnce(&Path) -> Result<(), EngineError> + Send + 'static,
+) -> Result<(), EngineError> {
+    let (sender, answer) = tokio::sync::oneshot::channel();
+    let asked = path.clone();
+    let asking = move || {
+        // Whoever asked may have gone.
+        let _ = sender.send(ask(&asked));
+    };
+    let refused = |why: String| EngineError::ExportFolder { path: path.clone(), why };
+    std::thread::Builder::new()
+        .name("folder".to_owned())
+        .spawn(asking)
+        .map_err(|error| refused(error.to_string()))?;
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(_)) => Err(refused("it could not be looked at".to_owned())),
+        Err(_) => {
+            let seconds = limit.as_secs();
+            Err(refused(format!(
+                "it has not answered within {seconds} seconds, as a network share does whose computer can't be reached"
+            )))
+        }
+    }
 }
 
 /// What a managed connection is used for: the folders of all jobs whose files travel over it. One that nobody uses yet is
@@ -387,8 +424,8 @@ mod tests {
         assert_eq!(names(&Vec::from_iter(needs.made_folder)), made);
     }
 
-    #[test]
-    fn a_folder_that_exports_go_to_is_tried_when_it_is_entered() {
+    #[tokio::test]
+    async fn a_folder_that_exports_go_to_is_tried_when_it_is_entered() {
         let kept = tempfile::tempdir().unwrap();
         let to = |folder: &Path| {
             let mut setup = Setup::default();
@@ -399,13 +436,33 @@ mod tests {
         let (there, missing) = (to(kept.path()), to(&kept.path().join("missing")));
         let file = kept.path().join("file");
         std::fs::write(&file, "").unwrap();
-        usable_destinations(&Setup::default(), &there).unwrap();
+        usable_destinations(&Setup::default(), &there).await.unwrap();
         for refused in [&missing, &to(&file)] {
-            let error = usable_destinations(&there, refused).unwrap_err();
+            let error = usable_destinations(&there, refused).await.unwrap_err();
             assert_eq!(error.code(), "hero.folder_unusable");
         }
         // One that was entered before keeps nobody from changing something else.
-        usable_destinations(&missing, &missing).unwrap();
+        usable_destinations(&missing, &missing).await.unwrap();
         assert_eq!(std::fs::read_dir(kept.path()).unwrap().count(), 1, "nothing is left there");
+    }
+
+    /// A pipe nobody writes to answers like a share whose server is away: not at all.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_folder_that_does_not_answer_is_not_waited_for() {
+        let kept = tempfile::tempdir().unwrap();
+        let pipe = kept.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let limit = Duration::from_millis(50);
+        let open = |path: &Path| {
+            std::fs::File::open(path).map(drop).map_err(|error| EngineError::io("open", path, error))
+        };
+        let error = answered_within(limit, pipe.clone(), open).await.unwrap_err();
+        assert_eq!(error.code(), "hero.folder_unusable");
+        assert!(error.to_string().contains("has not answered within"), "{error}");
+        // With somebody at its other end it opens, and what was left waiting ends.
+        let _writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+        answered_within(Duration::from_secs(30), pipe, open).await.unwrap();
     }
 }

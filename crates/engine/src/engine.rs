@@ -15,6 +15,7 @@ use rosterbridge_powerschool::ServerUrl;
 use rosterbridge_store::{Ledger, Roster, StoreError};
 use rosterbridge_vault::{LONGEST_KEYCHAIN_VALUE, ProfileKey, SealedSecret, SecretName, Vault};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -202,9 +203,23 @@ impl Engine {
 
     /// Replaces everything configured. Switching the Raptor integration on or off moves its status; it is switched on only
     /// where everything it needs is there.
-    pub async fn save_setup(&self, mut setup: Setup) -> Result<(), EngineError> {
+    pub async fn save_setup(&self, setup: Setup) -> Result<(), EngineError> {
+        let _saving = self.saving_setup.lock().await;
+        Box::pin(self.save_over(self.setup().await?, setup)).await
+    }
+
+    /// Replaces everything configured as [`Engine::save_setup`] does, with what somebody has made of the set-up of this
+    /// revision. Refused where the set-up is another one by now: nobody's changes are lost unseen.
+    pub async fn save_edited_setup(&self, setup: Setup, revision: &str) -> Result<(), EngineError> {
         let _saving = self.saving_setup.lock().await;
         let before = self.setup().await?;
+        if setup_revision(&before) != revision {
+            return Err(EngineError::SetupChanged);
+        }
+        Box::pin(self.save_over(before, setup)).await
+    }
+
+    async fn save_over(&self, before: Setup, mut setup: Setup) -> Result<(), EngineError> {
         keep_owners(&before, &mut setup, Confirmations::Kept)?;
         hero::keep_ticks(&before, &mut setup);
         if setup.raptor.enabled
@@ -213,8 +228,7 @@ impl Engine {
         {
             return Err(obstacle);
         }
-        let entered = setup.clone();
-        blocking(move || usable_destinations(&before, &entered)).await?;
+        usable_destinations(&before, &setup).await?;
         self.replace_setup(setup).await
     }
 
@@ -551,6 +565,13 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         *self.engine.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// Tells one set-up from another: the same for what is the same, whoever has saved it and wherever it came from.
+pub fn setup_revision(setup: &Setup) -> String {
+    // It has no map whose keys are no text, so it always becomes JSON.
+    let json = serde_json::to_vec(setup).unwrap_or_default();
+    hex::encode(&Sha256::digest(json)[..16])
 }
 
 fn secret_name(name: &str) -> Result<SecretName, EngineError> {

@@ -199,6 +199,9 @@ pub enum EngineError {
     /// A run is under way already.
     #[error("a run is under way already")]
     Busy,
+    /// What is to be saved was made of a set-up that is no longer the one that is kept.
+    #[error("the set-up was changed elsewhere meanwhile")]
+    SetupChanged,
     /// A recovery file is another profile's.
     #[error("this recovery file belongs to another profile")]
     OtherProfilesKey,
@@ -377,6 +380,7 @@ impl EngineError {
             Self::Plugin(error) => error.code(),
             Self::NotConnected(error) | Self::NotTried { error, .. } => error.code(),
             Self::Busy => "run.busy",
+            Self::SetupChanged => "setup.changed_elsewhere",
             Self::OtherProfilesKey => "vault.other_profile",
             Self::AnswersUnclear(_) => "attendance.unclear",
             Self::Doubled(_) => "attendance.duplicate",
@@ -517,6 +521,7 @@ impl EngineError {
                 "Name the profile it was written for with --profile, or find the recovery file of this one.".to_owned()
             }
             Self::Busy => "Wait until it has finished, or cancel it.".to_owned(),
+            Self::SetupChanged => "Nothing was saved. Look at the set-up as it is now, and make the change again.".to_owned(),
             Self::AnswersUnclear(_) => "Nothing was sent twice. The next run reads PowerSchool again and finishes \
                  these rows; check meanwhile that PowerSchool answers."
                 .to_owned(),

@@ -4,15 +4,22 @@
 //! [`judge`](rosterbridge_domain::attendance::judge). So a file of nothing but such rows comes to the same again as long
 //! as the file, what its rows are looked up in, and the statements are the same.
 
-use std::{io, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    time::SystemTime,
+};
 
 use rosterbridge_domain::{
-    attendance::NoOpReason,
+    attendance::{NoOpReason, Source},
     job::{FileReceipt, JobId},
     settings::Setup,
 };
 use rosterbridge_sftp::{RemoteFile, Session};
-use rosterbridge_store::{Ledger, Roster, ledger::DecisionOutcome};
+use rosterbridge_store::{
+    Roster,
+    ledger::{DecisionOutcome, HeldId},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +38,9 @@ pub(crate) struct KnownImport {
     from: String,
     /// [`Ledger::stated_revision`].
     stated: String,
+    /// The rows that people had asked for when it was looked through: none of them is in it.
+    #[serde(default)]
+    looked_for: BTreeSet<HeldId>,
     pub(crate) file: FileReceipt,
     pub(crate) plan: PlanView,
     /// The last change of the file at hand, in the server's clock, where the server says.
@@ -43,6 +53,8 @@ pub(crate) struct Grounds {
     job: JobId,
     from: Option<String>,
     stated: String,
+    /// The held rows that people ask for: an export is looked through for them once, also when it has no news.
+    asked_for: BTreeSet<HeldId>,
 }
 
 impl Engine {
@@ -54,6 +66,14 @@ impl Engine {
         setup: &Setup,
         zone: chrono_tz::Tz,
     ) -> Result<Grounds, EngineError> {
+        let (stated, asked_for, fixes) = self
+            .ledger(|ledger| {
+                let asked_for = ledger.asked_for(Source::Hero)?.into_values().collect();
+                Ok((ledger.stated_revision()?, asked_for, ledger.held_fixes(Source::Hero)?))
+            })
+            .await?;
+        let fixes: BTreeMap<String, String> =
+            fixes.into_iter().map(|(row, fix)| (hex::encode(row), fix)).collect();
         let from = roster.content().map(|content| {
             let all = serde_json::json!({
                 "program": env!("CARGO_PKG_VERSION"),
@@ -62,10 +82,11 @@ impl Engine {
                 "mappings": setup.mappings,
                 "attendance": setup.attendance,
                 "zone": zone.name(),
+                "fixes": fixes,
             });
             hex::encode(Sha256::digest(all.to_string()))
         });
-        Ok(Grounds { job, from, stated: self.ledger(Ledger::stated_revision).await? })
+        Ok(Grounds { job, from, stated, asked_for })
     }
 
     /// The export on Hero's server, if it is known that none of its rows has anything to say.
@@ -77,9 +98,11 @@ impl Engine {
     ) -> Result<Option<KnownImport>, EngineError> {
         let key = key(grounds.job);
         let text = self.ledger(move |ledger| ledger.value(&key)).await?.unwrap_or_default();
-        let known = serde_json::from_str::<KnownImport>(&text)
-            .ok()
-            .filter(|known| Some(&known.from) == grounds.from.as_ref() && known.stated == grounds.stated);
+        let known = serde_json::from_str::<KnownImport>(&text).ok().filter(|known| {
+            Some(&known.from) == grounds.from.as_ref()
+                && known.stated == grounds.stated
+                && grounds.asked_for.is_subset(&known.looked_for)
+        });
         let Some(known) = known else { return Ok(None) };
         session.require_folder(file.folder()).await?;
         if session.stat(file).await?.is_none_or(|found| found.size != known.file.bytes) {
@@ -104,7 +127,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let Some(from) = grounds.from else { return Ok(()) };
         let key = key(grounds.job);
-        let known = KnownImport { from, stated: grounds.stated, file, plan, modified: None };
+        let (stated, looked_for) = (grounds.stated, grounds.asked_for);
+        let known = KnownImport { from, stated, looked_for, file, plan, modified: None };
         let text = serde_json::to_string(&known).unwrap_or_default();
         self.ledger(move |ledger| ledger.set_value(&key, &text)).await
     }

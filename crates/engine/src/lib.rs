@@ -48,7 +48,7 @@ mod transfers;
 mod unchanged;
 mod undo;
 
-pub use engine::Engine;
+pub use engine::{Engine, setup_revision};
 pub use error::EngineError;
 pub use guard::LargeChange;
 pub use handover::PowerSchoolAccess;

@@ -93,6 +93,7 @@ pub(crate) fn traced(row: rosterbridge_store::ledger::TracedRow) -> TracedRow {
             code: event.code.clone(),
             sentence: sentence(event, before, row.repeats.as_ref()),
             record: event.record.as_ref().map(record),
+            held: event.held.map(|held| held.0),
         });
         before = Some(event);
     }
@@ -124,6 +125,7 @@ fn read(line: &TracedLine, run: Option<String>) -> TraceStep {
         code: String::new(),
         sentence: format!("Read in {}, line {}.", line.file, line.line),
         record: None,
+        held: None,
     }
 }
 
@@ -250,7 +252,8 @@ mod tests {
     }
 
     fn event(kind: RowEventKind, code: &str, detail: &str, run: Option<RunId>) -> RowEvent {
-        RowEvent { at: at(5), run, kind, code: code.to_owned(), detail: detail.to_owned(), record: None }
+        let (code, detail) = (code.to_owned(), detail.to_owned());
+        RowEvent { at: at(5), run, kind, code, detail, record: None, held: None }
     }
 
     #[rstest]

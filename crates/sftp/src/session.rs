@@ -274,7 +274,6 @@ struct Taking<S> {
 
 impl Session {
     pub(crate) fn new(connection: Connection, line: Arc<Line>, channel: Channel, host_key: HostKey) -> Self {
-        channel.ssh.set_keepalive(true, KEEP_ALIVE_AT_MOST_EVERY);
         let cancel = line.cancel.clone();
         let wire = Arc::new(tokio::sync::Mutex::new(Wire { line, channel: Arc::new(channel) }));
         let every = Some(connection.timeouts.keep_alive).filter(|every| !every.is_zero());
@@ -620,7 +619,10 @@ fn keep_alive(wire: &Arc<tokio::sync::Mutex<Wire>>, every: Duration) -> AbortOnD
             let Ok(idle) = wire.try_lock() else { continue };
             let sent = idle
                 .run(DOING, |line, channel| {
+                    channel.ssh.set_keepalive(true, KEEP_ALIVE_AT_MOST_EVERY);
                     let sent = channel.ssh.keepalive_send();
+                    // Left on, libssh2 would give up an answer that takes longer than it is to the next sign of life.
+                    channel.ssh.set_keepalive(false, 0);
                     sent.map_err(|error| line.broken(session_code(&error), DOING))
                 })
                 .await;

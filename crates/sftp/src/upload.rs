@@ -714,10 +714,21 @@ impl<'a> PipelinedWriter<'a> {
         if under_way {
             closed = self.remote.close();
         }
+        if let Err(error) = &closed
+            && matches!(error.code(), ErrorCode::Session(_))
+        {
+            // Nothing can be asked any more.
+            return Err(self.line.request(error, "write", self.path));
+        }
         // Before anything else, also where closing failed: the next question would get this one's answer.
         let looked = stat(self.line, self.channel, self.path);
         closed.map_err(|error| self.line.request(&error, "write", self.path))?;
-        Ok(looked.ok().flatten().and_then(|found| found.size))
+        match looked {
+            Ok(found) => Ok(found.and_then(|found| found.size)),
+            // It is asked for once more, and then it matters.
+            Err(error) if is_refusal(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

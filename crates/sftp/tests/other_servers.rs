@@ -8,6 +8,7 @@ mod support;
 
 use std::fs;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use rosterbridge_sftp::{
     Capabilities, Needs, Outcome, Placement, RemoteFile, RemoteFolder, Session, Stage, StageReport, connect,
@@ -228,4 +229,28 @@ async fn a_listing_without_end_is_ended() {
     let server = OtherServer::start(ASYNCSSH, &["lists-for-ever"], &[]);
     let error = open(&server).await.list(&folder("export")).await.unwrap_err();
     assert_eq!(error.code(), "sftp.folder_too_full", "{error:?}");
+}
+
+/// What broke a connection is told, and not what could not be asked over it afterwards.
+#[tokio::test]
+async fn a_file_that_nobody_looks_at_after_it_was_closed_is_told_as_unanswered() {
+    let server = OtherServer::start(ASYNCSSH, &["never-looks-at-what-it-closed"], &[]);
+    let mut connection = server.connection();
+    connection.timeouts.answer = Duration::from_millis(500);
+    let session = connect(&connection, &server.pins(), &CancellationToken::new()).await.unwrap();
+    let error = session.upload(&student_txt(), |out| write_rows(out, 10)).await.unwrap_err();
+    assert_eq!(error.code(), "sftp.timeout", "{error:?}");
+}
+
+/// libssh2's own patience is two seconds where it sends signs of life, whatever it is told to wait for an answer.
+#[tokio::test]
+async fn an_answer_may_take_as_long_as_it_is_allowed_to() {
+    let server = OtherServer::start(ASYNCSSH, &["closes-late"], &[("CLOSES_AFTER", "3")]);
+    let mut connection = server.connection();
+    connection.timeouts.answer = Duration::from_secs(30);
+    connection.timeouts.keep_alive = Duration::from_millis(100);
+    let session = connect(&connection, &server.pins(), &CancellationToken::new()).await.unwrap();
+    let uploaded = session.upload(&student_txt(), |out| write_rows(out, 10)).await.unwrap();
+    assert_eq!((uploaded.bytes, uploaded.resumed_at), (1_000, None));
+    assert_arrived(&server, 10);
 }

@@ -35,7 +35,7 @@ use crate::{
 };
 
 pub use counts::DatabaseVersions;
-pub use held::{Fixed, HeldCause, HeldFilter, HeldId, HeldRow, HeldState, HeldStatement, KeptRow};
+pub use held::{Fixed, HeldByRun, HeldCause, HeldFilter, HeldId, HeldRow, HeldState, HeldStatement, KeptRow};
 pub use hero::{ExportProblem, WatchedFile};
 pub use host_keys::{HostKeyReplacement, PinnedHostKey};
 pub use outbox::{
@@ -52,7 +52,7 @@ pub use runs::{Cause, JobResult, JobRun, Run, RunId, RunSpan, SchoolRows, Trigge
 pub use status_changes::{StatusChange, Together};
 pub use trace::{
     EventRecord, FileFates, InputFile, ListedRow, RowColumn, RowCursor, RowEvent, RowEventKind, RowFate,
-    RowOrder, RowPlace, TRACED_AT_ONCE, TraceFilter, TracedLine, TracedRow,
+    RowOrder, RowPlace, RowSnapshot, TRACED_AT_ONCE, TraceFilter, TracedLine, TracedRow,
 };
 
 /// The largest ledger that is read whole at every opening; that takes less than a tenth of a second. A larger one is

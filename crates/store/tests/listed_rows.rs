@@ -11,10 +11,12 @@ use rosterbridge_domain::{
 };
 use rosterbridge_store::{
     Ledger,
-    ledger::{Decision, ListedRow, RowColumn, RowCursor, RowFate, RowOrder, RowPlace, TraceFilter},
+    ledger::{
+        Decision, HeldFilter, ListedRow, RowColumn, RowCursor, RowFate, RowOrder, RowPlace, TraceFilter,
+    },
 };
 use rstest::rstest;
-use support::{Fixture, at, daily, hold, noop, reject, start_run, write};
+use support::{Fixture, KEY, at, daily, hold, noop, reject, start_run, write};
 
 const COLUMNS: [RowColumn; 4] = [RowColumn::Read, RowColumn::Student, RowColumn::Fate, RowColumn::School];
 
@@ -207,4 +209,43 @@ fn a_list_follows_what_happens_to_its_rows() {
     support::record(ledger, later, Source::Raptor, "a.csv", &[write(1, daily(1), "T")], at(6)).unwrap();
     assert_eq!((list(RowFate::Written), list(RowFate::Open)), (vec![(3, Some(100))], vec![(1, Some(100))]));
     assert_eq!(list(RowFate::Held), []);
+}
+
+/// A run that writes while a list is read to its end moves rows to another place in it.
+#[test]
+fn a_list_of_one_moment_has_every_row_once_while_rows_come_to_something_else() {
+    let fixture = filled();
+    let ledger = &fixture.ledger;
+    let order = RowOrder { by: RowColumn::Fate, descending: false };
+    let expected = sorted(ledger, order, |_| true);
+    let snapshot = ledger.row_snapshot(&KEY).unwrap();
+    let mut listed: Vec<ListedRow> = Vec::new();
+    let mut second: i64 = 100;
+    loop {
+        let after = listed.last().map(|row| row.cursor);
+        let rows = snapshot.listed_rows(&EVERYTHING, order, after, 10).unwrap();
+        if rows.is_empty() {
+            break;
+        }
+        listed.extend(rows);
+        // What was held first comes to nothing, and is behind all others; and more is read.
+        for source in [Source::Raptor, Source::Hero] {
+            let open =
+                ledger.held_waiting(&HeldFilter { source: Some(source), ..HeldFilter::default() }, 3, 0);
+            second += 1;
+            let decided: Vec<Decision> = open
+                .unwrap()
+                .iter()
+                .map(|held| {
+                    let row = u64::from_be_bytes(held.row_hash[..8].try_into().unwrap());
+                    noop(row, daily(i64::try_from(row).unwrap()), "T", NoOpReason::NotTardy)
+                })
+                .chain([row(5_000 + second.unsigned_abs())])
+                .collect();
+            fixture.decide(source, &format!("meanwhile-{second}.csv"), &decided, second);
+        }
+    }
+    assert_eq!(listed, expected);
+    // The list of now is another one.
+    assert_ne!(sorted(ledger, order, |_| true).len(), expected.len());
 }

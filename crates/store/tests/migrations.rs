@@ -169,6 +169,75 @@ fn every_older_layout_ends_at_the_newest_with_all_its_rows() {
     }
 }
 
+/// Rows to which things happen: as (the line, what, what it has come to, its write).
+const HAPPENS: &[(i64, &str, &str, Option<i64>)] = &[
+    (11, "decided_write", "open", Some(11)),
+    (11, "confirmed", "written", Some(11)),
+    (12, "held", "held", None),
+    // Decided anew for another school, while it was not known what had become of the first write.
+    (13, "decided_write", "open", Some(11)),
+    (13, "held", "held", None),
+    (13, "decided_write", "open", Some(12)),
+    (13, "confirmed", "written", Some(11)),
+    // Known only by what PowerSchool was found to have.
+    (14, "confirmed", "written", Some(12)),
+    (14, "undo_decided", "open", Some(11)),
+    // Its write is forgotten.
+    (15, "decided_write", "open", Some(99)),
+    (16, "decided_write", "open", Some(12)),
+    (16, "decided_write", "open", Some(99)),
+];
+
+/// A ledger to which these things happen after the first `layout` migrations: the fate and the school of each row.
+fn fates_and_schools(layout: usize) -> Vec<(i64, i64, i64)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    ledger_of_layout(&path, layout);
+    let connection = raw(&path);
+    for (write, school) in [(11, 100), (12, 200)] {
+        connection
+            .execute(
+                "INSERT INTO outbox (id, source, school, student, date, mode, cc, period, revision, state, code, code_id,
+                     year, calendar_day, comment, file, line, row_hash, raw, run, decided_at, changed_at)
+                 VALUES (?1, 'raptor', ?2, ?1, '2026-11-20', 'ATT_ModeDaily', 0, 0, 1, 'confirmed', 'T', 17, 36, 4711, '',
+                     'tardies.csv', 1, zeroblob(32), 'row', x'019aa100000070008000000000000001', 1, 2)",
+                [write, school],
+            )
+            .unwrap();
+    }
+    for (seq, (line, what, fate, write)) in (1..).zip(HAPPENS) {
+        connection
+            .execute(
+                "INSERT OR IGNORE INTO traced_rows (id, row_hash) VALUES ((1 << 40) + ?1, zeroblob(32))",
+                [line],
+            )
+            .unwrap();
+        connection
+            .execute(
+                "INSERT INTO row_events (traced, seq, at, what, fate, outbox) VALUES ((1 << 40) + ?1, ?2, 1, ?3, ?4, ?5)",
+                (line, seq, what, fate, write),
+            )
+            .unwrap();
+    }
+    drop(connection);
+    drop(Ledger::open(&path, &KEY, at(0)).unwrap());
+    let connection = raw(&path);
+    let mut rows = connection
+        .prepare("SELECT id - (1 << 40), fate, school FROM traced_rows WHERE id > (1 << 40) + 10 ORDER BY id")
+        .unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// What is worked out of what happened before, and what is kept as it happens.
+#[test]
+fn a_row_has_the_school_of_its_latest_decision_whenever_that_was_made() {
+    let before = fates_and_schools(13);
+    let schools: Vec<(i64, i64)> = before.iter().map(|(line, _, school)| (*line, *school)).collect();
+    assert_eq!(schools, [(11, 100), (12, -1), (13, 200), (14, 200), (15, -1), (16, 200)]);
+    assert_eq!(fates_and_schools(14), before);
+}
+
 #[test]
 fn a_backup_of_an_older_layout_can_be_restored() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,6 +14,7 @@ use rosterbridge_store::{
     Ledger, StoreError,
     ledger::{
         DecisionOutcome, Fixed, HeldFilter, HeldId, HeldState, KeptRow, KeyHistory, OutboxId, OutboxState,
+        RowEventKind, RowFate, TraceFilter,
     },
 };
 use rstest::rstest;
@@ -573,9 +574,12 @@ fn what_a_person_decided_stays_with_the_row() {
     assert_eq!((waiting()[0].state, waiting()[0].fixed.clone()), (HeldState::Retried, Some(fixed("7"))));
     assert_eq!(waiting()[0].raw, rows[0].raw, "the row is as it came");
     assert_eq!(ledger.asked_for(Source::Hero).unwrap(), [].into(), "what it states is not kept");
-    let unkept = ledger.held_unkept(Source::Hero, fixture.run).unwrap();
-    assert_eq!(unkept.len(), 2);
+    let held = ledger.held_by_run(Source::Hero, fixture.run).unwrap();
+    assert_eq!(held.iter().map(|row| row.fields.clone()).collect::<Vec<_>>(), [None, None]);
     ledger.keep_fields(Source::Hero, &[(hash(1), "one".to_owned())]).unwrap();
+    let held = ledger.held_by_run(Source::Hero, fixture.run).unwrap();
+    let one = held.iter().find(|row| row.row_hash == hash(1)).unwrap();
+    assert_eq!((one.raw.as_str(), one.fields.as_deref()), (rows[0].raw.as_str(), Some("one")));
     assert_eq!(ledger.asked_for(Source::Hero).unwrap(), [(hash(1), ids[0])].into());
 
     // Held again for another reason, what was decided still counts, and the next decision comes to it.
@@ -588,10 +592,53 @@ fn what_a_person_decided_stays_with_the_row() {
     fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownCode)], 5);
     let again = waiting().into_iter().find(|row| row.row_hash == hash(1)).unwrap();
     assert_eq!(again.fixed, Some(fixed("7 and T")));
+    // Nobody has to wait for its file to change that.
+    let statement = ledger.held_statements(&[again.id]).unwrap().remove(0);
+    assert_eq!((statement.fields.as_deref(), statement.fix.as_deref()), (Some("one"), Some("7 and T")));
 
     ledger.take_back_fix(&[again.id], "eve", at(6)).unwrap();
     assert_eq!(fixes(), [].into(), "also where it was held before");
     assert_eq!(ledger.take_back_fix(&[again.id], "eve", at(7)).unwrap_err().code(), "store.not_found");
+}
+
+/// A wrong pick speaks for the row whenever it comes: it can be taken back also when the row is settled.
+#[test]
+fn what_a_person_decided_can_be_taken_back_when_the_row_is_settled() {
+    let fixture = Fixture::new();
+    let ledger = &fixture.ledger;
+    fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownStudent)], 1);
+    let id = ledger.held_waiting(&HeldFilter::default(), 9, 0).unwrap()[0].id;
+    let by =
+        |fix: &str| Fixed { fix: fix.to_owned(), words: fix.to_owned(), by: "ada".to_owned(), at: at(2) };
+    let fixes = || ledger.held_fixes(Source::Hero).unwrap();
+    let fate = || {
+        let (_, rows) = ledger.trace(&TraceFilter::default(), 9, 0).unwrap();
+        let last = rows[0].events.last().unwrap().clone();
+        (rows[0].fate, last.kind, last.held)
+    };
+    ledger.fix_held(&[(id, by("7"))]).unwrap();
+    fixture.decide(Source::Hero, FILE, &[noop(1, daily(7), "T", NoOpReason::AlreadyStated)], 3);
+    assert_eq!(fixes().len(), 1);
+
+    ledger.take_back_fix(&[id], "eve", at(4)).unwrap();
+    assert_eq!(fixes(), [].into());
+    assert_eq!(fate(), (RowFate::Noop, RowEventKind::FixTakenBack, Some(id)), "it stays what it was");
+    assert_eq!(ledger.held_waiting_count(&HeldFilter::default()).unwrap(), 0, "and waits for nobody");
+    assert_eq!(ledger.take_back_fix(&[id], "eve", at(5)).unwrap_err().code(), "store.not_found");
+
+    // It comes again, and is held anew: what is taken back by its earlier id is taken back here.
+    fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownStudent)], 6);
+    let again = ledger.held_waiting(&HeldFilter::default(), 9, 0).unwrap()[0].id;
+    assert_ne!(again, id);
+    ledger.fix_held(&[(again, by("8"))]).unwrap();
+    fixture.decide(Source::Hero, FILE, &[write(1, daily(8), "T")], 7);
+    fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownCode)], 8);
+    let anew = ledger.held_waiting(&HeldFilter::default(), 9, 0).unwrap()[0].id;
+    ledger.retry_held(&[anew], at(9)).unwrap();
+    ledger.take_back_fix(&[again], "eve", at(10)).unwrap();
+    let waiting = &ledger.held_waiting(&HeldFilter::default(), 9, 0).unwrap()[0];
+    assert_eq!((waiting.state, waiting.fixed.is_none()), (HeldState::Open, true));
+    assert_eq!(fate(), (RowFate::Held, RowEventKind::FixTakenBack, Some(again)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, test, vi } from 'vitest';
+import { Backend } from '../backend';
 import { byId, open } from '../test-window';
 
 const fates = async () => (await screen.findAllByTestId('trace-row')).map((row) => row.dataset.fate);
@@ -198,9 +199,28 @@ describe('rows', () => {
     expect(screen.getByText(/Only the file as it was in that run/)).toBeTruthy();
     await user.click((await screen.findAllByTestId('trace-row'))[0] as HTMLElement);
     await user.click((await screen.findAllByTestId('step-run'))[0] as HTMLElement);
-    const runs = await byId('recent-runs');
+    // In Activity itself, on its day.
+    const runs = await byId('day-runs');
+    await waitFor(() => expect(within(runs).getAllByRole('button', { expanded: true })).toHaveLength(1));
     const opened = within(runs).getAllByRole('button', { expanded: true });
     expect(opened.map((button) => button.textContent)).toEqual([expect.stringContaining('52 minutes ago')]);
+  });
+
+  test('a decision of a person about one that is settled is taken back, once that is confirmed', async () => {
+    const take = vi.spyOn(Backend.prototype, 'takeBackHeldFix');
+    const user = open('scene=home&own');
+    await user.click(await byId('find-row'));
+    await user.click((await screen.findAllByTestId('trace-row'))[5] as HTMLElement);
+    expect((await byId('row-steps')).textContent).toContain('office decided about it: student 10204');
+    await user.click(await byId('step-take-back'));
+    await user.click(await screen.findByRole('button', { name: 'Keep it' }));
+    expect(take).not.toHaveBeenCalled();
+    await user.click(await byId('step-take-back'));
+    await user.click(await byId('step-take-back-confirm'));
+    await waitFor(async () => expect((await byId('row-steps')).textContent).toContain('took back what was decided'));
+    expect(take).toHaveBeenCalledWith([71]);
+    expect(screen.queryByTestId('step-take-back')).toBeNull();
+    take.mockRestore();
   });
 
   test('one is copied with everything that happened to it', async () => {
@@ -219,7 +239,7 @@ describe('all rows of a day', () => {
     await user.click(await byId('find-row'));
     await user.click(await byId('tab-day'));
     expect((await byId('balance')).textContent?.replace(/\s+/g, ' ').trim()).toBe(
-      'Fri, Nov 20, 2026: 95 rows in, 80 written, 6 nothing to write, 6 held, 2 unreadable, 1 on their way.',
+      'Fri, Nov 20, 2026: 95 rows in, 80 written, 6 with nothing to write, 6 held, 2 unreadable, 1 on its way.',
     );
     expect(screen.getByText('Every row is accounted for.')).toBeTruthy();
     expect(await byId('field-day')).toHaveProperty('value', '2026-11-20');

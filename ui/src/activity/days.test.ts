@@ -17,7 +17,7 @@ describe('a day’s runs', () => {
     );
     expect(dayWords({ day: '2026-11-21', outcomes: [], dry_runs: 0 })).toBe('Sat, Nov 21, 2026; no run');
     expect(dayWords({ day: '2026-11-21', outcomes: [{ outcome: 'failed', runs: 1, millis: 0 }], dry_runs: 0 })).toBe(
-      'Sat, Nov 21, 2026; 1 run: failed or interrupted',
+      'Sat, Nov 21, 2026; 1 run: Failed or interrupted',
     );
   });
 

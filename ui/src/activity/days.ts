@@ -2,18 +2,28 @@
 
 import type { Outcome } from '../bindings/Outcome';
 import type { RunDay } from '../bindings/RunDay';
-import { calendarDate, counted, duration } from '../text/format';
+import { sideBySide } from '../home/results';
+import { calendarDate, duration } from '../text/format';
+import { plural, say } from '../text/say';
 
 /** How a run ended, as far as a glance tells it apart. */
 export type Ending = 'done' | 'held' | 'failed' | 'stopped' | 'running';
 
 /** From the bottom of a bar to its top: what wants a person is at the top. */
-export const ENDINGS: { ending: Ending; title: string; words: string }[] = [
-  { ending: 'done', title: 'Done', words: 'done' },
-  { ending: 'running', title: 'Running', words: 'running' },
-  { ending: 'stopped', title: 'Cancelled or not started', words: 'cancelled or not started' },
-  { ending: 'held', title: 'Done, with held rows', words: 'with held rows' },
-  { ending: 'failed', title: 'Failed or interrupted', words: 'failed or interrupted' },
+export const ENDINGS: { ending: Ending; title: string; words: (runs: number) => string }[] = [
+  { ending: 'done', title: say('Done'), words: (runs) => plural(runs, ['# done', '# done']) },
+  { ending: 'running', title: say('Running'), words: (runs) => plural(runs, ['# running', '# running']) },
+  {
+    ending: 'stopped',
+    title: say('Cancelled or not started'),
+    words: (runs) => plural(runs, ['# cancelled or not started', '# cancelled or not started']),
+  },
+  { ending: 'held', title: say('Done, with held rows'), words: (runs) => plural(runs, ['# with held rows', '# with held rows']) },
+  {
+    ending: 'failed',
+    title: say('Failed or interrupted'),
+    words: (runs) => plural(runs, ['# failed or interrupted', '# failed or interrupted']),
+  },
 ];
 
 export const ENDING_OF: Record<Outcome, Ending> = {
@@ -55,13 +65,13 @@ export function millisOf(day: Pick<RunDay, 'outcomes'>): number {
 /** "12 runs: 11 done, 1 failed or interrupted" */
 export function partsWords(day: Pick<RunDay, 'outcomes'>): string {
   const runs = runsOf(day);
-  if (runs === 0) return 'no run';
+  if (runs === 0) return say('no run');
   const found = parts(day);
   const endings = found.map((part) => {
-    const words = ENDINGS.find(({ ending }) => ending === part.ending)?.words ?? '';
-    return found.length === 1 && runs === 1 ? words : `${part.runs} ${words}`;
+    const named = ENDINGS.find(({ ending }) => ending === part.ending);
+    return (runs === 1 ? named?.title : named?.words(part.runs)) ?? '';
   });
-  return `${counted(runs, 'run')}: ${endings.join(', ')}`;
+  return `${plural(runs, ['# run', '# runs'])}: ${sideBySide(endings)}`;
 }
 
 /** A day for who can't see its bar. */
@@ -70,8 +80,8 @@ export function dayWords(day: RunDay): string {
   return [
     calendarDate(day.day),
     partsWords(day),
-    ...(took > 0 ? [`${duration(took)} in all`] : []),
-    ...(day.dry_runs > 0 ? [counted(day.dry_runs, 'dry run')] : []),
+    ...(took > 0 ? [say(`${duration(took)} in all`)] : []),
+    ...(day.dry_runs > 0 ? [plural(day.dry_runs, ['# dry run', '# dry runs'])] : []),
   ].join('; ');
 }
 

@@ -6,8 +6,8 @@ import type { Host } from './host';
 function answering(call: Host['call']): Backend {
   return new Backend({
     call,
-    practiceStart: () => Promise.resolve(),
-    practiceLeave: () => Promise.resolve(),
+    practiceStart: () => Promise.resolve('practice'),
+    practiceLeave: () => Promise.resolve('default'),
     environment: () => Promise.resolve({ profile: 'default', version: '0', home: '/', platform: 'linux' }),
     saveFile: () => Promise.resolve(null),
     chooseFile: () => Promise.resolve(null),
@@ -21,7 +21,7 @@ function answering(call: Host['call']): Backend {
     openProfile: () => Promise.resolve(),
     restoreLedger: () => Promise.resolve({ passed_over: [] }),
     recoverKey: () => Promise.resolve(),
-    eraseProfile: (profile) => Promise.resolve({ profile, left: [] }),
+    eraseProfile: (profile: string) => Promise.resolve({ profile, left: [] }),
     takeOpenedFile: () => Promise.resolve(null),
     onFileOpened: () => Promise.resolve(),
     onGo: () => Promise.resolve(),
@@ -45,12 +45,12 @@ test('anything else that is thrown becomes a fault with a code, without its text
 
 test('an answer of another kind is refused', async () => {
   const backend = answering(() => Promise.resolve({ kind: 'done' }));
-  await expect(backend.saveSetup(emptySetup())).rejects.toMatchObject({ code: 'window.unexpected' });
+  await expect(backend.saveSetup(emptySetup(), '')).rejects.toMatchObject({ code: 'window.unexpected' });
 });
 
 test('requests are named as the engine reads them', async () => {
   const seen: unknown[] = [];
-  const backend = answering((request) => {
+  const backend = answering((_profile, request) => {
     seen.push(request);
     return Promise.resolve({ kind: 'done' });
   });
@@ -62,6 +62,20 @@ test('requests are named as the engine reads them', async () => {
     { op: 'test_connection', connection: 'hero', accept_host_key: 'SHA256:x' },
     { op: 'sync', jobs: ['hero-students'], dry_run: true },
   ]);
+});
+
+test('every call names the profile it is meant for', async () => {
+  const named: string[] = [];
+  const backend = answering((profile) => {
+    named.push(profile);
+    return Promise.resolve({ kind: 'done' });
+  });
+  const district = backend.of('north');
+  await district.cancel();
+  await district.of('practice').cancel();
+  await district.cancel();
+  await backend.cancel();
+  expect(named).toEqual(['north', 'practice', 'north', '']);
 });
 
 test('a notification that can’t be shown is no failure', async () => {

@@ -48,6 +48,8 @@ export class SampleActivity {
   readonly #long: boolean;
   /** The latest, which everything else tells of, the last one first. */
   readonly #told: TracedRow[];
+  /** When what was decided about a held row was taken back, by its id. */
+  readonly #takenBack = new Map<number, string>();
   /** The rows of the list that was asked for last, in its order. */
   #listed: { list: string; rows: Int32Array } | undefined;
 
@@ -91,7 +93,7 @@ export class SampleActivity {
     const { row } = query;
     if (row !== undefined) {
       const index = (row.file - 1) * LINES + row.line - 1;
-      return { total: 1, rows: [this.#known(index) ?? this.#whole(index)] };
+      return { total: 1, rows: [this.#asTakenBack(this.#known(index) ?? this.#whole(index))] };
     }
     const found = this.#told.filter(
       (known) =>
@@ -101,6 +103,18 @@ export class SampleActivity {
         (query.day === undefined || query.day === TRACED_DAY),
     );
     return { total: found.length, rows: found.slice(query.offset, query.offset + query.limit) };
+  }
+
+  /** A person takes back what was decided about held rows. */
+  takeBack(ids: number[]): void {
+    for (const id of ids) this.#takenBack.set(id, new Date().toISOString());
+  }
+
+  #asTakenBack(row: TracedRow): TracedRow {
+    const held = row.steps.filter((step) => step.what === 'fixed').at(-1)?.held;
+    const at = held === undefined ? undefined : this.#takenBack.get(held);
+    if (held === undefined || at === undefined) return row;
+    return { ...row, steps: [...row.steps, { at, what: 'fix_taken_back', code: '', sentence: 'office took back what was decided about it.', held }] };
   }
 
   #known(index: number): TracedRow | undefined {

@@ -131,7 +131,7 @@ export class SampleCare {
         this.#refuse('profile');
         opened.push(name);
       },
-      restoreLedger: async (beginAnew): Promise<RestoredView> => {
+      restoreLedger: async (_profile, beginAnew): Promise<RestoredView> => {
         await this.#wait();
         this.#refuse('restore');
         if (beginAnew) {
@@ -145,7 +145,7 @@ export class SampleCare {
           set_aside: this.#folder.replace('backups', 'ledger-damaged-20261118T120000Z.db'),
         };
       },
-      recoverKey: async (_text, passphrase) => {
+      recoverKey: async (_profile, _text, passphrase) => {
         await this.#wait();
         if (passphrase !== 'correct horse') {
           throw {

@@ -1,4 +1,7 @@
-/** Rows kept for a person. `held=none`: there are none; `held=many`: as many of one cause as a bad file brings. */
+/**
+ * Rows kept for a person. `held=none`: there are none; `held=many`: as many of one cause as a bad file brings;
+ * `held=unknown`: more of one unknown number than are read at once.
+ */
 
 import type { FoundStudent } from '../bindings/FoundStudent';
 import type { HeldCauseView } from '../bindings/HeldCauseView';
@@ -36,7 +39,10 @@ export class SampleHeld {
 
   /** Rows come that can't be written. */
   arrive(): void {
-    this.rows = this.#which === 'none' ? [] : heldRows(this.#long, this.#which === 'many' ? 120 : 0);
+    this.rows = this.#which === 'none' ? [] : [
+      ...heldRows(this.#long, this.#which === 'many' ? 120 : 0),
+      ...(this.#which === 'unknown' ? unknownRows(620) : []),
+    ];
   }
 
   forget(): void {
@@ -157,6 +163,12 @@ function words(fix: HeldFix, long: boolean): string {
     ...(code === undefined ? [] : [`code ${code.code}`]),
     ...(meeting === undefined ? [] : [`${meeting.period}, ${meeting.class}`]),
   ].join('; ');
+}
+
+/** Rows of one number that no student has. */
+function unknownRows(number: number): HeldView[] {
+  const first = heldRows(false, 0).filter(({ code }) => code === 'held.unknown_student');
+  return Array.from({ length: number }, (_, at) => first.map((row) => ({ ...row, id: 1_000 + at, line: 100 + at }))).flat();
 }
 
 function heldRows(long: boolean, more: number): HeldView[] {

@@ -102,6 +102,8 @@ export function raptorHistory(status: IntegrationStatus, rounds: number, limit: 
 
 const SHA_ONE = '4f8e1c0b9d7a6352410fedcba98765432100aabbccddeeff0123456789abcdef';
 const SHA_TWO = '9b1d6f2a4c8e03b57a61d9f0e2c4b8a7365f1e0d9c8b7a6f5e4d3c2b1a098765';
+/** The held row whose student a person has picked. */
+const PICKED_ROW = 71;
 /** The day the sample rows were read on. */
 export const TRACED_DAY = '2026-11-20';
 
@@ -117,17 +119,18 @@ function record(school: number, code: string, previous?: string): TracedRecord {
   };
 }
 
-type Step = [minutesAgo: number, what: string, code: string, sentence: string, record?: TracedRecord];
+type Step = [minutesAgo: number, what: string, code: string, sentence: string, record?: TracedRecord | undefined, held?: number];
 
 /** Steps in order; what a person did belongs to no run. */
 function steps(list: Step[]): TraceStep[] {
-  return list.map(([minutes, what, code, sentence, about]) => ({
+  return list.map(([minutes, what, code, sentence, about, held]) => ({
     at: before(minutes * MINUTE),
-    ...(['retried', 'discarded'].includes(what) ? {} : { run: minutes > 40 ? 'r4' : 'r5' }),
+    ...(['fixed', 'retried', 'discarded'].includes(what) ? {} : { run: minutes > 40 ? 'r4' : 'r5' }),
     what,
     code,
     sentence,
     ...(about === undefined ? {} : { record: about }),
+    ...(held === undefined ? {} : { held }),
   }));
 }
 
@@ -169,6 +172,8 @@ export function tracedRows(long: boolean): TracedRow[] {
       [4, 'rejected', 'rejected.no_student', 'It is malformed: IdNumber is empty.'],
     ]),
     row(4, 10_655, 'noop', 'Apple Grove Elem,10655,2026-11-20T08:12:00,Overslept,', [
+      [58, 'held', 'held.unknown_student', 'It is held. No student in PowerSchool has this number. (Student number 10655)', undefined, PICKED_ROW],
+      [55, 'fixed', '', 'office decided about it: student 10204, Abbott, June Rose.', undefined, PICKED_ROW],
       [52, 'decided_write', '', 'T is to be written to PowerSchool.', record(100, 'T')],
       [52, 'sent', '', 'It was sent to PowerSchool.', record(100, 'T')],
       [52, 'confirmed', '', 'PowerSchool took it.', record(100, 'T')],

@@ -1,14 +1,17 @@
 /** What was run, what came of it, and a run under way. */
 
 import type { Event } from '../bindings/Event';
+import type { Fault } from '../bindings/Fault';
 import type { JobId } from '../bindings/JobId';
 import type { JobReport } from '../bindings/JobReport';
 import type { Phase } from '../bindings/Phase';
 import type { RunView } from '../bindings/RunView';
 import type { SyncReport } from '../bindings/SyncReport';
+import type { UndoReport } from '../bindings/UndoReport';
 import { JOB_ORDER } from '../text/names';
 import type { SampleHeld } from './fixture-held';
 import { jobReport, pastRuns, syncReport, withPlans } from './fixture-data';
+import { undoReport } from './fixture-undo';
 
 /** What a pull reads, in order. */
 const PULL = (students: number): [subject: string, total: number][] => [
@@ -96,19 +99,41 @@ export class SampleRuns {
     return dryRun ? withPlans(ended) : ended;
   }
 
+  /** `fails`: PowerSchool goes down meanwhile. */
+  async undo(undone: string, dryRun: boolean, { fails, long }: { fails: boolean; long: boolean }, onEvent: (event: Event) => void): Promise<UndoReport> {
+    this.#cancelled = false;
+    const run = this.all.find((known) => known.run === undone);
+    if (run === undefined) throw { code: 'run.unknown', message: `There is no run ${undone}.`, remedy: 'See the runs and their ids.' } satisfies Fault;
+    const answer = undoReport(run, dryRun, long, fails ? MAINTENANCE : undefined);
+    onEvent({ event: 'run_started', data: { run: 'u1', jobs: answer.report.jobs.map(({ job }) => job), dry_run: dryRun } });
+    const total = answer.report.jobs.reduce((sum, { rows }) => sum + rows.written, 0);
+    for (let part = 1; part <= 4 && !this.#cancelled; part += 1) {
+      const done = Math.round((total * part) / 4);
+      onEvent(
+        dryRun
+          ? { event: 'progress', data: { run: 'u1', phase: 'pull', subject: 'students', done: this.#students, total: this.#students } }
+          : { event: 'progress', data: { run: 'u1', job: 'raptor-tardies', phase: 'attendance', subject: 'attendance', done, total } },
+      );
+      await this.#wait();
+    }
+    const report: SyncReport = this.#cancelled ? { ...answer.report, outcome: 'cancelled', jobs: [] } : answer.report;
+    this.#finish(report, !dryRun);
+    return { ...answer, report, left: this.#cancelled ? [] : answer.left };
+  }
+
   /** The latest run is one of the schedule. */
   wasScheduled(): void {
     this.all = this.all.map((run, index) => (index === 0 ? { ...run, scheduled: true } : run));
   }
 
-  #finish(report: SyncReport): SyncReport {
+  #finish(report: SyncReport, undo = false): SyncReport {
     this.all = [
       {
         run: report.run + String(this.all.length),
         started_at: new Date(Date.now() - 4000).toISOString(),
         finished_at: new Date().toISOString(),
         dry_run: report.dry_run,
-        undo: false,
+        undo,
         scheduled: false,
         outcome: report.outcome,
         jobs: report.jobs,
@@ -117,7 +142,7 @@ export class SampleRuns {
       },
       ...this.all,
     ];
-    if (!report.dry_run && report.outcome !== 'failed') {
+    if (!report.dry_run && !undo && report.outcome !== 'failed') {
       this.last = new Map([...this.last, ...report.jobs.map((job) => [job.job, job] as const)]);
       if (report.jobs.some((job) => job.newly_held > 0)) this.held.decideAgain();
     }

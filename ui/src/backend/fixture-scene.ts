@@ -14,8 +14,8 @@
  * exchanges with Hero failed and are tried again; `raptor`: those with Raptor), `login` (the system refuses to change what starts at login), `own` (a district
  * of one's own, not the practice district), `accounts` (a second account at Hero), `several` (a roster with several schools was read), `sends=powerschool` (PowerSchool
  * carries out everything of Hero's accounts), `unseen` (what PowerSchool sends could not be looked at), `other-sender` (another sender has paused an exchange), `fail=hero` (Hero's
- * pages and folders can't be read), `fail=backups`, `backup`, `restore`, `recovery`, `bundle`, `profile` or `erase` (the care of
- * the data fails), `key` or `no-backup` (the profile does not open), `left` (erasing leaves something), `records` (so many rows have come in, and a month of runs with them).
+ * pages and folders can't be read), `fail=reread` (the set-up can't be read once an exchange was handed over), `fail=backups`, `backup`, `restore`, `recovery`, `bundle`, `profile` or `erase` (the care of
+ * the data fails), `undo` or `undone` (what taking a run back would come to can't be told, or it breaks off), `key` or `no-backup` (the profile does not open), `left` (erasing leaves something), `records` (so many rows have come in, and a month of runs with them).
  */
 
 import type { GuardedView } from '../bindings/GuardedView';

@@ -13,7 +13,7 @@ import type { Response } from '../bindings/Response';
 import type { Setup } from '../bindings/Setup';
 import type { StatusView } from '../bindings/StatusView';
 import type { SyncReport } from '../bindings/SyncReport';
-import { counted } from '../text/format';
+import { plural } from '../text/say';
 import { answerHero, otherSender } from './fixture-accounts';
 import { SampleCare } from './fixture-care';
 import { FOLDER_STAGES, SampleServers, answerConnections, managedOf, nextConnection, type ConnectionsKept } from './fixture-connections';
@@ -28,6 +28,7 @@ import { manyChoices, mappingChanges, namesOf, raptorConfirmation } from './fixt
 import { MAIL_REFUSED, OUT_OF_REACH, raptorStatusOf, statusOf } from './fixture-status';
 import { SampleTests, passStages } from './fixture-tests';
 import { fixtureShell } from './fixture-shell';
+import { OTHER_PROFILE, SETUP_CHANGED_ELSEWHERE, changedElsewhere, changeFromQuery } from './fixture-elsewhere';
 import type { FileContent, Happened, Host } from './host';
 
 /** What was saved and notified since the page was opened, for tests to look at. */
@@ -49,6 +50,7 @@ export function fixtureHost(query: URLSearchParams): Host {
   const students = studentsOf(query);
 
   let setup = setupOf(query);
+  changeFromQuery(query);
   let profile = scene === 'new' || query.has('own') ? 'default' : 'practice';
   const secrets = new Set<string>(scene === 'new' ? [] : ['powerschool.client-secret', 'hero.password', ...(query.has('second') ? ['connection-3.private-key'] : [])]);
   const servers = new SampleServers(query.has('changed-key'), query.has('old-server'));
@@ -69,6 +71,7 @@ export function fixtureHost(query: URLSearchParams): Host {
   let otherSenders = query.has('other-sender') ? [otherSender(long)] : [];
   let atLogin = false;
   let stateRead = 0;
+  let unreadable = false;
   let running = query.has('elsewhere') ? 'r9' : undefined;
   let pluginWritten = query.has('written');
 
@@ -82,6 +85,8 @@ export function fixtureHost(query: URLSearchParams): Host {
       kind: 'setup',
       data: {
         setup,
+        // The same for what is the same.
+        revision: JSON.stringify(setup),
         secrets: [
           'powerschool.client-secret',
           ...setup.connections.flatMap(({ id }) => [`${id}.password`, `${id}.private-key`, `${id}.key-passphrase`]),
@@ -138,11 +143,18 @@ export function fixtureHost(query: URLSearchParams): Host {
       case 'discard_held':
         if (fail === 'held') throw UNREADABLE;
         await wait();
+        if (request.op === 'take_back_held_fix') activity.takeBack(request.ids);
         return held.answer(request);
       case 'setup':
+        if (unreadable) {
+          unreadable = false;
+          throw UNREADABLE;
+        }
         care.opens();
         return setupView();
       case 'save_setup':
+        setup = changedElsewhere(setup);
+        if (request.revision !== JSON.stringify(setup)) throw SETUP_CHANGED_ELSEWHERE;
         setup = structuredClone(request.setup);
         return setupView();
       case 'import_setup':
@@ -240,7 +252,7 @@ export function fixtureHost(query: URLSearchParams): Host {
           kind: 'test',
           data: await passStages(
             [
-              ['Settings', `To ${counted((request.to.length > 0 ? request.to : setup.mail.to).length, 'address', 'addresses')}.`],
+              ['Settings', `To ${plural((request.to.length > 0 ? request.to : setup.mail.to).length, ['# address', '# addresses'])}.`],
               ['Connection', `${setup.mail.host}, port ${setup.mail.port}`],
               ['Sign-in', 'Accepted.'],
               ['Message', 'The server took it.'],
@@ -273,6 +285,9 @@ export function fixtureHost(query: URLSearchParams): Host {
         return { kind: 'names', data: namesOf(request.text) };
       case 'sync':
         return { kind: 'sync', data: await sync(request.jobs, request.dry_run, onEvent) };
+      case 'undo':
+        if (fail === 'undo') throw UNREADABLE;
+        return { kind: 'undo', data: await runs.undo(request.run, request.dry_run, { fails: fail === 'undone' && !request.dry_run, long }, onEvent) };
       case 'guarded':
         return { kind: 'guarded', data: guarded };
       case 'decide_guarded':
@@ -353,6 +368,7 @@ export function fixtureHost(query: URLSearchParams): Host {
         if (request.op === 'hand_over' || request.op === 'take_back' || request.op === 'confirm_one_sender') {
           const paused = otherSenders.find(({ job }) => job === request.job);
           otherSenders = otherSenders.filter((sender) => sender !== paused);
+          unreadable = fail === 'reread';
           // Until it runs again, its last run is the one that ended at once.
           if (paused !== undefined) runs.last.set(paused.job, { ...jobReport(paused.job, 0), outcome: 'failed', cause: paused.cause });
         }
@@ -380,7 +396,10 @@ export function fixtureHost(query: URLSearchParams): Host {
 
   return {
     ...care.host(() => profile, forget),
-    call: (request, onEvent) => answer(structuredClone(request), onEvent),
+    call(named, request, onEvent) {
+      if (named !== profile) return Promise.reject<Response>(OTHER_PROFILE);
+      return answer(structuredClone(request), onEvent);
+    },
     async practiceStart() {
       await wait();
       if (fail === 'practice') {
@@ -395,11 +414,13 @@ export function fixtureHost(query: URLSearchParams): Host {
         setup = practiceSetup(long);
         secrets.add('powerschool.client-secret').add('hero.password');
       }
+      return profile;
     },
     async practiceLeave() {
       await wait();
       profile = 'default';
       forget();
+      return profile;
     },
     saveFile: (suggestedName: string, content: FileContent) => {
       saved.push({ name: suggestedName, content });

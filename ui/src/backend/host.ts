@@ -58,12 +58,12 @@ export interface Downloaded {
 
 /** Whatever carries out requests: the desktop shell, or sample data in a plain browser. */
 export interface Host {
-  /** Rejects with a `Fault`. */
-  call(request: Request, onEvent: (event: Event) => void): Promise<Response>;
-  /** Starts the practice district and turns the window to its profile. Rejects with a `Fault`. */
-  practiceStart(): Promise<void>;
-  /** Ends the practice district and turns the window back. Rejects with a `Fault`. */
-  practiceLeave(): Promise<void>;
+  /** In the name of a profile: refused where that is not the one the window shows by then. Rejects with a `Fault`. */
+  call(profile: string, request: Request, onEvent: (event: Event) => void): Promise<Response>;
+  /** Starts the practice district and turns the window to its profile. Answers that one's name. Rejects with a `Fault`. */
+  practiceStart(): Promise<string>;
+  /** Ends the practice district and turns the window back. Answers the name of the profile it shows then. Rejects with a `Fault`. */
+  practiceLeave(): Promise<string>;
   environment(): Promise<Environment>;
   /** Asks where to save a file and writes it. Answers its path, or null when the person cancelled. Rejects with a `Fault`. */
   saveFile(suggestedName: string, content: FileContent): Promise<string | null>;
@@ -85,12 +85,12 @@ export interface Host {
   profiles(): Promise<ProfileView[]>;
   /** Opens a profile in a window of its own, a new one too. Rejects with a `Fault`. */
   openProfile(name: string): Promise<void>;
-  /** Puts the newest backup in the ledger's place, or an empty ledger. Rejects with a `Fault`. */
-  restoreLedger(beginAnew: boolean): Promise<RestoredView>;
-  /** Puts the profile's key back into the keychain from a recovery file. Rejects with a `Fault`. */
-  recoverKey(text: string, passphrase: string): Promise<void>;
-  /** Erases the profile the window shows; `confirm` is its name. Rejects with a `Fault`. */
-  eraseProfile(confirm: string): Promise<Erased>;
+  /** Puts the newest backup in the place of the profile's ledger, or an empty ledger; refused as `call` is. Rejects with a `Fault`. */
+  restoreLedger(profile: string, beginAnew: boolean): Promise<RestoredView>;
+  /** Puts the profile's key back into the keychain from a recovery file; refused as `call` is. Rejects with a `Fault`. */
+  recoverKey(profile: string, text: string, passphrase: string): Promise<void>;
+  /** Erases the profile; `confirm` is its name as it was typed. Refused as `call` is. Rejects with a `Fault`. */
+  eraseProfile(profile: string, confirm: string): Promise<Erased>;
   /** The setup file that was opened from outside, once; null when none was. Rejects with a `Fault`. */
   takeOpenedFile(): Promise<OpenedFile | null>;
   /** Hears that one can be taken, as long as the page lives. */

@@ -62,8 +62,10 @@ import type { TestReport } from '../bindings/TestReport';
 import type { Timeline } from '../bindings/Timeline';
 import type { TracePage } from '../bindings/TracePage';
 import type { TraceQuery } from '../bindings/TraceQuery';
+import type { UndoReport } from '../bindings/UndoReport';
 import type { WatchView } from '../bindings/WatchView';
 import type { WrittenRows } from '../bindings/WrittenRows';
+import { say } from '../text/say';
 import type {
   Aim,
   Downloaded,
@@ -75,6 +77,7 @@ import type {
   OpenedFile,
   Updates,
 } from './host';
+import { isOwn, ownFault } from './own';
 
 export type {
   Aim,
@@ -95,36 +98,48 @@ export type SecretName =
   | 'proxy.password'
   | 'smtp.password';
 
+/** The code of a save that was refused because the set-up is another one by now. */
+export const SETUP_CHANGED = 'setup.changed_elsewhere';
+
 type Kind = Response['kind'];
 type Answer<K extends Kind> = Extract<Response, { kind: K }> extends { data: infer Data } ? Data : undefined;
 
 /** Whatever was thrown, as something a person can read. */
 export function toFault(thrown: unknown): Fault {
   if (typeof thrown === 'object' && thrown !== null) {
+    if (isOwn(thrown)) return thrown as Fault;
     const { code, message, remedy } = thrown as Partial<Fault>;
     if (typeof code === 'string' && typeof message === 'string') {
       return { code, message, remedy: remedy ?? '' };
     }
   }
-  return {
-    code: 'window.unexpected',
-    message: 'Something went wrong inside RosterBridge.',
-    remedy: 'Try again. If it happens once more, restart RosterBridge.',
-  };
+  return ownFault(
+    'window.unexpected',
+    say('Something went wrong inside RosterBridge.'),
+    say('Try again. If it happens once more, restart RosterBridge.'),
+  );
 }
 
-/** One typed function for each request. All of them reject with a `Fault`. */
+/** One typed function for each request, in the name of one profile. All of them reject with a `Fault`. */
 export class Backend {
   readonly #host: Host;
+  /** The profile; none before it was asked which one the window shows, and then everything is refused that concerns one. */
+  readonly profile: string;
 
-  constructor(host: Host) {
+  constructor(host: Host, profile = '') {
     this.#host = host;
+    this.profile = profile;
+  }
+
+  /** The same in the name of another profile. */
+  of(profile: string): Backend {
+    return new Backend(this.#host, profile);
   }
 
   async #ask<K extends Kind>(kind: K, request: Request, onEvent: (event: Event) => void = () => {}): Promise<Answer<K>> {
     let response: Response;
     try {
-      response = await this.#host.call(request, onEvent);
+      response = await this.#host.call(this.profile, request, onEvent);
     } catch (thrown) {
       throw toFault(thrown);
     }
@@ -144,17 +159,19 @@ export class Backend {
     return this.#host.environment();
   }
 
-  async practiceStart(): Promise<void> {
+  /** Answers the name of the profile that the window shows from then on. */
+  async practiceStart(): Promise<string> {
     try {
-      await this.#host.practiceStart();
+      return await this.#host.practiceStart();
     } catch (thrown) {
       throw toFault(thrown);
     }
   }
 
-  async practiceLeave(): Promise<void> {
+  /** Answers the name of the profile that the window shows from then on. */
+  async practiceLeave(): Promise<string> {
     try {
-      await this.#host.practiceLeave();
+      return await this.#host.practiceLeave();
     } catch (thrown) {
       throw toFault(thrown);
     }
@@ -204,8 +221,9 @@ export class Backend {
     return this.#ask('setup', { op: 'setup' });
   }
 
-  saveSetup(setup: Setup): Promise<SetupView> {
-    return this.#ask('setup', { op: 'save_setup', setup });
+  /** Refused (`SETUP_CHANGED`) unless the set-up still has the revision of the one that this was made of. */
+  saveSetup(setup: Setup, revision: string): Promise<SetupView> {
+    return this.#ask('setup', { op: 'save_setup', setup, revision });
   }
 
   importSetup(text: string, passphrase: string | null): Promise<SetupView> {
@@ -481,6 +499,11 @@ export class Backend {
     return this.#ask('sync', { op: 'sync', jobs, dry_run: dryRun }, onEvent);
   }
 
+  /** Takes back what a run wrote to PowerSchool; with `dryRun` it only tells what that would come to. */
+  undo(run: string, dryRun: boolean, onEvent: (event: Event) => void): Promise<UndoReport> {
+    return this.#ask('undo', { op: 'undo', run, dry_run: dryRun }, onEvent);
+  }
+
   guarded(): Promise<GuardedView[]> {
     return this.#ask('guarded', { op: 'guarded' });
   }
@@ -493,10 +516,9 @@ export class Backend {
     return this.#ask('done', { op: 'cancel' });
   }
 
-  /** Says that 'Turn Execution Off' is ticked on PowerSchool's record, and takes the job over. Answers the new set-up. */
-  async handOver(job: JobId, record: string): Promise<SetupView> {
+  /** Says that 'Turn Execution Off' is ticked on PowerSchool's record, and takes the job over. */
+  async handOver(job: JobId, record: string): Promise<void> {
     await this.#ask('owner_changed', { op: 'hand_over', job, record });
-    return this.setup();
   }
 
   /** Says that nobody else carries a paused job out any more, so that it goes on. */
@@ -504,10 +526,9 @@ export class Backend {
     await this.#ask('owner_changed', { op: 'confirm_one_sender', job });
   }
 
-  /** Gives a job to PowerSchool. Answers the new set-up. */
-  async takeBack(job: JobId): Promise<SetupView> {
+  /** Gives a job to PowerSchool. */
+  async takeBack(job: JobId): Promise<void> {
     await this.#ask('owner_changed', { op: 'take_back', job });
-    return this.setup();
   }
 
   /** What to enter in PowerSchool and at Hero for an account, screen by screen. */
@@ -610,7 +631,7 @@ export class Backend {
   /** Puts the newest backup in the ledger's place, or an empty ledger. */
   async restoreLedger(beginAnew: boolean): Promise<RestoredView> {
     try {
-      return await this.#host.restoreLedger(beginAnew);
+      return await this.#host.restoreLedger(this.profile, beginAnew);
     } catch (thrown) {
       throw toFault(thrown);
     }
@@ -619,16 +640,16 @@ export class Backend {
   /** Puts the profile's key back into the keychain from a recovery file. */
   async recoverKey(text: string, passphrase: string): Promise<void> {
     try {
-      await this.#host.recoverKey(text, passphrase);
+      await this.#host.recoverKey(this.profile, text, passphrase);
     } catch (thrown) {
       throw toFault(thrown);
     }
   }
 
-  /** Erases the profile the window shows; `confirm` is its name. */
+  /** Erases the profile; `confirm` is its name as it was typed. */
   async eraseProfile(confirm: string): Promise<Erased> {
     try {
-      return await this.#host.eraseProfile(confirm);
+      return await this.#host.eraseProfile(this.profile, confirm);
     } catch (thrown) {
       throw toFault(thrown);
     }
@@ -644,19 +665,23 @@ export class Backend {
   }
 }
 
-/** Picks the host for where this page runs. Sample data is left out of the product's build. */
+/** Picks the host for where this page runs. The browser host and sample data are left out of the product's build. */
 export async function connect(): Promise<Backend> {
   if ('__TAURI_INTERNALS__' in window) {
     const { tauriHost } = await import('./tauri');
     return new Backend(tauriHost);
   }
   if (import.meta.env.DEV || import.meta.env.MODE === 'fixture') {
+    const { browserHost, takeKey } = await import('./browser');
+    const key = takeKey();
+    if (key !== null) return new Backend(browserHost(key));
     const { fixtureHost } = await import('./fixture');
     return new Backend(fixtureHost(new URLSearchParams(window.location.search)));
   }
-  throw toFault({
-    code: 'window.no_shell',
-    message: 'This page is the inside of the RosterBridge app and does nothing in a browser.',
-    remedy: 'Start RosterBridge.',
-  });
+  const fault = ownFault(
+    'window.no_shell',
+    say('This page is the inside of the RosterBridge app and does nothing in a browser.'),
+    say('Start RosterBridge.'),
+  );
+  throw fault;
 }

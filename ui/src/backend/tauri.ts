@@ -20,11 +20,11 @@ import type {
 
 /** The desktop shell. */
 export const tauriHost: Host = {
-  call(request: Request, onEvent: (event: Event) => void): Promise<Response> {
-    return invoke<Response>('call', { request, onEvent: new Channel<Event>(onEvent) });
+  call(profile: string, request: Request, onEvent: (event: Event) => void): Promise<Response> {
+    return invoke<Response>('call', { profile, request, onEvent: new Channel<Event>(onEvent) });
   },
-  practiceStart: () => invoke<void>('practice_start'),
-  practiceLeave: () => invoke<void>('practice_leave'),
+  practiceStart: () => invoke<string>('practice_start'),
+  practiceLeave: () => invoke<string>('practice_leave'),
   environment: () => invoke<Environment>('environment'),
   saveFile: (suggestedName: string, content: FileContent) =>
     invoke<string | null>('save_file', { suggestedName, content }),
@@ -39,9 +39,10 @@ export const tauriHost: Host = {
   startAtLogin: (wanted: boolean) => invoke<void>('start_at_login', { wanted }),
   profiles: () => invoke<ProfileView[]>('profiles'),
   openProfile: (name: string) => invoke<void>('open_profile', { name }),
-  restoreLedger: (beginAnew: boolean) => invoke<RestoredView>('restore_ledger', { beginAnew }),
-  recoverKey: (text: string, passphrase: string) => invoke<void>('recover_key', { text, passphrase }),
-  eraseProfile: (confirm: string) => invoke<Erased>('erase_profile', { confirm }),
+  restoreLedger: (profile: string, beginAnew: boolean) => invoke<RestoredView>('restore_ledger', { profile, beginAnew }),
+  recoverKey: (profile: string, text: string, passphrase: string) =>
+    invoke<void>('recover_key', { profile, text, passphrase }),
+  eraseProfile: (profile: string, confirm: string) => invoke<Erased>('erase_profile', { profile, confirm }),
   takeOpenedFile: () => invoke<OpenedFile | null>('take_opened_file'),
   async onFileOpened(listener: () => void) {
     await listen('file-opened', () => listener());

@@ -85,7 +85,11 @@ dry_run: boolean, } | { "op": "setup" } | { "op": "save_setup",
 /**
  * The new set-up.
  */
-setup: Setup, } | { "op": "import_setup", 
+setup: Setup, 
+/**
+ * [`SetupView::revision`] of the set-up it was made of.
+ */
+revision: string, } | { "op": "import_setup", 
 /**
  * The file's content; armoured age or JSON.
  */

@@ -15,6 +15,10 @@ export type SetupView = {
  */
 setup: Setup, 
 /**
+ * Tells this set-up from any other: the same for what is the same.
+ */
+revision: string, 
+/**
  * Every secret's state.
  */
 secrets: Array<SecretState>, 

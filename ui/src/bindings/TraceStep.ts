@@ -28,4 +28,8 @@ sentence: string,
 /**
  * The record in PowerSchool it is about.
  */
-record?: TracedRecord, };
+record?: TracedRecord, 
+/**
+ * The held row's id, where it is about one: what was decided about that row can be taken back by it.
+ */
+held?: number, };

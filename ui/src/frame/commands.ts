@@ -1,24 +1,48 @@
 /** What can be done from anywhere, as the shortcuts and the palette offer it. */
 
 import { helpHere } from '../help/here';
+import type { Job } from '../bindings/Job';
 import { anythingScheduled } from '../home/next';
+import { isPaused } from '../home/paused';
 import type { Page, Session } from '../session.svelte';
-import { SETUP_STEPS, STEP_NAMES } from '../text/names';
-import { THEMES, appearance } from '../theme.svelte';
+import { SECTIONS } from '../settings/sections';
+import { accountWords } from '../text/jobs';
+import { SETUP_STEPS, STEP_NAMES, kindOf } from '../text/names';
+import { say } from '../text/say';
+import { appearance } from '../theme.svelte';
 import type { Frame } from './frame.svelte';
 import { SHORTCUTS } from './shortcuts';
+import { THEMES } from './themes';
 
 export interface Command {
   id: string;
   name: string;
-  /** What it belongs to. */
-  group: 'Go to' | 'Set-up' | 'Runs' | 'Appearance' | 'Practice district' | 'Help';
+  /** What it belongs to, as it is shown. */
+  group: string;
   /** Further words it is found by. */
   words: string;
   run: () => Promise<void> | void;
   /** Said when it can't be done. */
   failure: string;
 }
+
+const GO = say('Go to');
+const SET_UP = say('Set-up');
+const SETTINGS = say('Settings');
+const RUNS = say('Runs');
+const APPEARANCE = say('Appearance');
+const PRACTICE = say('Practice district');
+const HELP = say('Help');
+
+/** One exchange alone. */
+const RUN_ONE: Record<Job, string> = {
+  'hero-students': say('Run student demographics to Hero'),
+  'hero-schedule': say('Run student schedules to Hero'),
+  'hero-teachers': say('Run teachers to Hero'),
+  'hero-attendance': say('Run attendance from Hero'),
+  'raptor-roster': say('Run the student roster to Raptor'),
+  'raptor-tardies': say('Run tardies from Raptor'),
+};
 
 /** What can be done now: what makes no sense where the person is, is left out. */
 export function commandsOf(session: Session, frame: Frame): Command[] {
@@ -36,10 +60,10 @@ export function commandsOf(session: Session, frame: Frame): Command[] {
           {
             id: 'setup',
             name: SHORTCUTS.setup.name,
-            group: 'Go to',
-            words: 'configure steps',
+            group: GO,
+            words: say('configure steps'),
             run: () => (screen === 'setup' ? undefined : session.showStep('powerschool')),
-            failure: 'The set-up could not be opened',
+            failure: say('The set-up could not be opened'),
           },
         ]
       : [];
@@ -48,23 +72,23 @@ export function commandsOf(session: Session, frame: Frame): Command[] {
     const go = (page: Page, words: string): Command => ({
       id: page,
       name: SHORTCUTS[page].name,
-      group: 'Go to',
+      group: GO,
       words,
       run: () => session.show(page),
-      failure: 'The latest state could not be read',
+      failure: say('The latest state could not be read'),
     });
     commands.push(
-      go('home', 'start overview status'),
-      go('activity', 'runs history records'),
-      go('settings', 'preferences backups support'),
+      go('home', say('start overview status')),
+      go('activity', say('runs history records')),
+      go('settings', say('preferences backups support')),
       ...setup,
       {
         id: 'find-row',
         name: SHORTCUTS['find-row'].name,
-        group: 'Go to',
-        words: 'search trace student tardy file line',
+        group: GO,
+        words: say('search trace student tardy file line'),
         run: () => session.showTrace(),
-        failure: 'The search could not be opened',
+        failure: say('The search could not be opened'),
       },
     );
     // From the set-up it would save a step half-way, and switch on what it leads to.
@@ -73,56 +97,72 @@ export function commandsOf(session: Session, frame: Frame): Command[] {
         {
           id: 'run-now',
           name: SHORTCUTS['run-now'].name,
-          group: 'Runs',
-          words: 'start sync synchronize',
+          group: RUNS,
+          words: say('start sync synchronize'),
           run: async () => {
             await session.show('home');
             if (session.screen === 'home') session.askToRun();
           },
-          failure: 'The latest state could not be read',
+          failure: say('The latest state could not be read'),
         },
         {
           id: 'dry-run',
           name: SHORTCUTS['dry-run'].name,
-          group: 'Runs',
-          words: 'preview simulate try',
+          group: RUNS,
+          words: say('preview simulate try'),
           run: async () => {
             await session.show('home');
             if (session.screen === 'home') void session.sync([], true);
           },
-          failure: 'The latest state could not be read',
+          failure: say('The latest state could not be read'),
         },
       );
+      for (const { job, enabled, owner } of status?.jobs ?? []) {
+        if (!enabled || owner === 'power_school' || isPaused(status, job)) continue;
+        const account = accountWords(job, session.setup?.setup);
+        const name = RUN_ONE[kindOf(job)];
+        commands.push({
+          id: `run-${job}`,
+          name: account === undefined ? name : `${name} · ${account}`,
+          group: RUNS,
+          words: say('start sync synchronize one exchange alone'),
+          run: async () => {
+            await session.show('home');
+            if (session.screen === 'home') session.askToRun([job]);
+          },
+          failure: say('The latest state could not be read'),
+        });
+      }
     } else if (running) {
       commands.push({
         id: 'cancel-run',
-        name: 'Cancel the run',
-        group: 'Runs',
-        words: 'stop abort',
+        name: say('Cancel the run'),
+        group: RUNS,
+        words: say('stop abort'),
         run: () => session.cancel(),
-        failure: 'The run was not cancelled',
+        failure: say('The run was not cancelled'),
       });
     }
     if (status?.paused === true) {
       commands.push({
         id: 'resume',
-        name: 'Resume scheduled runs',
-        group: 'Runs',
-        words: 'go on continue pause',
+        name: say('Resume scheduled runs'),
+        group: RUNS,
+        words: say('go on continue pause'),
         run: () => session.pause({ kind: 'no' }),
-        failure: 'Scheduled runs were not resumed',
+        failure: say('Scheduled runs were not resumed'),
       });
     } else if (status !== undefined && anythingScheduled(status)) {
       commands.push({
         id: 'pause',
-        name: 'Pause scheduled runs…',
-        group: 'Runs',
-        words: 'hold stop schedule',
+        name: say('Pause scheduled runs…'),
+        group: RUNS,
+        words: say('hold stop schedule'),
         run: async () => {
           await session.show('home');
           if (session.screen === 'home') session.question = 'pause';
         },
-        failure: 'The latest state could not be read',
+        failure: say('The latest state could not be read'),
       });
     }
   } else commands.push(...setup);
@@ -132,10 +172,23 @@ export function commandsOf(session: Session, frame: Frame): Command[] {
       commands.push({
         id: `step-${step}`,
         name: STEP_NAMES[step].title,
-        group: 'Set-up',
-        words: `set-up setup step ${STEP_NAMES[step].about}`,
+        group: SET_UP,
+        words: say(`set-up setup step ${STEP_NAMES[step].about}`),
         run: () => session.showStep(step),
-        failure: 'The step could not be opened',
+        failure: say('The step could not be opened'),
+      });
+    }
+  }
+
+  if (navigable) {
+    for (const { id, title } of SECTIONS) {
+      commands.push({
+        id: `section-${id}`,
+        name: title,
+        group: SETTINGS,
+        words: say('preferences options change'),
+        run: () => session.show('settings', id),
+        failure: say('The settings could not be opened'),
       });
     }
   }
@@ -145,10 +198,10 @@ export function commandsOf(session: Session, frame: Frame): Command[] {
     commands.push({
       id: `theme-${theme}`,
       name,
-      group: 'Appearance',
-      words: 'theme colours mode',
+      group: APPEARANCE,
+      words: say('theme colours mode'),
       run: () => appearance.choose(theme),
-      failure: 'The appearance was not changed',
+      failure: say('The appearance was not changed'),
     });
   }
 
@@ -156,21 +209,21 @@ export function commandsOf(session: Session, frame: Frame): Command[] {
     if (!session.running) {
       commands.push({
         id: 'practice-leave',
-        name: 'Leave the practice district',
-        group: 'Practice district',
-        words: 'exit sample try',
+        name: say('Leave the practice district'),
+        group: PRACTICE,
+        words: say('exit sample try'),
         run: () => session.leavePractice(),
-        failure: 'The practice district could not be left',
+        failure: say('The practice district could not be left'),
       });
     }
   } else if (screen !== 'setup' && screen !== 'erased' && !running && !session.switching) {
     commands.push({
       id: 'practice',
-      name: 'Try the practice district',
-      group: 'Practice district',
-      words: 'sample test enter',
+      name: say('Try the practice district'),
+      group: PRACTICE,
+      words: say('sample test enter'),
       run: () => session.enterPractice(),
-      failure: 'The practice district could not be started',
+      failure: say('The practice district could not be started'),
     });
   }
 
@@ -178,18 +231,18 @@ export function commandsOf(session: Session, frame: Frame): Command[] {
     {
       id: 'help',
       name: SHORTCUTS.help.name,
-      group: 'Help',
-      words: 'guide manual troubleshooting documentation',
+      group: HELP,
+      words: say('guide manual troubleshooting documentation'),
       run: () => helpHere(session),
-      failure: 'The help could not be opened',
+      failure: say('The help could not be opened'),
     },
     {
       id: 'shortcuts',
       name: SHORTCUTS.shortcuts.name,
-      group: 'Help',
-      words: 'keys cheat sheet',
+      group: HELP,
+      words: say('keys cheat sheet'),
       run: () => void (frame.open = 'shortcuts'),
-      failure: 'The shortcuts could not be shown',
+      failure: say('The shortcuts could not be shown'),
     },
   );
   return commands;

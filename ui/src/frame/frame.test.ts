@@ -1,10 +1,13 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { Backend } from '../backend';
 import { byId, open } from '../test-window';
 
 const heading = (name: string) => screen.findByRole('heading', { level: 1, name });
 const current = () => within(screen.getByRole('navigation', { name: 'Main' })).getByRole('button', { current: 'page' }).textContent;
-const options = () => screen.getAllByRole('option').map((option) => option.querySelector('.name')?.textContent);
+/** What the palette offers: the menu of appearances has options, too. */
+const offered = () => within(screen.getByRole('dialog')).queryAllByRole('option');
+const options = () => offered().map((option) => option.querySelector('.name')?.textContent);
 const gone = (id: string) => waitFor(() => expect(screen.queryByTestId(id)).toBeNull());
 
 describe('the navigation', () => {
@@ -105,7 +108,7 @@ describe('the shortcuts', () => {
     (document.activeElement as HTMLElement | null)?.blur();
     await user.keyboard('{Control>}{Enter}{/Control}');
     await user.keyboard('{Control>}k{/Control}');
-    await screen.findByRole('combobox');
+    await byId('palette-input');
     expect(screen.queryByTestId('run-panel')).toBeNull();
     expect(await byId('field-url')).toBeTruthy();
   });
@@ -133,6 +136,7 @@ describe('the shortcuts', () => {
     await user.keyboard('?');
     const sheet = await byId('shortcut-sheet');
     expect(within(sheet).getAllByText('Ctrl').length).toBeGreaterThan(5);
+    expect(within(screen.getByTestId('shortcuts-within')).getByText('Esc')).toBeTruthy();
     await user.click(await byId('single-keys'));
     await user.keyboard('{Escape}');
     await gone('shortcut-sheet');
@@ -151,7 +155,7 @@ describe('the palette', () => {
     const input = await byId('palette-input');
     await waitFor(() => expect(document.activeElement).toBe(input));
     await user.type(input, 'ru');
-    expect(options().slice(0, 2)).toEqual(['Run now', 'Dry run']);
+    expect(options().slice(0, 2)).toEqual(['Run now', 'Run student demographics to Hero']);
     await user.clear(input);
     await user.type(input, 'TARDY cod');
     expect(options()).toEqual(['Tardy codes']);
@@ -167,11 +171,11 @@ describe('the palette', () => {
     const input = await byId('palette-input');
     const active = () => document.getElementById(input.getAttribute('aria-activedescendant') ?? '');
     await waitFor(() => expect(active()?.getAttribute('aria-selected')).toBe('true'));
-    expect(active()).toBe(screen.getAllByRole('option')[0]);
+    expect(active()).toBe(offered()[0]);
     await user.type(input, '{ArrowDown}');
-    expect(active()).toBe(screen.getAllByRole('option')[1]);
+    expect(active()).toBe(offered()[1]);
     await user.type(input, '{ArrowUp}{ArrowUp}');
-    expect(active()).toBe(screen.getAllByRole('option').at(-1));
+    expect(active()).toBe(offered().at(-1));
     await user.keyboard('{Escape}');
     await gone('palette');
   });
@@ -190,13 +194,54 @@ describe('the palette', () => {
     expect(options()[0]).toBe('Settings');
   });
 
+  test('runs one exchange alone', async () => {
+    const sync = vi.spyOn(Backend.prototype, 'sync');
+    const user = open('scene=home&own');
+    await user.click(await byId('nav-activity'));
+    await heading('Activity');
+    await user.keyboard('{Control>}k{/Control}');
+    await user.type(await byId('palette-input'), 'schedules hero run{Enter}');
+    await byId('run-outcome');
+    expect(sync.mock.calls.map(([jobs, dryRun]) => [jobs, dryRun])).toEqual([[['hero-schedule'], false]]);
+    sync.mockRestore();
+  });
+
+  test('asks before one exchange synchronizes Raptor in full, and runs that one alone then', async () => {
+    const sync = vi.spyOn(Backend.prototype, 'sync');
+    const user = open('scene=home&own&status=pending_initialization');
+    await byId('run-now');
+    await user.keyboard('{Control>}k{/Control}');
+    await user.click(await byId('command-run-raptor-roster'));
+    await byId('before-window');
+    expect(sync).not.toHaveBeenCalled();
+    await user.click(await byId('before-window-start'));
+    await waitFor(() => expect(sync.mock.calls[0]?.[0]).toEqual(['raptor-roster']));
+    sync.mockRestore();
+  });
+
+  test('leads to a section of the settings, also from another one, which is saved', async () => {
+    const user = open('scene=home&own');
+    await byId('run-now');
+    await user.keyboard('{Control>}k{/Control}');
+    await user.type(await byId('palette-input'), 'limits{Enter}');
+    const percent = await byId('field-guard-percent');
+    await user.clear(percent);
+    await user.type(percent, '15');
+    percent.blur();
+    await user.keyboard('{Control>}k{/Control}');
+    await user.type(await byId('palette-input'), 'backups{Enter}');
+    await byId('backup-now');
+    expect(screen.getByTestId('settings-backups').getAttribute('aria-current')).toBe('page');
+    expect(screen.getByTestId('settings-limits').textContent).toContain('15%');
+  });
+
   test('says when nothing matches', async () => {
     const user = open('scene=home&own');
     await byId('run-now');
     await user.keyboard('{Control>}k{/Control}');
     await user.type(await byId('palette-input'), 'zebra{Enter}');
     expect((await byId('palette-none')).textContent).toContain('No command matches');
-    expect(screen.queryByRole('option')).toBeNull();
+    expect(offered()).toEqual([]);
   });
 
   test('offers what makes sense: the set-up not during a run, resuming only what is paused', async () => {
@@ -219,12 +264,10 @@ describe('the palette', () => {
 
 test('the appearance is chosen from a menu and kept', async () => {
   const user = open('scene=home&own');
-  await user.click(await byId('theme'));
-  await user.click(await byId('theme-contrast'));
+  await user.selectOptions(await byId('theme'), 'contrast');
   expect(document.documentElement.dataset.contrast).toBe('more');
   expect(localStorage.getItem('rosterbridge.theme')).toBe('contrast');
-  await user.click(await byId('theme'));
-  await user.click(await byId('theme-light'));
+  await user.selectOptions(await byId('theme'), 'light');
   expect(document.documentElement.dataset.contrast).toBeUndefined();
   expect(document.documentElement.dataset.theme).toBe('light');
 });

@@ -1,5 +1,7 @@
 /** The keys that do something wherever the person is: the handler and the cheat sheet are both made from this table. */
 
+import { say } from '../text/say';
+
 /** One press of a key. */
 interface Chord {
   /** As the event names it; letters in lower case. */
@@ -11,7 +13,7 @@ interface Chord {
 
 export interface Shortcut {
   name: string;
-  group: 'Go to' | 'Runs' | 'Window';
+  group: 'go' | 'runs' | 'window';
   /** Each of them does it. */
   chords: readonly [Chord, ...Chord[]];
 }
@@ -19,28 +21,28 @@ export interface Shortcut {
 export type ShortcutId = 'home' | 'activity' | 'settings' | 'setup' | 'find-row' | 'run-now' | 'dry-run' | 'palette' | 'shortcuts' | 'help';
 
 export const SHORTCUTS: Readonly<Record<ShortcutId, Shortcut>> = {
-  home: { name: 'Home', group: 'Go to', chords: [{ key: '1', command: true }] },
-  activity: { name: 'Activity', group: 'Go to', chords: [{ key: '2', command: true }] },
+  home: { name: say('Home'), group: 'go', chords: [{ key: '1', command: true }] },
+  activity: { name: say('Activity'), group: 'go', chords: [{ key: '2', command: true }] },
   settings: {
-    name: 'Settings',
-    group: 'Go to',
+    name: say('Settings'),
+    group: 'go',
     chords: [
       { key: '3', command: true },
       { key: ',', command: true },
     ],
   },
-  setup: { name: 'Set-up', group: 'Go to', chords: [{ key: '4', command: true }] },
-  'find-row': { name: 'Find a row', group: 'Go to', chords: [{ key: 'f', command: true }] },
-  'run-now': { name: 'Run now', group: 'Runs', chords: [{ key: 'Enter', command: true }] },
-  'dry-run': { name: 'Dry run', group: 'Runs', chords: [{ key: 'Enter', command: true, shift: true }] },
-  palette: { name: 'Search for a command', group: 'Window', chords: [{ key: 'k', command: true }] },
+  setup: { name: say('Set-up'), group: 'go', chords: [{ key: '4', command: true }] },
+  'find-row': { name: say('Find a row'), group: 'go', chords: [{ key: 'f', command: true }] },
+  'run-now': { name: say('Run now'), group: 'runs', chords: [{ key: 'Enter', command: true }] },
+  'dry-run': { name: say('Dry run'), group: 'runs', chords: [{ key: 'Enter', command: true, shift: true }] },
+  palette: { name: say('Search for a command'), group: 'window', chords: [{ key: 'k', command: true }] },
   shortcuts: {
-    name: 'Keyboard shortcuts',
-    group: 'Window',
+    name: say('Keyboard shortcuts'),
+    group: 'window',
     chords: [{ key: '?' }, { key: '/', command: true }],
   },
   // Also out of a field: see `HelpPlace.svelte`.
-  help: { name: 'Help on what is shown', group: 'Window', chords: [{ key: 'F1' }] },
+  help: { name: say('Help on what is shown'), group: 'window', chords: [{ key: 'F1' }] },
 };
 
 /** A key that a layout may put anywhere, also behind Shift. */
@@ -69,6 +71,21 @@ const MAC_NAMES: Record<string, string> = { Enter: '↩' };
 export function keysOf(chord: Chord, mac: boolean): string[] {
   const key = (mac ? MAC_NAMES : NAMES)[chord.key] ?? chord.key.toUpperCase();
   return [...(chord.shift && mac ? ['⇧'] : []), ...(chord.command ? [mac ? '⌘' : 'Ctrl'] : []), ...(chord.shift && !mac ? ['Shift'] : []), key];
+}
+
+/** What keys do where they are pressed: in a list, a table, a chart or a dialog. */
+export function withinKeys(mac: boolean): { name: string; ways: string[][] }[] {
+  return [
+    { name: say('Go through a list or a table'), ways: [['↑'], ['↓']] },
+    { name: say('Go through a chart, day by day'), ways: [['←'], ['→']] },
+    { name: say('Go a page further or back'), ways: [['Page Down'], ['Page Up']] },
+    { name: say('Go to the beginning or the end'), ways: [['Home'], ['End']] },
+    { name: say('Open or choose what one is at'), ways: [[mac ? '↩' : 'Enter']] },
+    { name: say('Mark a row of a table'), ways: [[say('Space')]] },
+    { name: say('Mark the rows on the way'), ways: ['↑', '↓'].map((arrow) => [mac ? '⇧' : 'Shift', arrow]) },
+    { name: say('Copy the marked rows'), ways: [[mac ? '⌘' : 'Ctrl', 'C']] },
+    { name: say('Close what lies on top, or take the marks away'), ways: [['Esc']] },
+  ];
 }
 
 /** The chords as `aria-keyshortcuts` names them. */

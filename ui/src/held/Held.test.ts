@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { HeldCauseView } from '../bindings/HeldCauseView';
 import { emptySetup } from '../backend/fixture-data';
 import { byId, open, type User } from '../test-window';
-import { REMEDIES, byReason, isForAll, withBuilding, withReason } from './held';
+import { byReason, isForAll, withBuilding, withReason } from './held';
 
 /** The held rows, and what rows of this wait for. */
 async function held(query = ''): Promise<User> {
@@ -35,19 +35,19 @@ describe('held rows', () => {
     const trouble = await cause('Car trouble');
     await user.click(trouble.getByTestId('held-map'));
     await user.click(await trouble.findByTestId('held-map-to'));
-    await user.click((await screen.findAllByRole('option'))[0] as HTMLElement);
+    await user.click(within(await screen.findByRole('listbox')).getAllByRole('option')[0] as HTMLElement);
     await user.click(trouble.getByTestId('held-map-save'));
     await waitFor(() => expect(screen.getByTestId('held-said').textContent).toContain('Saved in the set-up'));
     expect(waitsFor()).toContain('Car trouble');
     await user.click(await byId('held-run'));
-    await waitFor(() => expect(screen.getByTestId('held-said').textContent).toBe('2 rows held no more, 4 still held.'));
+    await waitFor(() => expect(screen.getByTestId('held-said').textContent).toBe('2 rows are held no more. 4 rows are still held.'));
     expect(waitsFor()).not.toContain('Car trouble');
   });
 
   test('a student is found by the beginning of the names and picked, and that is taken back', async () => {
     const user = await held();
     const unknown = await cause('99120');
-    await user.type(unknown.getByTestId('student-text'), 'abb ju{Enter}');
+    await user.type(await unknown.findByTestId('student-text'), 'abb ju{Enter}');
     const pick = await unknown.findByTestId('student-pick');
     expect(pick.textContent).toContain('Abbott, June Rose');
     await user.click(pick);
@@ -95,6 +95,27 @@ describe('held rows', () => {
     await waitFor(() => expect(rain.getAllByTestId('held-row')).toHaveLength(100));
   });
 
+  test('a decision about more rows than are listed or read at once is about all of them', async () => {
+    const user = await held('&held=unknown');
+    const unknown = await cause('99120');
+    await user.click(unknown.getByTestId('held-show'));
+    await waitFor(() => expect(unknown.getAllByTestId('held-row')).toHaveLength(50));
+    await user.type(await unknown.findByTestId('student-text'), 'abb ju{Enter}');
+    await user.click(await unknown.findByTestId('student-pick'));
+    await waitFor(() => expect(screen.getByTestId('held-said').textContent).toContain('These 621 rows will be decided so'));
+    // None is left to decide about, also none that is not listed.
+    await waitFor(() => expect(unknown.queryByTestId('student-text')).toBeNull());
+    expect(unknown.getAllByTestId('held-fixed')).toHaveLength(50);
+    await user.click(unknown.getAllByTestId('held-take-back')[0] as HTMLElement);
+    expect(await unknown.findByTestId('student-text')).toBeTruthy();
+  });
+
+  test('are exported as a file', async () => {
+    const user = await held();
+    await user.click(await byId('held-export'));
+    expect((await byId('rows-written')).textContent).toMatch(/^1 row, .*held-rows\.csv/);
+  });
+
   test('what could not be read is asked for again', async () => {
     await held('&fail=held');
     expect(await screen.findByText('The held rows could not be read')).toBeTruthy();
@@ -126,12 +147,10 @@ test.each([
   ['pick_student', 'held.student_not_in_school', false],
   ['pick_student', 'held.ambiguous_student', false],
   ['map_reason', 'held.reason_not_mapped', true],
+  ['map_building', 'held.building_not_mapped', true],
+  ['source_file', 'held.unknown_code', false],
   ['pick_code', 'held.unknown_code', false],
 ] as const)('%s of %s for all rows at once: %s', (remedy, code, forAll) => {
   expect(isForAll({ remedy, code })).toBe(forAll);
 });
 
-test('what is fixed for all rows of a cause is fixed once', () => {
-  const once = Object.entries(REMEDIES).filter(([, place]) => place === 'cause').map(([remedy]) => remedy);
-  expect(once).toEqual(['map_building', 'enable_building', 'choose_method', 'map_reason', 'pick_student']);
-});

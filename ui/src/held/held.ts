@@ -11,24 +11,26 @@ import type { SetupStep } from '../text/names';
 import { kindOf } from '../text/names';
 import { folded, unmapped } from '../setup/buildings';
 
-/** Where a remedy is carried out: once for all rows of a `cause`, for each `row`, or not here. */
-export const REMEDIES: Record<Remedy, 'cause' | 'row' | 'elsewhere'> = {
-  map_building: 'cause',
-  enable_building: 'cause',
-  choose_method: 'cause',
-  map_reason: 'cause',
-  pick_student: 'cause',
-  pick_code: 'row',
-  pick_meeting: 'row',
-  settings: 'elsewhere',
-  power_school: 'elsewhere',
-  source_file: 'elsewhere',
-  discard: 'elsewhere',
+/** Which remedies are one decision about all rows of a cause; a reason: only where they wait for that. */
+const FOR_ALL: Record<Remedy, boolean | HoldReason> = {
+  map_building: true,
+  enable_building: true,
+  choose_method: true,
+  map_reason: true,
+  // Rows of one unknown number are of one student; of any other cause each may be of another.
+  pick_student: 'held.unknown_student',
+  pick_code: false,
+  pick_meeting: false,
+  settings: false,
+  power_school: false,
+  source_file: false,
+  discard: false,
 };
 
-/** Whether one decision is about all rows of a cause. Of students that are not at the school each row may have another. */
+/** Whether one decision is about all rows of a cause. */
 export function isForAll({ remedy, code }: Pick<HeldCauseView, 'remedy' | 'code'>): boolean {
-  return REMEDIES[remedy] === 'cause' && (remedy !== 'pick_student' || code === 'held.unknown_student');
+  const all = FOR_ALL[remedy];
+  return all === true || all === code;
 }
 
 /** The step of the set-up that has what lets such rows through, where that is not done here. */

@@ -3,6 +3,7 @@ import { screen, waitFor, within } from '@testing-library/svelte';
 import { userEvent } from '@testing-library/user-event';
 import { describe, expect, test } from 'vitest';
 import { byId, open } from '../test-window';
+import { speakOf } from '../text/locale';
 import { chapterOf, find, inChapter, isCodePage } from './find';
 import { help } from './help.svelte';
 import { SCREEN_PAGES, STEP_PAGES } from './here';
@@ -122,6 +123,43 @@ describe('in the window', () => {
     expect((await byId('help-code')).textContent).toBe('powerschool.bad_credentials');
     expect((await byId('help-text')).textContent).toContain('Copy both values again');
     await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId('help-heading')));
+  });
+
+  test('what the engine says is marked as English, and what the window says is not', async () => {
+    await failedTest();
+    const title = await byId('error-title');
+    expect(title.closest('[lang]')).toBeNull();
+    expect(title.nextElementSibling?.getAttribute('lang')).toBe('en');
+    expect((await byId('error-remedy')).getAttribute('lang')).toBe('en');
+  });
+
+  test('a fault of the window itself is in its language', async () => {
+    const user = open('scene=home&own&fail=key');
+    const file = new File(['x'], 'recovery.age');
+    Object.defineProperty(file, 'size', { value: 20_000_000 });
+    await user.upload(await byId('field-recovery-file'), file);
+    const code = await screen.findByText('window.file_too_large');
+    const told = code.closest('.fault');
+    expect(told?.querySelector('[data-testid="error-remedy"]')?.textContent).toContain('Choose the file itself');
+    expect(told?.querySelector('[lang]')).toBeNull();
+  });
+
+  test.each([
+    ['es', true],
+    ['en', false],
+  ])('in %s it says whether its pages are in another language', async (language, foreign) => {
+    speakOf(language);
+    try {
+      open('scene=home');
+      await byId('card-raptor');
+      help.open('sftp.dns');
+      expect((await byId('help-text')).getAttribute('lang')).toBe('en');
+      // What a code is called is in the window's language.
+      expect((await byId('help-heading')).getAttribute('lang')).toBeNull();
+      expect(screen.queryByTestId('help-english') !== null).toBe(foreign);
+    } finally {
+      speakOf('en');
+    }
   });
 
   test('Esc closes the help, and the focus is where it was', async () => {

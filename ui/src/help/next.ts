@@ -2,6 +2,7 @@
 
 import type { Page } from '../session.svelte';
 import { SETUP_STEPS, STEP_NAMES, type Integration, type SetupStep } from '../text/names';
+import { say } from '../text/say';
 import { isCode, type Code, type Family } from './titles';
 
 /** A place in the set-up. */
@@ -20,12 +21,12 @@ export interface Turn {
   words: string;
 }
 
-const step = (name: SetupStep): Place => ({ step: name, words: `Go to step ${SETUP_STEPS.indexOf(name) + 1}: ${STEP_NAMES[name].title}` });
-const HERO_CONNECTION: Place = { step: 'hero', words: 'Open the connection' };
-const RAPTOR_EXCHANGE: Place = { step: 'buildings', panel: 'raptor-exchange', words: 'Check where files are exchanged' };
+const step = (name: SetupStep): Place => ({ step: name, words: say(`Go to step ${SETUP_STEPS.indexOf(name) + 1}: ${STEP_NAMES[name].title}`) });
+const HERO_CONNECTION: Place = { step: 'hero', words: say('Open the connection') };
+const RAPTOR_EXCHANGE: Place = { step: 'buildings', panel: 'raptor-exchange', words: say('Check where files are exchanged') };
 const TARDIES = step('tardies');
-const ON_HOME: Turn = { page: 'home', words: 'Look at Home' };
-const BACKUPS: Turn = { page: 'settings', section: 'backups', words: 'Open the backups' };
+const ON_HOME: Turn = { page: 'home', words: say('Look at Home') };
+const BACKUPS: Turn = { page: 'settings', section: 'backups', words: say('Open the backups') };
 
 /** By what a code begins with. */
 const FAMILIES: Partial<Record<Family, Place>> = {
@@ -41,17 +42,17 @@ const FAMILIES: Partial<Record<Family, Place>> = {
 
 /** Where a code's place is another one. */
 const CODES: Partial<Record<Code, Place>> = {
-  'raptor.prerequisites': { step: 'buildings', panel: 'prerequisites', words: 'See what is open' },
-  'raptor.no_exchange': { step: 'buildings', panel: 'raptor-exchange', words: 'Choose where files are exchanged' },
+  'raptor.prerequisites': { step: 'buildings', panel: 'prerequisites', words: say('See what is open') },
+  'raptor.no_exchange': { step: 'buildings', panel: 'raptor-exchange', words: say('Choose where files are exchanged') },
   'raptor.folder_unusable': RAPTOR_EXCHANGE,
-  'raptor.no_buildings': { step: 'buildings', panel: 'buildings', words: 'Match the buildings' },
-  'raptor.layout': { step: 'buildings', panel: 'roster', words: 'Open the roster’s layout' },
+  'raptor.no_buildings': { step: 'buildings', panel: 'buildings', words: say('Match the buildings') },
+  'raptor.layout': { step: 'buildings', panel: 'roster', words: say('Open the roster’s layout') },
   'mapping.reason_twice': TARDIES,
   'mapping.blank_code': TARDIES,
   'mapping.unknown_code': TARDIES,
-  'held.building_not_mapped': { step: 'buildings', panel: 'buildings', words: 'Match the buildings' },
-  'held.building_disabled': { step: 'buildings', panel: 'buildings', words: 'Open the buildings' },
-  'held.method_not_set': { step: 'buildings', panel: 'buildings', words: 'Open the buildings' },
+  'held.building_not_mapped': { step: 'buildings', panel: 'buildings', words: say('Match the buildings') },
+  'held.building_disabled': { step: 'buildings', panel: 'buildings', words: say('Open the buildings') },
+  'held.method_not_set': { step: 'buildings', panel: 'buildings', words: say('Open the buildings') },
   'held.reason_not_mapped': TARDIES,
   'held.update_existing_off': step('hero'),
   'setup.switched_off': step('buildings'),

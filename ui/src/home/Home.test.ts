@@ -104,6 +104,7 @@ describe('home', () => {
   test('a file that would lose too many rows waits for a person', async () => {
     const user = open('scene=home&guarded');
     expect((await byId('guarded')).textContent).toContain('it would lose');
+    expect((await byId('home-headline')).textContent).toBe('1 file was stopped');
     const rows = within(await byId('before-after')).getAllByRole('row').map((row) => row.textContent);
     expect(rows.some((row) => row.includes('The whole file') && row.includes('−391 (67 %)'))).toBe(true);
     await user.click(await byId('guard-accept'));
@@ -112,6 +113,7 @@ describe('home', () => {
     await user.click(await byId('guard-looked'));
     await user.click(confirm);
     await waitFor(() => expect(screen.queryByTestId('guarded')).toBeNull());
+    expect((await byId('home-headline')).textContent).toBe('Everything ran');
   });
 
   test('a run started elsewhere can be cancelled but not doubled', async () => {

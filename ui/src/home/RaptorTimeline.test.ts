@@ -1,4 +1,4 @@
-import { screen, waitFor } from '@testing-library/svelte';
+import { screen, waitFor, within } from '@testing-library/svelte';
 import { expect, test } from 'vitest';
 import { byId, open } from '../test-window';
 
@@ -27,7 +27,8 @@ test('the history is paged, latest first, and leads to a run', async () => {
   expect(screen.queryByTestId('history-earlier')).toBeNull();
   await user.click(screen.getAllByTestId('change-run')[0] as HTMLElement);
   await waitFor(() => expect(screen.queryByTestId('raptor-history')).toBeNull());
-  expect(screen.getAllByRole('button', { expanded: true }).map(text)).toEqual([expect.stringContaining('4 minutes ago')]);
+  const runs = await byId('day-runs');
+  await waitFor(() => expect(within(runs).getAllByRole('button', { expanded: true }).map(text)).toEqual([expect.stringContaining('4 minutes ago')]));
 });
 
 test('a run that is not kept any more is told to be gone', async () => {

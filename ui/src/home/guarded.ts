@@ -1,5 +1,6 @@
 import type { GuardedView } from '../bindings/GuardedView';
 import { count } from '../text/format';
+import { say } from '../text/say';
 
 /** The rows of a file, or of one school in it, before and now. */
 export interface Line {
@@ -12,14 +13,14 @@ export interface Line {
 
 /** The whole file first, then the schools for which it was stopped, then what is left of it. */
 export function linesOf(file: GuardedView, schoolName: (school: number) => string | undefined): Line[] {
-  const whole: Line = { name: 'The whole file', before: file.before, now: file.now, all: true };
+  const whole: Line = { name: say('The whole file'), before: file.before, now: file.now, all: true };
   if (file.schools.length === 0) return [whole];
   const schools = file.schools.map(({ school, before, now }) => {
     const name = schoolName(school);
-    return { name: name === undefined ? `School ${school}` : `${name} (${school})`, before, now, all: false };
+    return { name: name === undefined ? say(`School ${school}`) : `${name} (${school})`, before, now, all: false };
   });
   const others = {
-    name: 'All other schools',
+    name: say('All other schools'),
     before: file.before - schools.reduce((sum, { before }) => sum + before, 0),
     now: file.now - schools.reduce((sum, { now }) => sum + now, 0),
     all: false,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { StatusView } from '../bindings/StatusView';
 import { jobReport } from '../backend/fixture-data';
+import { guardedFile } from '../backend/fixture-scene';
 import { headline } from './headline';
 import { begin } from './run';
 
@@ -76,6 +77,13 @@ test('a failed run is said before anything older, with its reason', () => {
   const cause = { code: 'powerschool.maintenance', message: 'PowerSchool is down.', remedy: 'Run again later.' };
   const latest = { run: 'r', started_at: '', finished_at: '', dry_run: false, undo: false, scheduled: false, outcome: 'failed' as const, jobs: [], cause, seconds: [] };
   expect(headline(ran, undefined, latest)).toEqual({ title: 'The last run failed', about: 'PowerSchool is down.' });
+});
+
+test('a file that was stopped is said before anything that went well or wrong', () => {
+  const stopped = guardedFile(600);
+  expect(headline({ ...ran, held: 2 }, undefined, undefined, [stopped]).title).toBe('1 file was stopped');
+  expect(headline(broken, undefined, undefined, [stopped, { ...stopped, id: 'g2' }]).title).toBe('2 files were stopped');
+  expect(headline({ ...ran, other_sender: sender }, undefined, undefined, [stopped]).title).toBe('Another sender is active');
 });
 
 test('a run under way comes first', () => {

@@ -6,19 +6,22 @@ import type { JobId } from '../bindings/JobId';
 import type { RaptorView } from '../bindings/RaptorView';
 import type { StatusView } from '../bindings/StatusView';
 import { clockIn } from '../setup/raptor/window';
+import { clock } from '../text/format';
+import { locale } from '../text/locale';
+import { say } from '../text/say';
 import { isZone, sameClock, upcoming } from '../text/schedule';
 import { runsByItself } from './next';
 
 /** What happened, in a few words. */
 export const EVENTS: Record<IntegrationEvent, string> = {
-  enabled: 'Switched on',
-  disabled: 'Switched off',
-  window_opened: 'The window opened',
-  window_closed: 'The window closed',
-  sync_succeeded: 'Full synchronization succeeded',
-  sync_failed: 'Full synchronization failed',
-  fetch_succeeded: 'Updates were fetched',
-  fetch_failed: 'Fetching updates failed',
+  enabled: say('Switched on'),
+  disabled: say('Switched off'),
+  window_opened: say('The window opened'),
+  window_closed: say('The window closed'),
+  sync_succeeded: say('Full synchronization succeeded'),
+  sync_failed: say('Full synchronization failed'),
+  fetch_succeeded: say('Updates were fetched'),
+  fetch_failed: say('Fetching updates failed'),
 };
 
 /** A time to come by the clock of a zone, with that zone's abbreviation: "today, 4:00 PM CST". */
@@ -27,32 +30,32 @@ export function byClockOf(zone: string, then: string, now: Date): string {
   if (!isZone(zone)) return upcoming(then, now);
   const day = (at: Date) => Date.parse(`${at.toLocaleDateString('en-CA', { timeZone: zone })}T00:00:00Z`);
   const days = Math.round((day(date) - day(now)) / 86_400_000);
-  const clock = clockIn(zone, date);
-  if (days <= 0) return `today, ${clock}`;
-  if (days === 1) return `tomorrow, ${clock}`;
-  return `${date.toLocaleDateString('en-US', { weekday: 'short', month: 'short', day: 'numeric', timeZone: zone })}, ${clock}`;
+  const time = clockIn(zone, date);
+  if (days <= 0) return say(`today, ${time}`);
+  if (days === 1) return say(`tomorrow, ${time}`);
+  return `${date.toLocaleDateString(locale(), { weekday: 'short', month: 'short', day: 'numeric', timeZone: zone })}, ${time}`;
 }
 
 /** The same, with this computer's time where its clock shows another one: "today, 4:00 PM CST (5:00 PM here)". */
 export function windowTime(zone: string, then: string, now: Date): string {
   const words = byClockOf(zone, then, now);
   if (!isZone(zone) || sameClock(zone, new Date(then))) return words;
-  return `${words} (${upcoming(then, now).split(', ').at(-1)} here)`;
+  return say(`${words} (${clock(new Date(then))} here)`);
 }
 
 /** What the integration does next by itself; nothing where it does nothing. */
 export function nextThing(view: RaptorView, status: StatusView, now: Date): string {
   if (view.status === 'disabled') return '';
   if (status.jobs.some((view) => view.job === 'raptor-roster' && !view.enabled)) {
-    return 'No students are sent: the exchange is switched off.';
+    return say('No students are sent: the exchange is switched off.');
   }
-  if (!runsByItself(status)) return 'It synchronizes when you run it.';
+  if (!runsByItself(status)) return say('It synchronizes when you run it.');
   const { next, window } = view;
-  if (next === undefined) return status.paused ? 'Nothing happens by itself while scheduled runs are paused.' : '';
-  if (next.step === 'look') return `Next look for updates ${upcoming(next.at, now)}`;
+  if (next === undefined) return status.paused ? say('Nothing happens by itself while scheduled runs are paused.') : '';
+  if (next.step === 'look') return say(`Next look for updates ${upcoming(next.at, now)}`);
   const when = windowTime(window.zone, next.at, now);
-  if (view.open_until === undefined) return `The window opens ${when}`;
-  return new Date(next.at) <= now ? 'The window is open: it synchronizes now' : `Next attempt ${when}`;
+  if (view.open_until === undefined) return say(`The window opens ${when}`);
+  return new Date(next.at) <= now ? say('The window is open: it synchronizes now') : say(`Next attempt ${when}`);
 }
 
 const NOT_IN_STEP: IntegrationStatus[] = [

@@ -1,14 +1,20 @@
 import type { JobReport } from '../bindings/JobReport';
 import type { RowCounts } from '../bindings/RowCounts';
-import { count } from '../text/format';
+import { locale } from '../text/locale';
+import { plural } from '../text/say';
 
 /** The rows that were not written, by what became of them: "2 unchanged, 3 held". */
 export function leftovers(rows: RowCounts): string {
   const parts: string[] = [];
-  if (rows.noop > 0) parts.push(`${count(rows.noop)} unchanged`);
-  if (rows.held > 0) parts.push(`${count(rows.held)} held`);
-  if (rows.rejected > 0) parts.push(`${count(rows.rejected)} unreadable`);
-  return parts.join(', ');
+  if (rows.noop > 0) parts.push(plural(rows.noop, ['# unchanged', '# unchanged']));
+  if (rows.held > 0) parts.push(plural(rows.held, ['# held', '# held']));
+  if (rows.rejected > 0) parts.push(plural(rows.rejected, ['# unreadable', '# unreadable']));
+  return sideBySide(parts);
+}
+
+/** Figures side by side, as the language strings them together: "2 unchanged, 3 held". */
+export function sideBySide(parts: string[]): string {
+  return new Intl.ListFormat(locale(), { type: 'unit', style: 'short' }).format(parts);
 }
 
 /** The rows the other side has after a run: those of a file that had not changed are there from the run before. */

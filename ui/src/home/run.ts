@@ -5,6 +5,7 @@ import type { JobReport } from '../bindings/JobReport';
 import type { Progress } from '../bindings/Progress';
 import type { SyncReport } from '../bindings/SyncReport';
 import { count } from '../text/format';
+import { plural, say } from '../text/say';
 import { JOBS, OUTCOMES, PHASES, kindOf, type Integration } from '../text/names';
 
 /** A run as the window follows it, from the click to the report. */
@@ -89,16 +90,49 @@ function pulled(run: Run, progress: Progress): Run['pulled'] {
 }
 
 /** What a person knows a roster by; the other records of a pull are PowerSchool's inner workings. */
-const FAMILIAR = ['schools', 'students', 'enrolments', 'teachers'];
+const FAMILIAR: Record<string, (number: number) => string> = {
+  schools: (number) => plural(number, ['# school', '# schools']),
+  students: (number) => plural(number, ['# student', '# students']),
+  enrolments: (number) => plural(number, ['# enrolment', '# enrolments']),
+  teachers: (number) => plural(number, ['# teacher', '# teachers']),
+};
+
+/** What the engine counts, as it calls it. */
+const SUBJECTS: Record<string, string> = {
+  schools: say('schools'),
+  students: say('students'),
+  enrolments: say('enrolments'),
+  'earlier enrolments': say('earlier enrolments'),
+  sections: say('sections'),
+  courses: say('courses'),
+  teachers: say('teachers'),
+  terms: say('terms'),
+  'attendance codes': say('attendance codes'),
+  periods: say('periods'),
+  'cycle days': say('cycle days'),
+  'calendar days': say('calendar days'),
+  'bell schedules': say('bell schedules'),
+  meetings: say('meetings'),
+  attendance: say('attendance'),
+  rows: say('rows'),
+  buildings: say('buildings'),
+  'tardy files': say('tardy files'),
+  'what happened since the backup': say('what happened since the backup'),
+};
+
+/** What is counted, in the person's language; a file's name stays as it is. */
+export function subjectWords(subject: string): string {
+  return SUBJECTS[subject] ?? subject;
+}
 
 /** The pull in figures: what is being read now, and once it is over how much of what a person knows. */
 export function pullFigures(run: Run): string {
   if (pullState(run) === 'ended') {
-    const familiar = FAMILIAR.flatMap((subject) => run.pulled.filter((part) => part.subject === subject));
-    return familiar.map((part) => `${count(part.done)} ${part.subject}`).join(' · ');
+    const familiar = Object.entries(FAMILIAR).flatMap(([subject, words]) => run.pulled.filter((part) => part.subject === subject).map((part) => words(part.done)));
+    return familiar.join(' · ');
   }
   const now = run.pulled.at(-1);
-  return now === undefined ? '' : `${now.subject} ${figures(now)}`.trim();
+  return now === undefined ? '' : `${subjectWords(now.subject)} ${figures(now)}`.trim();
 }
 
 /** How a job stands within the run. */
@@ -136,19 +170,28 @@ export function share(run: Run): number {
   return Math.min((whole + within * 0.9) / parts, 1);
 }
 
+/** What is under way now, in figures: "Writing attendance: attendance, 3 of 12". */
+export function currentWords({ current, finished }: Run): string {
+  if (current === undefined) return finished.length === 0 ? say('Starting…') : say('Continuing…');
+  return [`${PHASES[current.phase]}: ${subjectWords(current.subject)}`, figures(current)].filter((part) => part !== '').join(', ');
+}
+
 /** What a screen reader says while it runs: changes with the phase, not with every row. */
 export function announcement(run: Run): string {
   if (run.fault !== undefined) return run.fault.message;
-  if (run.report !== undefined) return `${run.dryRun ? 'Dry run' : 'Run'}: ${OUTCOMES[run.report.outcome].title}.`;
-  if (run.cancelling) return 'Cancelling.';
+  if (run.report !== undefined) {
+    const { title } = OUTCOMES[run.report.outcome];
+    return run.dryRun ? say(`Dry run: ${title}.`) : say(`Run: ${title}.`);
+  }
+  if (run.cancelling) return say('Cancelling.');
   const { current } = run;
-  if (current === undefined) return run.finished.length === 0 ? 'Starting.' : 'Continuing.';
-  const subject = current.job === undefined ? current.subject : JOBS[kindOf(current.job)].title;
+  if (current === undefined) return run.finished.length === 0 ? say('Starting.') : say('Continuing.');
+  const subject = current.job === undefined ? subjectWords(current.subject) : JOBS[kindOf(current.job)].title;
   return `${PHASES[current.phase]}: ${subject}.`;
 }
 
 /** Progress in figures: "1,200 of 2,400" or "1,200"; nothing before the first row of an unknown number. */
 export function figures(progress: { done: number; total?: number }): string {
   if (progress.done === 0 && progress.total === undefined) return '';
-  return progress.total === undefined ? count(progress.done) : `${count(progress.done)} of ${count(progress.total)}`;
+  return progress.total === undefined ? count(progress.done) : say(`${count(progress.done)} of ${count(progress.total)}`);
 }

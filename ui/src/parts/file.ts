@@ -1,5 +1,6 @@
-import type { Fault } from '../bindings/Fault';
+import { ownFault } from '../backend/own';
 import { size } from '../text/format';
+import { say } from '../text/say';
 
 /** The largest file that is taken: 8 MB. What is opened here has some kilobytes. */
 export const FILE_LIMIT = 8_000_000;
@@ -13,22 +14,24 @@ export interface TakenFile {
 /** Reads a file. Throws a `Fault` when it is too large or can't be read; nothing of a too large one is read. */
 export async function readFile(file: File): Promise<TakenFile> {
   if (file.size > FILE_LIMIT) {
-    throw {
-      code: 'window.file_too_large',
-      message: `${file.name} has ${size(file.size)}; at most ${size(FILE_LIMIT)} are taken.`,
-      remedy: isArchive(file.name)
-        ? 'A plugin as large as that is checked on the command line: rosterbridge plugin check FILE.'
-        : 'Choose the file itself, not an archive or a picture of it.',
-    } satisfies Fault;
+    const fault = ownFault(
+      'window.file_too_large',
+      say(`${file.name} has ${size(file.size)}; at most ${size(FILE_LIMIT)} are taken.`),
+      isArchive(file.name)
+        ? say('A plugin as large as that is checked on the command line: rosterbridge plugin check FILE.')
+        : say('Choose the file itself, not an archive or a picture of it.'),
+    );
+    throw fault;
   }
   try {
     return { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) };
   } catch {
-    throw {
-      code: 'window.file_unreadable',
-      message: `${file.name} could not be read.`,
-      remedy: 'Check that it is a file, still where it was, and that you may open it.',
-    } satisfies Fault;
+    const fault = ownFault(
+      'window.file_unreadable',
+      say(`${file.name} could not be read.`),
+      say('Check that it is a file, still where it was, and that you may open it.'),
+    );
+    throw fault;
   }
 }
 

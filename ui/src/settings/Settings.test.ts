@@ -1,8 +1,9 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
-import { describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Backend } from '../backend';
 import { saved } from '../backend/fixture';
 import { opened } from '../backend/fixture-care';
+import { setupOf } from '../backend/fixture-scene';
 import { byId, open, type User } from '../test-window';
 
 async function settings(query: string, section: string): Promise<User> {
@@ -94,6 +95,107 @@ describe('settings', () => {
     const user = await settings('scene=home&own', 'mappings');
     await user.click(within(await byId('settings-section')).getByTestId('settings-to-tardies'));
     expect((await screen.findByRole('button', { current: 'step' })).dataset.testid).toBe('step-tardies');
+  });
+});
+
+describe('the language', () => {
+  const reload = vi.spyOn(window.location, 'reload').mockImplementation(() => undefined);
+  beforeEach(() => void reload.mockClear());
+  const kept = () => localStorage.getItem('rosterbridge.language');
+
+  test('is kept, and the window is shown anew', async () => {
+    const user = await settings('scene=home&own', 'appearance');
+    expect(screen.getByText('As the system (English)')).toBeTruthy();
+    expect(screen.getByText('Español').getAttribute('lang')).toBe('es');
+    await user.click(await byId('language-es'));
+    expect(kept()).toBe('es');
+    expect(reload).toHaveBeenCalledOnce();
+  });
+
+  test('is the system’s again where that is chosen', async () => {
+    localStorage.setItem('rosterbridge.language', 'es');
+    const user = await settings('scene=home&own', 'appearance');
+    await user.click(await byId('language-system'));
+    expect(kept()).toBeNull();
+    expect(reload).toHaveBeenCalledOnce();
+  });
+
+  test('asks first where something was chosen that would be lost', async () => {
+    const user = open('scene=home&own');
+    await user.click(await byId('open-setup'));
+    await user.click(await byId('section-exchanges'));
+    await user.click(await byId('exchange-raptor-tardies'));
+    await user.click(await byId('nav-settings'));
+    await user.click(await byId('settings-appearance'));
+    await user.click(await byId('language-es'));
+    await user.click(await byId('language-keep'));
+    await gone('language-keep');
+    expect([kept(), reload.mock.calls.length]).toEqual([null, 0]);
+    expect(await byId('language-system')).toHaveProperty('checked', true);
+    await user.click(await byId('language-es'));
+    await user.click(await byId('language-turn'));
+    expect([kept(), reload.mock.calls.length]).toEqual(['es', 1]);
+  });
+
+  test('is offered where a person begins', async () => {
+    const user = open('scene=new');
+    expect((await byId('language-en')).getAttribute('aria-pressed')).toBe('true');
+    await user.click(await byId('language-en'));
+    expect(reload).not.toHaveBeenCalled();
+    await user.click(await byId('language-es'));
+    expect(kept()).toBe('es');
+  });
+});
+
+describe('limits and history', () => {
+  async function type(user: User, id: string, text: string) {
+    const field = await byId(id);
+    await user.clear(field);
+    if (text !== '') await user.type(field, text);
+    return field;
+  }
+  /** What is said under a field. */
+  const about = (field: HTMLElement) => document.getElementById(field.getAttribute('aria-describedby') ?? '')?.textContent;
+
+  test('say what they come to, and are saved with nothing else changed', async () => {
+    const save = vi.spyOn(Backend.prototype, 'saveSetup');
+    const user = await settings('scene=home&own', 'limits');
+    await says('settings-limits', '10%');
+    await says('guard-example', 'if it would lose 51 rows or more');
+    await type(user, 'field-guard-percent', '2');
+    await says('guard-example', 'if it would lose 20 rows or more');
+    await type(user, 'field-guard-percent', '100');
+    await says('guard-example', 'only if it would lose all of them');
+    await type(user, 'field-guard-percent', '15');
+    await type(user, 'field-guard-rows', '30');
+    await type(user, 'field-oldest', '5');
+    await type(user, 'field-retention', '90');
+    await user.click(await byId('settings-save'));
+    await screen.findByText('Saved.');
+    const before = setupOf(new URLSearchParams('scene=home&own'));
+    const entered = save.mock.calls[0]?.[0];
+    expect(entered).toEqual({ ...before, guard: { percent: 15, rows: 30 }, attendance: { ...before.attendance, oldest: 5 }, retention_days: 90 });
+    await says('settings-limits', '15%');
+    save.mockRestore();
+  });
+
+  test.each([
+    ['field-guard-percent', '101', 'At most 100.'],
+    ['field-guard-percent', '7.5', 'A whole number is needed, in digits.'],
+    ['field-guard-rows', '-1', 'A whole number is needed, in digits.'],
+    ['field-oldest', '0', 'At least 1.'],
+    ['field-oldest', '61', 'At most 60.'],
+    ['field-retention', '59', 'At least 60.'],
+    ['field-retention', '', 'A whole number is needed, in digits.'],
+  ])('refuse %s of “%s” as it is typed', async (id, text, problem) => {
+    const save = vi.spyOn(Backend.prototype, 'saveSetup');
+    const user = await settings('scene=home&own', 'limits');
+    const field = await type(user, id, text);
+    expect([about(field), field.getAttribute('aria-invalid')]).toEqual([problem, 'true']);
+    await user.click(await byId('settings-save'));
+    await screen.findByText(/Not saved/);
+    expect(save).not.toHaveBeenCalled();
+    save.mockRestore();
   });
 });
 

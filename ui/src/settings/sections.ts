@@ -1,33 +1,40 @@
 /** What the settings are divided into, and what is set now, in one line each. */
 
 import type { Setup } from '../bindings/Setup';
+import { THEMES } from '../frame/themes';
+import { LANGUAGES, chosenLanguage, systemLanguage } from '../languages/language';
 import type { Session } from '../session.svelte';
-import { counted } from '../text/format';
+import { plural, say } from '../text/say';
 import { upcoming } from '../text/schedule';
-import { THEMES, type Theme } from '../theme.svelte';
+import type { Theme } from '../theme.svelte';
+import { percentWords } from './limits';
 
 export const SECTIONS = [
-  { id: 'connections', title: 'Connections', group: 'This district' },
-  { id: 'mappings', title: 'Mappings', group: 'This district' },
-  { id: 'schedules', title: 'Schedules', group: 'This district' },
-  { id: 'notifications', title: 'Notifications', group: 'This district' },
-  { id: 'network', title: 'Certificates and proxy', group: 'This district' },
-  { id: 'appearance', title: 'Appearance', group: 'This computer' },
-  { id: 'start', title: 'Start and close', group: 'This computer' },
-  { id: 'updates', title: 'Updates', group: 'This computer' },
-  { id: 'backups', title: 'Backups', group: 'Data' },
-  { id: 'support', title: 'Support bundle', group: 'Data' },
-  { id: 'districts', title: 'Districts', group: 'Data' },
-  { id: 'erase', title: 'Erase this district', group: 'Data' },
+  { id: 'connections', title: say('Connections'), group: 'district' },
+  { id: 'mappings', title: say('Mappings'), group: 'district' },
+  { id: 'schedules', title: say('Schedules'), group: 'district' },
+  { id: 'notifications', title: say('Notifications'), group: 'district' },
+  { id: 'network', title: say('Certificates and proxy'), group: 'district' },
+  { id: 'limits', title: say('Limits and history'), group: 'district' },
+  { id: 'appearance', title: say('Language and appearance'), group: 'computer' },
+  { id: 'start', title: say('Start and close'), group: 'computer' },
+  { id: 'updates', title: say('Updates'), group: 'computer' },
+  { id: 'backups', title: say('Backups'), group: 'data' },
+  { id: 'support', title: say('Support bundle'), group: 'data' },
+  { id: 'districts', title: say('Districts'), group: 'data' },
+  { id: 'erase', title: say('Erase this district'), group: 'data' },
 ] as const;
 
 export type SectionId = (typeof SECTIONS)[number]['id'];
 
 /** The groups in their order, each with its sections. */
-export const GROUPS = [...new Set(SECTIONS.map(({ group }) => group))].map((group) => ({
-  group,
-  sections: SECTIONS.filter((section) => section.group === group),
-}));
+export const GROUPS = (
+  [
+    { group: 'district', title: say('This district') },
+    { group: 'computer', title: say('This computer') },
+    { group: 'data', title: say('Data') },
+  ] as const
+).map(({ group, title }) => ({ group, title, sections: SECTIONS.filter((section) => section.group === group) }));
 
 /** The section of that name; the first one where there is none. */
 export function sectionOf(id: string | undefined): SectionId {
@@ -39,7 +46,7 @@ export function summaryOf(id: SectionId, session: Session, theme: Theme, now: Da
   const setup = session.setup?.setup;
   switch (id) {
     case 'connections':
-      return session.status?.server || 'PowerSchool and file servers';
+      return session.status?.server || say('PowerSchool and file servers');
     case 'mappings':
       return setup === undefined ? '' : mappingWords(setup);
     case 'schedules':
@@ -48,28 +55,41 @@ export function summaryOf(id: SectionId, session: Session, theme: Theme, now: Da
       return setup === undefined ? '' : mailWords(setup);
     case 'network':
       return setup === undefined ? '' : networkWords(setup);
+    case 'limits':
+      return setup === undefined ? '' : say(`Losses over ${percentWords(setup.guard.percent)} are stopped`);
     case 'appearance':
-      return THEMES.find((choice) => choice.theme === theme)?.name ?? '';
+      return `${themeName(theme)} · ${languageName()}`;
     case 'start':
-      return 'At sign-in, and beside the clock';
+      return say('At sign-in, and beside the clock');
     case 'updates':
-      return `Version ${session.environment?.version ?? ''}`;
+      return say(`Version ${session.environment?.version ?? ''}`);
     case 'backups':
-      return 'Make, restore, recovery file';
+      return say('Make, restore, recovery file');
     case 'support':
-      return 'For somebody who helps you';
+      return say('For somebody who helps you');
     case 'districts':
       return session.status?.profile ?? '';
     case 'erase':
-      return 'From this computer';
+      return say('From this computer');
   }
 }
 
+function languageName(): string {
+  const spoken = chosenLanguage() ?? systemLanguage();
+  return LANGUAGES.find(({ language }) => language === spoken)?.name ?? '';
+}
+
+function themeName(theme: Theme): string {
+  return THEMES.find((choice) => choice.theme === theme)?.name ?? '';
+}
+
 export function mappingWords({ mappings, raptor }: Setup): string {
-  if (!raptor.enabled) return 'Raptor is off';
+  if (!raptor.enabled) return say('Raptor is off');
   const buildings = mappings.buildings.filter(({ enabled }) => enabled).length;
   const codes = mappings.tardy_codes.filter(({ active }) => active).length;
-  return `${counted(buildings, 'building')}, ${raptor.student_tardy ? counted(codes, 'tardy code') : 'no tardies'}`;
+  return raptor.student_tardy
+    ? say(`${plural(buildings, ['# building', '# buildings'])}, ${plural(codes, ['# tardy code', '# tardy codes'])}`)
+    : say(`${plural(buildings, ['# building', '# buildings'])}, no tardies`);
 }
 
 export function scheduleWords({ status }: Session, now: Date): string {
@@ -78,16 +98,16 @@ export function scheduleWords({ status }: Session, now: Date): string {
     .flatMap(({ next_at }) => next_at ?? [])
     .sort((a, b) => new Date(a).getTime() - new Date(b).getTime())
     .at(0);
-  if (status.paused) return 'Paused';
-  return next === undefined ? 'Nothing is planned' : `Next ${upcoming(next, now)}`;
+  if (status.paused) return say('Paused');
+  return next === undefined ? say('Nothing is planned') : say(`Next ${upcoming(next, now)}`);
 }
 
 export function mailWords({ mail }: Setup): string {
-  return mail.host === '' ? 'No mail' : `Mail to ${counted(mail.to.length, 'address', 'addresses')}`;
+  return mail.host === '' ? say('No mail') : plural(mail.to.length, ['Mail to # address', 'Mail to # addresses']);
 }
 
 export function networkWords({ powerschool }: Setup): string {
   const { extra_roots, proxy } = powerschool;
-  const way = { system: 'System’s proxy', none: 'No proxy', explicit: 'A proxy of its own' }[proxy.mode];
-  return extra_roots.length === 0 ? way : `${way}, ${counted(extra_roots.length, 'certificate')}`;
+  const way = { system: say('System’s proxy'), none: say('No proxy'), explicit: say('A proxy of its own') }[proxy.mode];
+  return extra_roots.length === 0 ? way : say(`${way}, ${plural(extra_roots.length, ['# certificate', '# certificates'])}`);
 }

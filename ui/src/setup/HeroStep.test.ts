@@ -207,6 +207,6 @@ describe('several connections', () => {
     await user.click(await byId('test-raptor'));
     await stages('raptor-stages', true);
     await user.click(await byId('step-hero'));
-    expect((await byId('connection-hero')).textContent).toContain('used by Hero, Raptor');
+    expect((await byId('connection-hero')).textContent).toContain('used by Hero and Raptor');
   });
 });

@@ -38,7 +38,7 @@ describe('connecting PowerSchool', () => {
   test('what is exchanged decides what the plugin asks for', async () => {
     const user = open('scene=new');
     await user.click(await byId('welcome-district'));
-    expect((await byId('plugin-asks')).textContent).toContain('98 fields in 12 tables and to write attendance');
+    expect((await byId('plugin-asks')).textContent).toContain('98 fields in 12 tables, and to write to ATTENDANCE');
     for (const job of ['raptor-tardies', 'hero-attendance', 'hero-schedule', 'hero-teachers', 'hero-students']) {
       await user.click(await byId(`exchange-${job}`));
     }

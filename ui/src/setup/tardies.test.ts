@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CodeChoice } from '../bindings/CodeChoice';
-import { listed, missingIn, rowChange, rowProblem, unmappedReasons } from './tardies';
+import { briefly, missingIn, rowChange, rowProblem, unmappedReasons } from './tardies';
 
 const row = { reason: 'Overslept', code: 'T', active: true };
 
@@ -35,10 +35,10 @@ test.each([
   [[], ''],
   [['A'], 'A'],
   [['A', 'B'], 'A and B'],
-  [['A', 'B', 'C'], 'A, B and C'],
-  [['A', 'B', 'C', 'D', 'E'], 'A, B, C and 2 more'],
+  [['A', 'B', 'C'], 'A, B, and C'],
+  [['A', 'B', 'C', 'D', 'E'], 'A, B, C, and 2 more'],
 ])('%j are listed as %j', (names, words) => {
-  expect(listed(names)).toBe(words);
+  expect(briefly(names)).toBe(words);
 });
 
 test('schools without a code are named, also where their name is not known', () => {

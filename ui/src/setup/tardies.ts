@@ -5,13 +5,15 @@ import type { MappingChange } from '../bindings/MappingChange';
 import type { ReasonChoice } from '../bindings/ReasonChoice';
 import type { SchoolChoice } from '../bindings/SchoolChoice';
 import type { TardyMapping } from '../bindings/TardyMapping';
+import { listed } from '../text/format';
+import { plural, say } from '../text/say';
 import { folded, newNames } from './buildings';
 
 /** Why a row can't stand in the table as it is. `place` is where it would stand. */
 export function rowProblem(rows: TardyMapping[], place: number, row: TardyMapping): string | undefined {
-  if (row.reason.trim() === '' || row.code === '') return 'Choose both a Raptor tardy code and a PowerSchool attendance code.';
+  if (row.reason.trim() === '' || row.code === '') return say('Choose both a Raptor tardy code and a PowerSchool attendance code.');
   const twin = rows.find((other, index) => index !== place && folded(other.reason) === folded(row.reason));
-  return twin === undefined ? undefined : `“${twin.reason}” already has a row. Edit that one.`;
+  return twin === undefined ? undefined : say(`“${twin.reason}” already has a row. Edit that one.`);
 }
 
 /** Raptor's reasons that no row is about, from the list, from tardy files and from what was read here. */
@@ -22,17 +24,17 @@ export function unmappedReasons(reasons: ReasonChoice[], read: string[], rows: T
 }
 
 /** Names in a sentence: at most `most` of them, then how many more. */
-export function listed(names: string[], most = 3): string {
-  if (names.length <= 1) return names.join('');
-  const shown = names.length > most ? names.slice(0, most) : names.slice(0, -1);
-  const rest = names.length > most ? `${names.length - most} more` : (names.at(-1) ?? '');
-  return `${shown.join(', ')} and ${rest}`;
+export function briefly(names: string[], most = 3): string {
+  const rest = names.length - most;
+  // @wc-context: the end of a list of names: and 2 more
+  const shown = rest > 0 ? [...names.slice(0, most), plural(rest, ['# more', '# more'])] : names;
+  return listed(shown);
 }
 
 /** In which of the mapped schools a code does not exist this year, by name. */
 export function missingIn(code: string, codes: CodeChoice[], schools: SchoolChoice[]): string[] {
   const numbers = codes.find((choice) => choice.code === code)?.missing_in ?? [];
-  return numbers.map((number) => schools.find((school) => school.number === number)?.name ?? `school ${number}`);
+  return numbers.map((number) => schools.find((school) => school.number === number)?.name ?? say(`school ${number}`));
 }
 
 /** What has changed about a row since it was mapped, as long as the row still says it. */

@@ -1,12 +1,22 @@
 import { expect, test } from 'vitest';
-import { ago, calendarDate, counted, duration, size } from './format';
+import { ago, calendarDate, duration, listed, size } from './format';
+import { plural } from './say';
 
 test.each([
   [0, '0 rows'],
   [1, '1 row'],
   [60_000, '60,000 rows'],
 ])('%d rows', (value, expected) => {
-  expect(counted(value, 'row')).toBe(expected);
+  expect(plural(value, ['# row', '# rows'])).toBe(expected);
+});
+
+test.each([
+  [[], ''],
+  [['roster'], 'roster'],
+  [['roster', 'tardies'], 'roster and tardies'],
+  [['roster', 'tardies', 'teachers'], 'roster, tardies, and teachers'],
+])('%j in a sentence', (parts, expected) => {
+  expect(listed(parts)).toBe(expected);
 });
 
 test.each([

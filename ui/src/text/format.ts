@@ -1,27 +1,35 @@
-const whole = new Intl.NumberFormat('en-US');
+import { locale } from './locale';
+import { plural, say } from './say';
+
+const whole = new Intl.NumberFormat(locale());
+const list = new Intl.ListFormat(locale(), { type: 'conjunction' });
+const tenths = new Intl.NumberFormat(locale(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+/** What a time of day shows. */
+export const HOUR: Intl.DateTimeFormatOptions = { hour: 'numeric', minute: '2-digit' };
 
 /** 1234 → "1,234". */
 export function count(value: number): string {
   return whole.format(value);
 }
 
-/** A number with its noun: "1 row", "2,400 rows". */
-export function counted(value: number, one: string, many = `${one}s`): string {
-  return `${count(value)} ${value === 1 ? one : many}`;
+/** Parts of a sentence, as the language in use lists them: "roster, tardies, and teachers". */
+export function listed(parts: string[]): string {
+  return list.format(parts);
 }
 
 /** A file's size: "812 bytes", "14 kB", "2.4 MB". Decimal units, as file managers show them. */
 export function size(bytes: number): string {
-  if (bytes < 1000) return counted(bytes, 'byte');
+  if (bytes < 1000) return plural(bytes, ['# byte', '# bytes']);
   const kilobytes = bytes / 1000;
-  if (kilobytes < 999.5) return `${kilobytes < 10 ? kilobytes.toFixed(1) : Math.round(kilobytes)} kB`;
+  if (kilobytes < 999.5) return `${kilobytes < 10 ? tenths.format(kilobytes) : count(Math.round(kilobytes))} kB`;
   const megabytes = kilobytes / 1000;
-  return `${megabytes < 100 ? megabytes.toFixed(1) : count(Math.round(megabytes))} MB`;
+  return `${megabytes < 100 ? tenths.format(megabytes) : count(Math.round(megabytes))} MB`;
 }
 
 /** How long something took: "0.4 s", "12 s", "3 min 5 s". */
 export function duration(millis: number): string {
-  if (millis < 9950) return `${(millis / 1000).toFixed(1)} s`;
+  if (millis < 9950) return `${tenths.format(millis / 1000)} s`;
   const seconds = Math.round(millis / 1000);
   if (seconds < 60) return `${seconds} s`;
   const rest = seconds % 60;
@@ -32,31 +40,31 @@ export function duration(millis: number): string {
 export function ago(then: string, now: Date): string {
   const date = new Date(then);
   const minutes = Math.floor((now.getTime() - date.getTime()) / 60_000);
-  if (minutes < 1) return 'just now';
-  if (minutes < 60) return `${counted(minutes, 'minute')} ago`;
+  if (minutes < 1) return say('just now');
+  if (minutes < 60) return plural(minutes, ['# minute ago', '# minutes ago']);
   const today = startOfDay(now);
   const day = startOfDay(date);
   const days = Math.round((today.getTime() - day.getTime()) / 86_400_000);
-  if (days === 0) return `today, ${clock(date)}`;
-  if (days === 1) return `yesterday, ${clock(date)}`;
+  if (days === 0) return say(`today, ${clock(date)}`);
+  if (days === 1) return say(`yesterday, ${clock(date)}`);
   return moment(then, now);
 }
 
 /** A date and time: "Nov 3, 4:10 PM", with the year when it is not this one. */
 export function moment(then: string, now: Date): string {
   const date = new Date(then);
-  const day = date.toLocaleDateString('en-US', {
+  return inWords(date, {
     month: 'short',
     day: 'numeric',
     ...(date.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' }),
+    ...HOUR,
   });
-  return `${day}, ${clock(date)}`;
 }
 
 /** A calendar date as PowerSchool gives it ("2026-11-20") in words: "Fri, Nov 20, 2026". */
 export function calendarDate(date: string): string {
   const [year = 0, month = 1, day = 1] = date.split('-').map(Number);
-  return new Date(year, month - 1, day).toLocaleDateString('en-US', {
+  return inWords(new Date(year, month - 1, day), {
     weekday: 'short',
     month: 'short',
     day: 'numeric',
@@ -66,7 +74,12 @@ export function calendarDate(date: string): string {
 
 /** A time of day: "4:10 PM". */
 export function clock(date: Date): string {
-  return date.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit' }).replace('\u202f', ' ');
+  return inWords(date, HOUR);
+}
+
+/** A date, a time or both as the language in use writes them. */
+export function inWords(date: Date, options: Intl.DateTimeFormatOptions): string {
+  return date.toLocaleString(locale(), options).replace('\u202f', ' ');
 }
 
 function startOfDay(date: Date): Date {

@@ -6,6 +6,7 @@ import type { Job } from '../bindings/Job';
 import type { JobId } from '../bindings/JobId';
 import type { Setup } from '../bindings/Setup';
 import { JOBS, accountOf, kindOf } from './names';
+import { say } from './say';
 
 /** The exchange of an account. */
 export function jobOf(kind: Job, account: AccountId): JobId {
@@ -15,14 +16,14 @@ export function jobOf(kind: Job, account: AccountId): JobId {
 /** What an account is called. */
 export function accountName(account: HeroAccount): string {
   const name = account.name.trim();
-  return name === '' ? `Account ${account.id}` : name;
+  return name === '' ? say(`Account ${account.id}`) : name;
 }
 
 /** The name of the account an exchange belongs to, where there are several to tell apart. */
 export function accountWords(job: JobId, setup: Setup | undefined): string | undefined {
   if (setup === undefined || setup.hero.accounts.length < 2 || !job.startsWith('hero-')) return undefined;
   const account = setup.hero.accounts.find(({ id }) => id === accountOf(job));
-  return account === undefined ? `Account ${accountOf(job)}` : accountName(account);
+  return account === undefined ? say(`Account ${accountOf(job)}`) : accountName(account);
 }
 
 /** "Student demographics", with the account where there are several: "Student demographics · Cedar Ridge". */
@@ -38,7 +39,8 @@ export function jobAbout(job: JobId, setup: Setup | undefined): string {
   const kind = KINDS[kindOf(job)];
   if (account === undefined || kind === undefined) return about;
   const { path, destination } = account[kind];
-  return `${path.split('/').at(-1) ?? path} to ${destination.kind === 'folder' ? 'a folder' : 'Hero'}`;
+  const file = path.split('/').at(-1) ?? path;
+  return destination.kind === 'folder' ? say(`${file} to a folder`) : say(`${file} to Hero`);
 }
 
 const KINDS: Partial<Record<Job, 'students' | 'schedule' | 'teachers'>> = {

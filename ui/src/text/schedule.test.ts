@@ -24,10 +24,10 @@ test('every time that is shown is understood again', () => {
 test.each([
   ['MTWHF', 'Monday to Friday'],
   ['UFHSTWM', 'every day'],
-  ['H', 'Thursdays'],
+  ['H', 'every Thursday'],
   ['MW', 'Monday and Wednesday'],
   ['SU', 'Saturday and Sunday'],
-  ['MWF', 'Monday, Wednesday and Friday'],
+  ['MWF', 'Monday, Wednesday, and Friday'],
   ['', 'on no day'],
 ])('%s in words', (days, words) => {
   expect(dayWords(days)).toBe(words);
@@ -53,17 +53,17 @@ test.each([
 test.each([
   ['hero-students', 'Monday to Friday at 3:05 AM'],
   ['hero-teachers', 'Monday to Friday at 3:25 AM'],
-  ['raptor-roster', 'every day at 4:00 PM'],
-  ['raptor-tardies', 'every 5 minutes, when school is in session'],
+  ['raptor-roster', 'Every day at 4:00 PM'],
+  ['raptor-tardies', 'Every 5 minutes, when school is in session'],
 ] as const)('%s in words', (job, words) => {
   expect(scheduleWords(usualSchedule(job, 'America/Denver'))).toBe(words);
 });
 
 test.each([
-  [1, 'every minute'],
-  [60, 'every hour'],
-  [120, 'every 2 hours'],
-  [90, 'every 90 minutes'],
+  [1, 'Every minute'],
+  [60, 'Every hour'],
+  [120, 'Every 2 hours'],
+  [90, 'Every 90 minutes'],
 ])('every %d minutes in words', (minutes, words) => {
   expect(scheduleWords({ when: { kind: 'every', minutes }, zone: 'UTC', only_in_session: false, missed: 'skip' })).toBe(words);
 });
@@ -90,10 +90,10 @@ describe('times to come', () => {
   });
 
   test.each([
-    [{ kind: 'until_resumed' } as const, ''],
-    [{ kind: 'until', until: new Date(2026, 10, 21).toISOString() } as const, ' until tomorrow'],
-    [{ kind: 'until', until: new Date(2026, 10, 30).toISOString() } as const, ' until Mon, Nov 30'],
-    [{ kind: 'until', until: new Date(2026, 10, 20, 16, 5).toISOString() } as const, ' until today, 4:05 PM'],
+    [{ kind: 'until_resumed' } as const, 'Scheduled runs are paused'],
+    [{ kind: 'until', until: new Date(2026, 10, 21).toISOString() } as const, 'Scheduled runs are paused until tomorrow'],
+    [{ kind: 'until', until: new Date(2026, 10, 30).toISOString() } as const, 'Scheduled runs are paused until Mon, Nov 30'],
+    [{ kind: 'until', until: new Date(2026, 10, 20, 16, 5).toISOString() } as const, 'Scheduled runs are paused until today, 4:05 PM'],
   ])('a pause %o', (pause, words) => {
     expect(pauseWords(pause, now)).toBe(words);
   });

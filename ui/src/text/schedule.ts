@@ -3,21 +3,20 @@
 import type { JobId } from '../bindings/JobId';
 import type { JobSchedule } from '../bindings/JobSchedule';
 import type { Pause } from '../bindings/Pause';
-import { counted } from './format';
+import { HOUR, inWords, listed } from './format';
+import { locale } from './locale';
 import { kindOf } from './names';
+import { plural, say } from './say';
 
 /** PowerSchool's letters for the days of the week, in its order. */
-export const DAYS: [letter: string, name: string][] = [
-  ['M', 'Monday'],
-  ['T', 'Tuesday'],
-  ['W', 'Wednesday'],
-  ['H', 'Thursday'],
-  ['F', 'Friday'],
-  ['S', 'Saturday'],
-  ['U', 'Sunday'],
-];
+const LETTERS = 'MTWHFSU';
 
-const LETTERS = DAYS.map(([letter]) => letter).join('');
+/** The letters, each with its day, and with that in short. The fifth of January 1970 was a Monday. */
+export const DAYS = [...LETTERS].map((letter, index) => {
+  const name = (weekday: 'long' | 'short') =>
+    new Intl.DateTimeFormat(locale(), { weekday, timeZone: 'UTC' }).format(Date.UTC(1970, 0, 5 + index));
+  return { letter, day: name('long'), short: name('short') };
+});
 
 /** The days of letters as they were typed, in PowerSchool's order, each once. */
 export function orderedDays(days: string): string {
@@ -30,17 +29,19 @@ export function daysProblem(typed: string): string | undefined {
   const letters = [...typed.toUpperCase().replace(/[\s,;]+/g, '')];
   const wrong = [...new Set(letters.filter((letter) => !LETTERS.includes(letter)))];
   if (wrong.length > 0) {
-    const named = wrong.map((letter) => `“${letter}”`).join(' and ');
-    return `${named} ${wrong.length === 1 ? 'is no day' : 'are no days'}: ${LETTERS} are Monday to Sunday, H is Thursday and U is Sunday.`;
+    const named = listed(wrong.map((letter) => `“${letter}”`));
+    return wrong.length === 1
+      ? say(`${named} is no day: MTWHFSU are Monday to Sunday, H is Thursday and U is Sunday.`)
+      : say(`${named} are no days: MTWHFSU are Monday to Sunday, H is Thursday and U is Sunday.`);
   }
   // 'TuTh' would be Tuesday, Sunday and Thursday.
   const twice = letters.find((letter, index) => letters.indexOf(letter) !== index);
-  return twice === undefined ? undefined : `“${twice}” stands there twice: one letter is one day.`;
+  return twice === undefined ? undefined : say(`“${twice}” stands there twice: one letter is one day.`);
 }
 
-/** "3:10 AM", "15:10", "4 pm" or "0410" as the engine writes it: "03:10". Nothing where it is no time. */
+/** "3:10 AM", "3:10 a. m.", "15:10", "4 pm" or "0410" as the engine writes it: "03:10". Nothing where it is no time. */
 export function parseTime(text: string): string | undefined {
-  const found = /^\s*(\d{1,2})(?::?(\d{2}))?\s*([ap])?\.?(?:m\.?)?\s*$/i.exec(text);
+  const found = /^\s*(\d{1,2})(?::?(\d{2}))?\s*([ap])?\.?\s*(?:m\.?)?\s*$/i.exec(text);
   if (found === null) return undefined;
   const [, hours = '', minutes, half] = found;
   // "16" alone could be minutes or days as well.
@@ -58,34 +59,53 @@ export function parseTime(text: string): string | undefined {
 /** "03:10" → "3:10 AM". */
 export function clockTime(time: string): string {
   const [hour = 0, minute = 0] = time.split(':').map(Number);
-  return `${hour % 12 === 0 ? 12 : hour % 12}:${String(minute).padStart(2, '0')} ${hour < 12 ? 'AM' : 'PM'}`;
+  return inWords(new Date(1970, 0, 1, hour, minute), HOUR);
 }
 
 /** "MTWHF" → "Monday to Friday". */
 export function dayWords(days: string): string {
   const ordered = orderedDays(days);
-  if (ordered === LETTERS) return 'every day';
-  const names = [...ordered].map((letter) => DAYS.find(([known]) => known === letter)?.[1] ?? '');
-  if (names.length === 0) return 'on no day';
-  if (names.length === 1) return `${names[0]}s`;
-  if (names.length > 2 && LETTERS.includes(ordered)) return `${names[0]} to ${names.at(-1)}`;
-  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  const names = namesOf(ordered);
+  if (ordered === LETTERS) return say('every day');
+  if (names.length === 0) return say('on no day');
+  if (names.length === 1) return say(`every ${names[0]}`);
+  // @wc-context: from one day of the week to another
+  if (isSpan(ordered)) return say(`${names[0]} to ${names.at(-1)}`);
+  return listed(names);
 }
 
-/** A schedule in half a sentence: "Monday to Friday at 3:10 AM". */
-export function scheduleWords(schedule: JobSchedule): string {
-  const { when } = schedule;
-  const words =
-    when.kind === 'at'
-      ? `${dayWords(when.days)} at ${clockTime(when.time)}`
-      : when.minutes === 1
-        ? 'every minute'
-        : when.minutes % 60 === 0
-          ? when.minutes === 60
-            ? 'every hour'
-            : `every ${counted(when.minutes / 60, 'hour')}`
-          : `every ${counted(when.minutes, 'minute')}`;
-  return schedule.only_in_session ? `${words}, when school is in session` : words;
+/** A schedule as a line of its own: "Monday to Friday at 3:10 AM". */
+export function scheduleWords({ when, only_in_session }: JobSchedule): string {
+  const words = when.kind === 'at' ? atWords(when.days, when.time) : everyWords(when.minutes);
+  return only_in_session ? say(`${words}, when school is in session`) : words;
+}
+
+function atWords(days: string, time: string): string {
+  const ordered = orderedDays(days);
+  const names = namesOf(ordered);
+  const at = clockTime(time);
+  if (ordered === LETTERS) return say(`Every day at ${at}`);
+  if (names.length === 0) return say('On no day');
+  if (names.length === 1) return say(`Every ${names[0]} at ${at}`);
+  // @wc-context: from one day of the week to another, at a time of day
+  if (isSpan(ordered)) return say(`${names[0]} to ${names.at(-1)} at ${at}`);
+  // @wc-context: a list of days of the week, and a time of day
+  return say(`${listed(names)} at ${at}`);
+}
+
+function everyWords(minutes: number): string {
+  return minutes % 60 === 0
+    ? plural(minutes / 60, ['Every hour', 'Every # hours'])
+    : plural(minutes, ['Every minute', 'Every # minutes']);
+}
+
+function namesOf(ordered: string): string[] {
+  return [...ordered].flatMap((letter) => DAYS.find((known) => known.letter === letter)?.day ?? []);
+}
+
+/** Whether days follow each other, more than two of them. */
+function isSpan(ordered: string): boolean {
+  return ordered.length > 2 && LETTERS.includes(ordered);
 }
 
 /** The schedule an exchange starts with, as the engine has it. */
@@ -112,28 +132,28 @@ export function usualSchedule(job: JobId, zone: string): JobSchedule {
 export const RAPTOR_ZONE = 'America/Chicago';
 
 /** What people call the zones of the United States. */
-const FAMILIAR: [zone: string, name: string][] = [
-  ['America/New_York', 'Eastern'],
-  ['America/Chicago', 'Central'],
-  ['America/Denver', 'Mountain'],
-  ['America/Phoenix', 'Mountain, no daylight saving'],
-  ['America/Los_Angeles', 'Pacific'],
-  ['America/Anchorage', 'Alaska'],
-  ['Pacific/Honolulu', 'Hawaii'],
+const FAMILIAR: { zone: string; name: string; about: string }[] = [
+  { zone: 'America/New_York', name: say('Eastern time'), about: say('Eastern') },
+  { zone: 'America/Chicago', name: say('Central time'), about: say('Central') },
+  { zone: 'America/Denver', name: say('Mountain time'), about: say('Mountain') },
+  { zone: 'America/Phoenix', name: say('Mountain time'), about: say('Mountain, no daylight saving') },
+  { zone: 'America/Los_Angeles', name: say('Pacific time'), about: say('Pacific') },
+  { zone: 'America/Anchorage', name: say('Alaska time'), about: say('Alaska') },
+  { zone: 'Pacific/Honolulu', name: say('Hawaii time'), about: say('Hawaii') },
 ];
 
 /** "America/Chicago" → "Central time", "America/Boise" → "Boise time", "UTC" → "UTC". */
 export function zoneName(zone: string): string {
   if (!zone.includes('/')) return zone;
-  const familiar = FAMILIAR.find(([known]) => known === zone)?.[1];
-  return `${familiar?.split(',')[0] ?? (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ')} time`;
+  const city = (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ');
+  return FAMILIAR.find((known) => known.zone === zone)?.name ?? say(`${city} time`);
 }
 
 /** The zones to choose from: those of the United States first. */
 export function zoneOptions(): { value: string; label: string; about?: string }[] {
-  const others = Intl.supportedValuesOf('timeZone').filter((zone) => !FAMILIAR.some(([known]) => known === zone));
+  const others = Intl.supportedValuesOf('timeZone').filter((zone) => !FAMILIAR.some((known) => known.zone === zone));
   return [
-    ...FAMILIAR.map(([value, about]) => ({ value, label: value, about })),
+    ...FAMILIAR.map(({ zone, about }) => ({ value: zone, label: zone, about })),
     ...others.map((value) => ({ value, label: value })),
   ];
 }
@@ -141,7 +161,7 @@ export function zoneOptions(): { value: string; label: string; about?: string }[
 /** Whether this computer knows the zone. */
 export function isZone(zone: string): boolean {
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: zone });
+    new Intl.DateTimeFormat(undefined, { timeZone: zone });
     return zone !== '';
   } catch {
     return false;
@@ -157,10 +177,9 @@ export function ownZone(): string {
 export function upcoming(then: string, now: Date): string {
   const date = new Date(then);
   const days = Math.round((startOfDay(date) - startOfDay(now)) / 86_400_000);
-  const clock = timeIn(date, undefined);
-  if (days <= 0) return `today, ${clock}`;
-  if (days === 1) return `tomorrow, ${clock}`;
-  return `${dateWords(date, now)}, ${clock}`;
+  if (days <= 0) return say(`today, ${timeIn(date, undefined)}`);
+  if (days === 1) return say(`tomorrow, ${timeIn(date, undefined)}`);
+  return inWords(date, { ...dayOptions(date, now), ...HOUR });
 }
 
 /** The same, with the time where the schedule's clock hangs when that shows another one. */
@@ -178,34 +197,36 @@ export function sameClock(zone: string, at: Date): boolean {
 
 /** "Mon, Nov 30", with the year when it is not this one. */
 export function dateWords(date: Date, now: Date): string {
-  return date.toLocaleDateString('en-US', {
+  return inWords(date, dayOptions(date, now));
+}
+
+function dayOptions(date: Date, now: Date): Intl.DateTimeFormatOptions {
+  return {
     weekday: 'short',
     month: 'short',
     day: 'numeric',
     ...(date.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' }),
-  });
+  };
 }
 
 function timeIn(date: Date, timeZone: string | undefined): string {
-  return date
-    .toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', ...(timeZone === undefined ? {} : { timeZone }) })
-    .replace('\u202f', ' ');
+  return inWords(date, { ...HOUR, ...(timeZone === undefined ? {} : { timeZone }) });
 }
 
 function startOfDay(date: Date): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
 }
 
-/** Until when a pause lasts, in words to follow "paused": " until tomorrow, 12:00 AM". */
+/** That scheduled runs are paused, and until when: "Scheduled runs are paused until tomorrow". */
 export function pauseWords(pause: Pause, now: Date): string {
-  if (pause.kind !== 'until') return '';
+  if (pause.kind !== 'until') return say('Scheduled runs are paused');
   const end = new Date(pause.until);
   // A pause that ends with a day is told by the day.
   if (end.getTime() === startOfDay(end)) {
     const days = Math.round((end.getTime() - startOfDay(now)) / 86_400_000);
-    return days === 1 ? ' until tomorrow' : ` until ${dateWords(end, now)}`;
+    return days === 1 ? say('Scheduled runs are paused until tomorrow') : say(`Scheduled runs are paused until ${dateWords(end, now)}`);
   }
-  return ` until ${upcoming(pause.until, now)}`;
+  return say(`Scheduled runs are paused until ${upcoming(pause.until, now)}`);
 }
 
 /** "11/30/2026", "11/30" or "2026-11-30": the beginning of that day here. Nothing where it is no date to come. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { TracedRow } from '../bindings/TracedRow';
-import { fieldFaults, fieldsOf, listOf, recordFacts, rowText, rowsText, type Fields } from './query';
+import { codeFacts, fieldFaults, fieldsOf, listOf, recordFacts, rowText, rowsText, type Fields } from './query';
 
 const empty: Fields = { student: '', file: '', line: '', day: '', sha256: '', source: '', fate: '', school: '' };
 
@@ -63,7 +63,8 @@ test('rows are copied as lines of a table', () => {
 
 describe('a record of PowerSchool’s', () => {
   test('of a meeting', () => {
-    expect(recordFacts(record, 'Cedar Ridge Middle School')).toEqual([
+    const facts = [...recordFacts(record, 'Cedar Ridge Middle School'), ...codeFacts(record)];
+    expect(facts.map(({ name, value }) => [name, value])).toEqual([
       ['School', 'Cedar Ridge Middle School (200)'],
       ['Day', 'Fri, Nov 20, 2026'],
       ['Recorded', 'Meeting'],
@@ -76,7 +77,7 @@ describe('a record of PowerSchool’s', () => {
 
   test('of a day has neither class nor period, and an empty code is none', () => {
     const { previous_code: _, ...day } = { ...record, mode: 'ATT_ModeDaily', cc: 0, period: 0, code: '' };
-    expect(recordFacts(day, undefined)).toEqual([
+    expect([...recordFacts(day, undefined), ...codeFacts(day)].map(({ name, value }) => [name, value])).toEqual([
       ['School', '200'],
       ['Day', 'Fri, Nov 20, 2026'],
       ['Recorded', 'Daily'],

@@ -9,6 +9,7 @@ import type { RowSort } from '../bindings/RowSort';
 import type { Source } from '../bindings/Source';
 import { calendarDate } from '../text/format';
 import type { Tone } from '../text/names';
+import { say } from '../text/say';
 
 /** Rows asked for from elsewhere, e.g. from a held row. */
 export interface RowsWanted {
@@ -39,9 +40,9 @@ export type FieldFaults = Partial<Record<keyof Fields, string>>;
 /** What keeps a search from being made, field by field. */
 export function fieldFaults({ student, line }: Fields): FieldFaults {
   const faults: FieldFaults = {};
-  if (student.trim() !== '' && wholeNumber(student) === undefined) faults.student = 'A student number has digits only.';
+  if (student.trim() !== '' && wholeNumber(student) === undefined) faults.student = say('A student number has digits only.');
   const wantedLine = wholeNumber(line);
-  if (line.trim() !== '' && (wantedLine === undefined || wantedLine === 0)) faults.line = 'A line is a number from 1 on.';
+  if (line.trim() !== '' && (wantedLine === undefined || wantedLine === 0)) faults.line = say('A line is a number from 1 on.');
   return faults;
 }
 
@@ -100,52 +101,63 @@ function wholeNumber(text: string): number | undefined {
 }
 
 export const FATES: Record<RowFate, { title: string; tone: Tone }> = {
-  written: { title: 'Written', tone: 'good' },
-  noop: { title: 'Nothing to write', tone: 'quiet' },
-  held: { title: 'Held', tone: 'warn' },
-  rejected: { title: 'Unreadable', tone: 'bad' },
-  open: { title: 'On its way', tone: 'busy' },
+  written: { title: say('Written'), tone: 'good' },
+  noop: { title: say('Nothing to write'), tone: 'quiet' },
+  held: { title: say('Held'), tone: 'warn' },
+  rejected: { title: say('Unreadable'), tone: 'bad' },
+  open: { title: say('On its way'), tone: 'busy' },
 };
 
 /** PowerSchool's attendance modes as a person calls them. */
 export function modeWords(mode: string): string {
-  if (mode === 'ATT_ModeDaily') return 'Daily';
-  if (mode === 'ATT_ModeMeeting') return 'Meeting';
+  if (mode === 'ATT_ModeDaily') return say('Daily');
+  if (mode === 'ATT_ModeMeeting') return say('Meeting');
   return mode;
 }
 
 /** An attendance code; a record without one is as if the student were present. */
 export function codeWords(code: string): string {
-  return code === '' ? 'none' : code;
+  return code === '' ? say('none') : code;
 }
 
-/** A record in PowerSchool, name by name. `school`: the school's name, where it is known. */
-export function recordFacts(record: TracedRecord, school: string | undefined): [name: string, value: string][] {
-  const facts: [string, string][] = [
-    ['School', school === undefined ? String(record.school) : `${school} (${record.school})`],
-    ['Day', calendarDate(record.date)],
-    ['Recorded', modeWords(record.mode)],
+export interface Fact {
+  fact: 'school' | 'day' | 'mode' | 'enrolment' | 'period' | 'code' | 'before';
+  name: string;
+  value: string;
+}
+
+/** Which record in PowerSchool it is, fact by fact. `school`: the school's name, where it is known. */
+export function recordFacts(record: TracedRecord, school: string | undefined): Fact[] {
+  const facts: Fact[] = [
+    { fact: 'school', name: say('School'), value: school === undefined ? String(record.school) : `${school} (${record.school})` },
+    { fact: 'day', name: say('Day'), value: calendarDate(record.date) },
+    { fact: 'mode', name: say('Recorded'), value: modeWords(record.mode) },
   ];
-  if (record.cc !== 0) facts.push(['Enrolment', `CC ${record.cc}`]);
-  if (record.period !== 0) facts.push(['Period', `ID ${record.period}`]);
-  facts.push(['Code', codeWords(record.code)]);
-  if (record.previous_code !== undefined) facts.push(['Before', codeWords(record.previous_code)]);
+  if (record.cc !== 0) facts.push({ fact: 'enrolment', name: say('Enrolment'), value: `CC ${record.cc}` });
+  if (record.period !== 0) facts.push({ fact: 'period', name: say('Period'), value: `ID ${record.period}` });
+  return facts;
+}
+
+/** Its code, and the one that stood there before. */
+export function codeFacts(record: TracedRecord): Fact[] {
+  const facts: Fact[] = [{ fact: 'code', name: say('Code'), value: codeWords(record.code) }];
+  if (record.previous_code !== undefined) facts.push({ fact: 'before', name: say('Before'), value: codeWords(record.previous_code) });
   return facts;
 }
 
 /** A row and all that happened to it as plain text, to be copied. */
 export function rowText(row: TracedRow, schoolName: (school: number) => string | undefined): string {
-  const lines = [`${row.file}, line ${row.line}: ${FATES[row.fate].title}`];
-  if (row.file_sha256 !== '') lines.push(`SHA-256 of the file: ${row.file_sha256}`);
-  if (row.student_number !== undefined) lines.push(`Student number: ${row.student_number}`);
-  if (row.raw !== '') lines.push(`As it came: ${row.raw}`);
+  const lines = [say(`${row.file}, line ${row.line}: ${FATES[row.fate].title}`)];
+  if (row.file_sha256 !== '') lines.push(say(`SHA-256 of the file: ${row.file_sha256}`));
+  if (row.student_number !== undefined) lines.push(say(`Student number: ${row.student_number}`));
+  if (row.raw !== '') lines.push(say(`As it came: ${row.raw}`));
   for (const step of row.steps) {
-    const run = step.run === undefined ? '' : ` (run ${step.run})`;
-    const code = step.code === '' ? '' : ` [${step.code}]`;
-    lines.push(`${step.at}  ${step.sentence}${code}${run}`);
+    const run = step.run === undefined ? '' : say(`(run ${step.run})`);
+    const code = step.code === '' ? '' : `[${step.code}]`;
+    lines.push(`${step.at}  ${[step.sentence, code, run].filter((part) => part !== '').join(' ')}`);
     if (step.record !== undefined) {
-      const facts = recordFacts(step.record, schoolName(step.record.school));
-      lines.push(`    ${facts.map(([name, value]) => `${name}: ${value}`).join(', ')}`);
+      const facts = [...recordFacts(step.record, schoolName(step.record.school)), ...codeFacts(step.record)];
+      lines.push(`    ${facts.map(({ name, value }) => `${name}: ${value}`).join(', ')}`);
     }
   }
   return lines.join('\n');

@@ -14,6 +14,7 @@ mod peers;
 mod powerschool;
 mod python_client;
 mod raptor;
+mod window;
 
 use crate::{
     cargo, packages,
@@ -44,12 +45,14 @@ pub enum Bench {
     Raptor,
     /// The schedule file of a large district, and a large attendance import.
     Hero,
+    /// The window beside a bare one of Tauri's.
+    Window,
 }
 
 impl Bench {
     /// The bench of that name.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::MainJob, Self::PowerSchool, Self::Engine, Self::Raptor, Self::Hero]
+        [Self::MainJob, Self::PowerSchool, Self::Engine, Self::Raptor, Self::Hero, Self::Window]
             .into_iter()
             .find(|bench| bench.name() == name)
     }
@@ -61,6 +64,7 @@ impl Bench {
             Self::Engine => "engine",
             Self::Raptor => "raptor",
             Self::Hero => "hero",
+            Self::Window => "window",
         }
     }
 }
@@ -74,6 +78,7 @@ pub fn run(bench: Bench, root: &Path, target: &Path, json: bool) -> Result<(), F
         Bench::Engine => engine::measure(root, target),
         Bench::Raptor => raptor::measure(root, target),
         Bench::Hero => hero::measure(root, target),
+        Bench::Window => window::measure(root, target),
     };
     let Measured { figures, targets } = measured.map_err(step)?;
     let report = Report { bench: bench.name(), machine: machine(), figures, targets };

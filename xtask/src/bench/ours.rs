@@ -88,6 +88,11 @@ impl Ours {
         Ok(Self { rosterbridge, session: PrivateSession::start(keyring)? })
     }
 
+    /// Has another program find this keyring as its own.
+    pub fn share<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        self.session.apply(command)
+    }
+
     /// The binary.
     pub fn rosterbridge(&self) -> &Path {
         &self.rosterbridge

@@ -82,7 +82,7 @@ pub enum Held {
         /// The record of the day
         #[arg(long)]
         day: bool,
-        /// Take back what was decided about them
+        /// Take back what was decided about them, also where they were written since: 'trace' shows their ids
         #[arg(long, conflicts_with_all = ["student", "student_id", "code", "code_id", "class", "day"])]
         take_back: bool,
     },

@@ -19,6 +19,7 @@ use crate::{
     answer::{to_value, unexpected},
     args::{AccountChanges, Accounts, AddAccount, EitherRecord, Format, SetAccount, SetExport, SetImport},
     document::Document,
+    setup,
 };
 
 /// Carries out a command about accounts at Hero.
@@ -26,7 +27,7 @@ pub async fn carry_out(session: &Session, accounts: Accounts) -> Result<Document
     match accounts {
         Accounts::List => list(session).await,
         Accounts::Show { account } => {
-            let setup = setup(session).await?.setup;
+            let setup = setup::now(session).await?.setup;
             let name = text::named(found(&setup, account)?);
             shown(session, &setup, account, name, text::whole).await
         }
@@ -38,22 +39,8 @@ pub async fn carry_out(session: &Session, accounts: Accounts) -> Result<Document
     }
 }
 
-async fn setup(session: &Session) -> Result<Box<SetupView>, Fault> {
-    match session.call(Request::Setup, |_| ()).await? {
-        Response::Setup(view) => Ok(view),
-        _ => Err(unexpected()),
-    }
-}
-
-async fn save(session: &Session, setup: Setup) -> Result<Setup, Fault> {
-    match session.call(Request::SaveSetup { setup: Box::new(setup) }, |_| ()).await? {
-        Response::Setup(view) => Ok(view.setup),
-        _ => Err(unexpected()),
-    }
-}
-
 async fn list(session: &Session) -> Result<Document, Fault> {
-    let view = setup(session).await?;
+    let view = setup::now(session).await?;
     let accounts = &view.setup.hero.accounts;
     let data: Vec<Value> =
         accounts.iter().map(|account| described(&view.setup, account)).collect::<Result<_, _>>()?;
@@ -129,14 +116,14 @@ fn no_such(id: AccountId) -> Fault {
 }
 
 async fn add(session: &Session, new: AddAccount) -> Result<Document, Fault> {
-    let view = setup(session).await?;
+    let view = setup::now(session).await?;
     let Some(id) = view.next_account else {
         return Ok(Document::wrong_usage(format!(
             "There can't be another account: their numbers end with {}, and none is given twice.",
             AccountId::MOST
         )));
     };
-    let mut setup = view.setup;
+    let SetupView { mut setup, revision, .. } = *view;
     let zone = setup.jobs.iter().find_map(|job| Some(job.schedule?.zone));
     let zone = zone.unwrap_or(chrono_tz::America::Chicago);
     let hero_side = HeroSide { zone, ..HeroSide::default() };
@@ -151,16 +138,16 @@ async fn add(session: &Session, new: AddAccount) -> Result<Document, Fault> {
     setup.jobs.retain(|settings| !jobs.contains(&settings.job));
     setup.jobs.extend(jobs.map(|job| JobSettings::new(job, zone)));
     setup.hero.accounts.push(account);
-    let setup = save(session, setup).await?;
+    let setup = setup::save(session, setup, revision).await?.setup;
     let added = text::named(found(&setup, id)?);
     let message = format!("{added} is added. Its exchanges are off until: rosterbridge jobs set JOB --on");
     shown(session, &setup, id, message, text::lines).await
 }
 
 async fn set(session: &Session, id: AccountId, changes: SetAccount) -> Result<Document, Fault> {
-    let mut setup = setup(session).await?.setup;
+    let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
     apply(changes.name, changes.connection, &changes.other, found_mut(&mut setup, id)?);
-    let setup = save(session, setup).await?;
+    let setup = setup::save(session, setup, revision).await?.setup;
     let message = format!("{} is saved.", text::named(found(&setup, id)?));
     shown(session, &setup, id, message, text::lines).await
 }
@@ -195,7 +182,7 @@ async fn set_export(session: &Session, changes: SetExport) -> Result<Document, F
         )));
     }
     let folder = changes.folder.as_deref().map(absolute).transpose()?;
-    let mut setup = setup(session).await?.setup;
+    let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
     let account = found_mut(&mut setup, job.account())?;
     let export = match kind {
         ExportKind::Students => &mut account.students,
@@ -208,7 +195,7 @@ async fn set_export(session: &Session, changes: SetExport) -> Result<Document, F
         )));
     }
     apply_to_export(changes, folder, kind, export);
-    let setup = save(session, setup).await?;
+    let setup = setup::save(session, setup, revision).await?.setup;
     let account = found(&setup, job.account())?;
     let notes = notes(session, account, kind).await;
     let mut data = to_value(account.export(kind))?;
@@ -254,9 +241,9 @@ async fn set_import(session: &Session, changes: SetImport) -> Result<Document, F
     if job.kind() != Job::HeroAttendance {
         return Ok(Document::wrong_usage(format!("{job} is no import of an account: hero-attendance is.")));
     }
-    let mut setup = setup(session).await?.setup;
+    let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
     apply_to_import(changes, &mut found_mut(&mut setup, job.account())?.attendance);
-    let setup = save(session, setup).await?;
+    let setup = setup::save(session, setup, revision).await?.setup;
     let account = found(&setup, job.account())?;
     let notes = account.attendance.in_powerschool.ticks_to_take_off();
     let mut data = to_value(&account.attendance)?;
@@ -291,7 +278,7 @@ fn apply_to_import(changes: SetImport, import: &mut ImportJob) {
 }
 
 async fn remove(session: &Session, id: AccountId, yes: bool) -> Result<Document, Fault> {
-    let mut setup = setup(session).await?.setup;
+    let SetupView { mut setup, revision, .. } = *setup::now(session).await?;
     let account = found(&setup, id)?;
     if id == AccountId::FIRST {
         return Err(Fault {
@@ -314,7 +301,7 @@ async fn remove(session: &Session, id: AccountId, yes: bool) -> Result<Document,
     let jobs = account.jobs();
     setup.hero.accounts.retain(|account| account.id != id);
     setup.jobs.retain(|settings| !jobs.contains(&settings.job));
-    save(session, setup).await?;
+    setup::save(session, setup, revision).await?;
     let message = format!("{name} is removed. {consequences}");
     Ok(Document::done(message, json!({ "account": id })))
 }

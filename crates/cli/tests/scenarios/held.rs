@@ -433,3 +433,85 @@ fn a_row_of_heros_is_written_as_a_person_decided(
     assert_eq!((&rows["noop"], &rows["held"]), (&json!(1), &json!(0)), "{}", again.stdout);
     assert_eq!(district.audit().len(), 1);
 }
+
+/// A row of Hero's that nobody's number is in, and the one it should have been: as lines of an export.
+fn a_wrong_and_a_right_row(district: &District) -> (String, String, String) {
+    let export = fs::read_to_string(district.hero("export/ATTENDANCE.txt")).unwrap();
+    let right = export.lines().next().unwrap();
+    let mut row: Vec<&str> = right.split('\t').collect();
+    let student = row[1].to_owned();
+    row[1] = "8000001";
+    (row.join("\t") + "\n", format!("{right}\n"), student)
+}
+
+/// Whether a run has looked at each row of Hero's export.
+fn looked_through(sync: &crate::support::Output) -> bool {
+    sync.stderr.contains("planning rows")
+}
+
+/// A pick speaks for its row whenever Hero states it again, until it is taken back.
+#[test]
+fn a_wrong_pick_is_taken_back_after_it_was_written() {
+    let district = District::start(&["--students", "300", "--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
+    let (wrong, _, student) = a_wrong_and_a_right_row(&district);
+    district.hero_export(None, &json!({"text": wrong}));
+    profile.run(&["sync", "hero-attendance"]).ended(3, "sync.held_rows");
+    let id = id_of(&the_held_row(&profile));
+    profile.run(&["held", "fix", &id, "--student", &student]).done();
+    let written = profile.run(&["sync", "hero-attendance"]).done();
+    assert_eq!(written.job("hero-attendance")["rows"]["written"], 1, "{}", written.stdout);
+    let run = written.data()["run"].as_str().unwrap();
+    // Hero goes on stating it, and nobody looks at it any more.
+    assert!(looked_through(&profile.run(&["sync", "hero-attendance"]).done()));
+    assert!(!looked_through(&profile.run(&["sync", "hero-attendance"]).done()));
+
+    // It is found where the row is followed.
+    let trace = profile.run(&["trace", "--student", "8000001"]).done();
+    let steps = trace.data()["rows"][0]["steps"].as_array().unwrap();
+    let fixed = steps.iter().find(|step| step["what"] == "fixed").unwrap();
+    assert_eq!(fixed["held"].to_string(), id);
+    profile.run(&["held", "fix", &id, "--take-back"]).done();
+    let trace = profile.run(&["trace", "--student", "8000001"]).done();
+    assert_eq!(trace.data()["rows"][0]["fate"], "written", "it is in PowerSchool still");
+    profile.run(&["undo", run]).done();
+    assert_eq!(district.audit().len(), 2);
+
+    profile.run(&["sync", "hero-attendance"]).ended(3, "sync.held_rows");
+    let held = the_held_row(&profile);
+    assert_eq!((&held["code"], &held["fixed"]), (&json!("held.unknown_student"), &Value::Null));
+    assert_eq!(district.audit().len(), 2);
+    profile.run(&["held", "fix", &id, "--take-back"]).ended(1, "store.not_found");
+}
+
+/// A row that no export holds any more is looked for once in each.
+#[test]
+fn a_row_that_is_asked_for_in_vain_costs_one_look() {
+    let district = District::start(&["--students", "300", "--attendance", "insert"]);
+    let profile = Profile::of(&district);
+    profile.run(&["sync", "hero-students", "hero-schedule", "hero-teachers"]).done();
+    let (wrong, right, student) = a_wrong_and_a_right_row(&district);
+    district.hero_export(None, &json!({"text": wrong}));
+    profile.run(&["sync", "hero-attendance"]).ended(3, "sync.held_rows");
+    let id = id_of(&the_held_row(&profile));
+    district.hero_export(None, &json!({"text": right}));
+    let sync = || profile.run(&["sync", "hero-attendance"]).done();
+    assert_eq!(sync().job("hero-attendance")["rows"]["written"], 1);
+    assert!(looked_through(&sync()));
+    assert!(!looked_through(&sync()));
+
+    profile.run(&["held", "retry", &id]).done();
+    assert!(looked_through(&sync()));
+    assert_eq!(the_held_row(&profile)["retried"], true, "it waits for an export that holds it");
+    assert!(!looked_through(&sync()));
+    // What is decided about it is another question.
+    profile.run(&["held", "fix", &id, "--student", &student]).done();
+    assert!(looked_through(&sync()));
+    assert!(!looked_through(&sync()));
+
+    district.hero_export(None, &json!({"text": wrong}));
+    let rows = sync().job("hero-attendance")["rows"].clone();
+    assert_eq!((&rows["noop"], &rows["held"]), (&json!(1), &json!(0)), "it is the record of the other row");
+    assert_eq!(profile.run(&["held", "list"]).done().data()["total"], 0);
+}

@@ -166,32 +166,9 @@ impl District<'_> {
         student: StudentId,
         day: &SchoolDay,
     ) -> Result<Option<(Meeting, MeetingTimes)>, Stop> {
-        let enrollments = self.roster.enrollments_of(student)?;
-        let names = |cc: &&Enrollment| {
-            cc.school == row.school
-                && cc.course_number == row.course_number
-                && cc.section_number == row.section_number
-                && cc.includes(row.date)
-        };
-        let Some(enrollment) = enrollments.iter().find(names) else {
-            let named = format!("course {} section {}", row.course_number, row.section_number);
-            return hold(HoldReason::NoSuchEnrollment, named);
-        };
-        self.know_sections(std::iter::once(enrollment.section))?;
-        if self.sections.get(&enrollment.section).is_some_and(|section| section.daily) {
-            return Ok(None);
-        }
-        let mut matching =
-            self.periods(day).iter().filter(|period| period.abbreviation == row.period_abbreviation);
-        let period = match (matching.next(), matching.next()) {
-            (Some(only), None) => only.id,
-            (None, _) => return hold(HoldReason::UnknownPeriod, row.period_abbreviation.as_str()),
-            (Some(_), Some(_)) => return hold(HoldReason::AmbiguousPeriod, row.period_abbreviation.as_str()),
-        };
-        match self.class_in(day, enrollment, period)? {
-            Some(meeting) => Ok(Some(meeting)),
-            None => hold(HoldReason::NoSuchMeeting, row.period_abbreviation.as_str()),
-        }
+        let Some(seat) = self.seat_named(row, student)? else { return self.no_seat(row, student) };
+        self.know_sections(std::iter::once(seat.section))?;
+        self.class_named(row, student, day, seat)
     }
 
     /// When an enrolment's class meets in a period of a day.

@@ -21,7 +21,7 @@ use rosterbridge_domain::{
     calendar::SchoolDay,
     held::HoldReason,
     id::{CcId, PeriodId, SchoolNumber, StudentId, StudentNumber},
-    roster::SectionMeeting,
+    roster::{Enrollment, SectionMeeting},
 };
 use rosterbridge_hero::{AttendanceRow, AttendanceRows, FileError, ImportRow};
 use rosterbridge_store::{
@@ -246,11 +246,36 @@ impl District<'_> {
         Ok(seated)
     }
 
+    /// The seat that one row names, asked by itself: of several the first by CC.ID, as [`Seats::for_each_named`] finds it.
+    pub(super) fn seat_named(
+        &self,
+        row: &AttendanceRow,
+        student: StudentId,
+    ) -> Result<Option<Seated>, StoreError> {
+        let enrollments = self.roster.enrollments_of(student)?;
+        let mut named = enrollments.iter().filter(|cc| is_named(row, cc));
+        let found = named.find(|cc| cc.includes(row.date));
+        Ok(found.map(|cc| Seated { cc: cc.id, section: cc.section }))
+    }
+
     /// The record of a row whose student has this seat, whose section is known.
     fn seat(&self, row: &AttendanceRow, student: StudentId, day: &SchoolDay, seat: Seated) -> Answer {
+        let meeting = self.class_named(row, student, day, seat)?;
+        self.record(student, day, meeting, &row.code, "")
+    }
+
+    /// The class of a seat that a row names by its period; `None` for the day's record, where the section has that. The
+    /// section is known.
+    pub(super) fn class_named(
+        &self,
+        row: &AttendanceRow,
+        student: StudentId,
+        day: &SchoolDay,
+        seat: Seated,
+    ) -> Result<Option<(Meeting, MeetingTimes)>, Stop> {
         let section = self.sections.get(&seat.section);
         if section.is_some_and(|section| section.daily) {
-            return self.record(student, day, None, &row.code, "");
+            return Ok(None);
         }
         let mut matching =
             self.periods(day).iter().filter(|period| period.abbreviation == row.period_abbreviation);
@@ -262,7 +287,7 @@ impl District<'_> {
         };
         let meetings = section.map_or(&[][..], |section| &section.meetings);
         match self.meeting(student, day, period, seat.cc, meetings)? {
-            Some(meeting) => self.record(student, day, Some(meeting), &row.code, ""),
+            Some(meeting) => Ok(Some(meeting)),
             None => hold(HoldReason::NoSuchMeeting, abbreviation),
         }
     }
@@ -288,16 +313,19 @@ impl District<'_> {
     }
 
     /// Why a row has no enrolment: none at all in this course and section, or none on its date.
-    fn no_seat(&self, row: &AttendanceRow, student: StudentId) -> Answer {
+    pub(super) fn no_seat<T>(&self, row: &AttendanceRow, student: StudentId) -> Result<T, Stop> {
         let named = format!("course {} section {}", told(&row.course_number), told(&row.section_number));
-        let at_another_time = self.roster.enrollments_of(student)?.iter().any(|enrollment| {
-            enrollment.school == row.school
-                && enrollment.course_number == row.course_number
-                && enrollment.section_number == row.section_number
-        });
+        let at_another_time = self.roster.enrollments_of(student)?.iter().any(|cc| is_named(row, cc));
         let detail = if at_another_time { format!("{named}, not on {}", row.date) } else { named };
         hold(HoldReason::NoSuchEnrollment, detail)
     }
+}
+
+/// Whether a row names an enrolment's section, whatever the day.
+fn is_named(row: &AttendanceRow, cc: &Enrollment) -> bool {
+    cc.school == row.school
+        && cc.course_number == row.course_number
+        && cc.section_number == row.section_number
 }
 
 /// A value of a file as a held row tells it.

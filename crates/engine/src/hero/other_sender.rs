@@ -6,6 +6,8 @@
 //! teacher's. Nothing is made of the first run, nor of what was sent or taken in before the ledger was restored or before
 //! a person gave their word.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use rosterbridge_domain::{
     job::{Job, JobId},
@@ -51,20 +53,26 @@ enum Seen {
         /// Those of them that stood in PowerSchool.
         standing: u64,
     },
+    /// Something was noticed before, and is not known any more.
+    #[error("this was noticed before, and what was kept of it can't be read")]
+    Unreadable {
+        /// The file, as it is configured.
+        path: String,
+    },
 }
 
 impl Seen {
     fn path(&self) -> &str {
         match self {
-            Self::File { path } | Self::Rows { path, .. } => path,
+            Self::File { path } | Self::Rows { path, .. } | Self::Unreadable { path } => path,
         }
     }
 
     /// What is told of it, and what a person is to do.
     fn cause(&self, job: JobId, record: &str) -> Cause {
-        let (nothing, menu) = match self {
-            Self::File { .. } => ("sent", "AutoSend Setup"),
-            Self::Rows { .. } => ("taken in", "AutoComm Setup"),
+        let (nothing, menu) = match ExportKind::of(job.kind()) {
+            Some(_) => ("sent", "AutoSend Setup"),
+            None => ("taken in", "AutoComm Setup"),
         };
         Cause {
             code: EngineError::OTHER_SENDER.to_owned(),
@@ -112,8 +120,10 @@ impl Engine {
     }
 
     async fn paused_jobs(&self) -> Result<Vec<Paused>, EngineError> {
-        let text = self.ledger(|ledger| ledger.value(OTHER_SENDER)).await?;
-        Ok(text.map(|text| paused_in(&text)).unwrap_or_default())
+        let Some(text) = self.ledger(|ledger| ledger.value(OTHER_SENDER)).await? else {
+            return Ok(Vec::new());
+        };
+        Ok(paused_in(&text, &self.setup().await?, Utc::now()))
     }
 
     /// Looks whether the file of an export is still the one that was sent from here last, before it is sent again. Where it
@@ -159,10 +169,9 @@ impl Engine {
         if last.is_none() || last <= self.nothing_known_before(setup, job).await? {
             return Ok(());
         }
-        let slot = setup.hero.account(job.account()).map(|account| account.attendance.path.clone());
         let FirstSeen { rows, standing } = first_seen;
         let seen = Seen::Rows { path: path.to_owned(), rows, standing };
-        Err(self.pause_job(job, &slot.unwrap_or_default(), &seen, now).await?)
+        Err(self.pause_job(job, &configured_path(setup, job), &seen, now).await?)
     }
 
     /// The moment before which nothing is known of what stands at the other side.
@@ -241,10 +250,54 @@ impl Engine {
 }
 
 /// The paused jobs of a kept value. Earlier versions noticed another sender and went on: an entry of theirs, which has no
-/// `file`, is no pause, and nobody was told of one.
-fn paused_in(text: &str) -> Vec<Paused> {
-    let entries: Vec<serde_json::Value> = serde_json::from_str(text).unwrap_or_default();
-    entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect()
+/// `file`, is no pause, and nobody was told of one. What can't be read says that somebody else was noticed all the same: its
+/// job stays paused, and all of Hero's jobs do where not even that can be read.
+fn paused_in(text: &str, setup: &Setup, now: DateTime<Utc>) -> Vec<Paused> {
+    let entries = match serde_json::from_str::<Vec<serde_json::Value>>(text) {
+        Ok(entries) => entries,
+        Err(_) if text.trim().is_empty() => Vec::new(),
+        Err(_) => vec![serde_json::Value::Null],
+    };
+    let mut paused: Vec<Paused> = Vec::new();
+    let mut unreadable: BTreeSet<JobId> = BTreeSet::new();
+    for entry in entries {
+        if let Ok(known) = Paused::deserialize(&entry) {
+            paused.push(known);
+        } else if entry.get("file").is_some() || OtherSenderView::deserialize(&entry).is_err() {
+            match entry.get("job").map(JobId::deserialize) {
+                Some(Ok(job)) => _ = unreadable.insert(job),
+                _ => unreadable.extend(jobs_at_hero(setup)),
+            }
+        }
+    }
+    for job in unreadable {
+        if paused.iter().any(|known| known.view.job == job) {
+            continue;
+        }
+        tracing::error!(%job, "what was kept of another sender can't be read: the job stays paused");
+        let path = configured_path(setup, job);
+        let record = record(setup, job);
+        let cause = Seen::Unreadable { path: path.clone() }.cause(job, &record);
+        let view = OtherSenderView { job, record, path: path.clone(), since: now, cause };
+        paused.push(Paused { view, file: path });
+    }
+    paused.sort_by_key(|known| known.view.job);
+    paused
+}
+
+/// The exports and imports of all accounts.
+fn jobs_at_hero(setup: &Setup) -> impl Iterator<Item = JobId> {
+    let of_hero = |job: &JobId| ExportKind::of(job.kind()).is_some() || job.kind() == Job::HeroAttendance;
+    setup.possible_jobs().into_iter().filter(of_hero)
+}
+
+/// The path of a job's file as it is configured; empty where there is no such account.
+fn configured_path(setup: &Setup, job: JobId) -> String {
+    let account = setup.hero.account(job.account());
+    account.map_or_else(String::new, |account| match ExportKind::of(job.kind()) {
+        Some(kind) => account.export(kind).path.clone(),
+        None => account.attendance.path.clone(),
+    })
 }
 
 fn text(paused: &[Paused]) -> String {
@@ -303,8 +356,33 @@ mod tests {
         };
         let kept = Paused { view, file: "imports/TEACHER.txt".to_owned() };
         let both = serde_json::json!([noticed, kept]).to_string();
-        let paused: Vec<JobId> = paused_in(&both).into_iter().map(|paused| paused.view.job).collect();
-        assert_eq!(paused, [JobId::HERO_TEACHERS]);
-        assert!(paused_in("no list").is_empty());
+        assert_eq!(paused_jobs(&both), [JobId::HERO_TEACHERS]);
+    }
+
+    fn paused_jobs(text: &str) -> Vec<JobId> {
+        let paused = paused_in(text, &Setup::default(), DateTime::UNIX_EPOCH);
+        paused.into_iter().map(|paused| paused.view.job).collect()
+    }
+
+    const ALL: &[JobId] =
+        &[JobId::HERO_STUDENTS, JobId::HERO_SCHEDULE, JobId::HERO_TEACHERS, JobId::HERO_ATTENDANCE];
+
+    #[rstest]
+    #[case::nothing("", &[])]
+    #[case::nobody("[]", &[])]
+    #[case::no_list("no list", ALL)]
+    #[case::no_job("[7]", ALL)]
+    #[case::a_job_that_is_not_known(r#"[{"job": "hero-parents", "file": "imports/PARENT.TXT"}]"#, ALL)]
+    #[case::only_its_job(r#"[{"job": "hero-students", "file": "imports/STUDENT.TXT"}]"#, &[JobId::HERO_STUDENTS])]
+    #[case::neither_this_versions_nor_an_earlier_ones(r#"[{"job": "hero-attendance"}]"#, &[JobId::HERO_ATTENDANCE])]
+    fn what_cant_be_read_keeps_its_job_paused(#[case] kept: &str, #[case] paused: &[JobId]) {
+        assert_eq!(paused_jobs(kept), paused);
+        for Paused { view, .. } in paused_in(kept, &Setup::default(), DateTime::UNIX_EPOCH) {
+            assert!(view.cause.message.contains("can't be read"), "{}", view.cause.message);
+            assert!(!view.path.is_empty() && view.cause.remedy.contains(&view.record), "{view:?}");
+            // Kept anew with the next pause, it reads as what it is.
+            let again = text(&[Paused { file: view.path.clone(), view: view.clone() }]);
+            assert_eq!(paused_jobs(&again), [view.job]);
+        }
     }
 }

@@ -107,6 +107,10 @@ pub struct TraceStep {
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<TracedRecord>,
+    /// The held row's id, where it is about one: what was decided about that row can be taken back by it.
+    #[ts(optional, type = "number")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<i64>,
 }
 
 /// An attendance record of PowerSchool's.

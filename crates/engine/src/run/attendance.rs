@@ -10,7 +10,7 @@ use rosterbridge_domain::{
     settings::Owner,
 };
 use rosterbridge_sftp::Session;
-use rosterbridge_store::ledger::{DecisionOutcome, InputFile, RunId};
+use rosterbridge_store::ledger::{DecisionOutcome, InputFile, RowHash, RunId};
 
 use super::{
     Run, exchanges,
@@ -36,11 +36,10 @@ impl Run<'_> {
         self.progress(job, Phase::Download, &import.file.to_string(), 0, None);
         let session = self.hero(job).await?;
         let missed = self.missed(job, &session).await?;
-        let asked = self.engine.are_imports_asked_for().await?;
         done.notes.extend(missed.note());
         let grounds = self.engine.grounds(job, self.roster()?, &self.setup, self.server.zone).await?;
         // A dry run looks at the rows themselves.
-        let may_be_known = missed.imports.is_empty() && !asked && unclear == 0 && !self.dry;
+        let may_be_known = missed.imports.is_empty() && unclear == 0 && !self.dry;
         if may_be_known && self.is_known(job, &import, &grounds, &session, done).await? {
             return Ok(());
         }
@@ -64,12 +63,25 @@ impl Run<'_> {
                 done.notes.push(format!("{} is not there yet: nothing to import.", import.file));
             }
             without_todays => {
-                let taken = self.take_in(job, exports, unclear, grounds, &late, done).await;
-                if !self.dry {
+                let Exports { inputs, rows, last } = exports;
+                let plan = self.plan_import(job, inputs, rows, done).await?;
+                let may_be_held = may_be_held(&plan);
+                let taken = self.take_in(job, plan, unclear, grounds, last, done).await;
+                if self.dry {
+                    taken?;
+                } else {
                     // Also of a run that was broken off: these rows are held.
-                    self.engine.keep_import_rows(&import, self.id).await?;
+                    let kept = self.engine.keep_import_rows(&import, &may_be_held, self.id).await;
+                    first_failure(taken, kept, done)?;
                 }
-                taken?;
+                if done.failure.is_none() {
+                    let taken = if self.dry { "would be" } else { "is" };
+                    done.notes.extend(late.iter().map(|path| {
+                        format!(
+                            "{path}, of an earlier day, {taken} taken in now: it was not read whole before."
+                        )
+                    }));
+                }
                 match without_todays {
                     Some(_) if not_yet => done.notes.push(format!("{} is not there yet.", import.file)),
                     // The schedule tries again, as for any file that is not there.
@@ -107,18 +119,15 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Takes in what was fetched of an import, in one plan: of two files about one record the later one counts, and what the
-    /// earlier one says of it is never written. `late` are those of earlier days.
-    async fn take_in(
+    /// Decides what was fetched of an import, in one plan: of two files about one record the later one counts, and what the
+    /// earlier one says of it is never written.
+    async fn plan_import(
         &self,
         job: JobId,
-        exports: Exports<'_>,
-        unclear: usize,
-        grounds: known_import::Grounds,
-        late: &[String],
+        inputs: Vec<PlannedInput>,
+        rows: Vec<SourceRow>,
         done: &mut Done,
-    ) -> Result<(), EngineError> {
-        let Exports { inputs, rows, last } = exports;
+    ) -> Result<AttendancePlan, EngineError> {
         self.progress(job, Phase::Plan, "rows", rows.len() as u64, None);
         let plan = self.plan_attendance(job, hero::SOURCE, inputs, rows).await?;
         done.notes.extend(plan.inputs.iter().filter_map(|input| note_of_empty(&input.name, input.rows)));
@@ -129,16 +138,22 @@ impl Run<'_> {
                 looking.await?;
             }
         }
+        Ok(plan)
+    }
+
+    /// Takes in what was planned of an import, whose latest file is `last`.
+    async fn take_in(
+        &self,
+        job: JobId,
+        plan: AttendancePlan,
+        unclear: usize,
+        grounds: known_import::Grounds,
+        last: Option<(&hero::Import, hero::Version)>,
+        done: &mut Done,
+    ) -> Result<(), EngineError> {
         let known = known_import::without_news(job, &plan);
         self.apply_attendance(job, plan, unclear, done).await?;
-        if done.failure.is_some() {
-            return Ok(());
-        }
-        let taken = if self.dry { "would be" } else { "is" };
-        done.notes.extend(late.iter().map(|path| {
-            format!("{path}, of an earlier day, {taken} taken in now: it was not read whole before.")
-        }));
-        if self.dry {
+        if done.failure.is_some() || self.dry {
             return Ok(());
         }
         if let Some((file, plan)) = known
@@ -239,10 +254,11 @@ impl Run<'_> {
             self.progress(job, Phase::Plan, "rows", batch.rows.len() as u64, None);
             let receipts = done.files.len() + files.len();
             let plan = self.plan_attendance(job, raptor::SOURCE, batch.inputs, batch.rows).await?;
-            let decided = self.apply_attendance(job, plan, unclear, done).await;
+            let mut decided = self.apply_attendance(job, plan, unclear, done).await;
             if !self.dry {
                 // Also where not all could be written: the file may be another one next time.
-                self.engine.keep_tardies(batch.tardies).await?;
+                let kept = self.engine.keep_tardies(batch.tardies).await;
+                decided = first_failure(decided, kept, done);
             }
             let decided = decided?;
             // What was kept was read from no file.
@@ -666,6 +682,36 @@ impl Run<'_> {
     }
 }
 
+/// What becomes of a job after its rows were taken in and what the held ones of them state was kept: where both have
+/// failed, the first failure is the job's, and the other one is noted beside it.
+fn first_failure<T>(
+    taken: Result<T, EngineError>,
+    kept: Result<(), EngineError>,
+    done: &mut Done,
+) -> Result<T, EngineError> {
+    let Err(error) = kept else { return taken };
+    if taken.is_ok() && done.cause.is_none() {
+        return Err(error);
+    }
+    tracing::warn!(code = error.code(), "what held rows state could not be kept");
+    let Cause { code, message, .. } = error.cause();
+    done.notes.push(format!(
+        "What the held rows of this run state could not be kept, so the next run has to hold them before they can be \
+         corrected: {message} [{code}]"
+    ));
+    taken
+}
+
+/// The rows of a plan that are held, or can be once PowerSchool has answered.
+fn may_be_held(plan: &AttendancePlan) -> HashSet<RowHash> {
+    let decisions = plan.inputs.iter().flat_map(|input| &input.decisions);
+    let may_be_held = decisions.filter(|decision| match decision.outcome {
+        DecisionOutcome::Hold { .. } | DecisionOutcome::Write(_) => true,
+        DecisionOutcome::NoOp { .. } | DecisionOutcome::Reject { .. } => false,
+    });
+    may_be_held.map(|decision| decision.row_hash).collect()
+}
+
 /// Adds to what a job plans: where there is too much to be decided at once, or more than one day's file.
 fn add_plan(done: &mut Done, planned: PlanView) {
     done.plan = Some(match done.plan.take() {
@@ -777,5 +823,36 @@ fn note_rejected(notes: &mut Vec<String>, input: &PlannedInput) {
     let more = rejected.count();
     if more > 0 {
         notes.push(format!("{more} more rows of {} were rejected.", input.name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_set_up() -> EngineError {
+        EngineError::NotSetUp("this")
+    }
+
+    /// What is kept of held rows comes after what a person has to know first.
+    #[test]
+    fn why_a_run_was_broken_off_is_told_before_what_could_not_be_kept() {
+        let mut done = Done::default();
+        let failed = first_failure::<()>(Err(EngineError::Cancelled), Err(not_set_up()), &mut done);
+        assert_eq!(failed.unwrap_err().code(), EngineError::Cancelled.code());
+        assert!(done.notes[0].contains(not_set_up().code()), "{:?}", done.notes);
+
+        // It went on, and its job says why it failed all the same.
+        let mut done = Done::default();
+        done.fail(&EngineError::AnswersUnclear(2));
+        first_failure(Ok(()), Err(not_set_up()), &mut done).unwrap();
+        assert_eq!(done.cause.unwrap().code, EngineError::AnswersUnclear(2).code());
+        assert_eq!(done.notes.len(), 1);
+
+        let mut done = Done::default();
+        let failed = first_failure(Ok(()), Err(not_set_up()), &mut done);
+        assert_eq!(failed.unwrap_err().code(), not_set_up().code());
+        first_failure(Ok(()), Ok(()), &mut done).unwrap();
+        assert_eq!(done.notes.len(), 0);
     }
 }

@@ -57,6 +57,18 @@ class Files(asyncssh.SFTPServer):
 
     def __init__(self, chan):
         super().__init__(chan, chroot=FOLDER.encode())
+        self._closed = False
+
+    async def close(self, file_obj):
+        if MISCHIEF == "closes-late":
+            await asyncio.sleep(float(os.environ["CLOSES_AFTER"]))
+        super().close(file_obj)
+        self._closed = True
+
+    async def stat(self, path):
+        if MISCHIEF == "never-looks-at-what-it-closed" and self._closed:
+            await asyncio.Event().wait()
+        return super().stat(path)
 
     def open(self, path, pflags, attrs):
         if pflags & asyncssh.FXF_EXCL:

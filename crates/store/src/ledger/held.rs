@@ -132,6 +132,17 @@ pub struct HeldStatement {
     pub fix: Option<String>,
 }
 
+/// A row that a run held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldByRun {
+    /// The hash it is recognised by.
+    pub row_hash: RowHash,
+    /// The row as it came.
+    pub raw: String,
+    /// What it states, as [`Ledger::keep_fields`] was told; `None` where that is not kept.
+    pub fields: Option<String>,
+}
+
 /// A held row that can be decided without its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptRow {
@@ -208,11 +219,12 @@ pub(super) fn hold(connection: &Connection, row: &Holding<'_>) -> Result<(HeldId
             row.run
         ])?;
     let id = connection.last_insert_rowid();
-    // What was decided about the row when it was held before still counts, and can be taken back here.
+    // What was decided about the row when it was held before still counts, and can be taken back or changed here: for that
+    // it has to be known what the row states.
     connection
         .prepare_cached(
-            "UPDATE held_rows SET (fix, fix_words, fixed_at, fixed_by) =
-                 (SELECT fix, fix_words, fixed_at, fixed_by FROM held_rows
+            "UPDATE held_rows SET (fix, fix_words, fixed_at, fixed_by, fields) =
+                 (SELECT fix, fix_words, fixed_at, fixed_by, fields FROM held_rows
                   WHERE source = ?2 AND row_hash = ?3 AND fix IS NOT NULL ORDER BY id DESC LIMIT 1)
              WHERE id = ?1",
         )?
@@ -376,15 +388,16 @@ impl Ledger {
         Ok(hashes.collect::<Result<_, _>>()?)
     }
 
-    /// The rows of a source that a run held and of which is not kept what they state: as they came.
-    pub fn held_unkept(&self, source: Source, run: RunId) -> Result<Vec<(RowHash, String)>, StoreError> {
+    /// The rows of a source that a run held.
+    pub fn held_by_run(&self, source: Source, run: RunId) -> Result<Vec<HeldByRun>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare_cached(
-            "SELECT row_hash, raw FROM held_rows
-             WHERE state IN ('open', 'retried') AND source = ?1 AND run = ?2 AND fields IS NULL",
+            "SELECT row_hash, raw, fields FROM held_rows
+             WHERE state IN ('open', 'retried') AND source = ?1 AND run = ?2",
         )?;
-        let rows =
-            statement.query_map(params![source.as_str(), run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map(params![source.as_str(), run], |row| {
+            Ok(HeldByRun { row_hash: row.get(0)?, raw: row.get(1)?, fields: row.get(2)? })
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -491,27 +504,35 @@ impl Ledger {
         })
     }
 
-    /// Takes back what was decided about waiting rows: they are as they came, and wait. All of them or none.
+    /// Takes back what was decided about rows: those that wait are as they came, and wait; those that are settled stay so,
+    /// and the next time they come they are decided as any other row. All of them or none. An id of a row about which
+    /// nothing was decided is [`StoreError::NotFound`].
     pub fn take_back_fix(&self, ids: &[HeldId], by: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.transaction(|transaction| {
             for id in ids {
                 let row: Option<(String, RowHash)> = transaction
                     .query_row(
-                        "UPDATE held_rows SET state = 'open'
-                         WHERE id = ?1 AND state IN ('open', 'retried') AND fix IS NOT NULL
-                         RETURNING source, row_hash",
+                        "SELECT source, row_hash FROM held_rows WHERE id = ?1 AND fix IS NOT NULL",
                         [id.0],
                         |row| Ok((row.get(0)?, row.get(1)?)),
                     )
                     .optional()?;
                 let (source, row_hash) = row.ok_or(NO_SUCH_ROW)?;
-                // Also where it was held before.
+                // Also where it was held before, or is held anew.
                 transaction.execute(
-                    "UPDATE held_rows SET fix = NULL, fix_words = NULL, fixed_by = NULL, fixed_at = NULL
+                    "UPDATE held_rows SET fix = NULL, fix_words = NULL, fixed_by = NULL, fixed_at = NULL,
+                         state = iif(state = 'retried', 'open', state)
                      WHERE source = ?1 AND row_hash = ?2 AND fix IS NOT NULL",
                     params![source, row_hash],
                 )?;
-                trace::of_held_row(transaction, *id, RowEventKind::FixTakenBack, by, at)?;
+                let waits = transaction
+                    .prepare_cached(
+                        "SELECT 1 FROM held_rows
+                         WHERE source = ?1 AND row_hash = ?2 AND state IN ('open', 'retried')",
+                    )?
+                    .exists(params![source, row_hash])?;
+                let note = if waits { trace::of_held_row } else { trace::of_settled_row };
+                note(transaction, *id, RowEventKind::FixTakenBack, by, at)?;
             }
             Ok(())
         })

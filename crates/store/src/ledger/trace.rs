@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
 
 use super::{
     Ledger, RunId,
+    held::HeldId,
     outbox::{self, OutboxId},
 };
 use crate::{
@@ -23,9 +24,9 @@ use crate::{
     database::{from_instant, to_instant},
 };
 
-pub use list::{ListedRow, RowColumn, RowCursor, RowOrder, RowPlace};
+pub use list::{ListedRow, RowColumn, RowCursor, RowOrder, RowPlace, RowSnapshot};
 pub(in crate::ledger) use log::{
-    Event, Lines, Place, TracedId, all_become_unknown, of_held_row, of_write, write_changes,
+    Event, Lines, Place, TracedId, all_become_unknown, of_held_row, of_settled_row, of_write, write_changes,
 };
 
 /// Lines a file can have: a line's id is that of its file times this, and its own number.
@@ -140,7 +141,7 @@ row_event_kinds! {
     Retried = "retried", Held;
     /// A person decided something about it; the detail says who, and what.
     Fixed = "fixed", Held;
-    /// A person took that back; the detail says who.
+    /// A person took that back; the detail says who. A row that was settled meanwhile stays what it has come to.
     FixTakenBack = "fix_taken_back", Held;
     /// A person closed it.
     Discarded = "discarded", Noop;
@@ -305,6 +306,8 @@ pub struct RowEvent {
     pub detail: String,
     /// The record it is about, if that is known and still kept.
     pub record: Option<EventRecord>,
+    /// The held row it is about, if so.
+    pub held: Option<HeldId>,
 }
 
 /// The attendance record something is about.
@@ -524,7 +527,8 @@ fn events(
 ) -> Result<(Vec<RowEvent>, RowFate), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT row_events.at, row_events.run, what, row_events.code, row_events.detail, fate, sent_at, outbox.id,
-             outbox.undoes IS NOT NULL, outbox.state = 'sending', outbox.changed_at, outbox.raw, held_rows.raw
+             outbox.undoes IS NOT NULL, outbox.state = 'sending', outbox.changed_at, outbox.raw, held_rows.raw,
+             held_rows.id
          FROM row_events LEFT JOIN outbox ON outbox.id = row_events.outbox
              LEFT JOIN held_rows ON held_rows.id = row_events.held
          WHERE row_events.traced = ?1 ORDER BY seq",
@@ -552,6 +556,7 @@ fn events(
                 code: String::new(),
                 detail: String::new(),
                 record,
+                held: None,
             })
         };
         if let Some(sent_at) = row.get::<_, Option<i64>>(6)? {
@@ -576,6 +581,7 @@ fn events(
             code: row.get(3)?,
             detail: row.get(4)?,
             record,
+            held: row.get::<_, Option<i64>>(13)?.map(HeldId),
         });
     }
     events.extend(sending);

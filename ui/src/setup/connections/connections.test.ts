@@ -3,7 +3,7 @@ import { emptySetup } from '../../backend/fixture-data';
 import { heroAccount, managedConnection } from '../../backend/fixture-hero';
 import type { Setup } from '../../bindings/Setup';
 import type { SetupView } from '../../bindings/SetupView';
-import { bareHost, heroConnections, serverKnown, unknownServers, users, withConnection } from './connections';
+import { bareHost, heroConnections, heroUsers, serverKnown, unknownServers, users, withConnection } from './connections';
 import { connectionFrom, draftOf, missing, newDraft, problemsOf, type Draft, type Problems } from './draft';
 
 const key = { algorithm: 'ssh-ed25519', sha256: 'SHA256:x', accepted_at: '2026-09-01T15:30:00Z', accepted_by: 'office' };
@@ -18,6 +18,7 @@ const setup: Setup = {
 
 const view: SetupView = {
   setup,
+  revision: '',
   secrets: [],
   host_keys: { hero: [key] },
   practice: false,
@@ -38,6 +39,9 @@ test('who uses a connection is told, with the account’s name where there are s
   expect(users(setup, 'connection-3')).toEqual(['Hero: North', 'Raptor']);
   expect(users({ ...setup, hero: { accounts: [heroAccount(1, 'hero')] } }, 'hero')).toEqual(['Hero']);
   expect(users(setup, 'raptor')).toEqual([]);
+  const nameless: Setup = { ...setup, hero: { accounts: setup.hero.accounts.map((account) => ({ ...account, name: ' ' })) } };
+  expect(users(nameless, 'connection-3')).toEqual(['Hero: Account 2', 'Raptor']);
+  expect(heroUsers(nameless, 'connection-3')).toEqual(['Hero: Account 2']);
 });
 
 test('a connection is changed in its place, and a new one comes last', () => {

@@ -6,6 +6,7 @@ import type { JobId } from '../../bindings/JobId';
 import type { ManagedConnection } from '../../bindings/ManagedConnection';
 import type { Setup } from '../../bindings/Setup';
 import type { SetupView } from '../../bindings/SetupView';
+import { accountName } from '../../text/jobs';
 import { accountOf } from '../../text/names';
 
 export function connectionOf(setup: Setup, id: ConnectionId | undefined): ManagedConnection | undefined {
@@ -33,13 +34,15 @@ export function unknownServers(view: SetupView): ConnectionId[] {
   return heroConnections(view.setup).filter((id) => acceptedKeys(view, id).length === 0);
 }
 
-/** Who uses a connection, in the words of the list. */
-export function users({ hero, raptor }: Setup, id: ConnectionId): string[] {
+/** The accounts of Hero that use a connection, in the words of the list. */
+export function heroUsers({ hero }: Setup, id: ConnectionId): string[] {
   const accounts = hero.accounts.filter(({ connection }) => connection === id);
-  return [
-    ...accounts.map(({ name }) => (hero.accounts.length === 1 ? 'Hero' : `Hero: ${name}`)),
-    ...(raptor.connection?.connection === id ? ['Raptor'] : []),
-  ];
+  return accounts.map((account) => (hero.accounts.length === 1 ? 'Hero' : `Hero: ${accountName(account)}`));
+}
+
+/** Who uses a connection, in the words of the list. */
+export function users(setup: Setup, id: ConnectionId): string[] {
+  return [...heroUsers(setup, id), ...(setup.raptor.connection?.connection === id ? ['Raptor'] : [])];
 }
 
 /** The set-up with a connection changed, or added at the end. */
@@ -56,4 +59,9 @@ export function withConnection(setup: Setup, connection: ManagedConnection): Set
 /** A server's name as the address takes it: without `sftp://` and what may stand behind it. */
 export function bareHost(host: string): string {
   return host.trim().replace(/^sftp:\/\//i, '').replace(/\/+$/, '');
+}
+
+/** A set-up without a managed connection. */
+export function withoutConnection(setup: Setup | undefined, id: ConnectionId): Setup | undefined {
+  return setup && { ...setup, connections: setup.connections.filter((connection) => connection.id !== id) };
 }

@@ -3,6 +3,7 @@
 import type { ConnectionId } from '../../bindings/ConnectionId';
 import type { ManagedConnection } from '../../bindings/ManagedConnection';
 import type { SignInMethod } from '../../bindings/SignInMethod';
+import { say } from '../../text/say';
 import { bareHost } from './connections';
 
 export interface Draft {
@@ -79,20 +80,20 @@ function whole(text: string, from: number, to: number): boolean {
 /** What can't be saved as it stands. */
 export function problemsOf(draft: Draft): Problems {
   const problems: Problems = {};
-  if (draft.name.trim() === '') problems.name = 'What you want to call it.';
-  if (!whole(draft.port, 1, 65535)) problems.port = 'From 1 to 65535. Hero has 2022, most servers 22.';
-  if (/[\s/@?#]/.test(bareHost(draft.host))) problems.host = 'Only the name of the server, such as sftp.example.org.';
-  if (!whole(draft.transfers, 1, 8)) problems.transfers = 'From 1 to 8.';
-  if (!whole(draft.answer, 1, 3600)) problems.answer = 'From 1 to 3600 seconds.';
-  if (!whole(draft.keepAlive, 0, 86400)) problems.keepAlive = 'From 0 to 86400 seconds; 0 for never.';
+  if (draft.name.trim() === '') problems.name = say('What you want to call it.');
+  if (!whole(draft.port, 1, 65535)) problems.port = say('From 1 to 65535. Hero has 2022, most servers 22.');
+  if (/[\s/@?#]/.test(bareHost(draft.host))) problems.host = say('Only the name of the server, such as sftp.example.org.');
+  if (!whole(draft.transfers, 1, 8)) problems.transfers = say('From 1 to 8.');
+  if (!whole(draft.answer, 1, 3600)) problems.answer = say('From 1 to 3600 seconds.');
+  if (!whole(draft.keepAlive, 0, 86400)) problems.keepAlive = say('From 0 to 86400 seconds; 0 for never.');
   return problems;
 }
 
 /** What it still lacks to be tested and used. */
 export function missing(draft: Draft): Problems {
   const problems: Problems = {};
-  if (bareHost(draft.host) === '') problems.host = 'The name of the server, such as sftp.example.org.';
-  if (draft.username.trim() === '') problems.username = 'The user name you were given for this server.';
+  if (bareHost(draft.host) === '') problems.host = say('The name of the server, such as sftp.example.org.');
+  if (draft.username.trim() === '') problems.username = say('The user name you were given for this server.');
   return problems;
 }
 

@@ -31,6 +31,32 @@ describe('who carries an exchange out', () => {
     expect(await pressed('hero-students-owner-power_school')).toBe('true');
   });
 
+  test('where only the reading fails it is said to be handed over, and read again when asked', async () => {
+    const user = await heroStep('scene=practice&sends=powerschool&fail=reread');
+    await user.click(await byId('hero-schedule-owner-roster_bridge'));
+    await user.click(await byId('hand-over-confirm'));
+    await user.click(await byId('hand-over-do'));
+    const told = await screen.findByRole('dialog', { name: 'RosterBridge sends it now' });
+    expect(told.textContent).toContain('It was handed over, and this window could not be read anew');
+    expect(screen.queryByText('Nothing was handed over')).toBeNull();
+    expect(screen.queryByTestId('hand-over-do')).toBeNull();
+    await user.click(within(told).getByRole('button', { name: 'Try again' }));
+    await waitFor(() => expect(screen.queryByTestId('hand-over-close')).toBeNull());
+    expect(await pressed('hero-schedule-owner-roster_bridge')).toBe('true');
+  });
+
+  test('a refused hand-over says that nothing was handed over', async () => {
+    const refused = vi
+      .spyOn(Backend.prototype, 'takeBack')
+      .mockRejectedValueOnce({ code: 'store.busy', message: 'The records are in use.', remedy: 'Try again.' });
+    const user = await heroStep('scene=practice');
+    await user.click(await byId('hero-teachers-owner-power_school'));
+    await user.click(await byId('hand-over-do'));
+    expect(await screen.findByText('Nothing was handed over')).toBeTruthy();
+    expect(await byId('hand-over-do')).toBeTruthy();
+    refused.mockRestore();
+  });
+
   test('a cancelled question changes nothing', async () => {
     const user = await heroStep('scene=practice');
     await user.click(await byId('hero-teachers-owner-power_school'));

@@ -9,13 +9,14 @@ import type { ImportField } from '../../bindings/ImportField';
 import type { ImportJob } from '../../bindings/ImportJob';
 import type { Job } from '../../bindings/Job';
 import { sameList } from '../../parts/list';
+import { say } from '../../text/say';
 import { clockTime, parseTime } from '../../text/schedule';
 
-/** What AutoSend's form calls each export, in the order of Hero's procedure. */
-export const EXPORTS: Record<ExportKind, { title: string; data: string; job: Job }> = {
-  students: { title: 'Student demographics', data: 'Students', job: 'hero-students' },
-  schedule: { title: 'Student schedules', data: 'Students Schedule', job: 'hero-schedule' },
-  teachers: { title: 'Teachers', data: 'Teacher', job: 'hero-teachers' },
+/** What AutoSend's form calls the data of each export, in the order of Hero's procedure. */
+export const EXPORTS: Record<ExportKind, { data: string; job: Job }> = {
+  students: { data: 'Students', job: 'hero-students' },
+  schedule: { data: 'Students Schedule', job: 'hero-schedule' },
+  teachers: { data: 'Teacher', job: 'hero-teachers' },
 };
 
 export const EXPORT_KINDS = Object.keys(EXPORTS) as ExportKind[];
@@ -131,20 +132,20 @@ export function onDay(path: string, day: string): string {
 
 /** Why a path can't be used; said while it is typed, and by the engine again when it is saved. */
 export function pathProblem(path: string, imports: boolean): string | undefined {
-  if (path === '') return imports ? 'Enter export/ and the name of Hero’s file.' : 'Enter a path, for instance imports/STUDENT.TXT.';
-  if (/\s/.test(path)) return 'No spaces: Hero takes no such names. Take them out in Hero’s settings as well.';
-  if (path.startsWith('/')) return 'Take the first slash away: imports/STUDENT.TXT.';
+  if (path === '') return imports ? say('Enter export/ and the name of Hero’s file.') : say('Enter a path, for instance imports/STUDENT.TXT.');
+  if (/\s/.test(path)) return say('No spaces: Hero takes no such names. Take them out in Hero’s settings as well.');
+  if (path.startsWith('/')) return say('Take the first slash away: imports/STUDENT.TXT.');
   const token = /%(?:[^Ymd%]|$)/.exec(path.replaceAll('%%', ''));
-  if (token !== null) return `${token[0]} means nothing here: %Y is the year, %m the month, %d the day.`;
-  if (/[\\:]/.test(path)) return 'Letters, digits, dots, hyphens and underscores, with / between folder and name.';
-  if (path.split('/').some((step) => /^\.*$/.test(step))) return 'Folder and file name with one slash between: imports/STUDENT.TXT.';
-  if (imports && !/^export\/[^/]+$/.test(path)) return 'One file in Hero’s folder: export/NAME.txt, capitals as in Hero.';
+  if (token !== null) return say(`${token[0]} means nothing here: %Y is the year, %m the month, %d the day.`);
+  if (/[\\:]/.test(path)) return say('Letters, digits, dots, hyphens and underscores, with / between folder and name.');
+  if (path.split('/').some((step) => /^\.*$/.test(step))) return say('Folder and file name with one slash between: imports/STUDENT.TXT.');
+  if (imports && !/^export\/[^/]+$/.test(path)) return say('One file in Hero’s folder: export/NAME.txt, capitals as in Hero.');
   return undefined;
 }
 
 /** What is worth knowing about an import's path that can be used. */
 export function importHint(path: string): string | undefined {
-  return path === '' || /\.txt$/i.test(path) ? undefined : 'Hero’s file usually ends in .txt. Check the name in Hero’s export settings.';
+  return path === '' || /\.txt$/i.test(path) ? undefined : say('Hero’s file usually ends in .txt. Check the name in Hero’s export settings.');
 }
 
 /** The times of Hero's side as they are typed. */
@@ -160,13 +161,13 @@ export function heroTimes(side: HeroSide): HeroTimes {
 
 /** Why a time that may be left out can't be read. */
 export function timeProblem(typed: string): string | undefined {
-  return typed.trim() === '' || parseTime(typed) !== undefined ? undefined : 'A time such as 3:10 AM or 15:10.';
+  return typed.trim() === '' || parseTime(typed) !== undefined ? undefined : say('A time such as 3:10 AM or 15:10.');
 }
 
 /** What is worth knowing about a path that can be used. */
 export function pathHint(path: string, destination: Destination): string | undefined {
   if (destination.kind === 'folder') return undefined;
-  if (!path.includes('/')) return 'Without a folder the file lies in the root. Hero looks in imports/.';
+  if (!path.includes('/')) return say('Without a folder the file lies in the root. Hero looks in imports/.');
   return undefined;
 }
 
@@ -174,22 +175,22 @@ export function pathHint(path: string, destination: Destination): string | undef
 export function folderProblem(destination: Destination): string | undefined {
   if (destination.kind === 'connection') return undefined;
   const folder = destination.folder.trim();
-  if (folder === '') return 'Choose a folder.';
+  if (folder === '') return say('Choose a folder.');
   // `/data`, `C:\data`, `\\server\share`
-  return /^(?:\/|[a-z]:[\\/]|\\\\)/i.test(folder) ? undefined : 'The whole path of the folder, from its beginning.';
+  return /^(?:\/|[a-z]:[\\/]|\\\\)/i.test(folder) ? undefined : say('The whole path of the folder, from its beginning.');
 }
 
 /** What differs from Hero's procedure, in words; nothing where nothing does. */
 export function departures(kind: ExportKind, job: ExportJob): string[] {
   const usual = usualExport(kind);
   const said: string[] = [];
-  if (job.destination.kind === 'folder') said.push('into a folder of this computer');
-  if (job.field_delimiter !== usual.field_delimiter) said.push('commas');
-  if (job.record_delimiter !== usual.record_delimiter) said.push(`records end in ${job.record_delimiter.toUpperCase()}`);
+  if (job.destination.kind === 'folder') said.push(say('into a folder of this computer'));
+  if (job.field_delimiter !== usual.field_delimiter) said.push(say('commas'));
+  if (job.record_delimiter !== usual.record_delimiter) said.push(say(`records end in ${job.record_delimiter.toUpperCase()}`));
   if (job.character_set !== usual.character_set) said.push('Windows ANSI');
-  if (job.header) said.push('with field names');
-  if (!sameList(job.fields, usual.fields)) said.push('own fields');
-  if (job.schools.length > 0) said.push('some schools');
+  if (job.header) said.push(say('with field names'));
+  if (!sameList(job.fields, usual.fields)) said.push(say('own fields'));
+  if (job.schools.length > 0) said.push(say('some schools'));
   return said;
 }
 
@@ -197,14 +198,14 @@ export function departures(kind: ExportKind, job: ExportJob): string[] {
 export function importDepartures(job: ImportJob): string[] {
   const usual = usualImport();
   const said: string[] = [];
-  if (job.field_delimiter !== usual.field_delimiter) said.push('commas');
-  if (job.record_delimiter !== usual.record_delimiter) said.push(`records end in ${job.record_delimiter.toUpperCase()}`);
+  if (job.field_delimiter !== usual.field_delimiter) said.push(say('commas'));
+  if (job.record_delimiter !== usual.record_delimiter) said.push(say(`records end in ${job.record_delimiter.toUpperCase()}`));
   if (job.character_set !== usual.character_set) said.push(job.character_set === 'utf8' ? 'UTF-8' : 'Mac Roman');
-  if (job.header) said.push('with field names');
-  if (!sameList(job.fields, usual.fields)) said.push('own order of fields');
-  if (!job.update_existing) said.push('existing records stay');
-  if (job.in_powerschool.synchronize) said.push('Synchronize Mode ticked');
-  if (job.in_powerschool.mark_students) said.push('‘Mark students…’ ticked');
+  if (job.header) said.push(say('with field names'));
+  if (!sameList(job.fields, usual.fields)) said.push(say('own order of fields'));
+  if (!job.update_existing) said.push(say('existing records stay'));
+  if (job.in_powerschool.synchronize) said.push(say('Synchronize Mode ticked'));
+  if (job.in_powerschool.mark_students) said.push(say('‘Mark students…’ ticked'));
   return said;
 }
 

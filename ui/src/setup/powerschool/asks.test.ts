@@ -15,12 +15,12 @@ test('fields are gathered by table, what is written apart', () => {
 test('what is asked for is said in a sentence', () => {
   expect(asksSentence([read('STUDENTS', 'ID')])).toBe('The plugin asks to read 1 field in 1 table. It writes nothing.');
   expect(asksSentence([read('STUDENTS', 'ID'), write('ATTENDANCE', 'ATT_DATE')])).toBe(
-    'The plugin asks to read 2 fields in 2 tables and to write attendance.',
+    'The plugin asks to read 2 fields in 2 tables, and to write to ATTENDANCE.',
   );
 });
 
 test('exchanges are named by the system they are with', () => {
   expect(exchangesInWords(['hero-students', 'raptor-roster', 'raptor-tardies'])).toBe(
-    'Raptor: students, tardies · SchoolMint Hero: students',
+    'Raptor: Students, Tardies · SchoolMint Hero: Students',
   );
 });

@@ -1,9 +1,12 @@
 import type { ProxyMode } from '../../bindings/ProxyMode';
+import type { Setup } from '../../bindings/Setup';
 import type { Session } from '../../session.svelte';
 
 /** What is entered about PowerSchool, until it is saved. */
 export class PowerSchoolForm {
   readonly #session: Session;
+  /** The set-up that the form was filled from, or last saved as. */
+  #base: Setup | undefined;
   url = $state('');
   clientId = $state('');
   /** Certificates (PEM) trusted besides the system's. */
@@ -38,7 +41,8 @@ export class PowerSchoolForm {
 
   /** Takes over what the set-up says, after something else has changed it. */
   load(): void {
-    const saved = this.#session.setup?.setup.powerschool;
+    this.#base = this.#session.setup?.setup;
+    const saved = this.#base?.powerschool;
     if (saved === undefined) return;
     this.url = saved.url;
     this.clientId = saved.client_id;
@@ -71,21 +75,24 @@ export class PowerSchoolForm {
       this.proxyPassword = '';
       this.replacingProxyPassword = false;
     }
-    const { setup } = this.#session.setup;
-    const { jobs, revision } = setup.powerschool.plugin;
+    const base = this.#base ?? this.#session.setup.setup;
+    // Not the form's to change: it may have been written meanwhile.
+    const { jobs, revision } = this.#session.setup.setup.powerschool.plugin;
     const wanted = this.#session.exchanges;
     const written = wanted.length === jobs.length && wanted.every((job) => jobs.includes(job));
-    await this.#session.saveSetup({
-      ...setup,
+    const entered: Setup = {
+      ...base,
       powerschool: {
-        ...setup.powerschool,
+        ...base.powerschool,
         url: this.url.trim(),
         client_id: this.clientId.trim(),
         plugin: written ? { jobs, revision } : { jobs, wanted, revision },
         extra_roots: $state.snapshot(this.roots),
         proxy: { mode: this.proxyMode, url: this.proxyUrl.trim(), username: this.proxyUsername.trim() },
       },
-    });
+    };
+    await this.#session.saveSetup(entered, base);
+    this.#base = entered;
     return true;
   }
 }

@@ -1,5 +1,7 @@
 /** What is wrong with a value as it is typed, and how to put it right. The engine judges again when it is used. */
 
+import { say } from '../../text/say';
+
 export interface Hint {
   text: string;
   /** Nothing is wrong yet: the value may still be on its way. */
@@ -21,26 +23,26 @@ export function credentialHint(what: 'Client ID' | 'Client Secret', value: strin
   const bare = value.replace(QUOTES, '').replace(SPACES, '');
   if (UUID.test(bare)) {
     if (bare.toLowerCase() === bareOf(other).toLowerCase()) {
-      return { text: 'Client ID and Client Secret are the same value. PowerSchool shows two.', soft: false };
+      return { text: say('Client ID and Client Secret are the same value. PowerSchool shows two.'), soft: false };
     }
     if (bare === value) return undefined;
     const quoted = value.replace(QUOTES, '') !== value;
     return {
-      text: quoted ? 'The quotation marks are not part of the value.' : 'There are spaces around or inside the value.',
+      text: quoted ? say('The quotation marks are not part of the value.') : say('There are spaces around or inside the value.'),
       soft: false,
       repaired: bare,
     };
   }
   if (/:\/\/|^[a-z0-9-]+(\.[a-z0-9-]+)+(\/|$)/i.test(bare)) {
-    return { text: `This looks like the address, not the ${what}.`, soft: false };
+    return { text: say(`This looks like the address, not the ${what}.`), soft: false };
   }
   if (isStartOfUuid(bare)) {
-    return { text: `${bare.length} of ${UUID_LENGTH} characters. Check that all of it was copied.`, soft: true };
+    return { text: say(`${bare.length} of ${UUID_LENGTH} characters. Check that all of it was copied.`), soft: true };
   }
   if (bare.length > UUID_LENGTH && UUID.test(bare.slice(0, UUID_LENGTH))) {
-    return { text: `${bare.length} characters, ${bare.length - UUID_LENGTH} too many: something else was copied along.`, soft: false };
+    return { text: say(`${bare.length} characters, ${bare.length - UUID_LENGTH} too many: something else was copied along.`), soft: false };
   }
-  return { text: `A ${what} has the form 8-4-4-4-12, e.g. 3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10.`, soft: false };
+  return { text: say(`A ${what} has the form 8-4-4-4-12, e.g. 3f0c9b1e-52d7-4a86-9e0b-7d41c2aa5f10.`), soft: false };
 }
 
 /** The address of PowerSchool. */
@@ -48,21 +50,21 @@ export function addressHint(value: string): Hint | undefined {
   const typed = value.trim();
   if (typed === '') return undefined;
   const bare = typed.replace(QUOTES, '').trim();
-  if (bare !== typed) return { text: 'The quotation marks are not part of the address.', soft: false, repaired: bare };
-  if (UUID.test(typed)) return { text: 'This looks like a Client ID or Client Secret, not the address.', soft: false };
+  if (bare !== typed) return { text: say('The quotation marks are not part of the address.'), soft: false, repaired: bare };
+  if (UUID.test(typed)) return { text: say('This looks like a Client ID or Client Secret, not the address.'), soft: false };
   if (/\s/.test(typed)) {
-    return { text: 'There is a space in the address.', soft: false, repaired: typed.replace(/\s+/g, '') };
+    return { text: say('There is a space in the address.'), soft: false, repaired: typed.replace(/\s+/g, '') };
   }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(typed)?.[1]?.toLowerCase();
   if (scheme === 'http' && !isLoopback(typed)) {
     return {
-      text: 'http is not encrypted: anybody on the way could read the credentials.',
+      text: say('http is not encrypted: anybody on the way could read the credentials.'),
       soft: false,
       repaired: typed.replace(/^http/i, 'https'),
     };
   }
   if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') {
-    return { text: 'The address begins with https://.', soft: false };
+    return { text: say('The address begins with https://.'), soft: false };
   }
   return undefined;
 }

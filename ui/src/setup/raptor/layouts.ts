@@ -4,20 +4,21 @@ import type { RosterColumn } from '../../bindings/RosterColumn';
 import type { RosterField } from '../../bindings/RosterField';
 import type { RosterLayout } from '../../bindings/RosterLayout';
 import type { RosterSettings } from '../../bindings/RosterSettings';
+import { say } from '../../text/say';
 
 /** What a column can hold, in the usual order: its usual title, and what it is in PowerSchool. */
 export const FIELDS: Record<RosterField, { title: string; about: string }> = {
-  building: { title: 'Building', about: 'Raptor’s name of the building' },
-  id_number: { title: 'IdNumber', about: 'Student number' },
-  first_name: { title: 'FirstName', about: 'First name' },
-  middle_name: { title: 'MiddleName', about: 'Middle name' },
-  last_name: { title: 'LastName', about: 'Last name' },
-  date_of_birth: { title: 'DateOfBirth', about: 'Date of birth' },
-  grade: { title: 'Grade', about: 'Grade level' },
-  homeroom: { title: 'Homeroom', about: 'Home room' },
-  guardian_email: { title: 'GuardianEmail', about: 'Guardian’s e-mail' },
-  phone: { title: 'Phone', about: 'Home phone' },
-  status: { title: 'Status', about: 'Active or Inactive' },
+  building: { title: 'Building', about: say('Raptor’s name of the building') },
+  id_number: { title: 'IdNumber', about: say('Student number') },
+  first_name: { title: 'FirstName', about: say('First name') },
+  middle_name: { title: 'MiddleName', about: say('Middle name') },
+  last_name: { title: 'LastName', about: say('Last name') },
+  date_of_birth: { title: 'DateOfBirth', about: say('Date of birth') },
+  grade: { title: 'Grade', about: say('Grade level') },
+  homeroom: { title: 'Homeroom', about: say('Home room') },
+  guardian_email: { title: 'GuardianEmail', about: say('Guardian’s e-mail') },
+  phone: { title: 'Phone', about: say('Home phone') },
+  status: { title: 'Status', about: say('Active or Inactive') },
 };
 
 const ORDER = Object.keys(FIELDS) as RosterField[];
@@ -52,18 +53,17 @@ export function fieldsLeft(layout: RosterLayout): RosterField[] {
 /** Why a layout can't have this name; `own` is the name of the layout that is being renamed. */
 export function nameFault(roster: RosterSettings, name: string, own?: string): string | undefined {
   const wanted = name.trim();
-  if (wanted === '') return 'A layout needs a name.';
+  if (wanted === '') return say('A layout needs a name.');
   if (wanted !== own && roster.layouts.some((layout) => same(layout.name, wanted) && layout.name !== own)) {
-    return 'Another layout has this name.';
+    return say('Another layout has this name.');
   }
   return undefined;
 }
 
 /** A name no layout has yet: "Own layout", "Own layout 2". */
 export function freeName(roster: RosterSettings): string {
-  const base = 'Own layout';
   for (let number = 1; ; number += 1) {
-    const name = number === 1 ? base : `${base} ${number}`;
+    const name = number === 1 ? say('Own layout') : say(`Own layout ${number}`);
     if (nameFault(roster, name) === undefined) return name;
   }
 }

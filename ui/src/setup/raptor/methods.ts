@@ -3,34 +3,28 @@ import type { BetweenClasses } from '../../bindings/BetweenClasses';
 import type { BuildingMapping } from '../../bindings/BuildingMapping';
 import type { MethodPreset } from '../../bindings/MethodPreset';
 import type { SchoolChoice } from '../../bindings/SchoolChoice';
+import { say } from '../../text/say';
 
 /** How a school records attendance, as a person chooses it. */
 export const METHODS: { value: AttendanceMethod; label: string }[] = [
-  { value: 'daily', label: 'Daily' },
-  { value: 'meeting', label: 'Meeting' },
-  { value: 'both', label: 'Both' },
+  { value: 'daily', label: say('Daily') },
+  { value: 'meeting', label: say('Meeting') },
+  { value: 'both', label: say('Both') },
 ];
 
 export function methodName(method: AttendanceMethod): string {
   return METHODS.find(({ value }) => value === method)?.label ?? method;
 }
 
-/** What PowerSchool tells of a school's method, in a few words. */
+/** What PowerSchool tells of a school's method, and how that is known. */
 export function presetWords({ method, by }: MethodPreset): string {
-  return by === 'preferences' ? `PowerSchool says ${methodName(method)}.` : `By its sections: ${methodName(method)}.`;
-}
-
-/** How that is known. */
-export function presetSource({ by }: MethodPreset): string {
-  return by === 'preferences'
-    ? 'By the school’s attendance preferences in PowerSchool.'
-    : 'By the school’s sections: its attendance preferences could not be read.';
+  return by === 'preferences' ? say(`PowerSchool says ${methodName(method)}.`) : say(`By its sections: ${methodName(method)}. Its attendance preferences could not be read.`);
 }
 
 export const BETWEEN_CLASSES: { value: BetweenClasses; label: string; about: string }[] = [
-  { value: 'hold', label: 'Hold the row', about: 'A person decides.' },
-  { value: 'next_meeting', label: 'The next class', about: 'The tardy is recorded for the class that begins next; after the last one it is held.' },
-  { value: 'missed_meeting', label: 'The class that was missed', about: 'The tardy is recorded for the class that began last.' },
+  { value: 'hold', label: say('Hold the row'), about: say('A person decides.') },
+  { value: 'next_meeting', label: say('The next class'), about: say('The tardy is recorded for the class that begins next; after the last one it is held.') },
+  { value: 'missed_meeting', label: say('The class that was missed'), about: say('The tardy is recorded for the class that began last.') },
 ];
 
 /** The row with a method a person has chosen or confirmed, and the bridge period PowerSchool has for it. */

@@ -2,8 +2,10 @@
 
 import type { IntegrationWindow } from '../../bindings/IntegrationWindow';
 import type { RaptorSettings } from '../../bindings/RaptorSettings';
-import { counted } from '../../text/format';
-import { clockTime, isZone, parseTime, zoneName } from '../../text/schedule';
+import { HOUR } from '../../text/format';
+import { locale } from '../../text/locale';
+import { plural, say } from '../../text/say';
+import { clockTime, isZone, parseTime, sameClock, zoneName } from '../../text/schedule';
 
 export interface WindowDraft {
   zone: string;
@@ -26,13 +28,13 @@ export function windowDraft({ window, follow_minutes }: Pick<RaptorSettings, 'wi
   };
 }
 
-const MINUTES = 'From 1 to 1440 minutes, which is a day.';
+const MINUTES = say('From 1 to 1440 minutes, which is a day.');
 
 /** What can't be saved as it stands. */
 export function windowProblems(draft: WindowDraft): WindowProblems {
   const problems: WindowProblems = {};
-  if (parseTime(draft.opens) === undefined) problems.opens = 'A time such as 4:00 PM or 16:00.';
-  if (!isZone(draft.zone)) problems.zone = 'Choose a time zone of the list.';
+  if (parseTime(draft.opens) === undefined) problems.opens = say('A time such as 4:00 PM or 16:00.');
+  if (!isZone(draft.zone)) problems.zone = say('Choose a time zone of the list.');
   for (const field of ['minutes', 'retry', 'follow'] as const) {
     if (!/^\s*\d{1,4}\s*$/.test(draft[field]) || Number(draft[field]) < 1 || Number(draft[field]) > 1440) problems[field] = MINUTES;
   }
@@ -53,32 +55,39 @@ export function windowSettings(draft: WindowDraft): Pick<RaptorSettings, 'window
 }
 
 function span(minutes: number): string {
-  return minutes % 60 === 0 ? counted(minutes / 60, 'hour') : counted(minutes, 'minute');
+  return minutes % 60 === 0 ? plural(minutes / 60, ['# hour', '# hours']) : plural(minutes, ['# minute', '# minutes']);
+}
+
+function every(minutes: number): string {
+  return minutes % 60 === 0
+    ? plural(minutes / 60, ['every hour', 'every # hours'])
+    : plural(minutes, ['every minute', 'every # minutes']);
 }
 
 /** "Every day at 4:00 PM Central time, for 2 hours; then every 5 minutes". */
 export function windowWords({ window, follow_minutes }: Pick<RaptorSettings, 'window' | 'follow_minutes'>): string {
-  const again = follow_minutes === 1 ? 'every minute' : `every ${span(follow_minutes).replace(/^1 /, '')}`;
-  return `Every day at ${clockTime(window.opens)} ${zoneName(window.zone)}, for ${span(window.minutes)}; then ${again}`;
+  return say(
+    `Every day at ${clockTime(window.opens)} ${zoneName(window.zone)}, for ${span(window.minutes)}; then ${every(follow_minutes)}`,
+  );
 }
 
 /** A moment on the clocks of a zone, with what they are called then: "4:00 PM CST". */
 export function clockIn(zone: string, at: Date): string {
   return at
-    .toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', timeZone: zone, timeZoneName: 'short' })
+    .toLocaleTimeString(locale(), { ...HOUR, timeZone: zone, timeZoneName: 'short' })
     .replace('\u202f', ' ');
 }
 
 /** The day and time here, where the clocks of the zone show another time than this computer's: "Sun, Nov 22, 2:00 PM". */
 export function hereInstead(zone: string, at: Date): string | undefined {
-  const clock = (timeZone?: string) => at.toLocaleTimeString('en-US', { hour: 'numeric', minute: '2-digit', ...(timeZone === undefined ? {} : { timeZone }) });
-  if (clock(zone) === clock()) return undefined;
-  const day = at.toLocaleDateString('en-US', { weekday: 'short', month: 'short', day: 'numeric' });
-  return `${day}, ${clock().replace('\u202f', ' ')}`;
+  if (sameClock(zone, at)) return undefined;
+  return at
+    .toLocaleString(locale(), { weekday: 'short', month: 'short', day: 'numeric', ...HOUR })
+    .replace('\u202f', ' ');
 }
 
 function dayIn(zone: string, at: Date): string {
-  return at.toLocaleDateString('en-US', { weekday: 'long', month: 'long', day: 'numeric', timeZone: zone });
+  return at.toLocaleDateString(locale(), { weekday: 'long', month: 'long', day: 'numeric', timeZone: zone });
 }
 
 /**
@@ -89,8 +98,11 @@ export function processedWords(window: IntegrationWindow, processedAt: string, n
   const at = new Date(processedAt);
   // A minute of grace: the answer has been on its way.
   if (at.getTime() - now.getTime() < 60_000) {
-    return 'Your synchronization request will be processed now: the integration window is open.';
+    return say('Your synchronization request will be processed now: the integration window is open.');
   }
-  const day = dayIn(window.zone, at) === dayIn(window.zone, now) ? '' : ` on ${dayIn(window.zone, at)}`;
-  return `Your synchronization request will be processed at ${clockIn(window.zone, at)}${day}.`;
+  const time = clockIn(window.zone, at);
+  const day = dayIn(window.zone, at);
+  return day === dayIn(window.zone, now)
+    ? say(`Your synchronization request will be processed at ${time}.`)
+    : say(`Your synchronization request will be processed at ${time} on ${day}.`);
 }

@@ -3,6 +3,7 @@
 import type { JobId } from '../../bindings/JobId';
 import type { JobSchedule } from '../../bindings/JobSchedule';
 import type { JobSettings } from '../../bindings/JobSettings';
+import { say } from '../../text/say';
 import { clockTime, daysProblem, isZone, orderedDays, parseTime, usualSchedule } from '../../text/schedule';
 
 export interface Draft {
@@ -66,12 +67,12 @@ export function problemsOf(draft: Draft): Problems {
   if (draft.kind === 'at') {
     const wrong = daysProblem(draft.days);
     if (wrong !== undefined) problems.days = wrong;
-    else if (orderedDays(draft.days) === '') problems.days = 'Choose at least one day, or let it run only when you ask.';
-    if (parseTime(draft.time) === undefined) problems.time = 'A time such as 3:10 AM or 15:10.';
+    else if (orderedDays(draft.days) === '') problems.days = say('Choose at least one day, or let it run only when you ask.');
+    if (parseTime(draft.time) === undefined) problems.time = say('A time such as 3:10 AM or 15:10.');
   } else if (!/^\s*\d+\s*$/.test(draft.minutes) || Number(draft.minutes) < 1 || Number(draft.minutes) > 1440) {
-    problems.minutes = 'From 1 to 1440 minutes, which is a day.';
+    problems.minutes = say('From 1 to 1440 minutes, which is a day.');
   }
-  if (draft.ownZone && !isZone(draft.zone)) problems.zone = 'Choose a time zone of the list.';
+  if (draft.ownZone && !isZone(draft.zone)) problems.zone = say('Choose a time zone of the list.');
   return problems;
 }
 
@@ -97,5 +98,5 @@ export function addresses(text: string): string[] {
 /** Why a list of addresses can't be used. */
 export function addressProblem(text: string): string | undefined {
   const wrong = addresses(text).find((address) => !/^[^@\s]+@[^@\s]+$/.test(address));
-  return wrong === undefined ? undefined : `“${wrong}” is no mail address.`;
+  return wrong === undefined ? undefined : say(`“${wrong}” is no mail address.`);
 }

@@ -1,7 +1,8 @@
 //! Traced rows as a list: in an order, page by page, from wherever a page has ended.
 //!
 //! A page begins behind the last row of the one before, not after so many rows: what is added meanwhile moves nothing. A
-//! list without a file or a day is walked along an index in its order; one with them is as long as the rows of these files.
+//! list without a file or a day is walked along an index in its order, unless only few rows can be in it; one with them is as
+//! long as the rows of these files.
 
 use rosterbridge_domain::id::SchoolNumber;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
@@ -9,7 +10,15 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use super::{
     BY_FILE, BY_LINE, Conditions, LINES, READ_COLUMNS, RowFate, TRACED_AT_ONCE, TraceFilter, TracedRow, read,
 };
-use crate::{StoreError, database::signed, ledger::Ledger};
+use crate::{
+    ProfileKeyBytes, StoreError,
+    database::{self, Access, signed},
+    ledger::Ledger,
+};
+
+/// As many rows of a fate or a school are put in order in memory. Walked along the index of an order, a page of so few would
+/// be far apart: of a million rows a hundred of them are found after ten thousand others.
+const FEW_ROWS: u32 = 10_000;
 
 /// A row's place among all: in the order in which the files were read first, and within a file by its lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,17 +115,16 @@ impl Ledger {
         skip: u32,
         limit: u32,
     ) -> Result<Vec<ListedRow>, StoreError> {
-        let connection = self.lock();
-        let (text, conditions) = statement(filter, order, until, after);
-        let limit = limit.min(TRACED_AT_ONCE);
-        let mut values = conditions.values();
-        let rest: [(&str, &dyn ToSql); 2] = [(":limit", &limit), (":skip", &skip)];
-        values.extend(rest);
-        let found: Vec<(i64, i64, i64)> = connection
-            .prepare_cached(&text)?
-            .query_map(values.as_slice(), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<Result<_, _>>()?;
-        found.into_iter().map(|found| listed(&connection, found)).collect()
+        listed_rows(&self.lock(), filter, order, until, after, skip, limit)
+    }
+
+    /// The lists as they are at this moment, whatever happens meanwhile: for whoever reads one to its end. `key` is the
+    /// ledger's. Nobody waits for whoever reads, but the ledger's log grows until that one is done.
+    pub fn row_snapshot(&self, key: &ProfileKeyBytes) -> Result<RowSnapshot, StoreError> {
+        let connection = database::connect(&self.path, key, Access::Read)?;
+        // The first read is what holds the moment.
+        connection.execute_batch("BEGIN; SELECT 1 FROM traced_rows LIMIT 1;")?;
+        Ok(RowSnapshot { connection })
     }
 
     /// How many rows there are of a list.
@@ -124,7 +132,7 @@ impl Ledger {
         let connection = self.lock();
         let conditions = filter.conditions();
         let only = conditions.text();
-        let from = from(filter, RowOrder { by: RowColumn::Read, descending: true });
+        let from = from(filter, RowOrder { by: RowColumn::Read, descending: true }, None);
         let count: i64 = connection
             .prepare_cached(&format!("SELECT count(*) FROM {from} WHERE {only}"))?
             .query_row(conditions.values().as_slice(), |row| row.get(0))?;
@@ -142,6 +150,72 @@ impl Ledger {
     }
 }
 
+/// The lists of one moment: see [`Ledger::row_snapshot`].
+pub struct RowSnapshot {
+    connection: Connection,
+}
+
+impl RowSnapshot {
+    /// A page of a list: behind `after`, or from the beginning; at most [`TRACED_AT_ONCE`].
+    pub fn listed_rows(
+        &self,
+        filter: &TraceFilter,
+        order: RowOrder,
+        after: Option<RowCursor>,
+        limit: u32,
+    ) -> Result<Vec<ListedRow>, StoreError> {
+        listed_rows(&self.connection, filter, order, None, after, 0, limit)
+    }
+}
+
+fn listed_rows(
+    connection: &Connection,
+    filter: &TraceFilter,
+    order: RowOrder,
+    until: Option<RowPlace>,
+    after: Option<RowCursor>,
+    skip: u32,
+    limit: u32,
+) -> Result<Vec<ListedRow>, StoreError> {
+    let (text, conditions) = statement(filter, order, until, after, few(connection, filter, order)?);
+    let limit = limit.min(TRACED_AT_ONCE);
+    let mut values = conditions.values();
+    let rest: [(&str, &dyn ToSql); 2] = [(":limit", &limit), (":skip", &skip)];
+    values.extend(rest);
+    let found: Vec<(i64, i64, i64)> = connection
+        .prepare_cached(&text)?
+        .query_map(values.as_slice(), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    found.into_iter().map(|found| listed(connection, found)).collect()
+}
+
+/// What a list is restricted to that few rows have: they are found by that, and put in order then.
+fn few(
+    connection: &Connection,
+    filter: &TraceFilter,
+    order: RowOrder,
+) -> Result<Option<RowColumn>, StoreError> {
+    let fate = filter.fate.map(|fate| (RowColumn::Fate, fate.rank()));
+    let school = filter.school.map(|school| (RowColumn::School, school.get()));
+    let mut fewest = None;
+    for (by, value) in [fate, school].into_iter().flatten() {
+        let Some(index) = by.index() else { continue };
+        if order.by == RowColumn::Read || by == order.by {
+            continue;
+        }
+        let rows: u32 = connection
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM (SELECT 1 FROM traced_rows INDEXED BY {index} WHERE {} = ?1 LIMIT ?2)",
+                by.column()
+            ))?
+            .query_row(params![value, FEW_ROWS + 1], |row| row.get(0))?;
+        if rows <= FEW_ROWS && fewest.is_none_or(|(_, others)| rows < others) {
+            fewest = Some((by, rows));
+        }
+    }
+    Ok(fewest.map(|(by, _)| by))
+}
+
 /// The statement that finds the rows of a page, without its `:limit` and `:skip`: a row's number, its key and its school.
 /// Rows that are skipped are not looked at.
 fn statement(
@@ -149,9 +223,10 @@ fn statement(
     order: RowOrder,
     until: Option<RowPlace>,
     after: Option<RowCursor>,
+    few: Option<RowColumn>,
 ) -> (String, Conditions) {
     let mut conditions = filter.conditions();
-    let from = from(filter, order);
+    let from = from(filter, order, few);
     let by_file = order.by == RowColumn::Read && from == BY_FILE;
     let (direction, is_behind) = if order.descending { ("DESC", '<') } else { ("ASC", '>') };
     let key = order.by.column();
@@ -191,8 +266,8 @@ fn statement(
     (text, conditions)
 }
 
-/// The tables a list is read from, and the way through them.
-fn from(filter: &TraceFilter, order: RowOrder) -> String {
+/// The tables a list is read from, and the way through them: that of `few`, where few rows are on it.
+fn from(filter: &TraceFilter, order: RowOrder, few: Option<RowColumn>) -> String {
     if filter.student.is_none() && filter.row.is_none() {
         // Where the files are known, their rows are few; of a source they are many, and in the order of reading.
         let of_files = filter.file.is_some() || filter.day.is_some() || filter.sha256.is_some();
@@ -213,7 +288,7 @@ fn from(filter: &TraceFilter, order: RowOrder) -> String {
             (None, None) => None,
         }
     } else {
-        Some(order.by)
+        Some(few.unwrap_or(order.by))
     };
     let lines = if filter.is_about_files() || filter.line.is_some() { BY_LINE } else { "traced_rows" };
     match column.and_then(RowColumn::index) {
@@ -241,15 +316,16 @@ mod tests {
 
     use super::*;
 
-    /// A page is found along an index, and put in order in memory only among the rows of a few files or of one student.
+    /// A page is found along an index, and put in order in memory only among the rows of a few files or of one student, or
+    /// among those of a fate or a school that few have.
     #[test]
     fn a_page_is_found_without_going_over_all_rows() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&folder.path().join("ledger.db"), &[7; 32], DateTime::UNIX_EPOCH).unwrap();
         let connection = ledger.lock();
-        let plan = |filter: &TraceFilter, order| {
+        let plan = |filter: &TraceFilter, order, few| {
             let after = RowCursor { key: 3, row: RowPlace { file: 2, line: 1 } };
-            let (text, conditions) = statement(filter, order, Some(after.row), Some(after));
+            let (text, conditions) = statement(filter, order, Some(after.row), Some(after), few);
             let mut values = conditions.values();
             let rest: [(&str, &dyn ToSql); 2] = [(":limit", &9), (":skip", &0)];
             values.extend(rest);
@@ -265,8 +341,17 @@ mod tests {
         for by in [RowColumn::Read, RowColumn::Student, RowColumn::Fate, RowColumn::School] {
             for descending in [true, false] {
                 let order = RowOrder { by, descending };
+                for (filter, column) in [(&held, RowColumn::Fate), (&school, RowColumn::School)] {
+                    let known = few(&connection, filter, order).unwrap();
+                    let is_sought = known.is_some();
+                    assert_eq!(is_sought, by != RowColumn::Read && (filter == &school || by != column));
+                    let Some(few) = known else { continue };
+                    let steps = plan(filter, order, Some(few));
+                    let index = few.index().unwrap();
+                    assert!(steps.contains(&format!("USING INDEX {index}")), "{filter:?} {order:?}: {steps}");
+                }
                 for filter in [&TraceFilter::default(), &student, &day, &held, &school, &source] {
-                    let steps = plan(filter, order);
+                    let steps = plan(filter, order, None);
                     assert!(!steps.contains("SCAN traced_rows"), "{filter:?} {order:?}: {steps}");
                     let few = filter.student.is_some() || filter.day.is_some();
                     let sorts = steps.contains("TEMP B-TREE");

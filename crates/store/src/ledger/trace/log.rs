@@ -480,3 +480,25 @@ pub(in crate::ledger) fn of_held_row(
     let event = Event { held: Some(held), ..Event::new(kind, "", detail) };
     add(connection, traced, &event, kind.fate(), None, at)
 }
+
+/// Notes what a person did to a row that is held no more: what it has come to stays.
+pub(in crate::ledger) fn of_settled_row(
+    connection: &Connection,
+    held: HeldId,
+    kind: RowEventKind,
+    detail: &str,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let last: Option<(TracedId, RowFate)> = connection
+        .prepare_cached(
+            "SELECT row_events.traced, row_events.fate
+             FROM held_rows JOIN decisions USING (source, row_hash) JOIN row_events ON row_events.traced = decisions.traced
+             WHERE held_rows.id = ?1 ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_and_then([held.0], |row| Ok::<_, StoreError>((row.get(0)?, super::fate(row, 1)?)))?
+        .next()
+        .transpose()?;
+    let Some((traced, fate)) = last else { return Ok(()) };
+    let event = Event { held: Some(held), ..Event::new(kind, "", detail) };
+    add(connection, traced, &event, fate, None, at)
+}

@@ -1,0 +1,107 @@
+import { screen } from '@testing-library/svelte';
+import { describe, expect, test } from 'vitest';
+import { Backend } from './backend';
+import { changeElsewhere } from './backend/fixture-elsewhere';
+import { fixtureHost } from './backend/fixture';
+import type { Host } from './backend/host';
+import { Session } from './session.svelte';
+import { byId, open } from './test-window';
+
+const OTHER = { code: 'window.other_profile' };
+
+/** The sample data, where turning the window to a profile is held up after the shell has turned and before the page has. */
+function held(query: string) {
+  const host = fixtureHost(new URLSearchParams(query));
+  let letGo = () => {};
+  const open = new Promise<void>((resolve) => (letGo = resolve));
+  const turned: string[] = [];
+  const slow: Host = {
+    ...host,
+    async practiceStart() {
+      turned.push(await host.practiceStart());
+      return 'practice';
+    },
+    async call(profile, request, onEvent) {
+      if (turned.length > 0 && request.op === 'setup') await open;
+      return host.call(profile, request, onEvent);
+    },
+  };
+  return { session: new Session(new Backend(slow)), letGo, turned };
+}
+
+describe('while the window turns to another district', () => {
+  test('what is clicked is meant for the one the page shows, and reaches no other', async () => {
+    const { session, letGo, turned } = held('scene=home&own&pace=0');
+    await session.open();
+    expect(session.status?.profile).toBe('default');
+    const practising = session.enterPractice();
+    await expect.poll(() => turned).toEqual(['practice']);
+    expect(session.status?.profile).toBe('default');
+    await expect(session.pause({ kind: 'until_resumed' })).rejects.toMatchObject(OTHER);
+    await expect(session.backend.cancel()).rejects.toMatchObject(OTHER);
+    letGo();
+    await practising;
+    expect(session.status?.profile).toBe('practice');
+    await session.pause({ kind: 'until_resumed' });
+    expect(session.status?.paused).toBe(true);
+  });
+
+  test('what was asked of the district before is not shown as the other’s', async () => {
+    const { session, letGo } = held('scene=home&own&pace=0');
+    await session.open();
+    const { backend } = session;
+    const practising = session.enterPractice();
+    letGo();
+    await practising;
+    await expect(backend.status()).rejects.toMatchObject(OTHER);
+    expect(session.backend.profile).toBe('practice');
+  });
+});
+
+describe('a set-up that somebody else changes meanwhile', () => {
+  test('keeps both changes where they touch different things', async () => {
+    const user = open('scene=home&own');
+    await user.click(await byId('nav-settings'));
+    await user.click(await byId('settings-notifications'));
+    await user.type(await byId('field-mail-host'), 'smtp.northfield.org');
+    await user.type(await byId('field-mail-from'), 'rosterbridge@northfield.org');
+    await user.type(await byId('field-mail-to'), 'office@northfield.org');
+    changeElsewhere((setup) => ({ ...setup, powerschool: { ...setup.powerschool, proxy: { ...setup.powerschool.proxy, mode: 'none' } } }));
+    await user.click(await byId('settings-network'));
+    expect((await byId('settings-notifications')).textContent).toContain('Mail to 1 address');
+    expect((await byId('settings-network')).textContent).toContain('No proxy');
+    expect(screen.queryByTestId('setup-clash')).toBeNull();
+  });
+
+  test.each([
+    ['clash-mine', 'smtp.mine.org'],
+    ['clash-theirs', 'smtp.northfield.org'],
+  ])('asks whose value counts: %s', async (answer, host) => {
+    const user = open('scene=home&own&clash');
+    await user.click(await byId('nav-settings'));
+    await user.click(await byId('settings-notifications'));
+    await user.type(await byId('field-mail-host'), 'smtp.mine.org');
+    await user.type(await byId('field-mail-from'), 'office@northfield.org');
+    await user.type(await byId('field-mail-to'), 'office@northfield.org');
+    await user.click(await byId('settings-save'));
+    const asked = await byId('setup-clash');
+    expect(asked.textContent).toContain('smtp.mine.org');
+    expect(asked.textContent).toContain('smtp.northfield.org');
+    await user.click(await byId(answer));
+    await expect.poll(() => screen.queryByTestId('setup-clash')).toBeNull();
+    await expect.poll(() => (screen.queryByTestId('field-mail-host') as HTMLInputElement | null)?.value).toBe(host);
+  });
+
+  test('is not saved over without an answer', async () => {
+    const user = open('scene=home&own&clash');
+    await user.click(await byId('nav-settings'));
+    await user.click(await byId('settings-notifications'));
+    await user.type(await byId('field-mail-host'), 'smtp.mine.org');
+    await user.type(await byId('field-mail-from'), 'office@northfield.org');
+    await user.type(await byId('field-mail-to'), 'office@northfield.org');
+    await user.click(await byId('settings-save'));
+    await user.click(await byId('clash-cancel'));
+    expect((await byId('error-code')).textContent).toContain('setup.changed_elsewhere');
+    expect((await byId('field-mail-host')) as HTMLInputElement).toHaveProperty('value', 'smtp.mine.org');
+  });
+});
