@@ -54,7 +54,7 @@ async fn two_districts_in_two_windows() {
         Window::open_after(|home| ["default", "north"].iter().for_each(|name| set_up(home, name))).await;
     window.click("nav-settings").await;
     until("the title", || windows_named("^RosterBridge – default$").pop()).await;
-    window.says("settings-connections", "ps.default.example.org").await;
+    window.says("settings-section", "ps.default.example.org").await;
 
     window.click("settings-districts").await;
     window.click("district-open-north").await;
@@ -78,7 +78,7 @@ async fn two_districts_in_two_windows() {
     until("the second window stays", || windows_named("^RosterBridge – north$").is_empty().then_some(()))
         .await;
     until("it works on still", || (served(window.home()).len() == 1).then_some(())).await;
-    window.says("settings-connections", "ps.default.example.org").await;
+    window.says("settings-section", "ps.default.example.org").await;
     window.close().await;
 }
 

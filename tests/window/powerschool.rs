@@ -38,14 +38,14 @@ async fn powerschool_is_connected_step_by_step() {
 /// Fewer exchanges ask for less; the instructions say where the plugin is enabled.
 async fn plugin(window: &Window) {
     window.click("section-exchanges").await;
-    window.says("plugin-asks", "and to write attendance.").await;
+    window.says("plugin-asks", "and to write to ATTENDANCE.").await;
     window.click("exchange-raptor-tardies").await;
     window.click("exchange-hero-attendance").await;
     window.says("plugin-asks", "It writes nothing.").await;
     window.picture("exchanges").await;
     window.click("exchange-raptor-tardies").await;
     window.click("exchange-hero-attendance").await;
-    window.says("plugin-asks", "and to write attendance.").await;
+    window.says("plugin-asks", "and to write to ATTENDANCE.").await;
     window.click("exchanges-continue").await;
     window.says("plugin-version", "Version 1.").await;
     window.click("walk-enable").await;

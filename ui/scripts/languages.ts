@@ -1,6 +1,6 @@
 // Offers the catalogues in `src/languages` as data: a window reads the one it speaks, and none of them is a script.
 import { readdirSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Plugin } from 'vite';
 
 const COMPILED = new URL('../src/languages/.wuchale/', import.meta.url);
@@ -12,7 +12,7 @@ const MODULE = 'virtual:languages';
 function compiled(): [language: string, file: string][] {
   return readdirSync(COMPILED).flatMap((name) => {
     const language = OF_LANGUAGE.exec(name)?.[1];
-    return language === undefined ? [] : [[language, new URL(name, COMPILED).pathname]];
+    return language === undefined ? [] : [[language, fileURLToPath(new URL(name, COMPILED))]];
   });
 }
 

@@ -1,4 +1,4 @@
-import { toFault, type Backend, type Environment, type Happened, type SecretName } from './backend';
+import { SETUP_CHANGED, toFault, type Backend, type Environment, type Happened, type SecretName } from './backend';
 import type { Choices } from './bindings/Choices';
 import type { Erased } from './bindings/Erased';
 import type { Event } from './bindings/Event';
@@ -106,7 +106,8 @@ export class Session {
 
   /** Whether something was chosen that is kept nowhere but in this window. */
   get holdsChoices(): boolean {
-    return this.chosenJobs !== undefined || this.raptorWanted !== undefined;
+    const nothingRuns = this.setup?.setup.jobs.every(({ enabled }) => !enabled) ?? true;
+    return this.chosenJobs !== undefined || this.raptorWanted !== undefined || (nothingRuns && this.executionOff.size > 0);
   }
 
   /** The exchanges that shall work: those chosen, also where no plugin was written for them yet. */
@@ -175,6 +176,7 @@ export class Session {
     this.backend = backend;
     this.openedRun = undefined;
     this.runToShow = undefined;
+    this.tracing = {};
     this.section = undefined;
     this.question = undefined;
     this.choices = undefined;
@@ -227,7 +229,9 @@ export class Session {
 
   /** Holds scheduled runs back, or lets them go on. Throws a `Fault`. */
   async pause(pause: Pause): Promise<void> {
-    this.status = await this.backend.pause(pause);
+    const { backend } = this;
+    const status = await backend.pause(pause);
+    if (backend === this.backend) this.status = status;
   }
 
   /**
@@ -237,7 +241,13 @@ export class Session {
   async saveSetup(entered: Setup, base?: Setup): Promise<void> {
     const { backend, setup: now } = this;
     if (now === undefined) return;
-    const saved = await saveOver(backend, { base: base ?? now.setup, entered, now }, this.#ask);
+    let saved;
+    try {
+      saved = await saveOver(backend, { base: base ?? now.setup, entered, now }, this.#ask);
+    } catch (thrown) {
+      if (toFault(thrown).code === SETUP_CHANGED) await this.#takeSetup((from) => from.setup());
+      throw thrown;
+    }
     if (backend !== this.backend) return;
     this.setup = saved.view;
     // The page still shows what was there before.
@@ -282,9 +292,19 @@ export class Session {
   }
 
   async #switchRaptor(enabled: boolean): Promise<void> {
+    const { backend, setup: now } = this;
     const setup = this.#withRaptor(enabled);
-    if (setup === undefined) return;
-    await this.saveSetup(setup);
+    if (setup === undefined || now === undefined) return;
+    let view;
+    try {
+      // As it was confirmed, and nothing else: no changes of others are put into it.
+      view = await backend.saveSetup(setup, now.revision);
+    } catch (thrown) {
+      if (toFault(thrown).code === SETUP_CHANGED) await this.#takeSetup((from) => from.setup());
+      throw thrown;
+    }
+    if (backend !== this.backend) return;
+    this.setup = view;
     this.raptorWanted = undefined;
     await this.refresh();
   }
@@ -297,12 +317,24 @@ export class Session {
 
   /** Takes over address and credentials from a handover file. Throws a `Fault`. */
   async openHandover(text: string, passphrase: string | null): Promise<void> {
-    this.setup = await this.backend.openHandover(text, passphrase);
+    await this.#takeSetup((backend) => backend.openHandover(text, passphrase));
   }
 
   /** Trusts a certificate that the server presents. Throws a `Fault`. */
   async trustCertificate(sha256: string): Promise<void> {
-    this.setup = await this.backend.trustCertificate(sha256);
+    await this.#takeSetup((backend) => backend.trustCertificate(sha256));
+  }
+
+  /** Removes a managed connection. Throws a `Fault`. */
+  async deleteConnection(id: ConnectionId): Promise<void> {
+    await this.#takeSetup((backend) => backend.deleteConnection(id));
+  }
+
+  /** The set-up that an operation answers, unless the page shows another district by then. */
+  async #takeSetup(from: (backend: Backend) => Promise<SetupView>): Promise<void> {
+    const { backend } = this;
+    const setup = await from(backend);
+    if (backend === this.backend) this.setup = setup;
   }
 
   /** Whether a secret is in the keychain. */
@@ -312,8 +344,10 @@ export class Session {
 
   /** Throws a `Fault`. */
   async setSecret(name: SecretName, value: string): Promise<void> {
-    await this.backend.setSecret(name, value);
-    this.setup = await this.backend.setup();
+    await this.#takeSetup(async (backend) => {
+      await backend.setSecret(name, value);
+      return backend.setup();
+    });
   }
 
   /** Reads the set-up again after something else than saving has changed it. Throws a `Fault`. */
@@ -378,15 +412,21 @@ export class Session {
 
   /** Throws a `Fault`. */
   async loadChoices(): Promise<Choices> {
+    const { backend } = this;
     const mapped = this.#mapped();
-    this.choices = await this.backend.choices();
-    this.#choicesFor = mapped;
-    return this.choices;
+    const choices = await backend.choices();
+    if (backend === this.backend) {
+      this.choices = choices;
+      this.#choicesFor = mapped;
+    }
+    return choices;
   }
 
   /** Lets a stopped file go with the next run, or keeps it back. Throws a `Fault`. */
   async decideGuarded(id: string, accept: boolean): Promise<void> {
-    this.guarded = await this.backend.decideGuarded(id, accept);
+    const { backend } = this;
+    const guarded = await backend.decideGuarded(id, accept);
+    if (backend === this.backend) this.guarded = guarded;
   }
 
   /** Opens a run of the history in Activity, however old it is. Throws a `Fault`. */

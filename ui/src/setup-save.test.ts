@@ -26,7 +26,7 @@ const changed = (setup: Setup, change: (setup: Setup) => void): Setup => {
 describe('what two have made of one set-up', () => {
   test('is put together where each has changed something else', () => {
     const mine = changed(base(), (setup) => {
-      setup.powerschool.client_id = 'mine';
+      setup.powerschool.proxy = { ...setup.powerschool.proxy, mode: 'none' };
       setup.mappings.buildings = [building('North', 101), building('South', 200), building('East', 300)];
     });
     const theirs = changed(base(), (setup) => {
@@ -38,7 +38,7 @@ describe('what two have made of one set-up', () => {
     });
     const { setup, clashes } = merge(base(), mine, theirs, 'mine');
     expect(clashes).toEqual([]);
-    expect(setup.powerschool).toMatchObject({ url: 'https://ps2.northfield.org', client_id: 'mine' });
+    expect(setup.powerschool).toMatchObject({ url: 'https://ps2.northfield.org', client_id: 'first', proxy: { mode: 'none' } });
     expect(setup.mail.host).toBe('smtp.northfield.org');
     expect(setup.jobs).toEqual(theirs.jobs);
     expect(setup.mappings.buildings).toEqual([building('West', 400), building('North', 101), building('East', 300)]);
@@ -65,6 +65,32 @@ describe('what two have made of one set-up', () => {
     const given = merge(base(), mine, theirs, 'theirs').setup;
     expect(given.powerschool.client_id).toBe('theirs');
     expect(given.mappings.buildings).toEqual([building('South', 201)]);
+  });
+
+  test('is asked about where what belongs together would come from both', () => {
+    const mine = changed(base(), (setup) => {
+      setup.powerschool.client_id = 'mine';
+      setup.raptor.connection = { kind: 'folder', path: '/mine' } as never;
+    });
+    const theirs = changed(base(), (setup) => (setup.powerschool.url = 'https://ps2.northfield.org'));
+    for (const [keep, url, id] of [['mine', 'https://ps.northfield.org', 'mine'], ['theirs', 'https://ps2.northfield.org', 'first']] as const) {
+      const { setup, clashes } = merge(base(), mine, theirs, keep);
+      expect(clashes.map(({ path }) => path.join('.')).sort()).toEqual(['powerschool.client_id', 'powerschool.url']);
+      expect(setup.powerschool).toMatchObject({ url, client_id: id });
+      expect(setup.raptor.connection).toEqual({ kind: 'folder', path: '/mine' });
+    }
+  });
+
+  test('of two things made under one id keeps neither in place of the other', async () => {
+    const connection = (host: string) => ({ id: 'sftp-2', name: host, host }) as unknown as Setup['connections'][number];
+    const mine = changed(base(), (setup) => void setup.connections.push(connection('mine.example.org')));
+    const theirs = changed(base(), (setup) => void setup.connections.push(connection('theirs.example.org')));
+    expect(merge(base(), mine, theirs, 'mine').clashes).toMatchObject([{ path: ['connections', 'sftp-2'], sameId: true }]);
+    const ask = vi.fn<Ask>();
+    const backend = { setup: async () => ({ setup: theirs, revision: '2' }) } as unknown as Backend;
+    const now = { setup: theirs, revision: '2' } as never;
+    await expect(saveOver(backend, { base: base(), entered: mine, now }, ask)).rejects.toMatchObject({ code: SETUP_CHANGED });
+    expect(ask).not.toHaveBeenCalled();
   });
 
   test('has no value put together of two kinds', () => {

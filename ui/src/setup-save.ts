@@ -16,6 +16,8 @@ export interface Clash {
   path: string[];
   mine: unknown;
   theirs: unknown;
+  /** Each has added something of its own under the same id: what refers to one must not come to the other. */
+  sameId?: true;
 }
 
 /** Asks the person; undefined when nothing is to be saved. */
@@ -51,6 +53,28 @@ function named(lists: unknown[]): Map<string, Fields>[] | undefined {
   return maps.every((map, index) => map.size === (lists[index] as Fields[]).length) ? maps : undefined;
 }
 
+/**
+ * Parts whose fields mean something only together: a server and who signs in there, a connection and a folder on it, a time
+ * and the zone of its clock. Put together from two people's changes they would be what neither has meant.
+ */
+function together(path: string[]): string[] {
+  if (path.at(-2) === 'connections') return ['protocol', 'host', 'port', 'username', 'sign_in'];
+  switch (path.at(-1)) {
+    case 'powerschool':
+      return ['url', 'client_id'];
+    case 'mail':
+      return ['host', 'port', 'security', 'username'];
+    case 'connection':
+      return ['connection', 'folder'];
+    case 'window':
+      return ['zone', 'opens'];
+    case 'schedule':
+      return ['when', 'zone'];
+    default:
+      return [];
+  }
+}
+
 /** What only has a meaning as a whole: a value of one of several kinds. */
 function isWhole(value: unknown): boolean {
   return isFields(value) && 'kind' in value;
@@ -63,8 +87,16 @@ function mergeValue(base: unknown, mine: unknown, theirs: unknown, path: string[
   if (all.every(isFields) && !all.some(isWhole)) {
     const keys = new Set(all.flatMap((value) => Object.keys(value as Fields)));
     const merged: Fields = {};
+    const [of, by, from] = all.map((value) => together(path).map((key) => (value as Fields)[key]));
+    const both = !same(of, by) && !same(of, from) && !same(by, from) ? together(path) : [];
     for (const key of keys) {
       const [of, by, from] = all.map((value) => (value as Fields)[key]);
+      if (both.includes(key) && !same(by, from)) {
+        clashes.push({ path: [...path, key], mine: by, theirs: from });
+        const kept = keep === 'mine' ? by : from;
+        if (kept !== undefined) merged[key] = kept;
+        continue;
+      }
       const value = mergeValue(of, by, from, [...path, key], keep, clashes);
       if (value !== undefined) merged[key] = value;
     }
@@ -82,7 +114,8 @@ function mergeValue(base: unknown, mine: unknown, theirs: unknown, path: string[
       });
     }
   }
-  clashes.push({ path, mine, theirs });
+  const added = base === undefined && isFields(mine) && isFields(theirs) && 'id' in mine;
+  clashes.push({ path, mine, theirs, ...(added ? { sameId: true } : {}) });
   return keep === 'mine' ? mine : theirs;
 }
 
@@ -113,7 +146,8 @@ export async function saveOver(
   for (let round = 1; ; round += 1) {
     let { setup, clashes } = merge(base, entered, current.setup, 'mine');
     if (clashes.length > 0) {
-      const keep = await ask(clashes);
+      // Neither is the other: the one here gets an id of its own when it is made again.
+      const keep = clashes.some(({ sameId }) => sameId) ? undefined : await ask(clashes);
       if (keep === undefined) throw changedElsewhere();
       setup = merge(base, entered, current.setup, keep).setup;
     }

@@ -433,7 +433,7 @@ async fn serve(mut line: Line, House { engine, notices, leaving }: &House) -> io
     let mut guest = Some(line);
     while let Some(event) = happened.recv().await {
         if let Some(line) = &mut guest
-            && line.tell(&Reply::Event(event)).await.is_err()
+            && line.tell(&Reply::Event(event), leaving).await.is_err()
         {
             guest = None;
         }
@@ -444,7 +444,7 @@ async fn serve(mut line: Line, House { engine, notices, leaving }: &House) -> io
         Err(_) => Reply::Fault(holder_ended()),
     };
     match guest {
-        Some(mut line) => line.tell(&answer).await,
+        Some(mut line) => line.tell(&answer, leaving).await,
         None => Err(io::ErrorKind::BrokenPipe.into()),
     }
 }
@@ -470,12 +470,12 @@ async fn wait(mut line: Line, engine: &Engine, leaving: &CancellationToken) -> i
                 Ok(test) => Reply::Answer(Box::new(Response::PowerSchoolTest(Box::new(test)))),
                 Err(error) => Reply::Fault(error.into()),
             },
-            Some(stage) = happened.recv() => line.tell(&Reply::Event(Event::Stage(stage))).await?,
+            Some(stage) = happened.recv() => line.tell(&Reply::Event(Event::Stage(stage)), leaving).await?,
             () = leaving.cancelled() => break Reply::Fault(holder_ended()),
             () = line.gone() => return Ok(()),
         }
     };
-    line.tell(&answer).await
+    line.tell(&answer, leaving).await
 }
 
 /// A guest that listens. A host that leaves does not wait for it.
@@ -487,7 +487,7 @@ async fn tell_notices(
     loop {
         tokio::select! {
             notice = notices.recv() => match notice {
-                Ok(notice) => line.tell(&Reply::Event(notice)).await?,
+                Ok(notice) => line.tell(&Reply::Event(notice), leaving).await?,
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => break,
             },
@@ -495,7 +495,7 @@ async fn tell_notices(
             () = line.gone() => return Ok(()),
         }
     }
-    line.tell(&Reply::Fault(holder_ended())).await
+    line.tell(&Reply::Fault(holder_ended()), leaving).await
 }
 
 /// Reaches the holder. An error means that there is none (any more) and that nothing was asked yet.

@@ -13,7 +13,10 @@ use interprocess::local_socket::{
 use rosterbridge_engine::profile::ProfileFolder;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
-use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
+use tokio_util::{
+    codec::{Framed, LinesCodec, LinesCodecError},
+    sync::CancellationToken,
+};
 
 use crate::request::{Fault, Reply, Request};
 
@@ -23,7 +26,7 @@ const PROTOCOL: u32 = 5;
 /// Longest line taken. A setup file and a page of held rows fit many times.
 const LONGEST_LINE: usize = 16 << 20;
 
-/// How long a guest may take to take in a line. A process on the same machine that is alive takes far less.
+/// How long a guest may take to take in a line of a host that leaves. A process on the same machine that is alive takes far less.
 const HEARING: Duration = Duration::from_secs(5);
 
 /// The first line of each side.
@@ -90,10 +93,18 @@ impl Line {
         let _ = self.0.next().await;
     }
 
-    /// As the host: tells. After an error the guest may have half of the line, and is of no more use.
-    pub(crate) async fn tell(&mut self, reply: &Reply) -> io::Result<()> {
-        // One that connects and never reads must not hold up the host's end.
-        tokio::time::timeout(HEARING, self.send(reply)).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
+    /// As the host: tells, for as long as the guest takes to hear it, but for a moment once the host is `leaving`: one that
+    /// connects and never reads must not hold up its end. After an error the guest may have half of the line, and is of no
+    /// more use.
+    pub(crate) async fn tell(&mut self, reply: &Reply, leaving: &CancellationToken) -> io::Result<()> {
+        let given_up = async {
+            leaving.cancelled().await;
+            tokio::time::sleep(HEARING).await;
+        };
+        tokio::select! {
+            told = self.send(reply) => told,
+            () = given_up => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 

@@ -690,14 +690,14 @@ mod socket {
     async fn a_guest_of_another_protocol_is_told_and_not_served() {
         let home = tempfile::tempdir().unwrap();
         let _host = open(home.path()).await;
-        for (protocol, served) in [(99, false), (4, true)] {
+        for (protocol, served) in [(99, false), (5, true)] {
             let stream = UnixStream::connect(folder(&home).join("engine.sock")).await.unwrap();
             let (mut lines, mut write) = halves(stream);
             let hello = json!({"protocol": protocol, "app": "99.0.0"});
             let request = json!({"op": "status"});
             write.write_all(format!("{hello}\n{request}\n").as_bytes()).await.unwrap();
             let theirs = line(&mut lines).await.unwrap();
-            assert_eq!(theirs, json!({"protocol": 4, "app": env!("CARGO_PKG_VERSION")}));
+            assert_eq!(theirs, json!({"protocol": 5, "app": env!("CARGO_PKG_VERSION")}));
             // Unread input makes the end of the connection a reset.
             let answer = lines.next_line().await.ok().flatten();
             assert_eq!(answer.is_some(), served, "{answer:?}");
@@ -711,7 +711,7 @@ mod socket {
         let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
         tokio::spawn(async move {
             let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
-            assert_eq!(line(&mut lines).await.unwrap()["protocol"], 4);
+            assert_eq!(line(&mut lines).await.unwrap()["protocol"], 5);
             write.write_all(b"{\"protocol\":99,\"app\":\"99.4.1\"}\n").await.unwrap();
             assert_eq!(line(&mut lines).await, None, "nothing is asked of it");
         });
@@ -730,7 +730,7 @@ mod socket {
         let listener = UnixListener::bind(folder(&home).join("engine.sock")).unwrap();
         tokio::spawn(async move {
             let (mut lines, mut write) = halves(listener.accept().await.unwrap().0);
-            let hello = json!({"protocol": 4, "app": env!("CARGO_PKG_VERSION")});
+            let hello = json!({"protocol": 5, "app": env!("CARGO_PKG_VERSION")});
             write.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
             assert!(line(&mut lines).await.is_some());
             assert_eq!(line(&mut lines).await.unwrap(), json!({"op": "status"}));

@@ -219,7 +219,8 @@ impl Engine {
         Box::pin(self.save_over(before, setup)).await
     }
 
-    async fn save_over(&self, before: Setup, mut setup: Setup) -> Result<(), EngineError> {
+    /// Replaces the set-up as it was `before`. Whoever calls holds [`Engine::saving_setup`].
+    pub(crate) async fn save_over(&self, before: Setup, mut setup: Setup) -> Result<(), EngineError> {
         keep_owners(&before, &mut setup, Confirmations::Kept)?;
         hero::keep_ticks(&before, &mut setup);
         if setup.raptor.enabled

@@ -43,7 +43,9 @@ impl Engine {
     /// person has compared them, and a file for our key may come from anybody.
     pub async fn take_over_powerschool(&self, access: PowerSchoolAccess) -> Result<(), EngineError> {
         let theirs = ServerUrl::parse(&access.url)?;
-        let mut setup = self.setup().await?;
+        let _saving = self.saving_setup.lock().await;
+        let before = self.setup().await?;
+        let mut setup = before.clone();
         let settings = &mut setup.powerschool;
         let ours = settings.url.trim();
         let new = ours.is_empty();
@@ -60,7 +62,7 @@ impl Engine {
         if new || access.plugin.revision > settings.plugin.revision {
             settings.plugin = access.plugin;
         }
-        self.save_setup(setup).await?;
+        Box::pin(self.save_over(before, setup)).await?;
         self.put_secret(SecretName::PowerSchoolClientSecret, &access.client_secret).await
     }
 

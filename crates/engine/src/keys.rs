@@ -16,21 +16,23 @@ impl Engine {
     /// Makes a key pair for a managed connection. The private key goes to the keychain; one that is there is replaced only
     /// if that is `replace`. How the connection signs in stays as it is until a person changes it.
     pub async fn generate_key(&self, id: ConnectionId, replace: bool) -> Result<PublicKeyView, EngineError> {
-        let mut setup = self.setup().await?;
-        managed(&setup, id)?;
+        managed(&self.setup().await?, id)?;
         let name = SecretName::private_key(id);
         if !replace && self.secret(name).await?.is_some() {
             return Err(EngineError::KeyExists(id));
         }
         // Without a choice a kept key goes before the password, and this one is not known to the server yet.
         let by_password = self.secret(SecretName::password(id)).await?.is_some();
-        if let Some(settings) = setup.connections.iter_mut().find(|settings| settings.id == id)
-            && settings.sign_in.is_none()
-            && by_password
-            && self.secret(name).await?.is_none()
-        {
-            settings.sign_in = Some(SignInMethod::Password);
-            self.keep_setup(setup).await?;
+        if by_password && self.secret(name).await?.is_none() {
+            // The keychain may have asked somebody meanwhile: only now is the set-up the one that is kept.
+            let _saving = self.saving_setup.lock().await;
+            let mut setup = self.setup().await?;
+            if let Some(settings) = setup.connections.iter_mut().find(|settings| settings.id == id)
+                && settings.sign_in.is_none()
+            {
+                settings.sign_in = Some(SignInMethod::Password);
+                self.keep_setup(setup).await?;
+            }
         }
         let key = rosterbridge_sftp::generate_key(&format!("RosterBridge {}", self.profile_name()))?;
         self.put_secret(name, &key.private).await?;

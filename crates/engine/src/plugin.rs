@@ -70,6 +70,7 @@ impl Engine {
         if write {
             let written = Written { jobs: jobs.clone(), revision, fingerprint, at: Utc::now() };
             let text = serde_json::to_string(&written).unwrap_or_default();
+            let _saving = self.saving_setup.lock().await;
             self.ledger(move |ledger| {
                 // What was saved meanwhile stays.
                 let mut setup = ledger.setup()?.unwrap_or_default();

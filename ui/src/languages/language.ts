@@ -40,8 +40,12 @@ export function chooseLanguage(language: Language | undefined): void {
 
 /** Loads the catalogue of the language in use. Must be done before any module with text in it is read. */
 export async function speak(): Promise<void> {
-  const language = chosenLanguage() ?? systemLanguage();
-  const catalogue = await read(language);
+  const wanted = chosenLanguage() ?? systemLanguage();
+  // A window in English is better than none.
+  const [language, catalogue] = await read(wanted).then(
+    (found) => [wanted, found] as const,
+    async () => ['en', await read('en')] as const,
+  );
   runtime = toRuntime(isStretched() ? { ...catalogue, c: catalogue.c.map(stretched) } : catalogue, language);
   speakOf(language);
   document.documentElement.lang = language;

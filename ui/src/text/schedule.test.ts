@@ -99,15 +99,13 @@ describe('times to come', () => {
   });
 
   test.each([
-    ['11/30/2026', new Date(2026, 10, 30)],
-    ['11/30', new Date(2026, 10, 30)],
-    ['1/4', new Date(2027, 0, 4)],
     ['2026-12-01', new Date(2026, 11, 1)],
+    ['2028-02-29', new Date(2028, 1, 29)],
   ])('%s is a date', (text, date) => {
     expect(parseDate(text, now)).toEqual(date);
   });
 
-  test.each(['', '11/19/2026', '2/30/2027', 'Monday', '13/1'])('%s is no date to come', (text) => {
+  test.each(['', '2026-11-19', '2027-02-30', 'Monday', '12/1/2026'])('%s is no date to come', (text) => {
     expect(parseDate(text, now)).toBeUndefined();
   });
 });

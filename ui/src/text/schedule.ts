@@ -229,16 +229,9 @@ export function pauseWords(pause: Pause, now: Date): string {
   return say(`Scheduled runs are paused until ${upcoming(pause.until, now)}`);
 }
 
-/** "11/30/2026", "11/30" or "2026-11-30": the beginning of that day here. Nothing where it is no date to come. */
+/** "2026-11-30", as a date field has it: the beginning of that day here. Nothing where it is no date to come. */
 export function parseDate(text: string, now: Date): Date | undefined {
-  const american = /^\s*(\d{1,2})\/(\d{1,2})(?:\/(\d{4}))?\s*$/.exec(text);
-  const iso = /^\s*(\d{4})-(\d{1,2})-(\d{1,2})\s*$/.exec(text);
-  const [year, month, day] =
-    american !== null ? [american[3], american[1], american[2]] : iso !== null ? [iso[1], iso[2], iso[3]] : [];
-  if (month === undefined || day === undefined) return undefined;
-  const at = (wanted: number) => new Date(wanted, Number(month) - 1, Number(day));
-  let date = at(year === undefined ? now.getFullYear() : Number(year));
-  if (year === undefined && date <= now) date = at(now.getFullYear() + 1);
-  const real = date.getMonth() === Number(month) - 1 && date.getDate() === Number(day);
-  return real && date > now ? date : undefined;
+  const [, year, month, day] = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text) ?? [];
+  const date = new Date(Number(year), Number(month) - 1, Number(day));
+  return date.getMonth() === Number(month) - 1 && date > now ? date : undefined;
 }

@@ -18,7 +18,9 @@ impl Engine {
         rosterbridge_powerschool::trusts(&connection).await?;
         // What was saved while the server was asked stays; a certificate of another server is not what was compared.
         let asked = setup.powerschool.url;
-        let mut setup = self.setup().await?;
+        let _saving = self.saving_setup.lock().await;
+        let before = self.setup().await?;
+        let mut setup = before.clone();
         if setup.powerschool.url != asked {
             return Err(EngineError::CertificateNotPresented(sha256.trim().to_owned()));
         }
@@ -27,7 +29,7 @@ impl Engine {
             return Ok(());
         }
         roots.push(certificate.pem);
-        self.save_setup(setup).await
+        Box::pin(self.save_over(before, setup)).await
     }
 }
 
