@@ -1,6 +1,9 @@
 //! One app for a home and a profile: a second start hands over what it was started with, and ends.
 
 use std::{
+    env,
+    ffi::OsStr,
+    io,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -19,6 +22,8 @@ use crate::{
 
 /// How often a start is tried: the app that has the name may end before it has heard of us.
 const TRIES: u32 = 4;
+/// Which try this is, for a start in another one's place. Nobody else gives it.
+const TRY: &str = "--try=";
 
 /// Whether this app is ending. It can't show its window any more.
 static ENDING: AtomicBool = AtomicBool::new(false);
@@ -32,19 +37,41 @@ struct Call {
     file: Option<PathBuf>,
 }
 
-/// Builds the app, anew if another one that has our name ended just as it was to be called.
+/// Builds the app. Where another one that has our name ended just as it was to be called, the program starts anew in our
+/// place: the system's toolkit can be set up only once in a process.
 pub fn build(start: &Start, build: impl Fn(Start) -> tauri::Result<App<Wry>>) -> tauri::Result<App<Wry>> {
-    let mut tries = 1;
-    loop {
-        match build(start.clone()) {
-            Err(tauri::Error::PluginInitialization(plugin, reason))
-                if plugin == "single-instance" && tries < TRIES =>
-            {
-                tracing::info!(reason, "the app that was running has ended: starting in its place");
-                tries += 1;
-            }
-            other => return other,
+    let tries = env::args().find_map(|argument| argument.strip_prefix(TRY)?.parse().ok()).unwrap_or(1);
+    match build(start.clone()) {
+        Err(tauri::Error::PluginInitialization(plugin, reason))
+            if plugin == "single-instance" && tries < TRIES =>
+        {
+            tracing::info!(reason, "the app that was running has ended: starting in its place");
+            let program = tauri::process::current_binary(&tauri::Env::default())?;
+            let arguments = env::args_os().skip(1).filter(|argument| !is_try(argument));
+            let mut again = Command::new(program);
+            again.args(arguments).arg(format!("{TRY}{}", tries + 1));
+            Err(replace(again).into())
         }
+        other => other,
+    }
+}
+
+fn is_try(argument: &OsStr) -> bool {
+    argument.to_str().is_some_and(|argument| argument.starts_with(TRY))
+}
+
+/// Runs a program in this one's place. Answers only what keeps it from that.
+#[cfg(unix)]
+fn replace(mut program: Command) -> io::Error {
+    std::os::unix::process::CommandExt::exec(&mut program)
+}
+
+/// Runs a program in this one's place. Answers only what keeps it from that.
+#[cfg(not(unix))]
+fn replace(mut program: Command) -> io::Error {
+    match program.spawn() {
+        Ok(_) => std::process::exit(0),
+        Err(error) => error,
     }
 }
 
