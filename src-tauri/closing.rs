@@ -17,7 +17,12 @@ use tauri::{AppHandle, CloseRequestApi, ExitRequestApi, Manager, Window};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
 use tokio::{sync::oneshot, time};
 
-use crate::{alone, desk::Desk, notices, tray, window};
+use crate::{
+    alone,
+    desk::Desk,
+    notices, tray, window,
+    words::{self, Words},
+};
 
 /// How long the engine may take to say what it is doing.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -42,58 +47,58 @@ struct Stops {
 
 impl Stops {
     /// Of a profile by its state, in this process or another one.
-    fn of_profile(status: &StatusView, is_host: bool, now: DateTime<Local>) -> Self {
+    fn of_profile(status: &StatusView, is_host: bool, words: &Words, now: DateTime<Local>) -> Self {
         let scheduled = status.jobs.iter().any(|job| job.enabled && job.schedule.is_some());
         let next = status.jobs.iter().filter_map(|job| job.next_at).min();
-        let next = next.map(|next| tray::moment(next.with_timezone(&Local), now));
-        Self::of(is_host, status.running.is_some(), scheduled, next.as_deref())
+        let next = next.map(|next| words.moment(next.with_timezone(&Local), now));
+        Self::of(is_host, status.running.is_some(), scheduled, next.as_deref(), words)
     }
 
-    fn of(is_host: bool, is_running: bool, scheduled: bool, next: Option<&str>) -> Self {
+    fn of(is_host: bool, is_running: bool, scheduled: bool, next: Option<&str>, words: &Words) -> Self {
         if !is_host {
-            return Self {
-                anything: false,
-                words: "Scheduled exchanges go on: another RosterBridge process runs them.".to_owned(),
-            };
+            return Self { anything: false, words: words.goes_on.clone() };
         }
-        let mut words = Vec::new();
+        let mut stopping = Vec::new();
         if is_running {
-            words.push("A run is under way. It is cancelled; the next run takes up what is left.".to_owned());
+            stopping.push(words.run_ends.clone());
         }
         if scheduled {
-            words.push("Nothing is exchanged on schedule until RosterBridge is started again.".to_owned());
+            stopping.push(words.schedule_ends.clone());
         }
         if let Some(next) = next {
-            words.push(format!("The next run is due {next}."));
+            stopping.push(words.next_due.replace("{when}", next));
         }
-        let anything = !words.is_empty();
-        if !anything {
-            words.push("Nothing is scheduled, so nothing stops.".to_owned());
+        if stopping.is_empty() {
+            Self::nothing(words)
+        } else {
+            Self { anything: true, words: stopping.join(" ") }
         }
-        Self { anything, words: words.join(" ") }
     }
 
-    fn unknown() -> Self {
-        Self {
-            anything: true,
-            words: "RosterBridge is at work. Nothing is exchanged until it is started again.".to_owned(),
-        }
+    fn nothing(words: &Words) -> Self {
+        Self { anything: false, words: words.nothing_stops.clone() }
+    }
+
+    fn unknown(words: &Words) -> Self {
+        Self { anything: true, words: words.all_stops.clone() }
     }
 }
 
 async fn what_stops(app: &AppHandle) -> Stops {
-    let nothing = || Stops { anything: false, words: "Nothing is scheduled, so nothing stops.".to_owned() };
+    let words = &*words::of(app);
     let asking = async {
-        let Some(session) = app.state::<Desk>().own_session().await else { return Some(nothing()) };
+        let Some(session) = app.state::<Desk>().own_session().await else {
+            return Some(Stops::nothing(words));
+        };
         let is_host = session.is_host().await;
         match session.call(Request::Status, |_: Event| {}).await {
-            Ok(Response::Status(status)) => Some(Stops::of_profile(&status, is_host, Local::now())),
+            Ok(Response::Status(status)) => Some(Stops::of_profile(&status, is_host, words, Local::now())),
             Ok(_) => None,
             // A profile that can't be opened exchanges nothing.
-            Err(_) => Some(nothing()),
+            Err(_) => Some(Stops::nothing(words)),
         }
     };
-    time::timeout(ANSWER, asking).await.ok().flatten().unwrap_or_else(Stops::unknown)
+    time::timeout(ANSWER, asking).await.ok().flatten().unwrap_or_else(|| Stops::unknown(words))
 }
 
 /// The window shall be closed: the app goes on beside the clock. Where there is no such place it ends, once a person
@@ -108,19 +113,15 @@ pub fn requested(window: &Window, api: &CloseRequestApi) {
         if tray::available(&app).await {
             window::hide(&app);
             if !TOLD.swap(true, Ordering::Relaxed) && is_new_here(app.state::<Desk>().home()) {
-                notices::show(
-                    &app,
-                    "RosterBridge is still running",
-                    "Scheduled exchanges go on. Open or quit it with its icon beside the clock.",
-                    None,
-                );
+                let words = words::of(&app);
+                notices::show(&app, &words.still_running, &words.still_running_about, None);
             }
             return;
         }
         let stops = what_stops(&app).await;
         if !stops.anything {
             app.exit(0);
-        } else if asked(&app, &stops, "Keep it running").await == Some(false) {
+        } else if asked(&app, &stops, &words::of(&app).keep).await == Some(false) {
             window::minimize(&app);
         }
     });
@@ -157,7 +158,7 @@ const fn ends_unasked(code: Option<i32>, quits_on_close: bool) -> bool {
 pub async fn ask_to_quit(app: &AppHandle) {
     let stops = what_stops(app).await;
     if stops.anything {
-        asked(app, &stops, "Cancel").await;
+        asked(app, &stops, &words::of(app).cancel).await;
     } else {
         app.exit(0);
     }
@@ -169,10 +170,11 @@ async fn asked(app: &AppHandle, stops: &Stops, otherwise: &str) -> Option<bool> 
         return None;
     }
     let (send, answer) = oneshot::channel();
+    let words = words::of(app);
     app.dialog()
         .message(&stops.words)
-        .title("Quit RosterBridge?")
-        .buttons(MessageDialogButtons::OkCancelCustom("Quit".to_owned(), otherwise.to_owned()))
+        .title(&words.quit_question)
+        .buttons(MessageDialogButtons::OkCancelCustom(words.quit_answer.clone(), otherwise.to_owned()))
         .show(move |quit| {
             // The app may be ending for another reason.
             let _ = send.send(quit);
@@ -212,11 +214,11 @@ mod tests {
         for (is_host, running, scheduled, next, anything, words) in [
             (true, false, false, None, false, "nothing stops"),
             (true, false, true, None, true, "on schedule until"),
-            (true, false, true, Some("today 4:00 PM"), true, "due today 4:00 PM."),
+            (true, false, true, Some("today, 4:00 PM"), true, "due today, 4:00 PM."),
             (true, true, false, None, true, "under way"),
-            (false, true, true, Some("today 4:00 PM"), false, "another RosterBridge process"),
+            (false, true, true, Some("today, 4:00 PM"), false, "another RosterBridge process"),
         ] {
-            let stops = Stops::of(is_host, running, scheduled, next);
+            let stops = Stops::of(is_host, running, scheduled, next, &Words::default());
             assert_eq!(stops.anything, anything, "{stops:?}");
             assert!(stops.words.contains(words), "{stops:?}");
         }

@@ -21,6 +21,7 @@ pub const COMMANDS: &[&str] = &[
     "restart",
     "restore_ledger",
     "save_file",
+    "speak",
     "start_at_login",
     "starts_at_login",
     "take_opened_file",

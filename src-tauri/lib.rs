@@ -28,6 +28,7 @@ mod termination;
 mod tray;
 mod updates;
 mod window;
+mod words;
 
 use std::{
     env,
@@ -41,7 +42,7 @@ use tokio::time;
 
 use crate::{
     audience::Audience, clipboard::Pasted, desk::Desk, files::Named, opened::Opened, start::Start,
-    updates::Latest,
+    updates::Latest, words::Spoken,
 };
 
 /// How often, after a start at login, it is looked whether the desktop has a place for the icon by now.
@@ -117,6 +118,8 @@ fn build(start: Start) -> tauri::Result<App<Wry>> {
         .manage(Named::default())
         .manage(opened)
         .manage(Pasted::default())
+        // Before the menu is made.
+        .manage(Spoken::kept(&start))
         .invoke_handler(tauri::generate_handler![
             clipboard::forget_clipboard,
             commands::call,
@@ -140,6 +143,7 @@ fn build(start: Start) -> tauri::Result<App<Wry>> {
             updates::install_update,
             updates::restart,
             updates::updates,
+            words::speak,
         ])
         .on_window_event(|window, event| match event {
             WindowEvent::CloseRequested { api, .. } => {

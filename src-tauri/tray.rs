@@ -19,7 +19,12 @@ use tauri::{
 };
 use tokio::{sync::oneshot, time};
 
-use crate::{closing, desk::Desk, notices, window};
+use crate::{
+    closing,
+    desk::Desk,
+    notices, window,
+    words::{self, Words},
+};
 
 const ID: &str = "main";
 const OPEN: &str = "open";
@@ -32,63 +37,83 @@ const QUIT: &str = "quit";
 /// How often the menu is brought up to date.
 const GLANCE: Duration = Duration::from_secs(30);
 
-/// What in the menu changes.
+/// What the menu is made of.
 struct Lines {
     next: MenuItem<Wry>,
     held: MenuItem<Wry>,
+    open: MenuItem<Wry>,
+    run: MenuItem<Wry>,
     pause: MenuItem<Wry>,
+    settings: MenuItem<Wry>,
+    quit: MenuItem<Wry>,
     said: Mutex<Said>,
+    shown: Mutex<Shown>,
 }
 
-/// What the menu says now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the menu tells now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Said {
-    next: String,
+    next: Next,
     /// Rows waiting for a person.
     held: u64,
     /// Whether its click resumes scheduled runs rather than pausing them.
     resumes: bool,
 }
 
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Running,
+    OtherSender,
+    Paused,
+    PausedUntil(DateTime<Local>),
+    Run(DateTime<Local>),
+    Nothing,
+}
+
+/// That in words, for the lines that change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Shown {
+    next: String,
+    held: String,
+    pause: String,
+}
+
 impl Said {
-    fn of(status: &StatusView, now: DateTime<Local>) -> Self {
+    /// Before anything is known.
+    const NOTHING: Self = Self { next: Next::Nothing, held: 0, resumes: false };
+
+    fn of(status: &StatusView) -> Self {
         let next = status.jobs.iter().filter_map(|job| job.next_at).min();
         let next = match (status.pause, next) {
-            _ if status.running.is_some() => "Running now".to_owned(),
-            _ if !status.other_sender.is_empty() => "Another sender is active: open RosterBridge".to_owned(),
-            (Pause::UntilResumed, _) => "Scheduled runs are paused".to_owned(),
-            (Pause::Until(end), _) if status.paused => {
-                format!("Paused until {}", moment(end.with_timezone(&Local), now))
-            }
-            (_, Some(next)) => format!("Next run: {}", moment(next.with_timezone(&Local), now)),
-            (_, None) => "No run is planned".to_owned(),
+            _ if status.running.is_some() => Next::Running,
+            _ if !status.other_sender.is_empty() => Next::OtherSender,
+            (Pause::UntilResumed, _) => Next::Paused,
+            (Pause::Until(end), _) if status.paused => Next::PausedUntil(end.with_timezone(&Local)),
+            (_, Some(next)) => Next::Run(next.with_timezone(&Local)),
+            (_, None) => Next::Nothing,
         };
         Self { next, held: status.held, resumes: status.paused }
     }
 
-    fn held_text(&self) -> String {
-        match self.held {
-            0 => "No held records".to_owned(),
-            1 => "1 held record…".to_owned(),
-            held => format!("{held} held records…"),
-        }
+    fn shown(self, words: &Words, now: DateTime<Local>) -> Shown {
+        let at = |text: &str, then| text.replace("{when}", &words.moment(then, now));
+        let next = match self.next {
+            Next::Running => words.running.clone(),
+            Next::OtherSender => words.other_sender.clone(),
+            Next::Paused => words.paused.clone(),
+            Next::PausedUntil(end) => at(&words.paused_until, end),
+            Next::Run(then) => at(&words.next_run, then),
+            Next::Nothing => words.no_run.clone(),
+        };
+        let held = match self.held {
+            0 => words.none_held.clone(),
+            1 => words.one_held.clone(),
+            held => words.held.replace("{held}", &held.to_string()),
+        };
+        let pause = if self.resumes { &words.resume } else { &words.pause };
+        Shown { next, held, pause: pause.clone() }
     }
-
-    const fn pause_text(&self) -> &'static str {
-        if self.resumes { "Resume scheduled runs" } else { "Pause scheduled runs" }
-    }
-}
-
-/// A time to come, by this computer's clock: `today 4:00 PM`, `Friday 3:10 AM`, `Nov 30, 3:10 AM`.
-pub fn moment(then: DateTime<Local>, now: DateTime<Local>) -> String {
-    let days = then.date_naive().signed_duration_since(now.date_naive()).num_days();
-    let day = match days {
-        0 => "today ".to_owned(),
-        1 => "tomorrow ".to_owned(),
-        2..=6 => then.format("%A ").to_string(),
-        _ => then.format("%b %-d, ").to_string(),
-    };
-    day + &then.format("%-I:%M %p").to_string()
 }
 
 /// Puts the icon up unless it stands already. False where the desktop shows none.
@@ -125,22 +150,29 @@ fn put_up_on_main_thread(app: &AppHandle) -> bool {
 }
 
 fn build(app: &AppHandle) -> tauri::Result<()> {
-    let said = Said { next: "No run is planned".to_owned(), held: 0, resumes: false };
-    let next = MenuItem::new(app, &said.next, false, None::<&str>)?;
-    let held = MenuItem::with_id(app, HELD, said.held_text(), false, None::<&str>)?;
-    let pause = MenuItem::with_id(app, PAUSE, said.pause_text(), true, None::<&str>)?;
+    let words = words::of(app);
+    let said = Said::NOTHING;
+    let shown = said.shown(&words, Local::now());
+    let line = |id: &str, text: &str| MenuItem::with_id(app, id, text, true, None::<&str>);
+    let next = MenuItem::new(app, &shown.next, false, None::<&str>)?;
+    let held = MenuItem::with_id(app, HELD, &shown.held, false, None::<&str>)?;
+    let open = line(OPEN, &words.open)?;
+    let run = line(RUN, &words.run)?;
+    let pause = line(PAUSE, &shown.pause)?;
+    let settings = line(SETTINGS, &words.settings)?;
+    let quit = line(QUIT, &words.quit)?;
     let menu = Menu::with_items(
         app,
         &[
             &next,
             &held,
             &PredefinedMenuItem::separator(app)?,
-            &MenuItem::with_id(app, OPEN, "Open RosterBridge", true, None::<&str>)?,
-            &MenuItem::with_id(app, RUN, "Run now", true, None::<&str>)?,
+            &open,
+            &run,
             &pause,
             &PredefinedMenuItem::separator(app)?,
-            &MenuItem::with_id(app, SETTINGS, "Settings…", true, None::<&str>)?,
-            &MenuItem::with_id(app, QUIT, "Quit…", true, None::<&str>)?,
+            &settings,
+            &quit,
         ],
     )?;
     let mut icon = TrayIconBuilder::with_id(ID)
@@ -164,7 +196,8 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
         icon = icon.icon(image.clone());
     }
     icon.build(app)?;
-    app.manage(Lines { next, held, pause, said: Mutex::new(said) });
+    let (said, shown) = (Mutex::new(said), Mutex::new(shown));
+    app.manage(Lines { next, held, open, run, pause, settings, quit, said, shown });
     Ok(())
 }
 
@@ -221,23 +254,45 @@ fn tell_fault(app: &AppHandle, fault: Option<&Fault>) {
 /// Brings the menu in step with the district's state.
 pub fn say(app: &AppHandle, status: &StatusView) {
     let Some(lines) = app.try_state::<Lines>() else { return };
-    let now_said = Said::of(status, Local::now());
+    *lines.said.lock().unwrap_or_else(PoisonError::into_inner) = Said::of(status);
+    report(show(app, &lines));
+}
+
+/// Says the same in the words in use by now.
+pub fn reword(app: &AppHandle) {
+    let Some(lines) = app.try_state::<Lines>() else { return };
+    let words = words::of(app);
+    let fixed = lines
+        .open
+        .set_text(&words.open)
+        .and_then(|()| lines.run.set_text(&words.run))
+        .and_then(|()| lines.settings.set_text(&words.settings))
+        .and_then(|()| lines.quit.set_text(&words.quit));
+    report(fixed.and_then(|()| show(app, &lines)));
+}
+
+fn show(app: &AppHandle, lines: &Lines) -> tauri::Result<()> {
+    let said = *lines.said.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = said.shown(&words::of(app), Local::now());
     {
-        let mut said = lines.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if *said == now_said {
-            return;
+        let mut shown = lines.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if *shown == now {
+            return Ok(());
         }
-        *said = now_said.clone();
+        *shown = now.clone();
     }
-    let changed = lines
-        .next
-        .set_text(&now_said.next)
-        .and(lines.held.set_text(now_said.held_text()))
-        .and(lines.held.set_enabled(now_said.held > 0))
-        .and(lines.pause.set_text(now_said.pause_text()));
-    if let Some(icon) = app.tray_by_id(ID)
-        && let Err(error) = changed.and(icon.set_tooltip(Some(format!("RosterBridge – {}", now_said.next))))
-    {
+    lines.next.set_text(&now.next)?;
+    lines.held.set_text(&now.held)?;
+    lines.held.set_enabled(said.held > 0)?;
+    lines.pause.set_text(&now.pause)?;
+    match app.tray_by_id(ID) {
+        Some(icon) => icon.set_tooltip(Some(format!("RosterBridge – {}", now.next))),
+        None => Ok(()),
+    }
+}
+
+fn report(done: tauri::Result<()>) {
+    if let Err(error) = done {
         tracing::debug!(%error, "the menu beside the clock was not brought up to date");
     }
 }
@@ -299,16 +354,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_to_come_is_told_by_how_far_it_is() {
-        let at = |day, hour, minute| Local.with_ymd_and_hms(2026, 11, day, hour, minute, 0).unwrap();
-        let now = at(20, 15, 0);
-        for (then, told) in [
-            (at(20, 16, 0), "today 4:00 PM"),
-            (at(21, 3, 10), "tomorrow 3:10 AM"),
-            (at(23, 3, 10), "Monday 3:10 AM"),
-            (at(30, 12, 5), "Nov 30, 12:05 PM"),
+    fn the_menu_tells_what_comes_next() {
+        let at = |day, hour| Local.with_ymd_and_hms(2026, 11, day, hour, 0, 0).unwrap();
+        let words = Words::default();
+        for (next, told) in [
+            (Next::Running, "Running now"),
+            (Next::OtherSender, "Another sender is active: open RosterBridge"),
+            (Next::Paused, "Scheduled runs are paused"),
+            (Next::PausedUntil(at(21, 8)), "Paused until tomorrow, 8:00 AM"),
+            (Next::Run(at(20, 16)), "Next run: today, 4:00 PM"),
+            (Next::Nothing, "No run is planned"),
         ] {
-            assert_eq!(moment(then, now), told);
+            assert_eq!(Said { next, ..Said::NOTHING }.shown(&words, at(20, 15)).next, told);
+        }
+        for (held, told) in [(0, "No held records"), (1, "1 held record…"), (2, "2 held records…")] {
+            assert_eq!(Said { held, ..Said::NOTHING }.shown(&words, at(20, 15)).held, told);
+        }
+        for (resumes, told) in [(false, "Pause scheduled runs"), (true, "Resume scheduled runs")] {
+            assert_eq!(Said { resumes, ..Said::NOTHING }.shown(&words, at(20, 15)).pause, told);
         }
     }
 }

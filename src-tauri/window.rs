@@ -19,6 +19,7 @@ use tokio::time;
 use crate::{
     desk::Desk,
     start::{PRACTICE_PROFILE, Start},
+    words,
 };
 
 /// Its name in `tauri.conf.json` and in its capabilities.
@@ -131,7 +132,7 @@ pub fn open(app: &AppHandle, start: &Start) -> tauri::Result<()> {
 pub fn entitle(app: &AppHandle, profile: &str, home: Option<&Path>) {
     let Some(window) = app.get_webview_window(LABEL) else { return };
     let profiles = home.map(rosterbridge_api::profile_names).unwrap_or_default();
-    let title = title(profile, &profiles);
+    let title = title(profile, &profiles, &words::of(app).practice);
     // Set anew it would flicker on some desktops.
     if window.title().is_ok_and(|shown| shown == title) {
         return;
@@ -140,10 +141,10 @@ pub fn entitle(app: &AppHandle, profile: &str, home: Option<&Path>) {
 }
 
 /// Its district is named where there is another one its window could be taken for.
-fn title(profile: &str, profiles: &[String]) -> String {
+fn title(profile: &str, profiles: &[String], practice: &str) -> String {
     let others = || profiles.iter().any(|other| other != profile && other != PRACTICE_PROFILE);
     match profile {
-        PRACTICE_PROFILE => "RosterBridge – Practice district".to_owned(),
+        PRACTICE_PROFILE => format!("RosterBridge – {practice}"),
         profile if others() => format!("RosterBridge – {profile}"),
         _ => "RosterBridge".to_owned(),
     }
@@ -265,7 +266,7 @@ mod tests {
             ("north", &["default"], "RosterBridge – north"),
             ("practice", &["default", "practice"], "RosterBridge – Practice district"),
         ] {
-            assert_eq!(title(profile, &profiles(others)), shown);
+            assert_eq!(title(profile, &profiles(others), "Practice district"), shown);
         }
     }
 

@@ -3,8 +3,9 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { svelteTesting } from '@testing-library/svelte/vite';
 import { wuchale } from 'wuchale/vite';
 import { defineConfig } from 'vitest/config';
+import { budget } from './scripts/budget.ts';
 import { help } from './scripts/help.ts';
-import { languages } from './scripts/languages.ts';
+import { languages, lookUps } from './scripts/languages.ts';
 
 /** The window's own content security policy, so that a preview in a browser is held to it too. */
 function windowPolicy(): string {
@@ -23,7 +24,7 @@ function isOfWindow(id: string): boolean {
 
 export default defineConfig({
   // Tests read the text as it stands in the source.
-  plugins: [...(process.env.VITEST === undefined ? [wuchale()] : []), svelte(), svelteTesting(), help(), languages()],
+  plugins: [...(process.env.VITEST === undefined ? [wuchale()] : []), svelte(), svelteTesting(), help(), languages(), lookUps(), budget()],
   // Tauri prints its own errors into the same terminal.
   clearScreen: false,
   server: { port: 5173, strictPort: true },

@@ -2,6 +2,9 @@ import { adapter as svelte } from '@wuchale/svelte';
 import { createHeuristic, defaultHeuristicOpts, defineConfig, pofile } from 'wuchale';
 import { adapter as script } from 'wuchale/adapter-vanilla';
 
+/** What the build's look-ups are called. No module declares it. */
+export const LOOK_UP = '_w_text_';
+
 // What stands in markup, and attributes that begin with a capital letter, are text. In scripts only what is said to be:
 // a string there may as well be a key or a value that PowerSchool knows.
 const usual = createHeuristic(defaultHeuristicOpts);
@@ -11,8 +14,10 @@ const patterns = [
   { name: 'plural', args: ['other', 'message', 'pluralFunc'] },
 ];
 
-// The language is chosen before the window's modules are read and stays for the page's life: one look-up per module.
-const asItIs = { wrapInit: (expression) => expression, wrapUse: (expression) => expression };
+// The language is chosen before the window's modules are read and stays for the page's life. The compiler takes a name
+// that is not declared for a constant: what it answers is shown once and not watched. `scripts/languages.ts` brings the name
+// in. What a module begins with instead is for development alone: it takes up a text that has just been written.
+const asItIs = { wrapInit: (expression) => `/* @__PURE__ */ ${expression}`, wrapUse: () => LOOK_UP };
 const runtime = {
   initReactive: ({ funcName }) => (funcName == null ? false : null),
   useReactive: false,
@@ -30,8 +35,6 @@ export default defineConfig({
     window: svelte({ ...rules, files: { include: 'src/**/*.svelte', ignore: 'src/gallery/**' } }),
     script: script({
       ...rules,
-      // A script has no place of its own for the look-up: every use asks for it.
-      runtime: { ...runtime, initReactive: () => null, plain: { ...asItIs, wrapUse: () => "_w_load_('script')" } },
       files: {
         include: 'src/**/*.ts',
         ignore: ['src/bindings/**', 'src/backend/fixture*.ts', 'src/gallery/**', 'src/**/*.d.ts', 'src/**/*.test.ts', 'src/test-*.ts'],

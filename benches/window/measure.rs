@@ -22,6 +22,8 @@ use crate::{
     driver::{Driver, PATIENCE},
 };
 
+/// The name of every profile, as `cargo xtask bench` makes it.
+const PROFILE: &str = "bench";
 /// Counted launches of each window; one more of each goes before.
 const LAUNCHES: usize = 10;
 /// Counted openings of each list, each in a window of its own.
@@ -67,7 +69,7 @@ struct Arguments {
     desktop: PathBuf,
     /// The command line, as it is shipped.
     rosterbridge: PathBuf,
-    /// A home whose practice profile has 100 rows, and one with 100,000.
+    /// A home whose profile has 100 rows, and one with 100,000.
     few: PathBuf,
     many: PathBuf,
     /// Homes of a large district: the window's, and the command line's beside the bare window.
@@ -106,9 +108,9 @@ impl Open {
         Self { client, driver, _settings: settings }
     }
 
-    /// The product's window on the practice profile of a home.
+    /// The product's window on the profile of a home.
     async fn ours(desktop: &Path, home: &Path) -> Self {
-        let profile = ["--quit-on-close", "--profile", "practice", "--home"].map(OsStr::new);
+        let profile = ["--quit-on-close", "--profile", PROFILE, "--home"].map(OsStr::new);
         Self::start(desktop, &[&profile[..], &[home.as_os_str()]].concat()).await
     }
 
@@ -268,7 +270,7 @@ struct Load(Child);
 impl Load {
     fn start(arguments: &Arguments) -> Self {
         let mut command = Command::new(&arguments.rosterbridge);
-        command.arg("--home").arg(&arguments.beside).args(["--profile", "practice", "sync"]);
+        command.arg("--home").arg(&arguments.beside).args(["--profile", PROFILE, "sync"]);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
@@ -286,7 +288,7 @@ impl Drop for Load {
 
 /// Has the next run read the whole roster: what is removed is a cache.
 fn forget_roster(home: &Path) {
-    let _ = fs::remove_file(home.join("profiles/practice/roster.db"));
+    let _ = fs::remove_file(home.join("profiles").join(PROFILE).join("roster.db"));
 }
 
 fn pair(of: &[Vec<f64>; 2]) -> Value {

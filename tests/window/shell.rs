@@ -92,6 +92,32 @@ async fn the_page_may_ask_for_what_it_needs_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_shell_speaks_as_the_page_does() {
+    let window = Window::open().await;
+    window.find("welcome-practice").await;
+    let file = window.home().join("shell-words.json");
+    let kept = || fs::read_to_string(&file).ok().and_then(|kept| serde_json::from_str::<Value>(&kept).ok());
+    let spanish = || kept().filter(|words| words["quit"] == "Salir…");
+
+    window.click("language-es").await;
+    let words = until("the shell was not told the words", spanish).await;
+    assert_eq!(words["pausedUntil"].as_str().map(|text| text.contains("{when}")), Some(true), "{words}");
+    assert_eq!(words["weekdays"][2], "mié", "{words}");
+
+    // What no menu can show changes nothing.
+    window.find("welcome-practice").await;
+    for words in [json!({ "quit": "" }), json!({ "quit": "x".repeat(1_000) }), json!({ "unknown": "x" })] {
+        let answer = window.invoke("speak", json!({ "words": words })).await;
+        assert!(answer["refused"].is_string(), "{answer}");
+    }
+    assert!(spanish().is_some());
+
+    window.click("language-en").await;
+    until("the shell did not follow back", || kept().filter(|words| words["quit"] == "Quit…")).await;
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_setup_file_opened_outside_is_shown_and_not_imported() {
     let window = Window::open().await;
     window.find("welcome-practice").await;

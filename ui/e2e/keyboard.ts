@@ -6,6 +6,9 @@ import { settled } from './settled';
 /** How thick a focus ring is at least, in CSS pixels, and how much it differs from what is behind it (WCAG 2.2, 1.4.11). */
 const RING = { thickness: 2, contrast: 3 };
 
+/** So often a focus that is out of sight is looked at again, each time after two frames. */
+const FRAMES = 30;
+
 /** What is focused, as it is drawn. */
 interface Stop {
   /** Its test id, or else what it is called. */
@@ -18,6 +21,8 @@ interface Stop {
   contrast: number;
   /** Whether its middle is inside the window, with nothing of another part over it. */
   inside: boolean;
+  /** Where it is from top to bottom, and what is at its middle: for whoever looks into a failure. */
+  where: string;
 }
 
 /** Runs in the page. */
@@ -93,6 +98,7 @@ function focused(): Stop | null {
     thickness,
     contrast: best,
     inside,
+    where: `${box.top.toFixed(0)} to ${box.bottom.toFixed(0)} of ${String(innerHeight)}, behind ${there === null ? 'nothing' : `${there.tagName} ${there.className}`}`,
   };
 }
 
@@ -109,9 +115,14 @@ export class Keyboard {
   async tab(): Promise<Stop | null> {
     await this.#page.keyboard.press('Tab');
     await settled(this.#page);
-    const at = await this.#page.evaluate(focused);
+    let at = await this.#page.evaluate(focused);
+    // What is drawn late, a font or the rows of a table, moves what follows it: what counts is where the focus is then.
+    for (let frames = 0; at?.inside === false && frames < FRAMES; frames += 1) {
+      await settled(this.#page);
+      at = await this.#page.evaluate(focused);
+    }
     if (at === null) return null;
-    if (!at.inside) this.problems.add(`${at.name} is out of sight while it has the focus`);
+    if (!at.inside) this.problems.add(`${at.name} is out of sight while it has the focus (${at.where})`);
     if (at.thickness < RING.thickness) this.problems.add(`${at.name} has no focus ring`);
     else if (at.contrast < RING.contrast) this.problems.add(`${at.name}: its focus ring has a contrast of ${at.contrast.toFixed(2)}`);
     return at;

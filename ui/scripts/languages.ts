@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Plugin } from 'vite';
+import { LOOK_UP } from '../wuchale.config.js';
 
 const COMPILED = new URL('../src/languages/.wuchale/', import.meta.url);
 const OF_LANGUAGE = /^window\.window\.(\w+)\.compiled\.js$/;
@@ -41,6 +42,20 @@ export function languages(): Plugin {
         const { c } = (await import(pathToFileURL(file).href)) as { c: unknown };
         this.emitFile({ type: 'asset', fileName: `languages/${language}.json`, source: JSON.stringify({ c }) });
       }
+    },
+  };
+}
+
+/** Brings the look-up into every module in which texts were replaced by it, once the compiler has read the module. */
+export function lookUps(): Plugin {
+  const from = fileURLToPath(new URL('../src/languages/language.ts', import.meta.url));
+  return {
+    name: 'look-ups',
+    transform: {
+      order: 'post',
+      // On the first line, so that none of the others is another one.
+      handler: (code) =>
+        code.includes(LOOK_UP) ? { code: `import { lookUp as ${LOOK_UP} } from ${JSON.stringify(from)}; ${code}`, map: null } : undefined,
     },
   };
 }

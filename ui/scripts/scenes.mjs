@@ -911,6 +911,23 @@ export const SCENES = [
   })),
 ];
 
+/** Looked at in Spanish, too: where most is told of what the engine found. */
+const IN_SPANISH = [
+  'home-trouble',
+  'home-other-sender',
+  'held',
+  'raptor-history',
+  'trace-row',
+  'activity-undo',
+  'account-day',
+  'account-sheet',
+  'confirmation-obstacles',
+  'powerschool-failed',
+];
+for (const scene of SCENES.filter(({ name }) => IN_SPANISH.includes(name))) {
+  SCENES.push({ ...scene, name: `spanish-${scene.name}`, language: 'es' });
+}
+
 export const LOOKS = [
   { suffix: 'light', colorScheme: 'light', viewport: NORMAL },
   { suffix: 'dark', colorScheme: 'dark', viewport: NORMAL },
@@ -964,6 +981,9 @@ export async function openScene(context, address, scene, problem) {
   page.setDefaultTimeout(20_000);
   // No scene finds what another one has kept.
   await page.addInitScript(() => localStorage.clear());
+  if (scene.language !== undefined) {
+    await page.addInitScript((language) => localStorage.setItem('rosterbridge.language', language), scene.language);
+  }
   await page.goto(`${address}?${scene.query}`);
   await page.locator('h1').first().waitFor();
   for (const action of scene.actions ?? []) await action(page);

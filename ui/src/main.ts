@@ -2,6 +2,7 @@ import './app.css';
 import { speak } from './languages/language';
 
 // Text is looked up as modules are read: those with text come after the language.
-await speak();
-const { show } = await import('./window');
-show();
+if (await speak()) {
+  const { show } = await import('./window');
+  show();
+}

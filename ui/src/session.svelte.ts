@@ -236,11 +236,12 @@ export class Session {
 
   /**
    * Saves what was made of `base`: of the set-up as it is known now, or, for what a person has entered over some time, as it
-   * was when that began. What was changed elsewhere meanwhile is kept. Throws a `Fault`.
+   * was when that began. What was changed elsewhere meanwhile is kept. Answers whether the form has to take over what is
+   * saved, because that holds more than was entered there. Throws a `Fault`.
    */
-  async saveSetup(entered: Setup, base?: Setup): Promise<void> {
+  async saveSetup(entered: Setup, base?: Setup): Promise<boolean> {
     const { backend, setup: now } = this;
-    if (now === undefined) return;
+    if (now === undefined) return false;
     let saved;
     try {
       saved = await saveOver(backend, { base: base ?? now.setup, entered, now }, this.#ask);
@@ -248,10 +249,10 @@ export class Session {
       if (toFault(thrown).code === SETUP_CHANGED) await this.#takeSetup((from) => from.setup());
       throw thrown;
     }
-    if (backend !== this.backend) return;
+    if (backend !== this.backend) return false;
     this.setup = saved.view;
-    // The page still shows what was there before.
-    if (saved.elsewhere) this.arrivals += 1;
+    if (saved.merged) this.findExecutionOff();
+    return saved.merged;
   }
 
   #ask: Ask = (clashes) =>

@@ -93,6 +93,22 @@ describe('what two have made of one set-up', () => {
     expect(ask).not.toHaveBeenCalled();
   });
 
+  test('is asked about where one has moved the district to another zone and the other an exchange to another time', () => {
+    const scheduled = (time: string, zone: string) =>
+      changed(base(), (setup) => {
+        const schedule = (hour: string) => ({ when: { kind: 'weekly', days: 'MTWHF', times: [hour] }, zone });
+        setup.jobs = [
+          { job: 'hero-students', enabled: true, schedule: schedule(time) },
+          { job: 'hero-teachers', enabled: true, schedule: schedule('04:00') },
+        ] as unknown as Setup['jobs'];
+      });
+    const before = scheduled('03:00', 'America/Chicago');
+    const { setup, clashes } = merge(before, scheduled('03:00', 'America/Denver'), scheduled('05:00', 'America/Chicago'), 'mine');
+    const path = ['jobs', 'hero-students', 'schedule'];
+    expect(clashes.map((clash) => clash.path)).toEqual([[...path, 'when'], [...path, 'zone']]);
+    expect(setup.jobs).toEqual(scheduled('03:00', 'America/Denver').jobs);
+  });
+
   test('has no value put together of two kinds', () => {
     const scheduled = (when: object) =>
       changed(base(), (setup) => {
@@ -137,7 +153,7 @@ describe('a save', () => {
   test('goes through where nobody else has saved', async () => {
     const ask = vi.fn<Ask>();
     const { saving, now } = await save([], ask);
-    expect((await saving).elsewhere).toBe(false);
+    expect((await saving).merged).toBe(false);
     expect(now().powerschool.client_id).toBe('mine');
     expect(ask).not.toHaveBeenCalled();
   });
@@ -145,7 +161,7 @@ describe('a save', () => {
   test('takes over what was changed elsewhere, also twice', async () => {
     const ask = vi.fn<Ask>();
     const { saving, now } = await save([(setup) => (setup.mail.host = 'smtp'), (setup) => (setup.retention_days = 30)], ask);
-    expect((await saving).elsewhere).toBe(true);
+    expect((await saving).merged).toBe(true);
     expect(now()).toMatchObject({ powerschool: { client_id: 'mine' }, mail: { host: 'smtp' }, retention_days: 30 });
     expect(ask).not.toHaveBeenCalled();
   });

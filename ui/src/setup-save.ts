@@ -135,13 +135,14 @@ function changedElsewhere(): Fault {
 
 /**
  * Saves what was made of `base`, over the set-up as it is now. Where that is another one by now, what does not stand
- * against each other is put together, and the person is asked about the rest. Rejects with a `Fault`.
+ * against each other is put together, and the person is asked about the rest. `merged`: what is saved is not what was
+ * entered alone. Rejects with a `Fault`.
  */
 export async function saveOver(
   backend: Backend,
   { base, entered, now }: { base: Setup; entered: Setup; now: SetupView },
   ask: Ask,
-): Promise<{ view: SetupView; elsewhere: boolean }> {
+): Promise<{ view: SetupView; merged: boolean }> {
   let current = now;
   for (let round = 1; ; round += 1) {
     let { setup, clashes } = merge(base, entered, current.setup, 'mine');
@@ -152,7 +153,7 @@ export async function saveOver(
       setup = merge(base, entered, current.setup, keep).setup;
     }
     try {
-      return { view: await backend.saveSetup(setup, current.revision), elsewhere: current !== now };
+      return { view: await backend.saveSetup(setup, current.revision), merged: !same(setup, entered) };
     } catch (thrown) {
       const fault = toFault(thrown);
       if (fault.code !== SETUP_CHANGED || round === ROUNDS) throw fault;

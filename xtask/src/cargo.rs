@@ -12,15 +12,20 @@ use std::{
 pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     command.current_dir(root);
-    // What cargo tells this program about its own package is none of the build's business; left in, build scripts
-    // that look at it would run again whenever cargo is called without xtask in between.
+    without_own(&mut command);
+    command
+}
+
+/// Keeps from a program that calls cargo in its turn what cargo tells this program about its own package: that is none of
+/// the build's business; left in, build scripts that look at it would run again whenever cargo is called without xtask in
+/// between.
+pub fn without_own(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let own = ["CARGO_PKG_", "CARGO_MANIFEST_"];
         if name.to_str().is_some_and(|name| own.iter().any(|own| name.starts_with(own))) {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// Builds both binaries exactly as the tests' build does, so that neither makes the other start over.

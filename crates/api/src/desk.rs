@@ -59,7 +59,7 @@ pub(crate) async fn carry_out(
         }
         Request::Setup => Response::Setup(setup_view(engine).await?),
         Request::SaveSetup { setup, revision } => {
-            engine.save_edited_setup(*setup, &revision).await?;
+            engine.save_setup(*setup, &revision).await?;
             Response::Setup(setup_view(engine).await?)
         }
         Request::ImportSetup { text, passphrase } => {

@@ -10,7 +10,7 @@ use rosterbridge_engine::{
     report::Event,
 };
 use tokio::{
-    sync::{RwLock, broadcast, mpsc},
+    sync::{RwLock, broadcast, mpsc, watch},
     task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -32,8 +32,9 @@ const STOPPING: Duration = Duration::from_secs(4);
 /// How long a guest that has just come may take to say what it wants of a host that leaves.
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
-/// How long what is done to a profile that nothing works on waits for what other processes have asked for.
-const LETTING_GO: Duration = Duration::from_secs(10);
+/// How long what is done to a profile that nothing works on waits for what other processes have asked for. Less than
+/// [`PATIENCE`], so that whoever comes meanwhile does not give up.
+const LETTING_GO: Duration = Duration::from_secs(8);
 
 /// How often it looks meanwhile, since a guest may ask for another run.
 const STOPPED: Duration = Duration::from_millis(50);
@@ -92,10 +93,59 @@ struct Host {
     notices: broadcast::Sender<Event>,
     /// The requests under way, of other processes and of this one.
     guests: TaskTracker,
-    /// Tells those that only wait to wait elsewhere.
-    leaving: CancellationToken,
+    door: watch::Sender<Door>,
     /// Keeps the profile's log open. None when it can't be written, which stops nothing else.
     _log: Option<ProfileLog>,
+}
+
+/// What guests come in by.
+#[derive(Clone, Debug)]
+struct Door {
+    /// Whoever comes while it is shut waits before it: either it is opened again, or the host is gone.
+    is_open: bool,
+    /// Tells those that only wait to wait elsewhere. Those that come in later have another one.
+    leaving: CancellationToken,
+}
+
+impl Door {
+    fn open() -> Self {
+        Self { is_open: true, leaving: CancellationToken::new() }
+    }
+}
+
+impl Host {
+    /// Sends away who only waits, and waits for what the others have asked for. Where that does not come to its end, it is
+    /// refused, and everything goes on as before.
+    async fn empty(&self) -> Result<(), Fault> {
+        self.door.send_modify(|door| door.is_open = false);
+        self.door.borrow().leaving.cancel();
+        self.guests.close();
+        if tokio::time::timeout(LETTING_GO, self.guests.wait()).await.is_ok() {
+            return Ok(());
+        }
+        self.guests.reopen();
+        self.door.send_replace(Door::open());
+        Err(EngineError::Busy.into())
+    }
+
+    /// Takes no further guests, cancels a scheduled run, and finishes what was asked for.
+    async fn end(mut self) {
+        self.listening.abort();
+        self.testing.abort();
+        // Gone: whoever connects from now on becomes the host itself.
+        let _ = (&mut self.listening).await;
+        let _ = (&mut self.testing).await;
+        if let Some(mut following) = self.following.take() {
+            following.stop.cancel();
+            let _ = (&mut following.task).await;
+        }
+        self.door.borrow().leaving.cancel();
+        self.guests.close();
+        self.guests.wait().await;
+        self.engine.finish_sending().await;
+        self.sending.abort();
+        let _ = (&mut self.sending).await;
+    }
 }
 
 impl Following {
@@ -199,7 +249,7 @@ impl Session {
                     // Whoever ends the session waits for this. First, so that it goes last: the engine has the lock.
                     let _here = host.guests.token();
                     let engine = Arc::clone(&host.engine);
-                    let leaving = host.leaving.clone();
+                    let leaving = host.door.borrow().leaving.clone();
                     drop(seat);
                     let waits = matches!(request, Request::AwaitTest);
                     // On the heap, so that whoever waits for it stays small.
@@ -241,24 +291,10 @@ impl Session {
 
     /// Ends it. A host takes no further guests, cancels a scheduled run, and first finishes what was asked for.
     pub async fn close(self) {
-        let Seat::Host(mut host) = std::mem::replace(&mut *self.seat.write().await, Seat::Guest) else {
-            return;
-        };
-        host.listening.abort();
-        host.testing.abort();
-        // Gone: whoever connects from now on becomes the host itself.
-        let _ = (&mut host.listening).await;
-        let _ = (&mut host.testing).await;
-        if let Some(mut following) = host.following.take() {
-            following.stop.cancel();
-            let _ = (&mut following.task).await;
+        let seat = std::mem::replace(&mut *self.seat.write().await, Seat::Guest);
+        if let Seat::Host(host) = seat {
+            host.end().await;
         }
-        host.leaving.cancel();
-        host.guests.close();
-        host.guests.wait().await;
-        host.engine.finish_sending().await;
-        host.sending.abort();
-        let _ = (&mut host.sending).await;
     }
 
     /// Ends it as [`Session::close`] does, and cancels whatever run is under way rather than waiting for its end.
@@ -287,33 +323,39 @@ impl Session {
     }
 
     /// Ends it, and puts the newest usable backup in the ledger's place, or an empty ledger with `begin_anew`. Refused
-    /// while a run is under way or another process holds the profile: then it has ended all the same.
+    /// while a run is under way or another process holds the profile, and where what others have asked for does not come to
+    /// its end: a host goes on then.
     pub async fn restore(self, begin_anew: bool) -> Result<RestoredView, Fault> {
         let folder = self.let_go().await?;
         care::restore_folder(folder, begin_anew).await
     }
 
     /// Ends it, and erases the profile: databases, backups, logs, the keychain's entries and the folder. `confirm` has to
-    /// be the profile's name. Refused while a run is under way or another process holds the profile.
+    /// be the profile's name. Refused as [`Session::restore`] is.
     pub async fn erase(self, confirm: &str) -> Result<Erased, Fault> {
         care::check_confirmed(&self.folder, confirm)?;
         let folder = self.let_go().await?;
         care::erase_folder(folder).await
     }
 
-    /// Ends it unless a run is under way. Where what other processes have asked for does not come to its end, the profile
-    /// is still in use: nothing can be done to it yet.
+    /// Ends it unless a run is under way, or something else that others have asked for and that does not come to its end:
+    /// the profile is in use, nothing can be done to it yet, and a host goes on.
     async fn let_go(self) -> Result<ProfileFolder, Fault> {
         if let Response::Status(status) = self.call(Request::Status, |_| ()).await?
             && status.running.is_some()
         {
             return Err(EngineError::Busy.into());
         }
-        let folder = self.folder.clone();
-        match tokio::time::timeout(LETTING_GO, self.close()).await {
-            Ok(()) => Ok(folder),
-            Err(_) => Err(EngineError::Busy.into()),
+        // Held, so that nobody here asks for more meanwhile.
+        let mut seat = self.seat.write().await;
+        if let Seat::Host(host) = &*seat {
+            host.empty().await?;
         }
+        if let Seat::Host(host) = std::mem::replace(&mut *seat, Seat::Guest) {
+            host.end().await;
+        }
+        drop(seat);
+        Ok(self.folder)
     }
 
     /// Whether this process holds the profile.
@@ -348,10 +390,10 @@ async fn take_seat(
         remedy: "Check that this account owns the profile's folder and may write to it.".to_owned(),
     })?;
     let guests = TaskTracker::new();
-    let leaving = CancellationToken::new();
+    let door = watch::Sender::new(Door::open());
     let notices = broadcast::Sender::new(NOTICES_BEHIND);
-    let house = House { engine: Arc::clone(&engine), notices: notices.clone(), leaving: leaving.clone() };
-    let listening = tokio::spawn(receive(house, guests.clone(), listener));
+    let house = House { engine: Arc::clone(&engine), notices: notices.clone() };
+    let listening = tokio::spawn(receive(house, door.subscribe(), guests.clone(), listener));
     let testing = {
         let engine = Arc::clone(&engine);
         tokio::spawn(async move { engine.make_waiting_tests().await }.instrument(span.clone()))
@@ -361,17 +403,7 @@ async fn take_seat(
         tokio::spawn(async move { engine.send_notices().await }.instrument(span))
     };
     let following = follower.map(|follower| Following::start(&engine, follower, &notices));
-    Ok(Seat::Host(Host {
-        engine,
-        listening,
-        testing,
-        sending,
-        following,
-        notices,
-        guests,
-        leaving,
-        _log: log,
-    }))
+    Ok(Seat::Host(Host { engine, listening, testing, sending, following, notices, guests, door, _log: log }))
 }
 
 /// What a guest finds.
@@ -379,19 +411,19 @@ async fn take_seat(
 struct House {
     engine: Arc<Engine>,
     notices: broadcast::Sender<Event>,
-    /// Cancelled when the host leaves.
-    leaving: CancellationToken,
 }
 
 /// Serves every process that connects until the host ends. The listener comes last because it has to go first: it
 /// takes the socket's name along, which belongs to the next host as soon as the engine lets go of the profile.
-async fn receive(house: House, guests: TaskTracker, listener: Listener) {
+async fn receive(house: House, mut door: watch::Receiver<Door>, guests: TaskTracker, listener: Listener) {
     loop {
         match socket::accept(&listener).await {
             Ok(line) => {
-                let house = house.clone();
+                // Kept until the guest is one of those under way: nobody shuts the door meanwhile.
+                let Ok(door) = door.wait_for(|door| door.is_open).await else { return };
+                let (house, leaving) = (house.clone(), door.leaving.clone());
                 guests.spawn(async move {
-                    if let Err(error) = serve(line, &house).await {
+                    if let Err(error) = serve(line, &house, &leaving).await {
                         tracing::debug!(%error, "another process went away");
                     }
                 });
@@ -406,7 +438,11 @@ async fn receive(house: House, guests: TaskTracker, listener: Listener) {
 
 /// One request of another process. Events are passed on as they happen; a guest that went away doesn't stop the
 /// work it asked for.
-async fn serve(mut line: Line, House { engine, notices, leaving }: &House) -> io::Result<()> {
+async fn serve(
+    mut line: Line,
+    House { engine, notices }: &House,
+    leaving: &CancellationToken,
+) -> io::Result<()> {
     // Whoever waits for this process's end waits for its guests, too: one that says nothing must not keep them.
     let welcoming = tokio::time::timeout(PATIENCE, line.welcome());
     let request = tokio::select! {

@@ -648,9 +648,25 @@ mod socket {
         let deaf = deaf_guest(&home, &json!({"op": "test_power_school", "offline": false})).await;
         let (mut lines, _write) = halves(deaf);
         while line(&mut lines).await.unwrap()["event"]["data"]["name"] != "Server clock" {}
-        let erasing = tokio::time::timeout(Duration::from_secs(30), host.erase(PROFILE));
-        assert_eq!(erasing.await.expect("it ends").unwrap_err().code, "run.busy");
+        let (mut told, _listener) = halves(deaf_guest(&home, &json!({"op": "listen"})).await);
+        line(&mut told).await.unwrap();
+        let guest = open(home.path()).await;
+        let erasing = tokio::time::timeout(Duration::from_secs(30), host.clone().erase(PROFILE));
+        let coming = async {
+            // Nobody is let in from then on.
+            assert_eq!(line(&mut told).await.unwrap()["fault"]["code"], "session.holder_ended");
+            status(&guest).await
+        };
+        let (refused, answered) = tokio::join!(erasing, coming);
+        assert_eq!(refused.expect("it ends").unwrap_err().code, "run.busy");
         assert!(folder(&home).join("ledger.db").exists());
+
+        // The host goes on, for whoever came meanwhile, too.
+        assert!(host.is_host().await && !guest.is_host().await);
+        assert_eq!(status(&host).await, answered);
+        guest.call(Request::CancelTest, |_| ()).await.unwrap();
+        while line(&mut lines).await.is_some() {}
+        assert_eq!(host.erase(PROFILE).await.unwrap().left, []);
         district.stop().await;
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use rosterbridge_api::{
     Fault, Request, Response, Session,
-    report::{ReconciledRows, Reconciliation, RowFate, TracePage, TraceQuery, TracedRecord},
+    report::{ReconciledRows, Reconciliation, RowFate, RowsOf, TracePage, TraceQuery, TracedRecord},
 };
 
 use crate::{
@@ -25,7 +25,7 @@ pub async fn carry_out(session: &Session, trace: Trace) -> Result<Document, Faul
             _ => Err(unexpected()),
         };
     }
-    let query = TraceQuery { student, file, line, day, row: None, limit, offset };
+    let query = TraceQuery { of: RowsOf { student, file, line, day }, row: None, limit, offset };
     match session.call(Request::Trace { query }, |_| ()).await? {
         Response::Trace(page) => {
             let message = format!("{} of {} rows.", page.rows.len(), page.total);

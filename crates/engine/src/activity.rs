@@ -1,22 +1,24 @@
 //! What happened, for a person who looks back: the runs of a day or of many days, and rows in lists and files.
 
-use std::{io, path::Path};
+use std::{io, path::Path, thread, time::Duration};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
-use rosterbridge_domain::{
-    id::{SchoolNumber, StudentNumber},
-    settings::Setup,
-};
+use rosterbridge_domain::{id::SchoolNumber, settings::Setup};
 use rosterbridge_store::ledger::{
     ListedRow, RowColumn, RowCursor as StoredCursor, RowFate as Fate, RowOrder, RowPlace as StoredPlace,
     RowSnapshot, RunSpan, TRACED_AT_ONCE, TraceFilter, Trigger,
 };
 use tempfile::NamedTempFile;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     csv_export::CsvExport,
-    engine::Engine,
+    engine::{Engine, blocking},
     error::EngineError,
     report::{
         DayRuns, OutcomeRuns, RowCursor, RowFate, RowList, RowPage, RowPageStart, RowPlace, RowSort,
@@ -31,6 +33,13 @@ const MOST_DAYS: u32 = 400;
 
 /// Runs of a day that are answered, at most.
 const RUNS_OF_A_DAY: u32 = 500;
+
+/// How long the place of a file may take for a page of rows. A disk takes far less, and so does a network share whose
+/// computer can be reached.
+const PAGE_TAKEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// A page of a list on its way into a file. The last one is empty.
+type Page = Vec<ListedRow>;
 
 /// The columns of a file of rows.
 const COLUMNS: [&str; 16] = [
@@ -101,20 +110,18 @@ impl Engine {
     }
 
     /// Writes a list of rows as CSV to `file`, which must be an absolute path, for its owner only. A file that is there is
-    /// replaced only when `overwrite` says so.
+    /// replaced only when `overwrite` says so. A place that takes nothing for half a minute is given up, and nobody else
+    /// waits for it meanwhile.
     pub async fn export_rows(
         &self,
         list: RowList,
         file: &Path,
         overwrite: bool,
     ) -> Result<WrittenRows, EngineError> {
-        refuse_existing(file, overwrite)?;
-        let (file, key) = (file.to_owned(), self.key().clone());
-        self.ledger(move |ledger| {
-            let rows = ledger.row_snapshot(key.expose())?;
-            Ok(export(&rows, &list, &file, overwrite))
-        })
-        .await?
+        let key = self.key().clone();
+        let rows = self.ledger(move |ledger| ledger.row_snapshot(key.expose())).await?;
+        let place = file.to_owned();
+        export(rows, list, file, PAGE_TAKEN_WITHIN, move |pages| write_rows(pages, &place, overwrite)).await
     }
 }
 
@@ -188,15 +195,11 @@ impl From<RowFate> for Fate {
 
 fn filter(list: &RowList) -> TraceFilter {
     TraceFilter {
-        student: list.student.map(StudentNumber::new),
-        file: list.file.clone(),
-        line: list.line,
-        day: list.day,
-        row: None,
         sha256: list.sha256.clone(),
         source: list.source,
         fate: list.fate.map(Fate::from),
         school: list.school.map(SchoolNumber::new),
+        ..TraceFilter::from(list.of.clone())
     }
 }
 
@@ -230,23 +233,70 @@ fn summary(listed: ListedRow) -> RowSummary {
     }
 }
 
-/// Writes page after page of one moment: a run that writes meanwhile moves no row from one page to another.
-fn export(
-    rows: &RowSnapshot,
-    list: &RowList,
+/// Has a list written to `file`, page by page as it is handed out. The ledger's log grows as long as `rows` are held: so the
+/// list is let go of once no page of it is taken for so long as `within`.
+async fn export(
+    rows: RowSnapshot,
+    list: RowList,
     file: &Path,
-    overwrite: bool,
+    within: Duration,
+    write: impl FnOnce(mpsc::Receiver<Page>) -> Result<WrittenRows, EngineError> + Send + 'static,
 ) -> Result<WrittenRows, EngineError> {
     let failed = |source| EngineError::io("write", file, source);
+    let (pages, to_write) = mpsc::channel(1);
+    let (sender, written) = oneshot::channel();
+    let writing = move || {
+        // Whoever asked may have gone.
+        let _ = sender.send(write(to_write));
+    };
+    // On a thread of its own: nothing ends a call into a share that is away, and the runtime waits for its own threads when
+    // the program ends.
+    thread::Builder::new().name("export".to_owned()).spawn(writing).map_err(failed)?;
+    let runtime = Handle::current();
+    let take = move |page| runtime.block_on(pages.send_timeout(page, within)).is_ok();
+    blocking(move || hand_out(&rows, &list, take)).await?;
+    match timeout(within, written).await {
+        Ok(Ok(written)) => written,
+        Ok(Err(_)) | Err(_) => Err(failed(not_taken())),
+    }
+}
+
+fn not_taken() -> io::Error {
+    let why = "it takes nothing, as a network share does whose computer can't be reached";
+    io::Error::new(io::ErrorKind::TimedOut, why)
+}
+
+/// Hands out page after page of one moment: a run that writes meanwhile moves no row from one page to another. It ends early
+/// where `take` says that a page is not taken.
+fn hand_out(rows: &RowSnapshot, list: &RowList, take: impl Fn(Page) -> bool) -> Result<(), EngineError> {
     let (filter, order) = (filter(list), order(list));
-    let folder = file.parent().unwrap_or(file);
-    let mut partial = NamedTempFile::new_in(folder).map_err(failed)?;
-    let mut out = CsvExport::new(partial.as_file_mut(), &COLUMNS).map_err(failed)?;
     let mut after = None;
     loop {
         let page = rows.listed_rows(&filter, order, after, TRACED_AT_ONCE)?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.cursor);
+        after = page.last().map(|last| last.cursor);
+        if !take(page) || after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Writes pages beside the file's place, and puts the file there when it has all of them.
+fn write_rows(
+    mut pages: mpsc::Receiver<Page>,
+    file: &Path,
+    overwrite: bool,
+) -> Result<WrittenRows, EngineError> {
+    refuse_existing(file, overwrite)?;
+    let failed = |source| EngineError::io("write", file, source);
+    let folder = file.parent().unwrap_or(file);
+    let mut partial = NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut out = CsvExport::new(partial.as_file_mut(), &COLUMNS).map_err(failed)?;
+    loop {
+        // Nobody hands out the rest to whoever took too long.
+        let page = pages.blocking_recv().ok_or_else(|| failed(not_taken()))?;
+        if page.is_empty() {
+            break;
+        }
         for row in page {
             write_row(&mut out, row).map_err(failed)?;
         }
@@ -288,10 +338,16 @@ fn write_row<W: io::Write>(out: &mut CsvExport<W>, listed: ListedRow) -> io::Res
 mod tests {
     use rosterbridge_domain::{
         attendance::{AttendanceKey, Source},
-        id::StudentId,
-        job::Outcome,
+        id::{StudentId, StudentNumber},
+        job::{JobId, Outcome},
     };
-    use rosterbridge_store::ledger::{EventRecord, RowEvent, RowEventKind, RunId, TracedLine, TracedRow};
+    use rosterbridge_store::{
+        Ledger,
+        ledger::{
+            Decision, DecisionOutcome, EventRecord, InputFile, RowEvent, RowEventKind, RunId, TracedLine,
+            TracedRow,
+        },
+    };
 
     use super::*;
 
@@ -351,6 +407,70 @@ mod tests {
         }
         out.finish().unwrap();
         insta::assert_snapshot!(String::from_utf8(file).unwrap().replace("\r\n", "\\r\\n\n"));
+    }
+
+    /// A ledger with two pages of rows.
+    fn filled(folder: &Path) -> Ledger {
+        let now = at("2026-11-20T14:00:00Z");
+        let ledger = Ledger::open(&folder.join("ledger.db"), &[7; 32], now).unwrap();
+        let run = RunId::new(now);
+        ledger.start_run(run, Trigger::Manual, &[JobId::RAPTOR_TARDIES], now).unwrap();
+        let rejected = |line: u64| Decision {
+            line,
+            row_hash: std::array::from_fn(|byte| line.to_be_bytes()[byte % 8]),
+            raw: format!("row {line}"),
+            student_number: None,
+            happened: None,
+            outcome: DecisionOutcome::Reject { detail: "it is short".to_owned() },
+        };
+        let rows: Vec<Decision> = (1..=u64::from(TRACED_AT_ONCE) + 1).map(rejected).collect();
+        let file = InputFile { name: "tardies.csv", sha256: "ef", day: now.date_naive() };
+        ledger.record_decisions(run, Source::Raptor, &file, &rows, &[], now).unwrap();
+        ledger
+    }
+
+    #[tokio::test]
+    async fn a_list_longer_than_a_page_is_written_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = filled(folder.path());
+        let file = folder.path().join("rows.csv");
+        let rows = ledger.row_snapshot(&[7; 32]).unwrap();
+        let place = file.clone();
+        let writing = move |pages| write_rows(pages, &place, false);
+        let written = export(rows, RowList::default(), &file, PAGE_TAKEN_WITHIN, writing).await.unwrap();
+        assert_eq!(written.rows, u64::from(TRACED_AT_ONCE) + 1);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!((text.lines().count() as u64, text.len() as u64), (written.rows + 1, written.bytes));
+        assert!(text.lines().next_back().unwrap().ends_with(",row 501"), "{text}");
+    }
+
+    /// As on a network share whose computer is away. The log is folded into the file only once nobody reads an earlier moment.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_place_that_takes_nothing_is_told_and_holds_no_moment_of_the_ledger() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = filled(folder.path());
+        let file = folder.path().join("rows.csv");
+        let rows = ledger.row_snapshot(&[7; 32]).unwrap();
+        let (free, hung) = std::sync::mpsc::channel::<()>();
+        let (sender, late) = std::sync::mpsc::channel();
+        let place = file.clone();
+        let writing = move |pages| {
+            let _ = hung.recv();
+            let written = write_rows(pages, &place, false);
+            sender.send(written.is_err()).unwrap();
+            written
+        };
+        let error = export(rows, RowList::default(), &file, Duration::from_millis(10), writing).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), "file.unusable");
+        assert!(error.to_string().contains("takes nothing"), "{error}");
+        ledger.set_value("meanwhile", "written").unwrap();
+        ledger.integrity_check().unwrap();
+        assert_eq!(std::fs::metadata(folder.path().join("ledger.db-wal")).unwrap().len(), 0);
+        // Back again, it does not put half of the list there.
+        drop(free);
+        assert!(late.recv().unwrap());
+        assert!(!file.exists());
     }
 
     #[test]

@@ -147,6 +147,7 @@ impl Engine {
         engine.recall_what_was_told().await?;
         engine.tell_restoration(Utc::now()).await?;
         engine.tell_runs_cut_off(Utc::now()).await?;
+        engine.pause_unreadable(Utc::now()).await?;
         engine.restore_queue().await?;
         Ok(engine)
     }
@@ -201,16 +202,10 @@ impl Engine {
         Ok(self.ledger(Ledger::setup).await?.unwrap_or_default())
     }
 
-    /// Replaces everything configured. Switching the Raptor integration on or off moves its status; it is switched on only
-    /// where everything it needs is there.
-    pub async fn save_setup(&self, setup: Setup) -> Result<(), EngineError> {
-        let _saving = self.saving_setup.lock().await;
-        Box::pin(self.save_over(self.setup().await?, setup)).await
-    }
-
-    /// Replaces everything configured as [`Engine::save_setup`] does, with what somebody has made of the set-up of this
-    /// revision. Refused where the set-up is another one by now: nobody's changes are lost unseen.
-    pub async fn save_edited_setup(&self, setup: Setup, revision: &str) -> Result<(), EngineError> {
+    /// Replaces everything configured with what somebody has made of the set-up of this revision. Refused where the set-up
+    /// is another one by now: nobody's changes are lost unseen. Switching the Raptor integration on or off moves its status;
+    /// it is switched on only where everything it needs is there.
+    pub async fn save_setup(&self, setup: Setup, revision: &str) -> Result<(), EngineError> {
         let _saving = self.saving_setup.lock().await;
         let before = self.setup().await?;
         if setup_revision(&before) != revision {

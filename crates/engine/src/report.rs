@@ -55,7 +55,7 @@ pub use self::{
         RaptorView, SchoolSeason, SchoolYearView, Sizes, StatusView, SummerPause, SupportBundle,
     },
     trace::{
-        ReconciledFile, ReconciledRows, Reconciliation, RowFate, TracePage, TraceQuery, TraceStep,
+        ReconciledFile, ReconciledRows, Reconciliation, RowFate, RowsOf, TracePage, TraceQuery, TraceStep,
         TracedRecord, TracedRow,
     },
     undo::{LeftAlone, NotUndone, UndoReport},

@@ -17,8 +17,8 @@ use crate::{
     engine::Engine,
     error::EngineError,
     report::{
-        NotUndone, ReconciledFile, ReconciledRows, Reconciliation, RowFate, TracePage, TraceQuery, TraceStep,
-        TracedRecord, TracedRow,
+        NotUndone, ReconciledFile, ReconciledRows, Reconciliation, RowFate, RowsOf, TracePage, TraceQuery,
+        TraceStep, TracedRecord, TracedRow,
     },
 };
 
@@ -28,15 +28,8 @@ const READ: &str = "read";
 impl Engine {
     /// Rows and what became of them, from file and line to the record in PowerSchool; latest first, at most 500 at once.
     pub async fn trace(&self, query: TraceQuery) -> Result<TracePage, EngineError> {
-        let TraceQuery { student, file, line, day, row, limit, offset } = query;
-        let filter = TraceFilter {
-            student: student.map(StudentNumber::new),
-            file,
-            line,
-            day,
-            row: row.map(StoredPlace::from),
-            ..TraceFilter::default()
-        };
+        let TraceQuery { of, row, limit, offset } = query;
+        let filter = TraceFilter { row: row.map(StoredPlace::from), ..TraceFilter::from(of) };
         let (total, rows) = self.ledger(move |ledger| ledger.trace(&filter, limit, offset)).await?;
         Ok(TracePage { total, rows: rows.into_iter().map(traced).collect() })
     }
@@ -69,6 +62,12 @@ impl Engine {
             })
             .collect();
         Ok(Reconciliation { day, total, files })
+    }
+}
+
+impl From<RowsOf> for TraceFilter {
+    fn from(RowsOf { student, file, line, day }: RowsOf) -> Self {
+        Self { student: student.map(StudentNumber::new), file, line, day, ..Self::default() }
     }
 }
 

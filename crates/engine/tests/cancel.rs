@@ -158,7 +158,7 @@ async fn writes_under_way_are_made_once_each(#[case] noted: u64) {
     .await;
     let mut setup = stage.engine.setup().await.unwrap();
     setup.powerschool.answer_seconds = 1;
-    stage.engine.save_setup(setup).await.unwrap();
+    practice::save(&stage.engine, setup).await.unwrap();
     assert_eq!(stage.run(JobId::RAPTOR_ROSTER).await, Outcome::Succeeded);
     let planned = Arc::new(AtomicU64::new(0));
     let total = Arc::clone(&planned);

@@ -16,6 +16,7 @@ use rosterbridge_engine::{
     Engine, OnEvent, care,
     profile::{ProfileFolder, ProfileLock},
     report::Event,
+    setup_revision,
 };
 use rosterbridge_practice::{Running, ServeOptions};
 use rosterbridge_store::{
@@ -89,8 +90,9 @@ fn noon(day: u32) -> DateTime<Utc> {
 
 async fn change(engine: &Engine, change: impl FnOnce(&mut Setup)) {
     let mut setup = engine.setup().await.unwrap();
+    let revision = setup_revision(&setup);
     change(&mut setup);
-    engine.save_setup(setup).await.unwrap();
+    engine.save_setup(setup, &revision).await.unwrap();
 }
 
 async fn practice(engine: &Arc<Engine>) -> Running {
@@ -181,6 +183,41 @@ async fn a_run_cut_off_while_the_clock_was_ahead_keeps_no_later_one_from_being_t
         drop(home.open().await);
     }
     assert_eq!(*shown.lock().unwrap(), ["1 run was cut off"; 3]);
+}
+
+/// What another version kept of a second sender, say.
+#[rstest]
+#[case::of_one_job(r#"[{"job": "hero-students", "file": "imports/STUDENT.TXT", "since": "Monday"}]"#, &[JobId::HERO_STUDENTS])]
+#[case::of_any(
+    "not a list",
+    &[JobId::HERO_STUDENTS, JobId::HERO_SCHEDULE, JobId::HERO_TEACHERS, JobId::HERO_ATTENDANCE]
+)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_cant_be_read_lasts_and_is_told_once(#[case] kept: &str, #[case] jobs: &[JobId]) {
+    let home = Home::new();
+    drop(home.open().await);
+    let key = *home.vault().await.profile_key(false).await.unwrap().expose();
+    let ledger = Ledger::open(&home.folder.ledger(), &key, Utc::now()).unwrap();
+    ledger.set_value("other_sender", kept).unwrap();
+    drop(ledger);
+    let (shown, on_event) = titles();
+    let mut found = Vec::new();
+    for _ in 0..2 {
+        let engine = home.open().await;
+        engine.keep_house(Utc::now(), &on_event).await.unwrap();
+        for _ in 0..2 {
+            found.push(engine.status().await.unwrap().other_sender);
+        }
+    }
+    let paused: Vec<JobId> = found[0].iter().map(|view| view.job).collect();
+    assert_eq!(paused, jobs);
+    assert!(
+        found[0].iter().all(|view| view.cause.message.contains("can't be read") && !view.path.is_empty())
+    );
+    assert!(found.iter().all(|later| *later == found[0]), "{found:#?}");
+    let told: Vec<String> =
+        jobs.iter().map(|job| format!("{job} is paused: another sender is active")).collect();
+    assert_eq!(*shown.lock().unwrap(), told);
 }
 
 /// Makes a file look as old as it is to be.

@@ -49,7 +49,7 @@ impl Stage {
             settings.enabled = settings.job == JobId::RAPTOR_TARDIES;
             settings.schedule = Some(JobSchedule { when, zone, only_in_session: false, missed });
         }
-        engine.save_setup(setup).await.unwrap();
+        practice::save(&engine, setup).await.unwrap();
         let folder = district.ready().raptor.folder.clone();
         let stop = CancellationToken::new();
         Self { engine, _district: district, folder, _home: home, stop, following: None }

@@ -70,7 +70,7 @@ impl Stage {
     async fn change(&self, change: impl FnOnce(&mut Setup)) {
         let mut setup = self.engine.setup().await.unwrap();
         change(&mut setup);
-        self.engine.save_setup(setup).await.unwrap();
+        practice::save(&self.engine, setup).await.unwrap();
     }
 
     fn listens(&self) -> OnEvent {
@@ -483,7 +483,7 @@ async fn it_is_switched_on_only_with_all_it_needs() {
         change(&mut setup);
         let confirmation =
             stage.engine.raptor_confirmation(setup.clone(), at("2026-11-18T12:00:00Z")).await.unwrap();
-        let error = stage.engine.save_setup(setup).await.unwrap_err();
+        let error = practice::save(&stage.engine, setup).await.unwrap_err();
         assert_eq!(confirmation.obstacles.first().map(|cause| cause.code.as_str()), Some(error.code()));
         assert_eq!(stage.status().await, S::Disabled);
         error
@@ -511,10 +511,10 @@ async fn it_is_switched_on_only_with_all_it_needs() {
     assert!(stage.engine.is_paused().await.unwrap());
     // So is one that was switched on before.
     stage.change(|setup| setup.raptor.student_tardy = false).await;
-    let unmapped = stage.engine.save_setup(Setup::default()).await;
+    let unmapped = practice::save(&stage.engine, Setup::default()).await;
     assert!(unmapped.is_ok() && stage.status().await == S::Disabled);
     assert_eq!(
-        code(stage.engine.save_setup(Setup { raptor: on.raptor, ..Setup::default() }).await),
+        code(practice::save(&stage.engine, Setup { raptor: on.raptor, ..Setup::default() }).await),
         "raptor.no_buildings"
     );
 }

@@ -32,7 +32,7 @@ async fn a_preview_is_how_the_file_begins() {
     assert_eq!(named, preview);
 
     setup.raptor.roster = settings.clone();
-    engine.save_setup(setup.clone()).await.unwrap();
+    practice::save(&engine, setup.clone()).await.unwrap();
     let report = engine.sync(vec![JobId::RAPTOR_ROSTER], false, Arc::new(|_| ())).await.unwrap();
     assert_eq!(report.outcome, Outcome::Succeeded, "{report:?}");
     let file = district.ready().raptor.folder.join("roster").join(&preview.file);
@@ -47,7 +47,7 @@ async fn a_preview_is_how_the_file_begins() {
     assert_eq!(shown.problems, ["The layout 'Ours' has two columns named 'IdNumber'."]);
     assert_eq!(shown.rows, preview.rows);
     setup.raptor.roster = bad;
-    let refused = engine.save_setup(setup).await.unwrap_err();
+    let refused = practice::save(&engine, setup).await.unwrap_err();
     assert_eq!(refused.code(), "raptor.layout");
     let unknown = engine.roster_preview(RosterSettings::default(), Some("Nowhere")).await.unwrap_err();
     assert_eq!(unknown.code(), "setup.incomplete");

@@ -77,7 +77,7 @@ impl Stage {
     async fn change(&self, change: impl FnOnce(&mut Setup)) {
         let mut setup = self.engine.setup().await.unwrap();
         change(&mut setup);
-        self.engine.save_setup(setup).await.unwrap();
+        practice::save(&self.engine, setup).await.unwrap();
     }
 
     async fn schedule(&self, job: JobId, schedule: JobSchedule) {

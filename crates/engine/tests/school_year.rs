@@ -48,7 +48,7 @@ impl Stage {
             JobSchedule { when, zone: chrono_tz::UTC, only_in_session: false, missed: Missed::CatchUp };
         let students = setup.jobs.iter_mut().find(|settings| settings.job == JobId::HERO_STUDENTS);
         students.unwrap().schedule = Some(schedule);
-        engine.save_setup(setup).await.unwrap();
+        practice::save(&engine, setup).await.unwrap();
         Self { engine, district, options, told: Arc::default(), folder: home }
     }
 
@@ -152,7 +152,7 @@ async fn a_look_in_summer_that_fails_is_told_and_one_that_finds_nothing_new_coun
     let students = setup.jobs.iter_mut().find(|settings| settings.job == JobId::HERO_STUDENTS).unwrap();
     let when = When::Every { minutes: 1.try_into().unwrap() };
     students.schedule = students.schedule.map(|schedule| JobSchedule { when, ..schedule });
-    stage.engine.save_setup(setup).await.unwrap();
+    practice::save(&stage.engine, setup).await.unwrap();
     let now = Utc::now();
     let after = async |minutes: i64| {
         let at = now + TimeDelta::minutes(minutes);
@@ -186,7 +186,7 @@ async fn where_a_person_chose_so_summer_is_no_pause() {
     let stage = Stage::on("2026-07-15").await;
     let mut setup = stage.engine.setup().await.unwrap();
     setup.summer = Summer::SendPreRegistered;
-    stage.engine.save_setup(setup).await.unwrap();
+    practice::save(&stage.engine, setup).await.unwrap();
     assert_eq!(stage.pause().await, None);
     assert_eq!(stage.at("2026-07-15T02:00:00Z").await, NONE);
     assert_eq!(stage.at("2026-07-15T03:10:05Z").await, [JobId::HERO_STUDENTS]);

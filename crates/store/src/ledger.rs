@@ -186,12 +186,17 @@ impl Ledger {
     }
 
     /// Reads everything and checks it: each page's authentication code, the structure, and the references.
+    /// [`StoreError::Busy`] where somebody else reads an earlier moment for longer than five seconds: nothing is said about
+    /// the ledger then.
     pub fn integrity_check(&self) -> Result<(), StoreError> {
         let connection = self.lock();
         // The authentication codes are checked in the file itself, so what is in the write-ahead log goes there first.
-        connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        let is_busy: bool = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
             .map_err(|error| StoreError::from(error).of_file(&self.path))?;
+        if is_busy {
+            return Err(StoreError::Busy);
+        }
         database::check_all(&connection, &self.path)
     }
 

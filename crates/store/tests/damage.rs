@@ -193,6 +193,17 @@ fn damage_while_it_is_open_is_found_by_the_check_and_by_the_next_backup() {
     assert_eq!(names(&backups), ["ledger-20261120T140002Z.db"], "the good one stays, and nothing half made");
 }
 
+/// The file lacks what the log holds then: whether that is whole can't be said.
+#[test]
+fn the_check_says_that_it_could_not_be_made_while_somebody_reads_an_earlier_moment() {
+    let fixture = small();
+    let rows = fixture.ledger.row_snapshot(&KEY).unwrap();
+    fixture.ledger.set_value("later", "than what is read").unwrap();
+    assert_eq!(fixture.ledger.integrity_check().unwrap_err().code(), "store.busy");
+    drop(rows);
+    fixture.ledger.integrity_check().unwrap();
+}
+
 fn small() -> Fixture {
     let fixture = Fixture::new();
     fixture.decide(Source::Hero, FILE, &[hold(1, HoldReason::UnknownStudent)], 1);

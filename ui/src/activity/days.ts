@@ -2,8 +2,7 @@
 
 import type { Outcome } from '../bindings/Outcome';
 import type { RunDay } from '../bindings/RunDay';
-import { sideBySide } from '../home/results';
-import { calendarDate, duration } from '../text/format';
+import { calendarDate, duration, sideBySide } from '../text/format';
 import { plural, say } from '../text/say';
 
 /** How a run ended, as far as a glance tells it apart. */

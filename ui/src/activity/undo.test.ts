@@ -1,6 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/svelte';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Backend } from '../backend';
+import type { UndoReport } from '../bindings/UndoReport';
 import { byId, open } from '../test-window';
 
 afterEach(() => vi.restoreAllMocks());
@@ -56,6 +57,30 @@ describe('taking back what a run wrote', () => {
     await waitFor(async () => expect((await byId('undo-outcome')).textContent).toBe('The look was cancelled. Nothing was changed.'));
     expect(screen.queryByTestId('undo-confirm')).toBeNull();
     expect(undo).toHaveBeenCalledTimes(1);
+  });
+
+  test('shows nothing of a look that was closed before it came to its end', async () => {
+    const report = (outcome: string) => ({ report: { outcome, jobs: [{ job: 'raptor-tardies', rows: { written: 3 } }] }, left: [] }) as unknown as UndoReport;
+    const ends: ((report: UndoReport) => void)[] = [];
+    const { user, undo } = await opened(LATEST);
+    undo.mockImplementation(() => new Promise((end) => ends.push(end)));
+    const cancel = vi.spyOn(Backend.prototype, 'cancel');
+    await user.click(await byId('undo-run'));
+    await byId('undo-going');
+    await user.keyboard('{Escape}');
+    await waitFor(() => expect(screen.queryByTestId('undo-dialog')).toBeNull());
+    expect(cancel).toHaveBeenCalledTimes(1);
+    await user.click(await byId('undo-run'));
+    await byId('undo-going');
+    // The second waits until the first has ended.
+    expect(undo).toHaveBeenCalledTimes(1);
+    ends[0]?.(report('cancelled'));
+    await waitFor(() => expect(undo).toHaveBeenCalledTimes(2));
+    expect(screen.queryByTestId('undo-outcome')).toBeNull();
+    await byId('undo-going');
+    ends[1]?.(report('succeeded'));
+    expect((await byId('undo-outcome')).textContent).toMatch(/^3 records would be taken back/);
+    expect(cancel).toHaveBeenCalledTimes(1);
   });
 
   test('that can’t be looked at says why, and is not offered', async () => {

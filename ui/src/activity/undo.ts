@@ -2,6 +2,7 @@
 
 import type { Cause } from '../bindings/Cause';
 import type { LeftAlone } from '../bindings/LeftAlone';
+import type { NotUndone } from '../bindings/NotUndone';
 import type { RunView } from '../bindings/RunView';
 import type { SyncReport } from '../bindings/SyncReport';
 import { JOBS, kindOf } from '../text/names';
@@ -23,8 +24,8 @@ export function whyBrokenOff({ cause, jobs }: Pick<SyncReport, 'cause' | 'jobs'>
 }
 
 /** The records that stay as they are, by why they do, most first. */
-export function leftByReason(left: LeftAlone[]): { message: string; records: LeftAlone[] }[] {
-  const groups = new Map<string, LeftAlone[]>();
-  for (const record of left) groups.set(record.message, [...(groups.get(record.message) ?? []), record]);
-  return [...groups].map(([message, records]) => ({ message, records })).sort((a, b) => b.records.length - a.records.length);
+export function leftByReason(left: LeftAlone[]): { reason: NotUndone; records: LeftAlone[] }[] {
+  const groups = new Map<NotUndone, LeftAlone[]>();
+  for (const record of left) groups.set(record.reason, [...(groups.get(record.reason) ?? []), record]);
+  return [...groups].map(([reason, records]) => ({ reason, records })).sort((a, b) => b.records.length - a.records.length);
 }

@@ -14,6 +14,7 @@ function answering(call: Host['call']): Backend {
     chooseFolder: () => Promise.resolve(null),
     print: () => Promise.resolve(),
     notify: () => Promise.reject(new Error('no bus')),
+    speak: () => Promise.reject(new Error('no shell')),
     onHappened: () => Promise.resolve(),
     startsAtLogin: () => Promise.resolve(false),
     startAtLogin: () => Promise.resolve(),

@@ -103,6 +103,7 @@ export function browserHost(key: string): Host {
       window.print();
     },
     notify,
+    async speak() {},
     async onHappened(listener: (happened: Happened) => void) {
       // Ends with the page, or with the host.
       void follow(listener).catch(() => undefined);

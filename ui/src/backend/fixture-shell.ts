@@ -1,16 +1,21 @@
 /** What only a desktop does, as the sample data has it: files opened from outside, and updates. */
 
 import type { Fault } from '../bindings/Fault';
+import type { ShellWords } from '../shell/words';
 import type { Downloaded, FoundUpdate, Host, OpenedFile } from './host';
 
 /** What is put on a clipboard that shall be forgotten, counted for the tests. */
 export const forgotten = { times: 0 };
+
+/** The words the shell speaks, for the tests. */
+export const spoken: { words?: ShellWords } = {};
 
 type Shell = Pick<
   Host,
   | 'takeOpenedFile'
   | 'onFileOpened'
   | 'onGo'
+  | 'speak'
   | 'forgetClipboard'
   | 'updates'
   | 'checkForUpdate'
@@ -52,6 +57,10 @@ export function fixtureShell(query: URLSearchParams, profile: string): Shell {
     onGo: (listener) => {
       const place = query.get('go');
       if (place !== null) setTimeout(() => listener({ profile, place: place as 'home' }), 0);
+      return Promise.resolve();
+    },
+    speak: (words: ShellWords) => {
+      spoken.words = words;
       return Promise.resolve();
     },
     forgetClipboard: () => {

@@ -5,6 +5,7 @@ import type { ProfileView } from '../bindings/ProfileView';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
 import type { RestoredView } from '../bindings/RestoredView';
+import type { ShellWords } from '../shell/words';
 
 /** What the window was started with. */
 export interface Environment {
@@ -75,6 +76,8 @@ export interface Host {
   print(): Promise<void>;
   /** Shows a notification of the operating system, where that is possible. */
   notify(title: string, body: string): Promise<void>;
+  /** What stands outside the page, beside the clock above all, is said in these words from now on. */
+  speak(words: ShellWords): Promise<void>;
   /** Listens to runs this window did not start, as long as the page lives. */
   onHappened(listener: (happened: Happened) => void): Promise<void>;
   /** Whether RosterBridge starts when the person signs in to this computer. Rejects with a `Fault`. */

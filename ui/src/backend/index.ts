@@ -29,6 +29,7 @@ import type { KeyView } from '../bindings/KeyView';
 import type { KnownHostsView } from '../bindings/KnownHostsView';
 import type { LegacyAlgorithm } from '../bindings/LegacyAlgorithm';
 import type { NamesOf } from '../bindings/NamesOf';
+import type { OwnerChange } from '../bindings/OwnerChange';
 import type { Pause } from '../bindings/Pause';
 import type { PluginCheck } from '../bindings/PluginCheck';
 import type { PluginView } from '../bindings/PluginView';
@@ -65,6 +66,7 @@ import type { TraceQuery } from '../bindings/TraceQuery';
 import type { UndoReport } from '../bindings/UndoReport';
 import type { WatchView } from '../bindings/WatchView';
 import type { WrittenRows } from '../bindings/WrittenRows';
+import type { ShellWords } from '../shell/words';
 import { say } from '../text/say';
 import type {
   Aim,
@@ -294,6 +296,11 @@ export class Backend {
     await this.#host.notify(title, body).catch(() => undefined);
   }
 
+  /** Has the shell speak these words; where it does not, it goes on in those it has. */
+  async speak(words: ShellWords): Promise<void> {
+    await this.#host.speak(words).catch(() => undefined);
+  }
+
   /** Tells of runs this window did not start; without a shell there are none. */
   async onHappened(listener: (happened: Happened) => void): Promise<void> {
     await this.#host.onHappened(listener).catch(() => undefined);
@@ -517,8 +524,8 @@ export class Backend {
   }
 
   /** Says that 'Turn Execution Off' is ticked on PowerSchool's record, and takes the job over. */
-  async handOver(job: JobId, record: string): Promise<void> {
-    await this.#ask('owner_changed', { op: 'hand_over', job, record });
+  handOver(job: JobId, record: string): Promise<OwnerChange> {
+    return this.#ask('owner_changed', { op: 'hand_over', job, record });
   }
 
   /** Says that nobody else carries a paused job out any more, so that it goes on. */

@@ -6,6 +6,7 @@ import type { ProfileView } from '../bindings/ProfileView';
 import type { Request } from '../bindings/Request';
 import type { Response } from '../bindings/Response';
 import type { RestoredView } from '../bindings/RestoredView';
+import type { ShellWords } from '../shell/words';
 import type {
   Aim,
   Downloaded,
@@ -32,6 +33,7 @@ export const tauriHost: Host = {
   chooseFolder: () => invoke<string | null>('choose_folder'),
   print: () => invoke<void>('print'),
   notify: (title: string, body: string) => invoke<void>('notify', { title, body }),
+  speak: (words: ShellWords) => invoke<void>('speak', { words }),
   async onHappened(listener: (happened: Happened) => void) {
     await listen<Happened>('engine', ({ payload }) => listener(payload));
   },

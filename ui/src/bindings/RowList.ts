@@ -8,25 +8,9 @@ import type { Source } from "./Source";
  */
 export type RowList = { 
 /**
- * Of this student, by number.
- */
-student?: number, 
-/**
- * Of files of this name.
- */
-file?: string, 
-/**
  * Of files with this content.
  */
 sha256?: string, 
-/**
- * Of this line in them, from 1.
- */
-line?: number, 
-/**
- * Read first on this day of the district.
- */
-day?: string, 
 /**
  * Of this source.
  */
@@ -46,4 +30,20 @@ sort: RowSort,
 /**
  * Whether the last comes first.
  */
-descending: boolean, };
+descending: boolean, 
+/**
+ * Of this student, by number.
+ */
+student?: number, 
+/**
+ * Of files of this name.
+ */
+file?: string, 
+/**
+ * Of this line in them, from 1.
+ */
+line?: number, 
+/**
+ * Read first on this day of the district.
+ */
+day?: string, };

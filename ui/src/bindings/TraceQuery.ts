@@ -2,25 +2,9 @@
 import type { RowPlace } from "./RowPlace";
 
 /**
- * Which rows to trace. What is absent does not restrict.
+ * Which rows to trace.
  */
 export type TraceQuery = { 
-/**
- * Of this student, by number.
- */
-student?: number, 
-/**
- * Of this file, by its name.
- */
-file?: string, 
-/**
- * Of this line in it, from 1.
- */
-line?: number, 
-/**
- * Read first on this day of the district.
- */
-day?: string, 
 /**
  * This very row.
  */
@@ -32,4 +16,20 @@ limit: number,
 /**
  * After this many.
  */
-offset: number, };
+offset: number, 
+/**
+ * Of this student, by number.
+ */
+student?: number, 
+/**
+ * Of files of this name.
+ */
+file?: string, 
+/**
+ * Of this line in them, from 1.
+ */
+line?: number, 
+/**
+ * Read first on this day of the district.
+ */
+day?: string, };

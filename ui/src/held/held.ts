@@ -42,7 +42,6 @@ export const STEPS: Partial<Record<HoldReason, SetupStep>> = {
 
 export interface ReasonGroup {
   code: HoldReason;
-  message: string;
   /** How many rows, also of causes that are not listed. */
   rows: number;
   causes: HeldCauseView[];
@@ -52,7 +51,7 @@ export interface ReasonGroup {
 export function byReason(page: Pick<HeldPage, 'by_reason' | 'causes'>): ReasonGroup[] {
   return page.by_reason.map(([code, rows]) => {
     const causes = page.causes.filter((cause) => cause.code === code);
-    return { code, message: causes[0]?.message ?? '', rows, causes };
+    return { code, rows, causes };
   });
 }
 

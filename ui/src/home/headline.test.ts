@@ -76,7 +76,7 @@ test.each([
 test('a failed run is said before anything older, with its reason', () => {
   const cause = { code: 'powerschool.maintenance', message: 'PowerSchool is down.', remedy: 'Run again later.' };
   const latest = { run: 'r', started_at: '', finished_at: '', dry_run: false, undo: false, scheduled: false, outcome: 'failed' as const, jobs: [], cause, seconds: [] };
-  expect(headline(ran, undefined, latest)).toEqual({ title: 'The last run failed', about: 'PowerSchool is down.' });
+  expect(headline(ran, undefined, latest)).toEqual({ title: 'The last run failed', about: 'PowerSchool is down.', lang: 'en' });
 });
 
 test('a file that was stopped is said before anything that went well or wrong', () => {

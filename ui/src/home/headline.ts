@@ -11,7 +11,7 @@ export function headline(
   run: Run | undefined,
   latest: RunView | undefined,
   guarded: GuardedView[] = [],
-): { title: string; about: string } {
+): { title: string; about: string; lang?: 'en' } {
   if (run !== undefined && underWay(run)) {
     return run.dryRun
       ? { title: say('Trying it out'), about: say('A dry run reads everything and writes nothing.') }
@@ -36,7 +36,7 @@ export function headline(
           title: plural(alerts, ['# file needs attention', '# files need attention']),
           about: say('What PowerSchool exchanges with Hero is not as it should be. The reason is below.'),
         }
-      : { title: say('Hero could not be looked at'), about: unseen.message };
+      : { title: say('Hero could not be looked at'), about: unseen.message, lang: 'en' as const };
   const alarming = alerts > 0 || unseen !== undefined;
   if (enabled.length === 0 && theirs > 0) {
     return alarming
@@ -66,7 +66,7 @@ export function headline(
     };
   }
   if (latest?.cause !== undefined && latest.outcome !== 'cancelled') {
-    return { title: latest.dry_run ? say('The last dry run failed') : say('The last run failed'), about: latest.cause.message };
+    return { title: latest.dry_run ? say('The last dry run failed') : say('The last run failed'), about: latest.cause.message, lang: 'en' };
   }
   const done = enabled.filter((job) => job.last !== undefined);
   const broken = done.filter((job) => !goesOn(job) && (job.last?.outcome === 'failed' || job.last?.outcome === 'interrupted'));

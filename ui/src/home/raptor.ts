@@ -4,6 +4,7 @@ import type { IntegrationEvent } from '../bindings/IntegrationEvent';
 import type { IntegrationStatus } from '../bindings/IntegrationStatus';
 import type { JobId } from '../bindings/JobId';
 import type { RaptorView } from '../bindings/RaptorView';
+import type { StatusChangeView } from '../bindings/StatusChangeView';
 import type { StatusView } from '../bindings/StatusView';
 import { clockIn } from '../setup/raptor/window';
 import { clock } from '../text/format';
@@ -23,6 +24,31 @@ export const EVENTS: Record<IntegrationEvent, string> = {
   fetch_succeeded: say('Updates were fetched'),
   fetch_failed: say('Fetching updates failed'),
 };
+
+/** Why the status moved; nothing where only the engine's own sentence says why it did not. */
+export function reasonOf({ event, from, to, run }: StatusChangeView): string | undefined {
+  if (from === to) return undefined;
+  switch (event) {
+    case 'enabled':
+      return say('A person switched the integration on.');
+    case 'disabled':
+      return say('A person switched the integration off.');
+    case 'window_opened':
+      return run === undefined ? say('The integration window is open.') : say('A person started a full synchronization, as if the window were open.');
+    case 'window_closed':
+      return say('The window closed, and no attempt in it had succeeded.');
+    case 'sync_succeeded':
+      return say('A full synchronization succeeded.');
+    case 'sync_failed':
+      return say('A full synchronization failed.');
+    case 'fetch_succeeded':
+      return say('PowerSchool was looked at for updates, and something is new.');
+    case 'fetch_failed':
+      return run === undefined
+        ? say('PowerSchool was looked at for updates, and that failed.')
+        : say('An update could not be followed.');
+  }
+}
 
 /** A time to come by the clock of a zone, with that zone's abbreviation: "today, 4:00 PM CST". */
 export function byClockOf(zone: string, then: string, now: Date): string {

@@ -1,6 +1,6 @@
 import type { JobReport } from '../bindings/JobReport';
 import type { RowCounts } from '../bindings/RowCounts';
-import { locale } from '../text/locale';
+import { sideBySide } from '../text/format';
 import { plural } from '../text/say';
 
 /** The rows that were not written, by what became of them: "2 unchanged, 3 held". */
@@ -10,11 +10,6 @@ export function leftovers(rows: RowCounts): string {
   if (rows.held > 0) parts.push(plural(rows.held, ['# held', '# held']));
   if (rows.rejected > 0) parts.push(plural(rows.rejected, ['# unreadable', '# unreadable']));
   return sideBySide(parts);
-}
-
-/** Figures side by side, as the language strings them together: "2 unchanged, 3 held". */
-export function sideBySide(parts: string[]): string {
-  return new Intl.ListFormat(locale(), { type: 'unit', style: 'short' }).format(parts);
 }
 
 /** The rows the other side has after a run: those of a file that had not changed are there from the run before. */

@@ -1,3 +1,4 @@
+import { isOwn } from '../backend/own';
 import type { Event } from '../bindings/Event';
 import type { Fault } from '../bindings/Fault';
 import type { JobId } from '../bindings/JobId';
@@ -174,6 +175,11 @@ export function share(run: Run): number {
 export function currentWords({ current, finished }: Run): string {
   if (current === undefined) return finished.length === 0 ? say('Starting…') : say('Continuing…');
   return [`${PHASES[current.phase]}: ${subjectWords(current.subject)}`, figures(current)].filter((part) => part !== '').join(', ');
+}
+
+/** The language of what a screen reader says, where it is not the window's. */
+export function languageOf({ fault }: Run): 'en' | undefined {
+  return fault === undefined || isOwn(fault) ? undefined : 'en';
 }
 
 /** What a screen reader says while it runs: changes with the phase, not with every row. */

@@ -12,11 +12,12 @@ export const LANGUAGES: readonly { language: Language; name: string }[] = [
 
 const KEY = 'rosterbridge.language';
 
-let runtime = toRuntime();
+/** What the build's look-ups ask: a text of the language in use, by its number. */
+export let lookUp = toRuntime();
 
-/** What the build's look-ups ask, once per module. */
-export function runtimeOf(): typeof runtime {
-  return runtime;
+/** What a module asks while the window is developed. */
+export function runtimeOf(): typeof lookUp {
+  return lookUp;
 }
 
 /** What was chosen; undefined where the system's language is followed. */
@@ -38,17 +39,34 @@ export function chooseLanguage(language: Language | undefined): void {
   window.location.reload();
 }
 
-/** Loads the catalogue of the language in use. Must be done before any module with text in it is read. */
-export async function speak(): Promise<void> {
+/** Said where no catalogue can be read, and so nothing else can be said. */
+const SPEECHLESS =
+  'RosterBridge can’t read the texts of its window. Start it again; if this is still all there is, install RosterBridge again. Nothing you have set up is lost.';
+
+/**
+ * Loads the catalogue of the language in use. Must be done before any module with text in it is read. Where there is none,
+ * English either, the page says what to do, and nothing else can be shown: answers whether something can.
+ */
+export async function speak(): Promise<boolean> {
   const wanted = chosenLanguage() ?? systemLanguage();
   // A window in English is better than none.
-  const [language, catalogue] = await read(wanted).then(
-    (found) => [wanted, found] as const,
-    async () => ['en', await read('en')] as const,
-  );
-  runtime = toRuntime(isStretched() ? { ...catalogue, c: catalogue.c.map(stretched) } : catalogue, language);
+  const spoken = await catalogueOf(wanted).catch(() => catalogueOf('en')).catch(() => undefined);
+  if (spoken === undefined) {
+    const said = document.createElement('p');
+    said.className = 'sheet';
+    said.textContent = SPEECHLESS;
+    document.getElementById('app')?.replaceChildren(said);
+    return false;
+  }
+  const { language, catalogue } = spoken;
+  lookUp = toRuntime(isStretched() ? { ...catalogue, c: catalogue.c.map(stretched) } : catalogue, language);
   speakOf(language);
   document.documentElement.lang = language;
+  return true;
+}
+
+async function catalogueOf(language: Language) {
+  return { language, catalogue: await read(language) };
 }
 
 /** Whether texts are to be shown longer than they are, to see what a wordier language would break. Never in the product. */

@@ -1,6 +1,6 @@
 import { screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, expect, test } from 'vitest';
-import { forgotten } from '../backend/fixture-shell';
+import { forgotten, spoken } from '../backend/fixture-shell';
 import { byId, open } from '../test-window';
 
 beforeEach(() => {
@@ -66,4 +66,19 @@ test('a pasted secret is to leave the clipboard, and what is no secret stays', a
     'Client ID: 11111111-2222-3333-4444-555555555555\nClient Secret: 66666666-7777-8888-9999-000000000000',
   );
   expect(forgotten.times).toBe(2);
+});
+
+test('the shell is given its words, and how times are written', async () => {
+  delete spoken.words;
+  open('scene=new');
+  await waitFor(() => expect(spoken.words).toBeDefined());
+  expect(spoken.words).toMatchObject({
+    quit: 'Quit…',
+    nextRun: 'Next run: {when}',
+    day: '{weekday}, {month} {day}, {time}',
+    time: '{hour}:{minute} {half}',
+    weekdays: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'],
+    months: ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'],
+    halves: ['AM', 'PM'],
+  });
 });

@@ -3,6 +3,7 @@ import { plural, say } from './say';
 
 const whole = new Intl.NumberFormat(locale());
 const list = new Intl.ListFormat(locale(), { type: 'conjunction' });
+const figures = new Intl.ListFormat(locale(), { type: 'unit', style: 'short' });
 const tenths = new Intl.NumberFormat(locale(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 /** What a time of day shows. */
@@ -16,6 +17,11 @@ export function count(value: number): string {
 /** Parts of a sentence, as the language in use lists them: "roster, tardies, and teachers". */
 export function listed(parts: string[]): string {
   return list.format(parts);
+}
+
+/** Figures side by side, as the language strings them together: "2 unchanged, 3 held". */
+export function sideBySide(parts: string[]): string {
+  return figures.format(parts);
 }
 
 /** A file's size: "812 bytes", "14 kB", "2.4 MB". Decimal units, as file managers show them. */

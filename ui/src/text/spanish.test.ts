@@ -3,6 +3,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 /** Numbers, dates and times with the window in Spanish. Texts come from the catalogue, which is not read here. */
 let format: typeof import('./format');
 let schedule: typeof import('./schedule');
+let shell: typeof import('../shell/words');
 
 beforeAll(async () => {
   // As the window starts: the language comes before the modules with text.
@@ -11,6 +12,7 @@ beforeAll(async () => {
   speakOf('es');
   format = await import('./format');
   schedule = await import('./schedule');
+  shell = await import('../shell/words');
 });
 
 const now = new Date(2026, 10, 20, 15, 0);
@@ -36,4 +38,13 @@ test('the days of the week are Spanish, their letters stay PowerSchool’s', () 
 
 test('every time that is shown is understood again', () => {
   for (const time of ['00:00', '03:10', '12:30', '23:59']) expect(schedule.parseTime(schedule.clockTime(time))).toBe(time);
+});
+
+test('the shell writes times in Spanish, too', () => {
+  const { day, time, weekdays, months, halves } = shell.shellWords();
+  expect(day).toMatch(/^\{weekday\}, \{day\} (de )?\{month\}, \{time\}$/);
+  expect(time).toMatch(/^\{hour\}:\{minute\}\s\{half\}$/);
+  expect(weekdays).toEqual(['lun', 'mar', 'mié', 'jue', 'vie', 'sáb', 'dom']);
+  expect(months.slice(0, 3)).toEqual(['ene', 'feb', 'mar']);
+  expect(halves.map(plain)).toEqual([expect.stringMatching(/^a\. ?m\.$/), expect.stringMatching(/^p\. ?m\.$/)]);
 });

@@ -91,6 +91,7 @@ pub fn measure(root: &Path, target: &Path) -> Result<Measured, StepError> {
         .args([&desktop, ours.rosterbridge(), &few, &many])
         .args(&homes)
         .current_dir(root);
+    cargo::without_own(&mut bench);
     let output = process::output(ours.share(&mut bench))?;
     let Told { launch, memory, rows, keys } = process::parse("what the windows' bench says", &output)?;
 

@@ -105,6 +105,19 @@ impl Paused {
         let job = self.view.job;
         setup.possible_jobs().contains(&job) && setup.owner(job) == Owner::RosterBridge
     }
+
+    /// What is told of it when it begins.
+    fn begins(&self, setup: &Setup) -> Happening {
+        let OtherSenderView { job, since, ref cause, .. } = self.view;
+        let settings = setup.jobs.iter().find(|settings| settings.job == job);
+        let schedule = settings.and_then(|known| known.schedule);
+        Happening::Alerted(Alert {
+            subject: self.subject(),
+            day: schedule.map_or(since.date_naive(), |schedule| schedule.local_date(since)),
+            what: cause.message.clone(),
+            reason: Reason { code: cause.code.clone(), remedy: cause.remedy.clone() },
+        })
+    }
 }
 
 /// Whether rows that were never seen before look as if somebody else had taken their file in.
@@ -120,10 +133,34 @@ impl Engine {
     }
 
     async fn paused_jobs(&self) -> Result<Vec<Paused>, EngineError> {
-        let Some(text) = self.ledger(|ledger| ledger.value(OTHER_SENDER)).await? else {
-            return Ok(Vec::new());
-        };
-        Ok(paused_in(&text, &self.setup().await?, Utc::now()))
+        let text = self.ledger(|ledger| ledger.value(OTHER_SENDER)).await?;
+        Ok(text.map_or_else(Vec::new, |text| kept_in(&text).0))
+    }
+
+    /// Pauses the jobs of which something was kept that can't be read, at once with what is told of it. From then on each is
+    /// paused as any other: everything that is read of it was written by this version.
+    pub(crate) async fn pause_unreadable(&self, now: DateTime<Utc>) -> Result<(), EngineError> {
+        let Some(kept) = self.ledger(|ledger| ledger.value(OTHER_SENDER)).await? else { return Ok(()) };
+        let (mut paused, unreadable) = kept_in(&kept);
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let setup = self.setup().await?;
+        let mut happenings = Vec::new();
+        for job in unreadable.jobs(&setup) {
+            let path = configured_path(&setup, job);
+            let record = record(&setup, job);
+            let cause = Seen::Unreadable { path: path.clone() }.cause(job, &record);
+            let view = OtherSenderView { job, record, path: path.clone(), since: now, cause };
+            let new = Paused { view, file: path };
+            if new.is_ours(&setup) && paused.iter().all(|known| known.view.job != job) {
+                tracing::error!(%job, "what was kept of another sender can't be read: the job stays paused");
+                happenings.push(new.begins(&setup));
+                paused.push(new);
+            }
+        }
+        paused.sort_by_key(|known| known.view.job);
+        self.note_beside(happenings, now, Some((OTHER_SENDER, text(&paused)))).await
     }
 
     /// Looks whether the file of an export is still the one that was sent from here last, before it is sent again. Where it
@@ -197,8 +234,6 @@ impl Engine {
         let record = record(&setup, job);
         let cause = seen.cause(job, &record);
         tracing::warn!(%job, code = cause.code, "another sender is active: the job is paused");
-        let schedule =
-            setup.jobs.iter().find(|settings| settings.job == job).and_then(|known| known.schedule);
         let view =
             OtherSenderView { job, record, path: seen.path().to_owned(), since: now, cause: cause.clone() };
         let new = Paused { view, file: file.to_owned() };
@@ -209,12 +244,7 @@ impl Engine {
             .partition(|known| known.view.job != job && known.is_ours(&setup));
         let mut happenings: Vec<Happening> =
             over.iter().map(|known| Happening::InOrder(known.subject())).collect();
-        happenings.push(Happening::Alerted(Alert {
-            subject: new.subject(),
-            day: schedule.map_or(now.date_naive(), |schedule| schedule.local_date(now)),
-            what: cause.message.clone(),
-            reason: Reason { code: cause.code.clone(), remedy: cause.remedy.clone() },
-        }));
+        happenings.push(new.begins(&setup));
         kept.push(new);
         kept.sort_by_key(|known| known.view.job);
         self.note_beside(happenings, now, Some((OTHER_SENDER, text(&kept)))).await?;
@@ -249,40 +279,49 @@ impl Engine {
     }
 }
 
+/// Jobs of which something was kept that can't be read.
+#[derive(Debug, Default)]
+struct Unreadable {
+    named: BTreeSet<JobId>,
+    /// Whose it is can't be read either: any job's at Hero.
+    any: bool,
+}
+
+impl Unreadable {
+    fn is_empty(&self) -> bool {
+        self.named.is_empty() && !self.any
+    }
+
+    fn jobs(self, setup: &Setup) -> BTreeSet<JobId> {
+        let mut jobs = self.named;
+        if self.any {
+            jobs.extend(jobs_at_hero(setup));
+        }
+        jobs
+    }
+}
+
 /// The paused jobs of a kept value. Earlier versions noticed another sender and went on: an entry of theirs, which has no
-/// `file`, is no pause, and nobody was told of one. What can't be read says that somebody else was noticed all the same: its
-/// job stays paused, and all of Hero's jobs do where not even that can be read.
-fn paused_in(text: &str, setup: &Setup, now: DateTime<Utc>) -> Vec<Paused> {
+/// `file`, is no pause, and nobody was told of one. What can't be read says that somebody else was noticed all the same.
+fn kept_in(text: &str) -> (Vec<Paused>, Unreadable) {
     let entries = match serde_json::from_str::<Vec<serde_json::Value>>(text) {
         Ok(entries) => entries,
         Err(_) if text.trim().is_empty() => Vec::new(),
         Err(_) => vec![serde_json::Value::Null],
     };
     let mut paused: Vec<Paused> = Vec::new();
-    let mut unreadable: BTreeSet<JobId> = BTreeSet::new();
+    let mut unreadable = Unreadable::default();
     for entry in entries {
         if let Ok(known) = Paused::deserialize(&entry) {
             paused.push(known);
         } else if entry.get("file").is_some() || OtherSenderView::deserialize(&entry).is_err() {
             match entry.get("job").map(JobId::deserialize) {
-                Some(Ok(job)) => _ = unreadable.insert(job),
-                _ => unreadable.extend(jobs_at_hero(setup)),
+                Some(Ok(job)) => _ = unreadable.named.insert(job),
+                _ => unreadable.any = true,
             }
         }
     }
-    for job in unreadable {
-        if paused.iter().any(|known| known.view.job == job) {
-            continue;
-        }
-        tracing::error!(%job, "what was kept of another sender can't be read: the job stays paused");
-        let path = configured_path(setup, job);
-        let record = record(setup, job);
-        let cause = Seen::Unreadable { path: path.clone() }.cause(job, &record);
-        let view = OtherSenderView { job, record, path: path.clone(), since: now, cause };
-        paused.push(Paused { view, file: path });
-    }
-    paused.sort_by_key(|known| known.view.job);
-    paused
+    (paused, unreadable)
 }
 
 /// The exports and imports of all accounts.
@@ -356,12 +395,9 @@ mod tests {
         };
         let kept = Paused { view, file: "imports/TEACHER.txt".to_owned() };
         let both = serde_json::json!([noticed, kept]).to_string();
-        assert_eq!(paused_jobs(&both), [JobId::HERO_TEACHERS]);
-    }
-
-    fn paused_jobs(text: &str) -> Vec<JobId> {
-        let paused = paused_in(text, &Setup::default(), DateTime::UNIX_EPOCH);
-        paused.into_iter().map(|paused| paused.view.job).collect()
+        let (paused, unreadable) = kept_in(&both);
+        assert_eq!(paused.iter().map(|paused| paused.view.job).collect::<Vec<_>>(), [JobId::HERO_TEACHERS]);
+        assert!(unreadable.is_empty());
     }
 
     const ALL: &[JobId] =
@@ -375,14 +411,10 @@ mod tests {
     #[case::a_job_that_is_not_known(r#"[{"job": "hero-parents", "file": "imports/PARENT.TXT"}]"#, ALL)]
     #[case::only_its_job(r#"[{"job": "hero-students", "file": "imports/STUDENT.TXT"}]"#, &[JobId::HERO_STUDENTS])]
     #[case::neither_this_versions_nor_an_earlier_ones(r#"[{"job": "hero-attendance"}]"#, &[JobId::HERO_ATTENDANCE])]
-    fn what_cant_be_read_keeps_its_job_paused(#[case] kept: &str, #[case] paused: &[JobId]) {
-        assert_eq!(paused_jobs(kept), paused);
-        for Paused { view, .. } in paused_in(kept, &Setup::default(), DateTime::UNIX_EPOCH) {
-            assert!(view.cause.message.contains("can't be read"), "{}", view.cause.message);
-            assert!(!view.path.is_empty() && view.cause.remedy.contains(&view.record), "{view:?}");
-            // Kept anew with the next pause, it reads as what it is.
-            let again = text(&[Paused { file: view.path.clone(), view: view.clone() }]);
-            assert_eq!(paused_jobs(&again), [view.job]);
-        }
+    fn what_cant_be_read_is_of_its_job_or_of_any(#[case] kept: &str, #[case] of: &[JobId]) {
+        let (paused, unreadable) = kept_in(kept);
+        assert!(paused.is_empty(), "{paused:?}");
+        assert_eq!(unreadable.is_empty(), of.is_empty());
+        assert_eq!(unreadable.jobs(&Setup::default()).into_iter().collect::<Vec<_>>(), of);
     }
 }

@@ -5,7 +5,7 @@ use rosterbridge_domain::{attendance::Source, job::Outcome};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{RowFate, RunView};
+use super::{RowFate, RowsOf, RunView};
 
 /// The runs of the latest days, counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -97,26 +97,13 @@ pub enum RowSort {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct RowList {
-    /// Of this student, by number.
-    #[ts(optional, type = "number")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub student: Option<i64>,
-    /// Of files of this name.
-    #[ts(optional)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    /// Those of these, flattened.
+    #[serde(flatten)]
+    pub of: RowsOf,
     /// Of files with this content.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Of this line in them, from 1.
-    #[ts(optional, type = "number")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// Read first on this day of the district.
-    #[ts(optional, type = "string")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub day: Option<NaiveDate>,
     /// Of this source.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]

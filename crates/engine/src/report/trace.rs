@@ -6,19 +6,19 @@ use ts_rs::TS;
 
 use super::RowPlace;
 
-/// Which rows to trace. What is absent does not restrict.
+/// Whose rows, and where they came from. What is absent does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
-pub struct TraceQuery {
+pub struct RowsOf {
     /// Of this student, by number.
     #[ts(optional, type = "number")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub student: Option<i64>,
-    /// Of this file, by its name.
+    /// Of files of this name.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Of this line in it, from 1.
+    /// Of this line in them, from 1.
     #[ts(optional, type = "number")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
@@ -26,6 +26,15 @@ pub struct TraceQuery {
     #[ts(optional, type = "string")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<NaiveDate>,
+}
+
+/// Which rows to trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct TraceQuery {
+    /// Those of these, flattened.
+    #[serde(flatten)]
+    pub of: RowsOf,
     /// This very row.
     #[ts(optional)]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,10 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use rosterbridge_domain::{job::Job, schedule::Pause};
+use rosterbridge_domain::{job::Job, schedule::Pause, settings::Setup};
 use rosterbridge_engine::{
-    Engine,
+    Engine, EngineError,
     profile::{ProfileFolder, ProfileLock},
+    setup_revision,
 };
 use rosterbridge_practice::{Running, ServeOptions};
 
@@ -29,4 +30,10 @@ pub async fn start(home: &Path, options: ServeOptions) -> (Arc<Engine>, Running)
     engine.import_practice(&ready, true).await.unwrap();
     engine.set_pause(Pause::No).await.unwrap();
     (engine, district)
+}
+
+/// Saves a set-up in the place of the one there is.
+pub async fn save(engine: &Engine, setup: Setup) -> Result<(), EngineError> {
+    let revision = setup_revision(&engine.setup().await?);
+    engine.save_setup(setup, &revision).await
 }

@@ -3,6 +3,7 @@
 import type { ConnectionId } from '../../bindings/ConnectionId';
 import type { ManagedConnection } from '../../bindings/ManagedConnection';
 import type { SignInMethod } from '../../bindings/SignInMethod';
+import { isWhole } from '../../text/number';
 import { say } from '../../text/say';
 import { bareHost } from './connections';
 
@@ -73,19 +74,15 @@ export function newDraft(id: ConnectionId, name: string, server = { host: '', po
   };
 }
 
-function whole(text: string, from: number, to: number): boolean {
-  return /^\s*\d+\s*$/.test(text) && Number(text) >= from && Number(text) <= to;
-}
-
 /** What can't be saved as it stands. */
 export function problemsOf(draft: Draft): Problems {
   const problems: Problems = {};
   if (draft.name.trim() === '') problems.name = say('What you want to call it.');
-  if (!whole(draft.port, 1, 65535)) problems.port = say('From 1 to 65535. Hero has 2022, most servers 22.');
+  if (!isWhole(draft.port, 1, 65535)) problems.port = say('From 1 to 65535. Hero has 2022, most servers 22.');
   if (/[\s/@?#]/.test(bareHost(draft.host))) problems.host = say('Only the name of the server, such as sftp.example.org.');
-  if (!whole(draft.transfers, 1, 8)) problems.transfers = say('From 1 to 8.');
-  if (!whole(draft.answer, 1, 3600)) problems.answer = say('From 1 to 3600 seconds.');
-  if (!whole(draft.keepAlive, 0, 86400)) problems.keepAlive = say('From 0 to 86400 seconds; 0 for never.');
+  if (!isWhole(draft.transfers, 1, 8)) problems.transfers = say('From 1 to 8.');
+  if (!isWhole(draft.answer, 1, 3600)) problems.answer = say('From 1 to 3600 seconds.');
+  if (!isWhole(draft.keepAlive, 0, 86400)) problems.keepAlive = say('From 0 to 86400 seconds; 0 for never.');
   return problems;
 }
 

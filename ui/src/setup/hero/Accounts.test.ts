@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { Backend } from '../../backend';
 import { saved } from '../../backend/fixture';
 import type { ExportProblems } from '../../bindings/ExportProblems';
+import type { OwnerChange } from '../../bindings/OwnerChange';
 import { byId, open, type User } from '../../test-window';
 
 async function heroStep(query: string): Promise<User> {
@@ -37,12 +38,26 @@ describe('who carries an exchange out', () => {
     await user.click(await byId('hand-over-confirm'));
     await user.click(await byId('hand-over-do'));
     const told = await screen.findByRole('dialog', { name: 'RosterBridge sends it now' });
-    expect(told.textContent).toContain('It was handed over, and this window could not be read anew');
+    expect(told.textContent).toContain('It was handed over, but this page could not be read again');
     expect(screen.queryByText('Nothing was handed over')).toBeNull();
     expect(screen.queryByTestId('hand-over-do')).toBeNull();
     await user.click(within(told).getByRole('button', { name: 'Try again' }));
     await waitFor(() => expect(screen.queryByTestId('hand-over-close')).toBeNull());
     expect(await pressed('hero-schedule-owner-roster_bridge')).toBe('true');
+  });
+
+  test('what is to be looked at before it runs is told once it is handed over', async () => {
+    const handOver = vi.spyOn(Backend.prototype, 'handOver').mockResolvedValueOnce({ warnings: ['It takes in 5 schools.'] } as OwnerChange);
+    const user = await heroStep('scene=practice&sends=powerschool');
+    await user.click(await byId('hero-students-owner-roster_bridge'));
+    await user.click(await byId('hand-over-confirm'));
+    await user.click(await byId('hand-over-do'));
+    const told = await screen.findByRole('dialog', { name: 'RosterBridge sends it now' });
+    expect(told.textContent).toContain('It takes in 5 schools.');
+    expect(screen.queryByTestId('hand-over-do')).toBeNull();
+    await user.click(await byId('hand-over-close'));
+    await waitFor(() => expect(screen.queryByTestId('hand-over-close')).toBeNull());
+    handOver.mockRestore();
   });
 
   test('a refused hand-over says that nothing was handed over', async () => {
@@ -408,7 +423,11 @@ test('the order of the day warns of what comes too late', async () => {
   await user.type(await byId('hero-imports-at'), '3 am');
   await user.type(await byId('hero-exports-at'), '3:30 pm');
   await user.click(await byId('day-look'));
-  expect(await screen.findAllByTestId('day-warning-export_after_hero')).toHaveLength(3);
+  // One notice for the three, which names them all.
+  const late = (await byId('day-warning-export_after_hero')).textContent;
+  expect(late).toContain('Files go out after Hero has taken in those of the day');
+  for (const file of ['Student', 'Schedule', 'Teacher']) expect(late).toMatch(new RegExp(`${file}.* comes after Hero`));
+  expect(late?.split('Choose a time before')).toHaveLength(2);
   expect((await byId('day')).textContent).toContain('Hero writes its attendance export');
 });
 

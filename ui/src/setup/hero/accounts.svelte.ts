@@ -20,7 +20,7 @@ const ALL_FOUR = [...EXPORT_KINDS, 'attendance'] as const;
 
 export class AccountsDraft {
   /** The district's zone. */
-  readonly zone: string;
+  zone = $state('');
   all = $state<HeroAccount[]>([]);
   /** The times of every job, by its id. */
   drafts = $state<Record<string, Draft>>({});
@@ -40,15 +40,22 @@ export class AccountsDraft {
   /** The accounts made here and not saved yet: nothing that is saved under their numbers is theirs. */
   readonly #made = new Set<number>();
   readonly #session: Session;
-  readonly #initial: Setup | undefined;
+  #initial: Setup | undefined;
 
   constructor(session: Session) {
     this.#session = session;
-    this.#initial = session.setup?.setup;
+    this.fill();
+  }
+
+  /** Takes over what the set-up says; what is shown stays so. */
+  fill(): void {
+    const open = { ...this.open };
+    this.#initial = this.#session.setup?.setup;
     this.zone = districtZone(this.#initial?.jobs ?? []);
     this.all = structuredClone(this.#initial?.hero.accounts ?? []);
     for (const account of this.all) this.#prepare(account);
-    this.shown = this.all[0]?.id ?? 1;
+    this.open = open;
+    if (!this.all.some(({ id }) => id === this.shown)) this.shown = this.all[0]?.id ?? 1;
   }
 
   /** Lays the times of an account's jobs ready. */

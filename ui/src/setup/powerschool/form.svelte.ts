@@ -39,21 +39,25 @@ export class PowerSchoolForm {
     return this.url.trim() !== '' && this.clientId.trim() !== '' && (this.secretStored || this.secret.trim() !== '');
   }
 
-  /** Takes over what the set-up says, after something else has changed it. */
+  /** Takes over what the set-up says, and forgets typed secrets, after something else has changed it. */
   load(): void {
+    this.#fill();
+    this.secret = '';
+    this.replacingSecret = false;
+    this.proxyPassword = '';
+    this.replacingProxyPassword = false;
+  }
+
+  #fill(): void {
     this.#base = this.#session.setup?.setup;
     const saved = this.#base?.powerschool;
     if (saved === undefined) return;
     this.url = saved.url;
     this.clientId = saved.client_id;
     this.roots = [...saved.extra_roots];
-    this.secret = '';
-    this.replacingSecret = false;
     this.proxyMode = saved.proxy.mode;
     this.proxyUrl = saved.proxy.url;
     this.proxyUsername = saved.proxy.username;
-    this.proxyPassword = '';
-    this.replacingProxyPassword = false;
   }
 
   /** Puts a new secret in place of a stored one. */
@@ -65,16 +69,6 @@ export class PowerSchoolForm {
   /** Throws a `Fault`. */
   async save(): Promise<boolean> {
     if (this.#session.setup === undefined) return false;
-    if (this.secret.trim() !== '') {
-      await this.#session.setSecret('powerschool.client-secret', this.secret.trim());
-      this.secret = '';
-      this.replacingSecret = false;
-    }
-    if (this.proxyMode === 'explicit' && this.proxyPassword !== '') {
-      await this.#session.setSecret('proxy.password', this.proxyPassword);
-      this.proxyPassword = '';
-      this.replacingProxyPassword = false;
-    }
     const base = this.#base ?? this.#session.setup.setup;
     // Not the form's to change: it may have been written meanwhile.
     const { jobs, revision } = this.#session.setup.setup.powerschool.plugin;
@@ -91,8 +85,23 @@ export class PowerSchoolForm {
         proxy: { mode: this.proxyMode, url: this.proxyUrl.trim(), username: this.proxyUsername.trim() },
       },
     };
-    await this.#session.saveSetup(entered, base);
-    this.#base = entered;
+    if (await this.#session.saveSetup(entered, base)) this.#fill();
+    else this.#base = entered;
+    await this.#keepSecrets();
     return true;
+  }
+
+  /** Puts typed secrets into the keychain: those of what is saved. */
+  async #keepSecrets(): Promise<void> {
+    if (this.secret.trim() !== '') {
+      await this.#session.setSecret('powerschool.client-secret', this.secret.trim());
+      this.secret = '';
+      this.replacingSecret = false;
+    }
+    if (this.proxyMode === 'explicit' && this.proxyPassword !== '') {
+      await this.#session.setSecret('proxy.password', this.proxyPassword);
+      this.proxyPassword = '';
+      this.replacingProxyPassword = false;
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { IntegrationWindow } from '../../bindings/IntegrationWindow';
 import type { RaptorSettings } from '../../bindings/RaptorSettings';
 import { HOUR } from '../../text/format';
 import { locale } from '../../text/locale';
+import { isWhole } from '../../text/number';
 import { plural, say } from '../../text/say';
 import { clockTime, isZone, parseTime, sameClock, zoneName } from '../../text/schedule';
 
@@ -36,7 +37,7 @@ export function windowProblems(draft: WindowDraft): WindowProblems {
   if (parseTime(draft.opens) === undefined) problems.opens = say('A time such as 4:00 PM or 16:00.');
   if (!isZone(draft.zone)) problems.zone = say('Choose a time zone of the list.');
   for (const field of ['minutes', 'retry', 'follow'] as const) {
-    if (!/^\s*\d{1,4}\s*$/.test(draft[field]) || Number(draft[field]) < 1 || Number(draft[field]) > 1440) problems[field] = MINUTES;
+    if (!isWhole(draft[field], 1, 1440)) problems[field] = MINUTES;
   }
   return problems;
 }

@@ -3,6 +3,7 @@
 import type { JobId } from '../../bindings/JobId';
 import type { JobSchedule } from '../../bindings/JobSchedule';
 import type { JobSettings } from '../../bindings/JobSettings';
+import { isWhole } from '../../text/number';
 import { say } from '../../text/say';
 import { clockTime, daysProblem, isZone, orderedDays, parseTime, usualSchedule } from '../../text/schedule';
 
@@ -69,7 +70,7 @@ export function problemsOf(draft: Draft): Problems {
     if (wrong !== undefined) problems.days = wrong;
     else if (orderedDays(draft.days) === '') problems.days = say('Choose at least one day, or let it run only when you ask.');
     if (parseTime(draft.time) === undefined) problems.time = say('A time such as 3:10 AM or 15:10.');
-  } else if (!/^\s*\d+\s*$/.test(draft.minutes) || Number(draft.minutes) < 1 || Number(draft.minutes) > 1440) {
+  } else if (!isWhole(draft.minutes, 1, 1440)) {
     problems.minutes = say('From 1 to 1440 minutes, which is a day.');
   }
   if (draft.ownZone && !isZone(draft.zone)) problems.zone = say('Choose a time zone of the list.');
