@@ -198,6 +198,8 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
     icon.build(app)?;
     let (said, shown) = (Mutex::new(said), Mutex::new(shown));
     app.manage(Lines { next, held, open, run, pause, settings, quit, said, shown });
+    // The page may have handed over other words meanwhile.
+    reword(app);
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 
 use std::{
     fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -15,6 +16,7 @@ use chrono::{DateTime, Datelike, Local, Timelike};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tauri::{AppHandle, Manager, State};
+use tempfile::NamedTempFile;
 
 use crate::{app_menu, desk::Desk, start::Start, tray};
 
@@ -268,11 +270,14 @@ fn read(file: &Path) -> Option<Words> {
     words.fit().then_some(words)
 }
 
-fn keep(file: &Path, words: &Words) -> std::io::Result<()> {
-    if let Some(home) = file.parent() {
-        fs::create_dir_all(home)?;
-    }
-    fs::write(file, serde_json::to_vec(words)?)
+/// Whole or not at all, for its owner only.
+fn keep(file: &Path, words: &Words) -> io::Result<()> {
+    let home = file.parent().unwrap_or(file);
+    fs::create_dir_all(home)?;
+    let mut whole = NamedTempFile::new_in(home)?;
+    whole.write_all(&serde_json::to_vec(words)?)?;
+    whole.persist(file)?;
+    Ok(())
 }
 
 /// The words of the app.

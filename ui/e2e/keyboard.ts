@@ -6,9 +6,6 @@ import { settled } from './settled';
 /** How thick a focus ring is at least, in CSS pixels, and how much it differs from what is behind it (WCAG 2.2, 1.4.11). */
 const RING = { thickness: 2, contrast: 3 };
 
-/** So often a focus that is out of sight is looked at again, each time after two frames. */
-const FRAMES = 30;
-
 /** What is focused, as it is drawn. */
 interface Stop {
   /** Its test id, or else what it is called. */
@@ -115,12 +112,7 @@ export class Keyboard {
   async tab(): Promise<Stop | null> {
     await this.#page.keyboard.press('Tab');
     await settled(this.#page);
-    let at = await this.#page.evaluate(focused);
-    // What is drawn late, a font or the rows of a table, moves what follows it: what counts is where the focus is then.
-    for (let frames = 0; at?.inside === false && frames < FRAMES; frames += 1) {
-      await settled(this.#page);
-      at = await this.#page.evaluate(focused);
-    }
+    const at = await this.#page.evaluate(focused);
     if (at === null) return null;
     if (!at.inside) this.problems.add(`${at.name} is out of sight while it has the focus (${at.where})`);
     if (at.thickness < RING.thickness) this.problems.add(`${at.name} has no focus ring`);

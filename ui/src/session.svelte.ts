@@ -1,4 +1,5 @@
 import { SETUP_CHANGED, toFault, type Backend, type Environment, type Happened, type SecretName } from './backend';
+import { ownFault } from './backend/own';
 import type { Choices } from './bindings/Choices';
 import type { Erased } from './bindings/Erased';
 import type { Event } from './bindings/Event';
@@ -20,7 +21,7 @@ import { startsBeforeWindow } from './home/raptor';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
 import { hasPassed } from './parts/test.svelte';
 import { acceptedKeys, connectionOf, serverKnown } from './setup/connections/connections';
-import { saveOver, type Ask, type Clash, type Keep } from './setup-save';
+import { samePlace, saveOver, type Ask, type Clash, type Keep } from './setup-save';
 import { SETUP_STEPS, accountOf, kindOf, type SetupStep } from './text/names';
 import { say } from './text/say';
 import type { RowsWanted } from './trace/query';
@@ -251,12 +252,18 @@ export class Session {
     }
     if (backend !== this.backend) return false;
     this.setup = saved.view;
+    this.#merged = saved.merged ? entered : undefined;
     if (saved.merged) this.findExecutionOff();
     return saved.merged;
   }
 
+  /** What was entered for the last save, where it was put together with somebody else's change. */
+  #merged: Setup | undefined;
+
   #ask: Ask = (clashes) =>
     new Promise((resolve) => {
+      // Nobody answers the one before any more: its save has ended with nothing saved.
+      this.clash?.answer(undefined);
       const answer = (keep: Keep | undefined) => {
         this.clash = undefined;
         resolve(keep);
@@ -343,8 +350,19 @@ export class Session {
     return this.setup?.secrets.some((secret) => secret.name === name && secret.set) ?? false;
   }
 
-  /** Throws a `Fault`. */
+  /**
+   * Puts a typed secret into the keychain, after the save of the form it was typed into. Refused where that save took over
+   * another place for it, so that nobody's password goes to a server they did not mean. Throws a `Fault`.
+   */
   async setSecret(name: SecretName, value: string): Promise<void> {
+    if (this.#merged !== undefined && this.setup !== undefined && !samePlace(name, this.#merged, this.setup.setup)) {
+      const fault = ownFault(
+        'window.secret_of_other_place',
+        say('Somebody else has changed where this password or key is used. The set-up is saved with their change; what you typed was not stored.'),
+        say('Look at what is shown now. If the secret is the one for it, save again.'),
+      );
+      throw fault;
+    }
     await this.#takeSetup(async (backend) => {
       await backend.setSecret(name, value);
       return backend.setup();

@@ -1,6 +1,6 @@
 /** Saves of the set-up that lose nobody's changes: what was entered here and what was changed elsewhere are put together. */
 
-import { SETUP_CHANGED, toFault, type Backend } from './backend';
+import { SETUP_CHANGED, toFault, type Backend, type SecretName } from './backend';
 import { ownFault } from './backend/own';
 import type { Fault } from './bindings/Fault';
 import type { Setup } from './bindings/Setup';
@@ -66,6 +66,10 @@ function together(path: string[]): string[] {
       return ['host', 'port', 'security', 'username'];
     case 'connection':
       return ['connection', 'folder'];
+    case 'proxy':
+      return ['mode', 'url', 'username'];
+    case 'hero_side':
+      return ['zone', 'imports_at', 'exports_at'];
     case 'window':
       return ['zone', 'opens'];
     case 'schedule':
@@ -73,6 +77,27 @@ function together(path: string[]): string[] {
     default:
       return [];
   }
+}
+
+/** Whether a secret would be used at the same place by both: for the same server, by the same user. */
+export function samePlace(secret: SecretName, one: Setup, other: Setup): boolean {
+  const [placeInOne, placeInOther] = [one, other].map(({ connections, mail, powerschool }) => {
+    const place = (name: string, fields: Fields | undefined) =>
+      together(['', name]).map((key) => fields?.[key]);
+    switch (secret) {
+      case 'powerschool.client-secret':
+        return place('powerschool', { ...powerschool });
+      case 'proxy.password':
+        return place('proxy', { ...powerschool.proxy });
+      case 'smtp.password':
+        return place('mail', { ...mail });
+      default: {
+        const connection = connections.find(({ id }) => secret.startsWith(`${id}.`));
+        return connection && together(['connections', connection.id]).map((key) => (connection as unknown as Fields)[key]);
+      }
+    }
+  });
+  return same(placeInOne, placeInOther);
 }
 
 /** What only has a meaning as a whole: a value of one of several kinds. */

@@ -120,7 +120,8 @@ impl Host {
         self.door.send_modify(|door| door.is_open = false);
         self.door.borrow().leaving.cancel();
         self.guests.close();
-        if tokio::time::timeout(LETTING_GO, self.guests.wait()).await.is_ok() {
+        // A scheduled run, which is nobody's request, may have begun meanwhile.
+        if tokio::time::timeout(LETTING_GO, self.guests.wait()).await.is_ok() && !self.engine.is_running() {
             return Ok(());
         }
         self.guests.reopen();
@@ -237,7 +238,7 @@ impl Session {
     /// Carries out a request and returns its answer. `on_event` is told what happens on the way.
     pub async fn call(
         &self,
-        request: Request,
+        mut request: Request,
         on_event: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Response, Fault> {
         let on_event: desk::OnEvent = Arc::new(on_event);
@@ -247,18 +248,25 @@ impl Session {
                 let seat = self.seat.read().await;
                 if let Seat::Host(host) = &*seat {
                     // Whoever ends the session waits for this. First, so that it goes last: the engine has the lock.
-                    let _here = host.guests.token();
+                    let here = host.guests.token();
                     let engine = Arc::clone(&host.engine);
                     let leaving = host.door.borrow().leaving.clone();
                     drop(seat);
                     let waits = matches!(request, Request::AwaitTest);
                     // On the heap, so that whoever waits for it stays small.
-                    let carrying_out = Box::pin(desk::carry_out(&engine, request, on_event));
-                    return tokio::select! {
-                        answer = carrying_out => answer,
+                    let carrying_out = Box::pin(desk::carry_out(&engine, request, Arc::clone(&on_event)));
+                    tokio::select! {
+                        answer = carrying_out => return answer,
                         // It may take days.
-                        () = leaving.cancelled(), if waits => Err(holder_ended()),
-                    };
+                        () = leaving.cancelled(), if waits => {}
+                    }
+                    drop((here, engine));
+                    if !self.is_host().await {
+                        return Err(holder_ended());
+                    }
+                    // The host was to go, and stays.
+                    request = Request::AwaitTest;
+                    continue;
                 }
             }
             match introduce(&self.folder).await {

@@ -121,7 +121,10 @@ impl Engine {
         let key = self.key().clone();
         let rows = self.ledger(move |ledger| ledger.row_snapshot(key.expose())).await?;
         let place = file.to_owned();
-        export(rows, list, file, PAGE_TAKEN_WITHIN, move |pages| write_rows(pages, &place, overwrite)).await
+        export(rows, list, file, PAGE_TAKEN_WITHIN, move |pages, wanted| {
+            write_rows(pages, wanted, &place, overwrite)
+        })
+        .await
     }
 }
 
@@ -240,14 +243,17 @@ async fn export(
     list: RowList,
     file: &Path,
     within: Duration,
-    write: impl FnOnce(mpsc::Receiver<Page>) -> Result<WrittenRows, EngineError> + Send + 'static,
+    write: impl FnOnce(mpsc::Receiver<Page>, &dyn Fn() -> bool) -> Result<WrittenRows, EngineError>
+    + Send
+    + 'static,
 ) -> Result<WrittenRows, EngineError> {
     let failed = |source| EngineError::io("write", file, source);
     let (pages, to_write) = mpsc::channel(1);
     let (sender, written) = oneshot::channel();
     let writing = move || {
+        let result = write(to_write, &|| !sender.is_closed());
         // Whoever asked may have gone.
-        let _ = sender.send(write(to_write));
+        let _ = sender.send(result);
     };
     // On a thread of its own: nothing ends a call into a share that is away, and the runtime waits for its own threads when
     // the program ends.
@@ -280,9 +286,11 @@ fn hand_out(rows: &RowSnapshot, list: &RowList, take: impl Fn(Page) -> bool) -> 
     }
 }
 
-/// Writes pages beside the file's place, and puts the file there when it has all of them.
+/// Writes pages beside the file's place, and puts the file there when it has all of them and is still `wanted`: who was told
+/// that nothing was written must not find it there later.
 fn write_rows(
     mut pages: mpsc::Receiver<Page>,
+    wanted: &dyn Fn() -> bool,
     file: &Path,
     overwrite: bool,
 ) -> Result<WrittenRows, EngineError> {
@@ -302,6 +310,11 @@ fn write_rows(
         }
     }
     let rows = out.finish().map_err(failed)?;
+    // What a share takes its time for is done by then.
+    partial.as_file().sync_all().map_err(failed)?;
+    if !wanted() {
+        return Err(failed(not_taken()));
+    }
     let bytes = place(partial, file, overwrite)?;
     Ok(WrittenRows { file: file.display().to_string(), rows, bytes })
 }
@@ -348,6 +361,8 @@ mod tests {
             TracedRow,
         },
     };
+
+    use rstest::rstest;
 
     use super::*;
 
@@ -436,7 +451,7 @@ mod tests {
         let file = folder.path().join("rows.csv");
         let rows = ledger.row_snapshot(&[7; 32]).unwrap();
         let place = file.clone();
-        let writing = move |pages| write_rows(pages, &place, false);
+        let writing = move |pages, wanted: &dyn Fn() -> bool| write_rows(pages, wanted, &place, false);
         let written = export(rows, RowList::default(), &file, PAGE_TAKEN_WITHIN, writing).await.unwrap();
         assert_eq!(written.rows, u64::from(TRACED_AT_ONCE) + 1);
         let text = std::fs::read_to_string(&file).unwrap();
@@ -445,8 +460,11 @@ mod tests {
     }
 
     /// As on a network share whose computer is away. The log is folded into the file only once nobody reads an earlier moment.
+    #[rstest]
+    #[case::before_the_first_page(true)]
+    #[case::after_the_last_one(false)]
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_place_that_takes_nothing_is_told_and_holds_no_moment_of_the_ledger() {
+    async fn a_place_that_takes_nothing_is_told_and_holds_no_moment_of_the_ledger(#[case] at_once: bool) {
         let folder = tempfile::tempdir().unwrap();
         let ledger = filled(folder.path());
         let file = folder.path().join("rows.csv");
@@ -454,9 +472,18 @@ mod tests {
         let (free, hung) = std::sync::mpsc::channel::<()>();
         let (sender, late) = std::sync::mpsc::channel();
         let place = file.clone();
-        let writing = move |pages| {
-            let _ = hung.recv();
-            let written = write_rows(pages, &place, false);
+        let writing = move |pages, wanted: &dyn Fn() -> bool| {
+            let hang = |here: bool| {
+                if here {
+                    _ = hung.recv();
+                }
+            };
+            hang(at_once);
+            let wanted = || {
+                hang(!at_once);
+                wanted()
+            };
+            let written = write_rows(pages, &wanted, &place, false);
             sender.send(written.is_err()).unwrap();
             written
         };

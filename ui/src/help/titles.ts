@@ -360,6 +360,7 @@ export const TITLES = {
   'window.profile_not_opened': say('The district could not be opened'),
   'window.file_not_chosen': say('Nobody chose that place'),
   'window.other_profile': say('The window shows another district'),
+  'window.secret_of_other_place': say('The secret was not stored'),
 
   'updates.off': say('Updates are off'),
   'updates.configuration': say('Updates are set up wrongly'),

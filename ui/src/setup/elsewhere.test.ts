@@ -163,4 +163,26 @@ describe('while somebody else changes the set-up', () => {
     expect(keep).not.toHaveBeenCalled();
     expect(await value('field-mail-password')).toBe('a password');
   });
+
+  test.each([
+    ['the other user is kept', true],
+    ['only the other has changed the user', false],
+  ])('a secret does not go to a place it was not typed for: %s', async (_, clash) => {
+    const keep = vi.spyOn(Backend.prototype, 'setSecret');
+    const user = await step('powerschool');
+    if (clash) await replace(user, 'field-client-id', '11111111-1111-4111-8111-111111111111');
+    await user.click(await byId('field-client-secret-replace'));
+    await user.type(await byId('field-client-secret'), 'a1b2c3d4-0000-4000-8000-1234567890ab');
+    elsewhere((setup) => (setup.powerschool.client_id = '22222222-2222-4222-8222-222222222222'));
+    await user.click(await byId('step-next'));
+    if (clash) await user.click(await byId('clash-theirs'));
+    expect((await byId('error-code')).textContent).toBe('window.secret_of_other_place');
+    expect(keep).not.toHaveBeenCalled();
+    expect(await value('field-client-secret')).toBe('a1b2c3d4-0000-4000-8000-1234567890ab');
+    expect(await value('field-client-id')).toBe('22222222-2222-4222-8222-222222222222');
+
+    // It was looked at.
+    await user.click(await byId('step-next'));
+    await waitFor(() => expect(keep).toHaveBeenCalledTimes(1));
+  });
 });

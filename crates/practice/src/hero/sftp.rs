@@ -46,6 +46,8 @@ pub(super) const LARGEST_PACKET: u32 = 256 * 1024;
 /// OpenSSH keeps 1 KiB of a packet for what surrounds the data.
 const LARGEST_DATA: u32 = LARGEST_PACKET - 1024;
 const OPEN_HANDLES: usize = 64;
+/// So long an answer is on its way to a client at most.
+const ON_THE_WAY: Duration = Duration::from_millis(250);
 /// Keeps a directory listing's answer well below the packet limit.
 const ENTRIES_PER_ANSWER: usize = 100;
 
@@ -412,6 +414,10 @@ impl Handler for SftpSession {
         self.hang(HeroHang::Write).await?;
         self.received += data.len() as u64;
         let dropped = self.faults().drop_after_bytes.is_some_and(|limit| self.received > limit);
+        if dropped && !self.gone {
+            // What was answered before arrives: otherwise chance would say how much of the file the client knows to be here.
+            tokio::time::sleep(ON_THE_WAY).await;
+        }
         if self.gone || dropped || self.hero.faults_mut().take_cut(self.received, self.sent) {
             return Err(self.cut());
         }
