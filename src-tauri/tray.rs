@@ -257,10 +257,14 @@ fn tell_fault(app: &AppHandle, fault: Option<&Fault>) {
 pub fn say(app: &AppHandle, status: &StatusView) {
     let Some(lines) = app.try_state::<Lines>() else { return };
     *lines.said.lock().unwrap_or_else(PoisonError::into_inner) = Said::of(status);
-    report(show(app, &lines));
+    window::on_main_thread(app, |app| {
+        if let Some(lines) = app.try_state::<Lines>() {
+            report(show(app, &lines));
+        }
+    });
 }
 
-/// Says the same in the words in use by now.
+/// Says the same in the words in use by now. On the main thread.
 pub fn reword(app: &AppHandle) {
     let Some(lines) = app.try_state::<Lines>() else { return };
     let words = words::of(app);
@@ -273,6 +277,7 @@ pub fn reword(app: &AppHandle) {
     report(fixed.and_then(|()| show(app, &lines)));
 }
 
+/// On the main thread.
 fn show(app: &AppHandle, lines: &Lines) -> tauri::Result<()> {
     let said = *lines.said.lock().unwrap_or_else(PoisonError::into_inner);
     let now = said.shown(&words::of(app), Local::now());

@@ -133,11 +133,21 @@ pub fn entitle(app: &AppHandle, profile: &str, home: Option<&Path>) {
     let Some(window) = app.get_webview_window(LABEL) else { return };
     let profiles = home.map(rosterbridge_api::profile_names).unwrap_or_default();
     let title = title(profile, &profiles, &words::of(app).practice);
-    // Set anew it would flicker on some desktops.
-    if window.title().is_ok_and(|shown| shown == title) {
-        return;
-    }
-    report(window.set_title(&title));
+    on_main_thread(app, move |_| {
+        // Set anew it would flicker on some desktops.
+        if window.title().is_ok_and(|shown| shown == title) {
+            return;
+        }
+        report(window.set_title(&title));
+    });
+}
+
+/// Has something done to windows, menus and icons on the thread that they belong to, and does not wait for it. Asked from
+/// elsewhere each of them waits for that thread, which waits for the engine while the app ends: with all of the runtime's
+/// threads waiting it would never end.
+pub fn on_main_thread(app: &AppHandle, work: impl FnOnce(&AppHandle) + Send + 'static) {
+    let handle = app.clone();
+    report(app.run_on_main_thread(move || work(&handle)));
 }
 
 /// Its district is named where there is another one its window could be taken for.
@@ -165,7 +175,7 @@ pub fn moved(app: &AppHandle) {
     tauri::async_runtime::spawn(async move {
         time::sleep(SETTLED).await;
         PENDING.store(false, Ordering::SeqCst);
-        remember(&app, app.state::<Desk>().start());
+        on_main_thread(&app, |app| remember(app, app.state::<Desk>().start()));
     });
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tauri::{AppHandle, Manager, State};
 use tempfile::NamedTempFile;
 
-use crate::{app_menu, desk::Desk, start::Start, tray};
+use crate::{app_menu, desk::Desk, start::Start, tray, window};
 
 /// They are kept here, beside the profiles.
 const FILE: &str = "shell-words.json";
@@ -297,8 +297,10 @@ pub async fn speak(
         return Err("these are no words for menus");
     }
     if spoken.turn(words) {
-        tray::reword(&app);
-        app_menu::reword(&app);
+        window::on_main_thread(&app, |app| {
+            tray::reword(app);
+            app_menu::reword(app);
+        });
         desk.entitle().await;
     }
     Ok(())
