@@ -22,7 +22,7 @@ export function budget(): Plugin {
         .reduce((sum, size) => sum + size, 0);
       const size = `Scripts and style sheets: ${(bytes / 1000).toFixed(1)} kB of ${MOST / 1000} kB, packed by gzip.`;
       if (bytes > MOST) this.error(`${size} Find what made them larger, or make something else smaller.`);
-      console.log(size);
+      this.info(size);
     },
   };
 }

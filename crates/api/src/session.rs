@@ -33,7 +33,7 @@ const STOPPING: Duration = Duration::from_secs(4);
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
 /// How long what is done to a profile that nothing works on waits for what other processes have asked for. Less than
-/// [`PATIENCE`], so that whoever comes meanwhile does not give up.
+/// [`PATIENCE`], so that whoever comes meanwhile does not give up where it is refused.
 const LETTING_GO: Duration = Duration::from_secs(8);
 
 /// How often it looks meanwhile, since a guest may ask for another run.
