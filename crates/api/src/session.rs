@@ -260,7 +260,9 @@ impl Session {
                         // It may take days.
                         () = leaving.cancelled(), if waits => {}
                     }
-                    drop((here, engine));
+                    // In this order, as on every other way out.
+                    drop(engine);
+                    drop(here);
                     if !self.is_host().await {
                         return Err(holder_ended());
                     }

@@ -60,7 +60,9 @@ fn repository() -> PathBuf {
 /// Every Rust source of the product, and the files of the window that make faults of its own.
 fn sources() -> Vec<PathBuf> {
     let root = repository();
-    let mut sources = vec![root.join("ui/src/backend/index.ts"), root.join("ui/src/parts/file.ts")];
+    let mut sources = ["backend/index.ts", "parts/file.ts", "session.svelte.ts"]
+        .map(|file| root.join("ui/src").join(file))
+        .to_vec();
     let mut folders = vec![root.join("src-tauri")];
     folders.extend(fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path().join("src")));
     while let Some(folder) = folders.pop() {
