@@ -3,6 +3,8 @@
 //! Every form is read here and given to libssh2 as an unencrypted OpenSSH key, so that what [`check_key`] says holds
 //! at sign-in too.
 
+mod openssh;
+
 use aes::cipher::{BlockModeDecrypt, KeyIvInit, block_padding::Pkcs7};
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -187,7 +189,7 @@ impl<'a> Armoured<'a> {
         );
         let body = Zeroizing::new(LENIENT.decode(self.body.as_bytes()).map_err(|_| KeyProblem::Unreadable)?);
         match self.label {
-            "OPENSSH PRIVATE KEY" => openssh(&body, passphrase),
+            "OPENSSH PRIVATE KEY" => openssh::read(&body, passphrase),
             "ENCRYPTED PRIVATE KEY" => {
                 let passphrase = passphrase.ok_or(KeyProblem::PassphraseMissing)?;
                 let key = russh::keys::pkcs8::decode_pkcs8(&body, Some(passphrase.as_bytes()));
@@ -204,21 +206,6 @@ impl<'a> Armoured<'a> {
             _ => Err(KeyProblem::Unsupported),
         }
     }
-}
-
-/// OpenSSH's own form (its `PROTOCOL.key`).
-fn openssh(body: &[u8], passphrase: Option<&str>) -> Result<(SshKey, bool), KeyProblem> {
-    let key = SshKey::from_bytes(body).map_err(|error| match error {
-        ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
-            KeyProblem::Unsupported
-        }
-        _ => KeyProblem::Unreadable,
-    })?;
-    if !key.is_encrypted() {
-        return Ok((key, false));
-    }
-    let passphrase = passphrase.ok_or(KeyProblem::PassphraseMissing)?;
-    Ok((key.decrypt(passphrase).map_err(|_| KeyProblem::PassphraseWrong)?, true))
 }
 
 /// An unencrypted PEM form: PKCS#1 for RSA, SEC1 for elliptic curves, PKCS#8 for all.

@@ -6,6 +6,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -112,6 +113,48 @@ async fn what_ssh_keygen_makes_is_read_and_let_in(
         assert!(matches!(error, Error::BadPrivateKey(KeyProblem::PassphraseWrong)), "{error:?}");
     } else {
         assert_eq!(check(&key, Some("not needed")).unwrap(), facts);
+    }
+}
+
+/// A key of curve `nistp256` whose secret number begins with a zero byte, which OpenSSH does not write: one in 256 does.
+const SHORT: &str = "-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAaAAAABNlY2RzYS
+1zaGEyLW5pc3RwMjU2AAAACG5pc3RwMjU2AAAAQQQGgTtIH05+lcPQPUVocGPQ2cFc/iXI
+4IdDiF90sovVBpuNZiJ1wdHYSPU8rFzFs0YAaobaQv1q670FjKiJkidOAAAAqIhfkdWIX5
+HVAAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBAaBO0gfTn6Vw9A9
+RWhwY9DZwVz+Jcjgh0OIX3Syi9UGm41mInXB0dhI9TysXMWzRgBqhtpC/WrrvQWMqImSJ0
+4AAAAfCQNvISFCEMWqzvbgcmsualuTvwFOVjHOqogn8TskcAAAABFyb3N0ZXJicmlkZ2Ut
+dGVzdA==
+-----END OPENSSH PRIVATE KEY-----
+";
+
+#[rstest]
+#[case::plain("", &[])]
+#[case::locked(PASSPHRASE, &[])]
+#[case::locked_by_cbc(PASSPHRASE, &["-Z", "aes256-cbc"])]
+#[case::locked_by_gcm(PASSPHRASE, &["-Z", "aes256-gcm@openssh.com"])]
+#[case::locked_by_chacha(PASSPHRASE, &["-Z", "chacha20-poly1305@openssh.com"])]
+#[tokio::test]
+async fn a_key_with_a_short_number_is_read_and_let_in(#[case] passphrase: &str, #[case] cipher: &[&str]) {
+    let sshd = Sshd::start();
+    let path = sshd.client_key_file("short");
+    fs::write(&path, SHORT).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let public = Command::new("ssh-keygen").arg("-yf").arg(&path).output().unwrap().stdout;
+    fs::write(path.with_extension("pub"), &public).unwrap();
+    sshd.let_in(&String::from_utf8(public).unwrap());
+    if !passphrase.is_empty() {
+        let mut locking = Command::new("ssh-keygen");
+        locking.args(["-q", "-p", "-P", "", "-N", passphrase]).args(cipher).arg("-f").arg(&path);
+        assert!(locking.status().unwrap().success());
+    }
+    let (key, given) = (read(&path), (!passphrase.is_empty()).then_some(passphrase));
+    let facts = check(&key, given).unwrap();
+    assert_eq!(facts.sha256, keygen_line(&path)[1]);
+    assert_eq!(facts.comment, "rosterbridge-test");
+    signs_in(&sshd, key.clone(), given).await.unwrap();
+    if given.is_some() {
+        assert_eq!(check(&key, Some("open barley")).unwrap_err(), KeyProblem::PassphraseWrong);
     }
 }
 
