@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { svelteTesting } from '@testing-library/svelte/vite';
+import { normalizePath } from 'vite';
 import { wuchale } from 'wuchale/vite';
 import { defineConfig } from 'vitest/config';
 import { budget } from './scripts/budget.ts';
 import { help } from './scripts/help.ts';
 import { languages, lookUps } from './scripts/languages.ts';
+import { licences } from './scripts/licences.ts';
 
 /** The window's own content security policy, so that a preview in a browser is held to it too. */
 function windowPolicy(): string {
@@ -22,9 +25,25 @@ function isOfWindow(id: string): boolean {
   return !/\.css|\/index\.html|^\0rolldown|\/src\/(main|languages\/.*|text\/locale)\.ts$|\/wuchale\/|virtual:languages|preload-helper|\/src\/backend\/(tauri|browser|fixture)/.test(id);
 }
 
+/** The script a module of the window goes to. */
+function scriptOf(id: string, modules: { getModuleInfo(id: string): { importedIds: string[] } | null }): string {
+  if (atOnce.size === 0) {
+    const waiting = [normalizePath(fileURLToPath(new URL('src/window.ts', import.meta.url)))];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (atOnce.has(next)) continue;
+      atOnce.add(next);
+      waiting.push(...(modules.getModuleInfo(next)?.importedIds ?? []));
+    }
+  }
+  return atOnce.has(id) ? 'window' : 'pages';
+}
+
+/** What the window reads before it shows anything. */
+const atOnce = new Set<string>();
+
 export default defineConfig({
   // Tests read the text as it stands in the source.
-  plugins: [...(process.env.VITEST === undefined ? [wuchale()] : []), svelte(), svelteTesting(), help(), languages(), lookUps(), budget()],
+  plugins: [...(process.env.VITEST === undefined ? [wuchale()] : []), svelte(), svelteTesting(), help(), languages(), lookUps(), licences(), budget()],
   // Tauri prints its own errors into the same terminal.
   clearScreen: false,
   server: { port: 5173, strictPort: true },
@@ -40,9 +59,11 @@ export default defineConfig({
     // How long a plugin takes is no fault of the build.
     rolldownOptions: {
       checks: { pluginTimings: false },
-      // One script beside the language's: packed together they are a tenth smaller than apart, and no network lies
-      // between the window and its pages.
-      output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'window', test: isOfWindow }] } },
+      // Two scripts beside the language's: what Home needs, and all other pages. Packed together, many are a tenth smaller
+      // than apart; read at the start, the other pages would hold Home up.
+      output: {
+        codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: scriptOf, test: isOfWindow }] },
+      },
     },
   },
   test: {

@@ -6,7 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use fantoccini::{
@@ -60,7 +60,7 @@ const part = (id) => document.querySelector(`[data-testid='${id}']`);
 const began = performance.now();
 const look = (id, then) => { const found = part(id); if (found) then(found); else requestAnimationFrame(() => look(id, then)); };
 part('nav-activity').click();
-look('tab-rows', (tab) => { tab.dispatchEvent(new MouseEvent('pointerdown', { bubbles: true })); tab.click();
+look('tab-records', (tab) => { tab.dispatchEvent(new MouseEvent('pointerdown', { bubbles: true })); tab.click();
     look('trace-row', () => requestAnimationFrame(() => answer(performance.now() - began))); });";
 
 /// What `cargo xtask bench window` names.
@@ -169,8 +169,17 @@ impl Open {
         taken
     }
 
+    /// Comes back once the program has ended: a second start would meet the first one still ending.
     async fn close(self) {
+        let process = Path::new("/proc").join(self.process().to_string()).join("cmdline");
+        // Empty once it has ended, also where its end has not been asked for yet.
+        let runs = || fs::read(&process).is_ok_and(|line| !line.is_empty());
         self.client.clone().close().await.unwrap();
+        let started = Instant::now();
+        while runs() {
+            assert!(started.elapsed() < PATIENCE, "the program does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -238,7 +247,8 @@ async fn busy(arguments: &Arguments) -> Value {
         forget_roster(&arguments.large);
         let window = Open::ours(&arguments.desktop, &arguments.large).await;
         window.launched().await;
-        window.find("[data-testid='run-now']").await.click().await.unwrap();
+        // Reads the roster as any run does, and asks nothing first, whatever the hour.
+        window.find("[data-testid='dry-run']").await.click().await.unwrap();
         window.find("[data-testid='run-panel']").await;
         let ours = percentile(window.keys().await);
         // Keys after the run's end would meet an idle machine.
@@ -270,7 +280,7 @@ struct Load(Child);
 impl Load {
     fn start(arguments: &Arguments) -> Self {
         let mut command = Command::new(&arguments.rosterbridge);
-        command.arg("--home").arg(&arguments.beside).args(["--profile", PROFILE, "sync"]);
+        command.arg("--home").arg(&arguments.beside).args(["--profile", PROFILE, "sync", "--dry-run"]);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 

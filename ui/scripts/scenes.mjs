@@ -41,6 +41,9 @@ const RAPTOR_YES = [
   click('raptor-enabled-yes'),
 ];
 
+/** Where the work of others is named. */
+const ABOUT = [click('nav-settings'), click('settings-about'), until('about-version')];
+
 /** The held rows, with what they wait for. */
 const HELD = [click('show-held'), (page) => page.getByTestId('held-cause').first().waitFor()];
 
@@ -909,6 +912,26 @@ export const SCENES = [
     query: 'scene=home&own',
     actions: [until('nav-home'), overWindow(file, type, what), until(shown)],
   })),
+  { name: 'settings-about', query: 'scene=home&own', actions: ABOUT },
+  { name: 'licences', query: 'scene=home&own', actions: [...ABOUT, click('licences-open'), until('licences-search')] },
+  { name: 'licences-none', query: 'scene=home&own', actions: [...ABOUT, click('licences-open'), (page) => page.getByTestId('licences-search').fill('zebra')] },
+  {
+    name: 'licences-failed',
+    query: 'scene=home&own',
+    actions: [(page) => page.route('**/licences.json', (route) => route.fulfill({ body: '' })), ...ABOUT, click('licences-open'), until('error-code')],
+  },
+  {
+    name: 'licences-text',
+    query: 'scene=home&own&long',
+    actions: [
+      ...ABOUT,
+      click('licences-open'),
+      (page) => page.getByTestId('licences-search').fill('openssl apache'),
+      (page) => page.getByTestId('licences-search').press('ArrowDown'),
+      (page) => page.keyboard.press('Enter'),
+      (page) => page.getByTestId('licences-text').first().waitFor(),
+    ],
+  },
 ];
 
 /** Looked at in Spanish, too: where most is told of what the engine found. */
@@ -923,6 +946,7 @@ const IN_SPANISH = [
   'account-sheet',
   'confirmation-obstacles',
   'powerschool-failed',
+  'licences-text',
 ];
 for (const scene of SCENES.filter(({ name }) => IN_SPANISH.includes(name))) {
   SCENES.push({ ...scene, name: `spanish-${scene.name}`, language: 'es' });

@@ -7,6 +7,7 @@ mod district;
 mod faults;
 mod headless;
 mod icons;
+mod licences;
 mod packages;
 mod process;
 mod reports;
@@ -38,7 +39,10 @@ const USAGE: &str = "Usage: cargo xtask NAME
   soak [--kills N] [--seed N]
                         kill whole runs at moments spread over all of their
                         time (200 of each kind, seed 1, unless said otherwise)
-  icons                 render the icon files from icons/*.svg";
+  icons                 render the icon files from icons/*.svg
+  licences [--check]    write which crates the product is linked with, and under
+                        which licences, for its page about them; with --check
+                        only tell whether that was done";
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,6 +52,7 @@ enum Chore {
     Bench { bench: Bench, json: bool },
     Soak { kills: u32, seed: u32 },
     Icons,
+    Licences { check: bool },
     Help,
 }
 
@@ -92,6 +97,8 @@ fn parse(arguments: &[&str]) -> Result<Chore, String> {
         ["bench", name, "--json"] => bench(name, true),
         ["soak", options @ ..] => soak(options),
         ["icons"] => Ok(Chore::Icons),
+        ["licences"] => Ok(Chore::Licences { check: false }),
+        ["licences", "--check"] => Ok(Chore::Licences { check: true }),
         ["help" | "--help" | "-h"] => Ok(Chore::Help),
         [] => Err("Which chore?".to_owned()),
         other => Err(format!("'{}' is not understood.", other.join(" "))),
@@ -132,6 +139,12 @@ fn carry_out(chore: Chore) -> Result<(), Failed> {
         Chore::Bench { bench, json } => bench::run(bench, root, &target, json),
         Chore::Soak { kills, seed } => test::soak(root, &target, kills, seed),
         Chore::Icons => Steps::default().take("Icons", || icons::render(root)),
+        Chore::Licences { check: false } => {
+            Steps::default().take("Third-party licences", || licences::write(root))
+        }
+        Chore::Licences { check: true } => {
+            Steps::default().take("Third-party licences", || licences::check(root))
+        }
         Chore::Help => {
             println!("{USAGE}");
             Ok(())
@@ -162,6 +175,8 @@ mod tests {
         assert_eq!(parse(&["bench", "powerschool"]), Ok(powerschool));
         let engine = Chore::Bench { bench: Bench::Engine, json: true };
         assert_eq!(parse(&["bench", "engine", "--json"]), Ok(engine));
+        assert_eq!(parse(&["licences"]), Ok(Chore::Licences { check: false }));
+        assert_eq!(parse(&["licences", "--check"]), Ok(Chore::Licences { check: true }));
         assert!(
             matches!(parse(&["run", "--home", "x"]), Ok(Chore::Run { home: Some(home) }) if home.is_absolute())
         );
@@ -173,6 +188,7 @@ mod tests {
             &[] as &[&str],
             &["run", "--home"],
             &["test", "--fast"],
+            &["licences", "--all"],
             &["bench", "no-such-bench"],
             &["soak", "--kills"],
             &["soak", "--kills", "0"],

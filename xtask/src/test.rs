@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that has to hold, in one call.
 
 use crate::{
-    cargo, faults, packages,
+    cargo, faults, licences, packages,
     process::{self, StepError},
     reports::{Report, Totals},
     steps::{Failed, Steps},
@@ -103,6 +103,7 @@ fn check(root: &Path, scratch: &Path, reports: &Reports, steps: &mut Steps) -> R
     steps.take("Interface packages", || ui.install())?;
     steps.take("Formatting", || process::run(cargo::cargo(root).args(["fmt", "--all", "--check"])))?;
     steps.take("One TLS provider", || one_tls_provider(&root.join("Cargo.lock")))?;
+    steps.take("Third-party licences", || licences::check(root))?;
     steps.take("Interface: types", || ui.check())?;
     steps.take("Interface: tests", || ui.test(reports.ui.path()))?;
     // Before anything in Rust: the desktop binary embeds it.

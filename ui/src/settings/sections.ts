@@ -19,6 +19,7 @@ export const SECTIONS = [
   { id: 'appearance', title: say('Language and appearance'), group: 'computer' },
   { id: 'start', title: say('Start and close'), group: 'computer' },
   { id: 'updates', title: say('Updates'), group: 'computer' },
+  { id: 'about', title: say('About RosterBridge'), group: 'computer' },
   { id: 'backups', title: say('Backups'), group: 'data' },
   { id: 'support', title: say('Support bundle'), group: 'data' },
   { id: 'districts', title: say('Districts'), group: 'data' },
@@ -63,6 +64,8 @@ export function summaryOf(id: SectionId, session: Session, theme: Theme, now: Da
       return say('At sign-in, and beside the clock');
     case 'updates':
       return say(`Version ${session.environment?.version ?? ''}`);
+    case 'about':
+      return say('Version and licences');
     case 'backups':
       return say('Make, restore, recovery file');
     case 'support':

@@ -1,7 +1,6 @@
 /** What the shell says outside the page. `src-tauri/words.rs` has the same in English, and a test that holds both together. */
 
-import { inWords } from '../text/format';
-import { locale } from '../text/locale';
+import { inWords, writer } from '../text/format';
 import { say } from '../text/say';
 
 // What the shell fills in itself.
@@ -109,7 +108,7 @@ function timeWords() {
 }
 
 function partsOf(date: Date, options: Intl.DateTimeFormatOptions) {
-  return new Intl.DateTimeFormat(locale(), options).formatToParts(date);
+  return writer(date, options).formatToParts(date);
 }
 
 /** How the language writes it, with names in braces in the place of what is written. */

@@ -4,7 +4,6 @@ import type { JobId } from '../bindings/JobId';
 import type { JobSchedule } from '../bindings/JobSchedule';
 import type { Pause } from '../bindings/Pause';
 import { HOUR, inWords, listed } from './format';
-import { locale } from './locale';
 import { kindOf } from './names';
 import { plural, say } from './say';
 
@@ -13,8 +12,8 @@ const LETTERS = 'MTWHFSU';
 
 /** The letters, each with its day, and with that in short. The fifth of January 1970 was a Monday. */
 export const DAYS = [...LETTERS].map((letter, index) => {
-  const name = (weekday: 'long' | 'short') =>
-    new Intl.DateTimeFormat(locale(), { weekday, timeZone: 'UTC' }).format(Date.UTC(1970, 0, 5 + index));
+  const date = new Date(1970, 0, 5 + index);
+  const name = (weekday: 'long' | 'short') => inWords(date, { weekday });
   return { letter, day: name('long'), short: name('short') };
 });
 
