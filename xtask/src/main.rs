@@ -3,6 +3,7 @@
 
 mod bench;
 mod cargo;
+mod cross;
 mod district;
 mod faults;
 mod headless;
@@ -31,6 +32,8 @@ const USAGE: &str = "Usage: cargo xtask NAME
   run [--home DIR]      build the app and open it on the practice district
                         (without a display: do the same job by command line)
   test                  formatting, lints, all tests
+  cross [--full]        build and test for Windows (under Wine), lint for macOS;
+                        with --full link the desktop app for Windows too
   bench NAME [--json]   measure one part of the product beside a named peer, in a
                         release build; ends well when it has measured, whether
                         or not a target was met
@@ -49,6 +52,7 @@ const USAGE: &str = "Usage: cargo xtask NAME
 enum Chore {
     Run { home: Option<PathBuf> },
     Test,
+    Cross { full: bool },
     Bench { bench: Bench, json: bool },
     Soak { kills: u32, seed: u32 },
     Icons,
@@ -93,6 +97,8 @@ fn parse(arguments: &[&str]) -> Result<Chore, String> {
             Err(error) => Err(format!("{home}: {error}")),
         },
         ["test"] => Ok(Chore::Test),
+        ["cross"] => Ok(Chore::Cross { full: false }),
+        ["cross", "--full"] => Ok(Chore::Cross { full: true }),
         ["bench", name] => bench(name, false),
         ["bench", name, "--json"] => bench(name, true),
         ["soak", options @ ..] => soak(options),
@@ -136,6 +142,7 @@ fn carry_out(chore: Chore) -> Result<(), Failed> {
     match chore {
         Chore::Run { home } => run::run(root, &target, home),
         Chore::Test => test::test(root, &target),
+        Chore::Cross { full } => cross::cross(root, &target, full),
         Chore::Bench { bench, json } => bench::run(bench, root, &target, json),
         Chore::Soak { kills, seed } => test::soak(root, &target, kills, seed),
         Chore::Icons => Steps::default().take("Icons", || icons::render(root)),
@@ -165,6 +172,8 @@ mod tests {
     #[test]
     fn chores_are_recognised() {
         assert_eq!(parse(&["test"]), Ok(Chore::Test));
+        assert_eq!(parse(&["cross"]), Ok(Chore::Cross { full: false }));
+        assert_eq!(parse(&["cross", "--full"]), Ok(Chore::Cross { full: true }));
         assert_eq!(parse(&["run"]), Ok(Chore::Run { home: None }));
         let main_job = |json| Ok(Chore::Bench { bench: Bench::MainJob, json });
         assert_eq!(parse(&["bench", "main-job"]), main_job(false));
@@ -188,6 +197,7 @@ mod tests {
             &[] as &[&str],
             &["run", "--home"],
             &["test", "--fast"],
+            &["cross", "--half"],
             &["licences", "--all"],
             &["bench", "no-such-bench"],
             &["soak", "--kills"],

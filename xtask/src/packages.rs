@@ -7,6 +7,19 @@ use std::{path::Path, process::Command};
 pub const BUILD: &[&str] =
     &["build-essential", "pkg-config", "perl", "libwebkit2gtk-4.1-dev", "librsvg2-dev"];
 
+/// To build for Windows and macOS: a compiler that comes with its library's source, a linker for Windows, and Wine.
+/// OpenSSL's headers are read in place of those a Mac would have.
+pub const CROSS: &[&str] = &[
+    "cargo-web",
+    "g++-mingw-w64-x86-64-win32",
+    "gcc-mingw-w64-x86-64-win32",
+    "libssl-dev",
+    "rust-web-clippy",
+    "rust-web-src",
+    "rustc-web",
+    "wine64",
+];
+
 /// For a private session bus with a keyring.
 pub const KEYRING: &[&str] = &["dbus", "gnome-keyring"];
 

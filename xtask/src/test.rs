@@ -203,7 +203,8 @@ fn locked_packages(lock: &str) -> impl Iterator<Item = &str> {
     lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 
-fn ensure_nextest(root: &Path) -> Result<(), StepError> {
+/// nextest, built from source where it is not there.
+pub fn ensure_nextest(root: &Path) -> Result<(), StepError> {
     if process::probe(cargo::cargo(root).args(["nextest", "--version"])).is_some() {
         println!("    It is there.");
         return Ok(());
