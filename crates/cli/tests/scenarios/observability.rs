@@ -46,6 +46,8 @@ fn eventful(district: &District, profile: &Profile, log: &str) {
 }
 
 /// Every name of a student, a guardian or a teacher in the practice district, and the marker.
+///
+/// Not names of one letter: a fingerprint or a path made at random may hold any letter as a word.
 fn names(district: &District) -> BTreeSet<String> {
     let database = district.database();
     let mut names = BTreeSet::from([MARKER.to_owned()]);
@@ -57,6 +59,7 @@ fn names(district: &District) -> BTreeSet<String> {
             names.extend([row.get::<_, String>(0).unwrap(), row.get(1).unwrap()]);
         }
     }
+    names.retain(|name| name.chars().count() > 1);
     assert!(names.len() > 20, "{names:?}");
     names
 }
@@ -69,9 +72,9 @@ fn words_of_schools(district: &District) -> BTreeSet<String> {
     names.flat_map(|name| name.unwrap().split(' ').map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
-/// Names that stand in a text as words.
+/// Names that stand in a text as words. What is made at random mixes letters with digits.
 fn told<'a>(text: &'a str, names: &BTreeSet<String>) -> Vec<&'a str> {
-    text.split(|c: char| !c.is_alphabetic()).filter(|word| names.contains(*word)).collect()
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| names.contains(*word)).collect()
 }
 
 #[track_caller]
