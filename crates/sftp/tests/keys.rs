@@ -291,6 +291,42 @@ async fn a_key_in_puttys_form_is_read_and_let_in(
     }
 }
 
+/// The key of [`SHORT`] in PuTTY's form, without a passphrase and with one.
+const PUTTY_SHORT: &str = "\
+PuTTY-User-Key-File-3: ecdsa-sha2-nistp256
+Encryption: none
+Comment: short
+Public-Lines: 3
+AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBAaBO0gfTn6V
+w9A9RWhwY9DZwVz+Jcjgh0OIX3Syi9UGm41mInXB0dhI9TysXMWzRgBqhtpC/Wrr
+vQWMqImSJ04=
+Private-Lines: 1
+AAAAHwkDbyEhQhDFqs724HJrLmpbk78BTlYxzqqIJ/E7JHA=
+Private-MAC: 3b0e2684b4371bd89ec9d4f7313ccd38991023920f930e04cbb09e2ef766ccfb
+";
+const PUTTY_SHORT_LOCKED: &str = "\
+PuTTY-User-Key-File-2: ecdsa-sha2-nistp256
+Encryption: aes256-cbc
+Comment: short
+Public-Lines: 3
+AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBAaBO0gfTn6V
+w9A9RWhwY9DZwVz+Jcjgh0OIX3Syi9UGm41mInXB0dhI9TysXMWzRgBqhtpC/Wrr
+vQWMqImSJ04=
+Private-Lines: 1
+8TsgRVVZMFo+yfSXh69eisq/tVKMotaFb5o9icajwLXwrgX9ctDIKIzxSMB7n/I6
+Private-MAC: 89ab32bed05f13e3eb29c37c35ceda813825d129
+";
+
+#[rstest]
+#[case::plain(PUTTY_SHORT, None)]
+#[case::locked(PUTTY_SHORT_LOCKED, Some(PASSPHRASE))]
+fn a_key_with_a_short_number_in_puttys_form_is_read(#[case] text: &str, #[case] passphrase: Option<&str>) {
+    let text = SecretString::from(text);
+    let facts = check(&text, passphrase).unwrap();
+    assert_eq!(facts.sha256, check(&SecretString::from(SHORT), None).unwrap().sha256);
+    assert_eq!((facts.comment.as_str(), facts.encrypted), ("short", passphrase.is_some()));
+}
+
 /// Version 3 with a passphrase takes Argon2, so this one was made beforehand (a throwaway key; passphrase as above).
 const PUTTY_LOCKED: &str = "\
 PuTTY-User-Key-File-3: ssh-ed25519

@@ -4,7 +4,7 @@
 //! shorter than the curve's. The library we read keys with refuses those on the curve `nistp256`: they are written out in
 //! full for it.
 
-use russh::keys::ssh_key::{self, PrivateKey as SshKey};
+use russh::keys::ssh_key::{self, Algorithm, EcdsaCurve, PrivateKey as SshKey};
 use secrecy::zeroize::Zeroizing;
 
 use crate::KeyProblem;
@@ -38,7 +38,11 @@ pub(super) fn read(body: &[u8], passphrase: Option<&str>) -> Result<(SshKey, boo
         return Ok((key, false));
     }
     let passphrase = passphrase.ok_or(KeyProblem::PassphraseMissing)?;
-    let opened = key.decrypt(passphrase).ok().or_else(|| decrypted_in_full(&key, body, passphrase));
+    let may_be_short = matches!(key.algorithm(), Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 });
+    let opened = key
+        .decrypt(passphrase)
+        .ok()
+        .or_else(|| may_be_short.then(|| decrypted_in_full(&key, body, passphrase)).flatten());
     Ok((opened.ok_or(KeyProblem::PassphraseWrong)?, true))
 }
 
