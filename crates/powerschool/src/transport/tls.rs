@@ -223,7 +223,8 @@ impl ServerCertVerifier for ServerVerifier {
         let verify = |verifier: &dyn ServerCertVerifier| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        let by_system = self.system.as_ref().map_or_else(unknown, |system| verify(system));
+        let by_system =
+            self.system.as_ref().map_or_else(unknown, |system| verify(system).map_err(as_elsewhere));
         if matches!(&by_system, Ok(_) | Err(rustls::Error::InvalidCertificate(CertificateError::Revoked))) {
             return by_system;
         }
@@ -264,6 +265,19 @@ impl ServerCertVerifier for ServerVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What Windows says of a chain that leads to no authority it knows (`CERT_E_CHAINING`, 0x800B010A), as the other systems
+/// say it. Which code it is stands in the text alone.
+fn as_elsewhere(error: rustls::Error) -> rustls::Error {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(said))
+            if said.to_string().ends_with("(os error -2146762486)") =>
+        {
+            CertificateError::UnknownIssuer.into()
+        }
+        other => other,
     }
 }
 
@@ -343,4 +357,25 @@ pub(crate) fn tls_problem(error: &rustls::Error, url: &ServerUrl) -> Error {
         _ => CertificateProblem::Handshake,
     };
     Error::Certificate { host, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::OtherError;
+
+    use super::*;
+
+    #[test]
+    fn a_chain_that_windows_finds_no_end_of_is_of_an_unknown_authority() {
+        let said = |code: u32| {
+            let text = io::Error::from_raw_os_error(code.cast_signed()).to_string();
+            rustls::Error::from(CertificateError::Other(OtherError(Arc::from(Box::from(text)))))
+        };
+        assert_eq!(as_elsewhere(said(0x800B_010A)), CertificateError::UnknownIssuer.into());
+        // The revocation of a certificate could not be looked up.
+        assert!(matches!(
+            as_elsewhere(said(0x800B_010E)),
+            rustls::Error::InvalidCertificate(CertificateError::Other(_))
+        ));
+    }
 }

@@ -196,6 +196,7 @@ async fn a_certificate_that_was_added_is_trusted_under_its_name_only(
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs the openssl program")]
 async fn the_fingerprint_is_the_one_openssl_prints() {
     let key = KeyPair::generate().unwrap();
     let own = named("PowerSchool", &["localhost"], false).self_signed(&key).unwrap();
@@ -350,6 +351,7 @@ async fn without_alerts(server: &str) -> String {
 #[case::rsa(&["-tls1_2", "-cipher", "AES128-SHA256"], "powerschool.rsa_key_exchange")]
 #[case::only_what_nobody_offers(&["-tls1_2", "-cipher", "CAMELLIA128-SHA256"], "powerschool.unreachable")]
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs the openssl program")]
 async fn outdated_encryption_is_recognised_where_the_server_just_hangs_up(
     #[case] arguments: &[&str],
     #[case] code: &str,
@@ -428,6 +430,7 @@ impl OpensslServer {
 #[case::tls_1_2(&["-tls1_2"], "passed")]
 #[case::tls_1_3(&["-tls1_3"], "passed")]
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs the openssl program")]
 async fn a_server_with_outdated_encryption_has_its_code(#[case] arguments: &[&str], #[case] code: &str) {
     let server = OpensslServer::start(arguments).await;
     let connection =
