@@ -1,7 +1,7 @@
 //! The practice district's whole job by command line, for machines without a display.
 
 use crate::{
-    cargo,
+    cargo, command_line,
     district::{self, Ready},
     process::{self, StepError, parse},
     run::PRACTICE_KEYRING,
@@ -15,18 +15,8 @@ use std::{
     process::Command,
 };
 
-/// Exit code of a call that did its work and left something for a person (contract of the command line).
-const FOR_A_PERSON: i32 = 3;
-
 /// Jobs whose written rows are attendance in PowerSchool.
 const ATTENDANCE_JOBS: &[&str] = &["hero-attendance", "raptor-tardies"];
-
-/// The document every command prints with `--json`.
-#[derive(Debug, Deserialize)]
-struct Document<T> {
-    message: String,
-    data: Option<T>,
-}
 
 #[derive(Debug, Deserialize)]
 struct Sync {
@@ -101,13 +91,11 @@ pub fn run(steps: &mut Steps, scratch: &Path, home: Option<PathBuf>) -> Result<(
     })?;
     steps.take("Test PowerSchool", || say(&["test", "powerschool"]))?;
     steps.take("Test Hero", || say(&["test", "hero"]))?;
-    steps.take("Dry run", || allow_for_a_person(&mut rosterbridge(&["sync", "--dry-run"])?))?;
+    steps.take("Dry run", || command_line::run(&mut rosterbridge(&["sync", "--dry-run"])?))?;
 
     let before = steps.take("PowerSchool's attendance writes before", || audit_count(&ready))?;
     let sync = steps.take("Run", || {
-        let output = output_for_a_person(&mut rosterbridge(&["sync", "--json"])?)?;
-        let document: Document<Sync> = parse("the run's document", &output)?;
-        let sync = document.data.ok_or(StepError::Unmet(document.message))?;
+        let sync: Sync = command_line::data(&mut rosterbridge(&["sync", "--json"])?)?;
         print_sync(&sync);
         Ok(sync)
     })?;
@@ -136,26 +124,6 @@ pub fn run(steps: &mut Steps, scratch: &Path, home: Option<PathBuf>) -> Result<(
         home.display()
     );
     Ok(())
-}
-
-/// Runs a command for which records held for a person are a normal result.
-fn allow_for_a_person(command: &mut Command) -> Result<(), StepError> {
-    match process::run(command) {
-        Err(StepError::Failed { status, .. }) if status.code() == Some(FOR_A_PERSON) => Ok(()),
-        other => other,
-    }
-}
-
-/// [`allow_for_a_person`] with the command's standard output.
-fn output_for_a_person(command: &mut Command) -> Result<Vec<u8>, StepError> {
-    let (status, output) = process::output_any(command)?;
-    if status.success() || status.code() == Some(FOR_A_PERSON) {
-        Ok(output)
-    } else {
-        // The document on standard output says what is wrong.
-        println!("{}", String::from_utf8_lossy(&output));
-        Err(StepError::Failed { command: process::line(command), status })
-    }
 }
 
 /// Every attendance write the practice PowerSchool accepted so far.
@@ -206,6 +174,7 @@ fn remove_folder(folder: &Path) -> Result<(), StepError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::ExitStatus;
 
     #[test]
     fn only_attendance_jobs_are_compared_with_the_audit_log() {
@@ -214,7 +183,6 @@ mod tests {
              "files":[{"name":"students.csv","rows":9,"bytes":100,"sha256":"00"}]},
             {"job":"hero-attendance","outcome":"done","rows":{"read":5,"written":3,"noop":1,"held":1,"rejected":0},"files":[]},
             {"job":"raptor-tardies","outcome":"done","rows":{"read":4,"written":4,"noop":0,"held":0,"rejected":0},"files":[]}]}}"#;
-        let document: Document<Sync> = parse("test", document).unwrap();
-        assert_eq!(attendance_written(&document.data.unwrap()), 7);
+        assert_eq!(attendance_written(&command_line::data_of(ExitStatus::default(), document).unwrap()), 7);
     }
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod cargo;
+mod command_line;
 mod cross;
 mod district;
 mod faults;

@@ -2,6 +2,7 @@
 
 use super::{peak_memory, remembering_memory};
 use crate::{
+    command_line,
     process::{self, Running, StepError},
     session_bus::PrivateSession,
 };
@@ -16,8 +17,6 @@ use std::{
 
 /// The name of every profile. Not the practice district's: the window starts a district of its own for that.
 const PROFILE: &str = "bench";
-/// Exit code of a run that left rows for a person (contract of the command line).
-const FOR_A_PERSON: i32 = 3;
 /// How long `rosterbridge run` may take until it has a profile.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -68,12 +67,6 @@ struct PhaseSeconds {
     millis: u32,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    message: String,
-    data: Option<Report>,
-}
-
 impl Run {
     /// Seconds of a phase: `pull`, or a job's name. None if it did not come to it.
     pub fn phase(&self, name: &str) -> Option<f64> {
@@ -119,13 +112,7 @@ impl Ours {
         let started = Instant::now();
         let (status, output) = process::output_quiet(&mut command)?;
         let seconds = started.elapsed().as_secs_f64();
-
-        let document: Document = process::parse("the run's document", &output)?;
-        if !status.success() && status.code() != Some(FOR_A_PERSON) {
-            return Err(StepError::Unmet(document.message));
-        }
-        let report = document.data.ok_or(StepError::Unmet(document.message))?;
-        Ok(Run { seconds, peak: peak_memory(told), report })
+        Ok(Run { seconds, peak: peak_memory(told), report: command_line::data_of(status, &output)? })
     }
 
     /// Starts the engine in the foreground, as a service manager does, and waits until it has the profile. What it says

@@ -3,7 +3,7 @@
 
 use super::wine::Wine;
 use crate::{
-    district,
+    command_line, district,
     process::{self, StepError},
     session_bus::PrivateSession,
 };
@@ -17,9 +17,6 @@ use std::{
 
 /// A school day. Both districts have the same one, whatever today is.
 const DATE: &str = "2026-11-18";
-
-/// Exit code of a call that did its work and left something for a person (contract of the command line).
-const FOR_A_PERSON: i32 = 3;
 
 /// What the practice Hero notes with the time of day.
 const WITH_TIMES: &str = "hero/import-log.txt";
@@ -111,10 +108,10 @@ pub fn exchange(server: &Path, program: &Program, scratch: &Path) -> Result<Left
         &["test", "powerschool"],
         &["test", "hero"],
     ] {
-        document(&mut rosterbridge(&[arguments, &["--json"]].concat()))?;
+        command_line::data::<Value>(&mut rosterbridge(&[arguments, &["--json"]].concat()))?;
     }
-    document(&mut rosterbridge(&["sync", "--json"]))?;
-    let again = document(&mut rosterbridge(&["sync", "--json"]))?;
+    command_line::data::<Value>(&mut rosterbridge(&["sync", "--json"]))?;
+    let again: Value = command_line::data(&mut rosterbridge(&["sync", "--json"]))?;
     let audit = process::output(Command::new("curl").args(["-fsS", "--noproxy", "*"]).arg(&ready.audit_url))?;
     let audit: Value = process::parse("the audit log", &audit)?;
     let mut attendance: Vec<String> = audit["writes"]
@@ -141,18 +138,6 @@ pub fn exchange(server: &Path, program: &Program, scratch: &Path) -> Result<Left
     let jobs = again["jobs"].as_array().into_iter().flatten();
     let again = jobs.map(|job| format!("{} {} {}", job["job"], job["outcome"], job["rows"])).collect();
     Ok(Left { attendance, files, again })
-}
-
-/// The data of a command's document.
-fn document(command: &mut Command) -> Result<Value, StepError> {
-    let (status, output) = process::output_any(command)?;
-    if !status.success() && status.code() != Some(FOR_A_PERSON) {
-        // The document says what is wrong.
-        println!("{}", String::from_utf8_lossy(&output));
-        return Err(StepError::Failed { command: process::line(command), status });
-    }
-    let mut document: Value = process::parse("a command's document", &output)?;
-    Ok(document["data"].take())
 }
 
 /// Wine has the whole file system as a drive.
