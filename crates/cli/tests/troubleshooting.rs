@@ -57,20 +57,23 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Every Rust source of the product, and the files of the window that make faults of its own.
+/// Every Rust source of the product, and those of the window that make faults of their own: all the others only compare.
 fn sources() -> Vec<PathBuf> {
     let root = repository();
-    let mut sources = ["backend/index.ts", "parts/file.ts", "session.svelte.ts"]
-        .map(|file| root.join("ui/src").join(file))
-        .to_vec();
-    let mut folders = vec![root.join("src-tauri")];
+    let mut sources = Vec::new();
+    let mut folders = vec![root.join("src-tauri"), root.join("ui/src")];
     folders.extend(fs::read_dir(root.join("crates")).unwrap().map(|entry| entry.unwrap().path().join("src")));
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
+            } else if name.ends_with(".rs")
+                || [".ts", ".svelte"].iter().any(|ending| name.ends_with(ending))
+                    && !name.ends_with(".test.ts")
+                    && fs::read_to_string(&path).unwrap().contains(" ownFault(")
+            {
                 sources.push(path);
             }
         }

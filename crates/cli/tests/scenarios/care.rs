@@ -18,7 +18,7 @@ pub use self::keychain::{entries, identity, in_keychain};
 use crate::{
     crash_care::{corrected, ledger, marked},
     raptor_tardies::{drop_file, take_from_server},
-    support::{District, EXPORTS, Profile, until},
+    support::{District, EXPORTS, Profile, crashed, until},
     tardy_order::Daily,
 };
 
@@ -411,7 +411,7 @@ fn writes_under_way_at_the_backup_are_not_sent_again(#[values("upsert", "insert"
     let sync = ["sync", "hero-attendance"];
     let place = CrashPoint::WritesAnswered.as_str();
     let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", format!("{place}@1")).output().unwrap();
-    assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    assert!(crashed(ended.status), "it did not end at {place}");
     profile.run(&["backup", "now"]).done();
 
     profile.run(&sync).done();
@@ -747,7 +747,7 @@ fn what_one_source_states_does_not_settle_a_write_of_the_other() {
     let place = CrashPoint::DecisionsRecorded.as_str();
     let mut tardies = profile.command(&["sync", "raptor-tardies"]);
     let ended = tardies.env("ROSTERBRIDGE_CRASH_AT", place).output().unwrap();
-    assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    assert!(crashed(ended.status), "it did not end at {place}");
     profile.run(&["backup", "now"]).done();
     day.export(0, &format!("{line}\r\n"));
     assert_eq!(teacher.run(&["sync", "hero-attendance"]).done().job("hero-attendance")["rows"]["written"], 1);

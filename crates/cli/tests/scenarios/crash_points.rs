@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     stage::{Left, Stage, report},
-    support::{District, Profile},
+    support::{District, Profile, crashed},
 };
 
 /// Where a run ends: a place, and the how-manieth time it comes there.
@@ -38,7 +38,7 @@ impl Stage {
     fn end_at(&self, (place, time): &End) {
         let output = self.sync().env("ROSTERBRIDGE_CRASH_AT", format!("{place}@{time}")).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(output.status.code(), None, "{:?} did not end at {place}@{time}: {text}", self.jobs);
+        assert!(crashed(output.status), "{:?} did not end at {place}@{time}: {text}", self.jobs);
     }
 
     /// Ends the job at each of `ends` in turn, then runs it to its end, and checks what is left: what one undisturbed run

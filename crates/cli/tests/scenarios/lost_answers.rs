@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     care::{correct_the_last_record, held_as_corrected},
-    support::{District, Profile, until},
+    support::{District, Profile, crashed, until},
 };
 
 /// Long enough for a practice district on a busy machine to answer, short enough to wait for.
@@ -90,7 +90,7 @@ fn a_record_that_stands_twice_is_told_by_the_next_run() {
     // Five are sent at a time, and then the one of which no answer came.
     let place = format!("{}@7", CrashPoint::WritesRecorded.as_str());
     let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", &place).output().unwrap();
-    assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    assert!(crashed(ended.status), "it did not end at {place}");
     until("it was written twice", || (district.audit().len() == 31).then_some(()));
     profile.run(&sync).ended(1, "attendance.duplicate");
     // And it is told once.
@@ -112,7 +112,7 @@ fn a_correction_of_a_write_without_an_answer_stands(
     // Five are sent at a time: these are the last.
     let place = format!("{}@6", CrashPoint::WritesAnswered.as_str());
     let ended = profile.command(&sync).env("ROSTERBRIDGE_CRASH_AT", &place).output().unwrap();
-    assert_eq!(ended.status.code(), None, "it did not end at {place}");
+    assert!(crashed(ended.status), "it did not end at {place}");
     let written = district.audit();
     assert_eq!(written.len(), 30);
     correct_the_last_record(&district, code);

@@ -7,7 +7,7 @@ mod records;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -29,6 +29,12 @@ pub const EXPORTS: [&str; 3] = ["hero-students", "hero-schedule", "hero-teachers
 /// Our own binary.
 pub fn rosterbridge() -> Command {
     Command::new(env!("CARGO_BIN_EXE_rosterbridge"))
+}
+
+/// Whether a process ended where it was told to, by `ROSTERBRIDGE_CRASH_AT`: as `std::process::abort` ends one.
+pub fn crashed(status: ExitStatus) -> bool {
+    // Windows has no signals: an abort is one of its status codes (STATUS_STACK_BUFFER_OVERRUN).
+    status.code() == cfg!(windows).then_some(0xC000_0409_u32.cast_signed())
 }
 
 /// Looks again and again until `condition` gives something.

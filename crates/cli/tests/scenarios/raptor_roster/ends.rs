@@ -9,7 +9,7 @@ use super::{Exchange, Row, files, inactive};
 use crate::{
     crash_points::{End, ends_of},
     stage::Stage,
-    support::{District, Profile},
+    support::{District, Profile, crashed},
 };
 
 /// What all files of changes together have told, and what the newest run did.
@@ -43,7 +43,7 @@ fn changed_stage() -> Stage {
 
 fn end_at(stage: &Stage, (place, time): &End) {
     let output = stage.sync().env("ROSTERBRIDGE_CRASH_AT", format!("{place}@{time}")).output().unwrap();
-    assert_eq!(output.status.code(), None, "it did not end at {place}@{time}");
+    assert!(crashed(output.status), "it did not end at {place}@{time}");
 }
 
 /// A file of changes can't be told twice, nor missed.
@@ -143,7 +143,7 @@ fn a_file_of_everybody_is_out_of_the_way_also_after_a_run_that_was_ended() {
     let end = CrashPoint::RosterFileNamed.as_str();
     let sync =
         exchange.profile.command(&["sync", "raptor-roster"]).env("ROSTERBRIDGE_CRASH_AT", end).output();
-    assert_eq!(sync.unwrap().status.code(), None);
+    assert!(crashed(sync.unwrap().status));
     assert!(exchange.folder().join(format!("{building}.csv")).exists());
     let run = exchange.sync();
     assert_eq!(run.job("raptor-roster")["files"], json!([]));

@@ -10,7 +10,7 @@ use super::{
     Exchange, Row, files, inactive,
     sshd::{Options, PASSWORD, Sshd},
 };
-use crate::support::{Output, Profile};
+use crate::support::{Output, Profile, crashed};
 
 fn connect(profile: &Profile, sshd: &Sshd, content: &str) {
     let connection = sshd.connection_with_password(PASSWORD);
@@ -171,7 +171,7 @@ fn an_end_between_two_names_is_finished_on_the_server() {
             .env("ROSTERBRIDGE_CRASH_AT", place.as_str())
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), None, "{place:?}");
+        assert!(crashed(output.status), "{place:?}");
         exchange.sync();
         let folder = sshd.files().join("export/roster");
         let told = files(&folder);
