@@ -1,7 +1,7 @@
 ; What RosterBridge's setup does beside Tauri's own steps, which call these macros by their names.
 ;
-; An upgrade keeps everything. Uninstalling takes the tasks of 'rosterbridge service install' away, and keeps the data
-; unless a person ticks Tauri's box for it and then confirms; a silent one always keeps it.
+; An upgrade keeps everything. Uninstalling takes the tasks and services of 'rosterbridge service install' away, and
+; keeps the data unless a person ticks Tauri's box for it and then confirms; a silent one always keeps it.
 
 ; 1 when the uninstaller only makes room for another version.
 Var MakesRoom
@@ -12,7 +12,8 @@ Var MakesRoom
   !insertmacro CheckIfAppIsRunning "$INSTDIR\rosterbridge.exe" "${PRODUCTNAME}"
 !macroend
 
-; A service's process ends here; its task starts it again within five minutes, in the new version.
+; A service's process ends here; its task starts it again within five minutes, in the new version, and Windows one that is a
+; service within one.
 !macro NSIS_HOOK_PREINSTALL
   !insertmacro EndRosterBridge
 !macroend
@@ -45,7 +46,7 @@ Var MakesRoom
   ${EndIf}
 !macroend
 
-; Takes away the tasks that start this very program, for every account where this account may, and this account's entries
+; Takes away the tasks and services that start this very program, for every account where this account may, and this account's entries
 ; for starting further districts' windows at login: Tauri knows of the first one only.
 !macro RemoveTasks
   ; By a variable, so that no character of the path is read as a part of the command.
@@ -59,14 +60,16 @@ Var MakesRoom
   nsExec::ExecToLog `"$0\WindowsPowerShell\v1.0\powershell.exe" -NoProfile -NonInteractive -Command "\
 $$own = { Get-ScheduledTask -TaskPath '\RosterBridge\' -EA SilentlyContinue | Where-Object { $$_.Actions.Execute -eq $$env:ROSTERBRIDGE_PROGRAM } };\
 & $$own | Unregister-ScheduledTask -Confirm:$$false -EA SilentlyContinue;\
+$$svc = { Get-CimInstance Win32_Service -Filter 'Name like ''RosterBridge-%''' | Where-Object { $$_.PathName.Replace([string][char]34, '').StartsWith($$env:ROSTERBRIDGE_PROGRAM + ' ', 'OrdinalIgnoreCase') } };\
+& $$svc | ForEach-Object { Stop-Service $$_.Name -EA SilentlyContinue; sc.exe delete $$_.Name };\
 $$run = 'HKCU:\Software\Microsoft\Windows\CurrentVersion\Run';\
 (Get-Item $$run).Property | Where-Object { $$_ -like 'RosterBridge (*' } | ForEach-Object { Remove-ItemProperty $$run $$_ };\
-if (& $$own) { exit 1 }"`
+if ((& $$own) -or (& $$svc)) { exit 1 }"`
   Pop $0
   ${If} $0 != 0
     !insertmacro InTheirLanguage \
-      "A task of RosterBridge in the Task Scheduler could not be removed. Ask an administrator of this computer to delete it there, in the folder RosterBridge." \
-      "No se pudo quitar una tarea de RosterBridge del Programador de tareas. Pida a un administrador de este equipo que la elimine allí, en la carpeta RosterBridge."
+      "A task or a service of RosterBridge could not be removed. Ask an administrator of this computer to delete it: the task in the Task Scheduler, in the folder RosterBridge, the service with 'sc delete' and its name." \
+      "No se pudo quitar una tarea o un servicio de RosterBridge. Pida a un administrador de este equipo que lo elimine: la tarea en el Programador de tareas, en la carpeta RosterBridge; el servicio con 'sc delete' y su nombre."
     DetailPrint "$5"
     MessageBox MB_ICONEXCLAMATION "$5" /SD IDOK
   ${EndIf}

@@ -30,7 +30,7 @@ pub use self::{
     practice::{Attendance, Practice, Serve},
     raptor::Raptor,
     rows::{Guard, Held, Trace},
-    service::{InstallService, Service},
+    service::{InstallService, Service, WhichService},
 };
 
 /// Connects PowerSchool SIS to Raptor and SchoolMint Hero.
@@ -64,10 +64,7 @@ impl Cli {
                 None => Ok(cli),
             },
             Command::Service(service) => match service.misplaced_option() {
-                Some(option) => Err(Self::command().error(
-                    ErrorKind::ArgumentConflict,
-                    format!("{option} can only be used with the Task Scheduler of Windows"),
-                )),
+                Some(wrong) => Err(Self::command().error(ErrorKind::ArgumentConflict, wrong)),
                 None => Ok(cli),
             },
             _ => Ok(cli),
@@ -106,7 +103,11 @@ pub enum Command {
         dry_run: bool,
     },
     /// Run exchanges when they are due, in the foreground until stopped: for a service manager
-    Run,
+    Run {
+        /// Windows' service control manager starts it, and is told how it goes
+        #[arg(long, hide = true)]
+        as_service: bool,
+    },
     /// Which exchanges run by themselves, and when
     #[command(subcommand)]
     Jobs(Jobs),

@@ -28,8 +28,8 @@ pub async fn carry_out(cli: Cli) -> Result<Document, Fault> {
         command => command,
     };
     let home = home(cli.home)?;
-    if matches!(command, Command::Run) {
-        return run::run(&home, &cli.profile).await;
+    if let Command::Run { as_service } = command {
+        return run::run(&home, &cli.profile, as_service).await;
     }
     if let Command::SupportBundle { file, force } = &command {
         return support_bundle::write(&home, &cli.profile, file, *force).await;
@@ -69,7 +69,7 @@ async fn ask(session: &Session, command: Command, profile: &str) -> Result<Docum
     match command {
         Command::Practice(_)
         | Command::Plugin(Plugin::Check { .. })
-        | Command::Run
+        | Command::Run { .. }
         | Command::SupportBundle { .. }
         | Command::Backup(_)
         | Command::Profiles

@@ -19,14 +19,21 @@ pub enum Exit {
     NeedsPerson,
 }
 
+impl Exit {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::WrongUsage => 2,
+            Self::NeedsPerson => 3,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Ok => 0,
-            Exit::Failed => 1,
-            Exit::WrongUsage => 2,
-            Exit::NeedsPerson => 3,
-        })
+        exit.code().into()
     }
 }
 

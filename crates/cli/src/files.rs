@@ -51,6 +51,11 @@ const LONGEST_SECRET: u64 = 64 * 1024;
 
 /// A secret from standard input, without its line end.
 pub fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
+    text_from_stdin(what).map(SecretText::new)
+}
+
+/// The same as it came: the caller says what wipes it.
+pub fn text_from_stdin(what: &str) -> Result<String, Fault> {
     let empty = |message: String| Fault {
         code: "secret.not_given".to_owned(),
         message,
@@ -72,5 +77,5 @@ pub fn secret_from_stdin(what: &str) -> Result<SecretText, Fault> {
     if trimmed.is_empty() {
         return Err(empty(format!("There was no {what} on standard input.")));
     }
-    Ok(SecretText::new(trimmed))
+    Ok(trimmed)
 }

@@ -280,7 +280,9 @@ fn a_profile_that_is_not_there_gets_no_service() {
 #[case::here(&[], "[Unit]")]
 #[case::systemd(&["--for", "systemd"], "[Unit]")]
 #[case::launchd(&["--for", "launchd"], "<plist version=\"1.0\">")]
+#[case::system(&["--for", "systemd-system", "--account", "svc"], "User=svc\n")]
 #[case::windows(&["--for", "windows"], "<Task version=\"1.2\"")]
+#[case::windows_service(&["--for", "windows-service", "--account", "svc"], "Logs on as:     .\\svc,")]
 fn print_shows_the_file_and_does_nothing(#[case] which: &[&str], #[case] part: &str) {
     let account = Account::new();
     let arguments = [&["install", "--print", "--executable", "/opt/rb/rosterbridge"], which].concat();
@@ -322,15 +324,21 @@ fn a_task_for_another_computer_has_its_paths() {
 #[case::s4u(&["--logon", "s4u"])]
 #[case::system(&["--logon", "system"])]
 #[case::system_account(&["--account", r"NT AUTHORITY\SYSTEM"])]
+#[case::service(&["--for", "windows-service", "--account", "LocalSystem"])]
 fn an_account_without_the_keychain_is_refused_with_the_reason(#[case] options: &[&str]) {
     let account = Account::new();
-    let arguments = [&["install", "--print", "--for", "windows"], options].concat();
+    let windows: &[&str] = if options[0] == "--for" { &[] } else { &["--for", "windows"] };
+    let arguments = [&["install", "--print"], windows, options].concat();
     let document = assert_failed(account.run(&arguments), "service.keychain_closed");
     assert!(document["message"].as_str().unwrap().contains("keychain"));
 }
 
 #[rstest]
 #[case::of_another_system(&["install", "--for", "launchd"])]
+#[case::service_of_another_system(&["install", "--for", "windows-service"])]
+#[case::status_of_another_system(&["status", "--for", "windows-service"])]
+#[case::logon_of_a_service(&["install", "--print", "--for", "windows-service", "--logon", "password"])]
+#[case::account_of_a_unit(&["status", "--for", "systemd-system", "--account", "office"])]
 #[case::account(&["install", "--account", "office"])]
 #[case::account_of_a_status(&["status", "--account", "office"])]
 #[case::logon(&["install", "--logon", "password"])]

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -66,12 +67,13 @@ fn sources() -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
+            let ending = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+            let is_test = path.to_str().unwrap().ends_with(".test.ts");
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".rs")
-                || [".ts", ".svelte"].iter().any(|ending| name.ends_with(ending))
-                    && !name.ends_with(".test.ts")
+            } else if ending == "rs"
+                || ["svelte", "ts"].contains(&ending)
+                    && !is_test
                     && fs::read_to_string(&path).unwrap().contains(" ownFault(")
             {
                 sources.push(path);

@@ -345,6 +345,10 @@ export const TITLES = {
   'service.unusable_path': say('The path can’t be used'),
   'service.no_account_home': say('The account has no home folder'),
   'service.no_console': say('There is no console'),
+  'service.needs_administrator': say('Only an administrator may do this'),
+  'service.account_refused': say('Windows does not log the account on'),
+  'service.refused': say('Windows refused something of the service'),
+  'service.ended_at_once': say('The service ended at once'),
   'service.command_failed': say('The service manager failed'),
 
   'window.unexpected': say('Something went wrong'),

@@ -12,50 +12,60 @@ pub enum Service {
     /// Have the operating system run it, now and whenever the account or the computer starts
     Install(InstallService),
     /// End it and have the operating system forget it; data and secrets stay
-    Uninstall(ServiceAccount),
+    Uninstall(WhichService),
     /// Whether it is installed, runs, and how it last ended
-    Status(ServiceAccount),
+    Status(WhichService),
 }
 
 impl Service {
-    /// An option of Windows' Task Scheduler beside another service manager.
+    /// What is wrong with an option that would do nothing where it stands.
     pub fn misplaced_option(&self) -> Option<&'static str> {
-        let (manager, logon, account) = match self {
-            Self::Install(install) => {
-                (install.manager.unwrap_or(ServiceManager::HERE), install.logon.is_some(), &install.account)
-            }
-            Self::Uninstall(account) | Self::Status(account) => (ServiceManager::HERE, false, account),
+        let (which, logon, prints, installs) = match self {
+            Self::Install(install) => (&install.which, install.logon.is_some(), install.print, true),
+            Self::Uninstall(which) | Self::Status(which) => (which, false, false, false),
         };
-        let options = [("--logon", logon), ("--account", account.account.is_some())];
-        let given = options.into_iter().find_map(|(option, given)| given.then_some(option));
-        given.filter(|_| manager != ServiceManager::Windows)
+        let manager = which.manager.unwrap_or(ServiceManager::HERE);
+        let takes_account = match manager {
+            ServiceManager::Windows | ServiceManager::WindowsService => true,
+            ServiceManager::SystemdSystem => installs,
+            ServiceManager::Systemd | ServiceManager::Launchd => false,
+        };
+        if !prints && !manager.is_here() {
+            Some("--for can only name another system's service manager together with 'install --print'")
+        } else if logon && manager != ServiceManager::Windows {
+            Some("--logon can only be used with the Task Scheduler of Windows")
+        } else if which.account.is_some() && !takes_account {
+            Some("--account can only be used on Windows, and with 'install --for systemd-system'")
+        } else {
+            None
+        }
     }
 }
 
 /// Options of an installation.
 #[derive(Debug, Args)]
 pub struct InstallService {
-    /// Only show the file that would be written
+    /// Only show what would be made
     #[arg(long)]
     pub print: bool,
-    /// Show the file of this service manager instead of the one of this system
-    #[arg(long = "for", value_enum, requires = "print", value_name = "MANAGER")]
-    pub manager: Option<ServiceManager>,
-    /// Path of rosterbridge in the shown file, when it is for another computer
+    /// Path of rosterbridge in what is shown, when it is for another computer
     #[arg(long, requires = "print", value_name = "FILE")]
     pub executable: Option<PathBuf>,
-    /// How Windows logs the account on; with its password unless you say otherwise
+    /// How the Task Scheduler logs the account on; with its password unless you say otherwise
     #[arg(long, value_enum)]
     pub logon: Option<Logon>,
-    /// Whose service it is.
+    /// Which service it is.
     #[command(flatten)]
-    pub account: ServiceAccount,
+    pub which: WhichService,
 }
 
-/// Whose service it is.
+/// Which service of a profile.
 #[derive(Debug, Args)]
-pub struct ServiceAccount {
-    /// The Windows account that set the profile up, if it is not this one
+pub struct WhichService {
+    /// The service manager, if it is not the usual one of this system
+    #[arg(long = "for", value_enum, value_name = "MANAGER")]
+    pub manager: Option<ServiceManager>,
+    /// The account that set the profile up, if it is not this one; 'rosterbridge' with systemd-system
     #[arg(long, value_name = "DOMAIN\\USER")]
     pub account: Option<String>,
 }

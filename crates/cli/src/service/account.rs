@@ -5,9 +5,12 @@ use std::{fs, io, path::PathBuf};
 use super::{
     Service, ServiceError, ServiceManager, command, launchd,
     plan::{Encoding, InstallPlan, RemovalPlan, State},
-    systemd,
+    systemd::{self, Scope},
     task_scheduler::{self, Logon, LogonType},
 };
+
+/// Whom a unit of the computer runs as, unless another account is named.
+const SYSTEM_UNITS_ACCOUNT: &str = "rosterbridge";
 
 /// A service manager, and where an account's services are in it.
 #[derive(Debug)]
@@ -16,6 +19,11 @@ pub enum AccountServices {
     Systemd {
         /// `$XDG_CONFIG_HOME`
         config_home: PathBuf,
+    },
+    /// Linux, the computer's
+    SystemdSystem {
+        /// Whom it runs as.
+        account: String,
     },
     /// macOS
     Launchd {
@@ -36,7 +44,7 @@ pub enum AccountServices {
 }
 
 impl AccountServices {
-    /// Finds them. `account` and `logon` say more on Windows only.
+    /// Finds them. `account` says more on Windows and with the computer's systemd, `logon` with the Task Scheduler.
     pub async fn find(
         kind: ServiceManager,
         account: Option<String>,
@@ -49,14 +57,14 @@ impl AccountServices {
                     .map_or_else(|| user_home().map(|home| home.join(".config")), Ok)?;
                 Self::Systemd { config_home }
             }
+            ServiceManager::SystemdSystem => {
+                Self::SystemdSystem { account: account.unwrap_or_else(|| SYSTEM_UNITS_ACCOUNT.to_owned()) }
+            }
             ServiceManager::Launchd => {
                 Self::Launchd { user_home: user_home()?, uid: launchd::own_uid().await }
             }
-            ServiceManager::Windows => {
-                let (account, sid) = match account {
-                    Some(account) => (account, None),
-                    None => (task_scheduler::own_account(), task_scheduler::own_sid().await),
-                };
+            ServiceManager::Windows | ServiceManager::WindowsService => {
+                let (account, sid) = task_scheduler::account_or_own(account).await;
                 Self::TaskScheduler {
                     logon: task_scheduler::check_account(&account, sid.as_deref(), logon)?,
                     data: rosterbridge_api::default_home().ok_or(ServiceError::NoAccountHome)?,
@@ -70,14 +78,23 @@ impl AccountServices {
     pub fn kind(&self) -> ServiceManager {
         match self {
             Self::Systemd { .. } => ServiceManager::Systemd,
+            Self::SystemdSystem { .. } => ServiceManager::SystemdSystem,
             Self::Launchd { .. } => ServiceManager::Launchd,
             Self::TaskScheduler { .. } => ServiceManager::Windows,
         }
     }
 
+    /// Whose systemd it is.
+    fn scope(&self) -> Scope<'_> {
+        match self {
+            Self::SystemdSystem { account } => Scope::Computer(account),
+            _ => Scope::Account,
+        }
+    }
+
     fn encoding(&self) -> Encoding {
         match self {
-            Self::Systemd { .. } | Self::Launchd { .. } => Encoding::Utf8,
+            Self::Systemd { .. } | Self::SystemdSystem { .. } | Self::Launchd { .. } => Encoding::Utf8,
             Self::TaskScheduler { .. } => Encoding::Utf16,
         }
     }
@@ -86,6 +103,7 @@ impl AccountServices {
     pub fn file(&self, profile: &str) -> PathBuf {
         match self {
             Self::Systemd { config_home } => systemd::file(config_home, profile),
+            Self::SystemdSystem { .. } => systemd::system_file(profile),
             Self::Launchd { user_home, .. } => launchd::file(user_home, profile),
             Self::TaskScheduler { data, account, .. } => task_scheduler::file(data, profile, account),
         }
@@ -94,7 +112,7 @@ impl AccountServices {
     /// Whether a file that is there is of this very service, of this version or another.
     fn wrote(&self, content: &str, service: &Service) -> bool {
         content.contains(&match self {
-            Self::Systemd { .. } => systemd::arguments(service),
+            Self::Systemd { .. } | Self::SystemdSystem { .. } => systemd::arguments(service),
             Self::Launchd { .. } => launchd::arguments(service),
             Self::TaskScheduler { .. } => task_scheduler::arguments(service),
         })
@@ -110,14 +128,16 @@ impl AccountServices {
         let profile = service.profile();
         let file = self.file(profile);
         let content = match self {
-            Self::Systemd { .. } => systemd::unit(service)?,
+            Self::Systemd { .. } | Self::SystemdSystem { .. } => systemd::unit(service, self.scope())?,
             Self::Launchd { .. } => launchd::property_list(service),
             Self::TaskScheduler { account, logon, .. } => task_scheduler::task(service, account, *logon)?,
         };
         let replaces = replaced.is_some_and(|replaced| replaced != content);
         let path = file.to_string_lossy();
         let commands = match self {
-            Self::Systemd { .. } => systemd::install_commands(profile, replaces),
+            Self::Systemd { .. } | Self::SystemdSystem { .. } => {
+                systemd::install_commands(profile, self.scope(), replaces)
+            }
             Self::Launchd { uid, .. } => launchd::install_commands(profile, &path, *uid, state, replaces),
             Self::TaskScheduler { account, logon, .. } => {
                 task_scheduler::install_commands(profile, &path, account, *logon, state, replaces)
@@ -129,7 +149,10 @@ impl AccountServices {
     /// The plan of a removal.
     pub fn remove(&self, profile: &str, state: &State) -> RemovalPlan {
         let (before, after) = match self {
-            Self::Systemd { .. } => (systemd::stop_commands(profile, state), systemd::forget_commands()),
+            Self::Systemd { .. } | Self::SystemdSystem { .. } => {
+                let scope = self.scope();
+                (systemd::stop_commands(profile, scope, state), systemd::forget_commands(scope))
+            }
             Self::Launchd { uid, .. } => (launchd::stop_commands(profile, *uid, state), Vec::new()),
             Self::TaskScheduler { account, .. } => {
                 (task_scheduler::stop_commands(profile, account, state), Vec::new())
@@ -141,7 +164,7 @@ impl AccountServices {
     /// Asks the service manager.
     pub async fn state(&self, profile: &str) -> Result<State, ServiceError> {
         let query = match self {
-            Self::Systemd { .. } => systemd::query(profile),
+            Self::Systemd { .. } | Self::SystemdSystem { .. } => systemd::query(profile, self.scope()),
             Self::Launchd { uid, .. } => launchd::query(profile, *uid),
             Self::TaskScheduler { account, .. } => task_scheduler::query(profile, account),
         };
@@ -150,12 +173,26 @@ impl AccountServices {
             command::output(&query).await.map_err(|error| no_manager(format!("{}: {error}", query[0])))?;
         let answer = String::from_utf8_lossy(&output.stdout);
         match self {
-            Self::Systemd { .. } if !output.status.success() => Err(no_manager(command::own_words(&output))),
-            Self::Systemd { .. } => Ok(systemd::read_state(&answer)),
+            Self::Systemd { .. } | Self::SystemdSystem { .. } if !output.status.success() => {
+                Err(no_manager(command::own_words(&output)))
+            }
+            Self::Systemd { .. } | Self::SystemdSystem { .. } => Ok(systemd::read_state(&answer)),
             // These two fail for a service they do not know.
             _ if !output.status.success() => Ok(State::default()),
             Self::Launchd { .. } => Ok(launchd::read_state(&answer)),
             Self::TaskScheduler { .. } => Ok(task_scheduler::read_state(&answer)),
+        }
+    }
+
+    /// A file's error; that only root may write the computer's units is told as such.
+    pub fn explained(&self, error: ServiceError) -> ServiceError {
+        match (self, error) {
+            (Self::SystemdSystem { .. }, ServiceError::File { source, path, .. })
+                if source.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                ServiceError::NeedsAdministrator(format!("{}: {source}", path.display()))
+            }
+            (_, error) => error,
         }
     }
 
@@ -167,6 +204,11 @@ impl AccountServices {
                 "The login also unlocks the keyring with the secrets; after a restart of the computer nothing is sent \
                  before the first login. The administrator guide says how a server does without one.",
             ],
+            Self::SystemdSystem { .. } => {
+                &["It runs from the computer's start, with a keyring of its account's own that \
+                 /etc/rosterbridge/keyring.cred unlocks. The administrator guide, 'Linux', says how both are made and how \
+                 the secrets get there."]
+            }
             Self::Launchd { .. } => &[
                 "It runs while this account is logged in at the Mac: the login unlocks the keychain with the secrets.",
             ],
@@ -204,9 +246,10 @@ mod tests {
 
     use super::*;
 
-    fn of_every_system() -> [AccountServices; 3] {
+    fn of_every_system() -> [AccountServices; 4] {
         [
             AccountServices::Systemd { config_home: "/home/office/.config".into() },
+            AccountServices::SystemdSystem { account: "rosterbridge".to_owned() },
             AccountServices::Launchd { user_home: "/Users/office".into(), uid: 501 },
             AccountServices::TaskScheduler {
                 data: "/data".into(),

@@ -51,6 +51,35 @@ pub enum ServiceError {
         /// Its own words, or its exit code.
         reason: String,
     },
+    /// Only an administrator may do this.
+    #[error("This needs the rights of an administrator: {0}.")]
+    NeedsAdministrator(String),
+    /// Windows does not take an account for a service, or does not log it on.
+    #[error("Windows can't log {account} on for a service: {source}.")]
+    AccountRefused {
+        /// The account.
+        account: String,
+        /// Windows' answer.
+        source: io::Error,
+    },
+    /// Windows refused something of a service.
+    #[error("Windows could not {action} the service {name}: {source}.")]
+    Refused {
+        /// What was tried.
+        action: &'static str,
+        /// The service.
+        name: String,
+        /// Windows' answer.
+        source: io::Error,
+    },
+    /// A service was made, and did not stay.
+    #[error("The service {name} is made, and ended at once with exit code {code}.")]
+    EndedAtOnce {
+        /// The service.
+        name: String,
+        /// The program's exit code, or Windows' own reason.
+        code: u32,
+    },
     /// A file can't be written or removed.
     #[error("Could not {action} {}: {source}.", .path.display())]
     File {
@@ -63,7 +92,23 @@ pub enum ServiceError {
     },
 }
 
+/// Windows' answers: ERROR_ACCESS_DENIED, ERROR_INVALID_SERVICE_ACCOUNT, ERROR_SERVICE_LOGON_FAILED.
+const ACCESS_DENIED: i32 = 5;
+const ACCOUNT_UNKNOWN: i32 = 1057;
+const NOT_LOGGED_ON: i32 = 1069;
+
 impl ServiceError {
+    /// What Windows answers about the service `name`; with the account, where it looks at that.
+    pub fn of_windows(action: &'static str, name: &str, account: Option<&str>, source: io::Error) -> Self {
+        match (source.raw_os_error(), account) {
+            (Some(ACCESS_DENIED), _) => Self::NeedsAdministrator(source.to_string()),
+            (Some(ACCOUNT_UNKNOWN | NOT_LOGGED_ON), Some(account)) => {
+                Self::AccountRefused { account: account.to_owned(), source }
+            }
+            _ => Self::Refused { action, name: name.to_owned(), source },
+        }
+    }
+
     /// A file that can't be written, read or removed: whichever `action` says.
     pub fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::File { action, path: path.to_owned(), source }
@@ -79,6 +124,10 @@ impl ServiceError {
             Self::NameTaken(_) => "service.name_taken",
             Self::NoConsole => "service.no_console",
             Self::CommandFailed { .. } => "service.command_failed",
+            Self::NeedsAdministrator(_) => "service.needs_administrator",
+            Self::AccountRefused { .. } => "service.account_refused",
+            Self::Refused { .. } => "service.refused",
+            Self::EndedAtOnce { .. } => "service.ended_at_once",
             Self::File { .. } => "file.unusable",
         }
     }
@@ -95,7 +144,13 @@ impl ServiceError {
             Self::NoAccountHome => "Log in as the account that set the profile up, and try again there.",
             Self::NoManager { manager: ServiceManager::Systemd, .. } => {
                 "Log in as this account itself, not through sudo or su, and try again. On a server without logins use \
-                 the unit in the administrator guide, 'Running without a window'."
+                 --for systemd-system: see the administrator guide, 'Running without a window'."
+            }
+            Self::NoManager { manager: ServiceManager::SystemdSystem, .. } => {
+                "Run it on the computer that systemd has started, and try again."
+            }
+            Self::NoManager { manager: ServiceManager::WindowsService, .. } => {
+                "Run it on the Windows computer the service is for."
             }
             Self::NoManager { manager: ServiceManager::Launchd, .. } => {
                 "Log in at the Mac's screen as this account, and try again there."
@@ -113,6 +168,19 @@ impl ServiceError {
                 "Correct what it says, then repeat this command. On Windows, --logon password needs an administrator's \
                  Command Prompt."
             }
+            Self::NeedsAdministrator(_) => {
+                "On Windows open a Command Prompt with 'Run as administrator', on Linux use sudo; then repeat this \
+                 command there."
+            }
+            Self::AccountRefused { .. } => {
+                "Check the account's name and password, and that it has the right 'Log on as a service'. Then repeat \
+                 this command."
+            }
+            Self::Refused { .. } => "Correct what it says, then repeat this command.",
+            Self::EndedAtOnce { .. } => {
+                "See why: log on as the service's account (runas /user:ACCOUNT cmd) and start 'rosterbridge run' there. \
+                 Most often that account's Credential Manager does not hold this profile's secrets."
+            }
             Self::File { .. } => "Check the path, and that you may read and write there.",
         }
     }
@@ -121,5 +189,28 @@ impl ServiceError {
 impl From<ServiceError> for Fault {
     fn from(error: ServiceError) -> Self {
         Self { code: error.code().to_owned(), message: error.to_string(), remedy: error.remedy().to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::not_elevated(5, None, "service.needs_administrator")]
+    #[case::not_elevated_with_account(5, Some(r"D\office"), "service.needs_administrator")]
+    #[case::no_such_account(1057, Some(r"D\office"), "service.account_refused")]
+    #[case::wrong_password(1069, Some(r"D\office"), "service.account_refused")]
+    #[case::no_account_asked_for(1069, None, "service.refused")]
+    #[case::marked_for_deletion(1072, Some(r"D\office"), "service.refused")]
+    fn what_windows_answers_has_a_code(
+        #[case] answer: i32,
+        #[case] account: Option<&str>,
+        #[case] code: &str,
+    ) {
+        let source = io::Error::from_raw_os_error(answer);
+        assert_eq!(ServiceError::of_windows("start", "RosterBridge-default", account, source).code(), code);
     }
 }

@@ -1,4 +1,5 @@
-//! Linux: a unit of the account's own service manager (`systemd --user`), which shares the login's keyring.
+//! Linux: a unit of the account's own service manager (`systemd --user`), which shares the login's keyring, or one of the
+//! computer's, which brings a keyring of its own.
 //!
 //! Quoting is that of systemd.syntax(7), variables and specifiers those of systemd.service(5) and systemd.unit(5).
 
@@ -8,6 +9,24 @@ use super::{
     Service, ServiceError,
     plan::{LastExit, State},
 };
+
+/// Where the computer's units of an administrator are.
+const SYSTEM_UNITS: &str = "/etc/systemd/system";
+
+/// The password of the keyring that a unit of the computer unlocks, encrypted for this computer by `systemd-creds`.
+const KEYRING_CREDENTIAL: &str = "/etc/rosterbridge/keyring.cred";
+
+/// Unlocks the account's keyring with that password, and runs what is named after this with it.
+const WITH_KEYRING: &str = r#"gnome-keyring-daemon --unlock --components=secrets < "$CREDENTIALS_DIRECTORY/keyring" > /dev/null && exec "$@""#;
+
+/// Whose service manager it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// The account's own.
+    Account,
+    /// The computer's, for this account.
+    Computer(&'a str),
+}
 
 /// The unit's name. A profile's name has no character that a unit's may not have.
 pub fn unit_name(profile: &str) -> String {
@@ -24,31 +43,56 @@ pub fn file(config_home: &Path, profile: &str) -> PathBuf {
     config_home.join("systemd/user").join(unit_name(profile))
 }
 
+/// Where one of the computer is written.
+pub fn system_file(profile: &str) -> PathBuf {
+    Path::new(SYSTEM_UNITS).join(unit_name(profile))
+}
+
 /// The arguments as they stand in the unit: what tells one service's unit from another's.
 pub fn arguments(service: &Service) -> String {
     service.arguments().map(argument).join(" ")
 }
 
 /// The unit's text. systemd starts nothing whose path holds a quotation mark or a backslash.
-pub fn unit(service: &Service) -> Result<String, ServiceError> {
+pub fn unit(service: &Service, scope: Scope) -> Result<String, ServiceError> {
     if service.executable().contains(['"', '\'', '\\']) {
         return Err(ServiceError::UnusablePath {
             path: service.executable().to_owned(),
             why: "systemd starts no program whose path has a quotation mark or a backslash",
         });
     }
-    // Variables are not replaced in the program's path, so its '$' stays single.
-    let executable = format!("\"{}\"", service.executable().replace('%', "%%"));
+    let (network, account, started) = match scope {
+        Scope::Account => (
+            "# The units of an account can't wait for network-online.target: what finds no network yet is tried again.\n\
+             [Unit]\n",
+            String::new(),
+            // Variables are not replaced in the program's path, so its '$' stays single.
+            format!("\"{}\"", service.executable().replace('%', "%%")),
+        ),
+        Scope::Computer(account) => (
+            "[Unit]\nWants=network-online.target\nAfter=network-online.target\n",
+            format!(
+                "User={}\n# The password of the account's keyring.\n\
+                 LoadCredentialEncrypted=keyring:{KEYRING_CREDENTIAL}\n",
+                account.replace('%', "%%")
+            ),
+            ["/usr/bin/dbus-run-session", "--", "/bin/sh", "-c", WITH_KEYRING, "sh", service.executable()]
+                .map(argument)
+                .join(" "),
+        ),
+    };
+    let wanted_by = match scope {
+        Scope::Account => "default.target",
+        Scope::Computer(_) => "multi-user.target",
+    };
     Ok(format!(
         "\
 # Written by 'rosterbridge service install'; 'rosterbridge service uninstall' removes it.
-# The units of an account can't wait for network-online.target: what finds no network yet is tried again.
-[Unit]
-Description=RosterBridge, profile {profile}
+{network}Description=RosterBridge, profile {profile}
 
 [Service]
 Type=exec
-ExecStart={executable} {arguments}
+{account}ExecStart={started} {arguments}
 Restart=on-failure
 RestartSec=30
 # Wrong usage: no restart makes it right.
@@ -62,7 +106,7 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 
 [Install]
-WantedBy=default.target
+WantedBy={wanted_by}
 ",
         profile = service.profile(),
         arguments = arguments(service),
@@ -86,33 +130,30 @@ fn argument(value: &str) -> String {
 }
 
 /// What makes systemd run the unit, now and at every login. A running one goes on, unless its unit is another now.
-pub fn install_commands(profile: &str, replaces: bool) -> Vec<Vec<String>> {
+pub fn install_commands(profile: &str, scope: Scope, replaces: bool) -> Vec<Vec<String>> {
     let unit = unit_name(profile);
-    let mut commands = vec![systemctl(&["daemon-reload"]), systemctl(&["enable", "--now", &unit])];
+    let mut commands =
+        vec![systemctl(scope, &["daemon-reload"]), systemctl(scope, &["enable", "--now", &unit])];
     if replaces {
-        commands.push(systemctl(&["restart", &unit]));
+        commands.push(systemctl(scope, &["restart", &unit]));
     }
     commands
 }
 
 /// What ends it, before the unit is removed.
-pub fn stop_commands(profile: &str, state: &State) -> Vec<Vec<String>> {
-    if state.known { vec![systemctl(&["disable", "--now", &unit_name(profile)])] } else { Vec::new() }
+pub fn stop_commands(profile: &str, scope: Scope, state: &State) -> Vec<Vec<String>> {
+    if state.known { vec![systemctl(scope, &["disable", "--now", &unit_name(profile)])] } else { Vec::new() }
 }
 
 /// What makes systemd forget the removed unit.
-pub fn forget_commands() -> Vec<Vec<String>> {
-    vec![systemctl(&["daemon-reload"])]
+pub fn forget_commands(scope: Scope) -> Vec<Vec<String>> {
+    vec![systemctl(scope, &["daemon-reload"])]
 }
 
 /// Asks for the unit's state. It succeeds for an unknown unit too, and fails without a service manager only.
-pub fn query(profile: &str) -> Vec<String> {
-    systemctl(&[
-        "show",
-        "--property=LoadState,ActiveState,ExecMainCode,ExecMainStatus",
-        "--",
-        &unit_name(profile),
-    ])
+pub fn query(profile: &str, scope: Scope) -> Vec<String> {
+    let properties = "--property=LoadState,ActiveState,ExecMainCode,ExecMainStatus";
+    systemctl(scope, &["show", properties, "--", &unit_name(profile)])
 }
 
 /// Reads the answer, lines of `Property=value`.
@@ -133,8 +174,12 @@ pub fn read_state(answer: &str) -> State {
     }
 }
 
-fn systemctl(arguments: &[&str]) -> Vec<String> {
-    ["systemctl", "--user"].iter().chain(arguments).map(|&word| word.to_owned()).collect()
+fn systemctl(scope: Scope, arguments: &[&str]) -> Vec<String> {
+    let whose: &[&str] = match scope {
+        Scope::Account => &["--user"],
+        Scope::Computer(_) => &[],
+    };
+    ["systemctl"].iter().chain(whose).chain(arguments).map(|&word| word.to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -146,8 +191,8 @@ mod tests {
 
     use super::*;
 
-    fn unit_of(executable: &str, home: &str) -> Result<String, ServiceError> {
-        unit(&Service::new(Path::new(executable), Path::new(home), "default").unwrap())
+    fn unit_of(executable: &str, home: &str, scope: Scope) -> Result<String, ServiceError> {
+        unit(&Service::new(Path::new(executable), Path::new(home), "default").unwrap(), scope)
     }
 
     /// The words systemd makes of a command line without variables that are set, by systemd.syntax(7) and
@@ -192,9 +237,14 @@ mod tests {
 
     #[test]
     fn the_unit() {
-        insta::assert_snapshot!(
-            unit_of("/usr/bin/rosterbridge", "/home/office/.local/share/rosterbridge").unwrap()
-        );
+        let home = "/home/office/.local/share/rosterbridge";
+        insta::assert_snapshot!(unit_of("/usr/bin/rosterbridge", home, Scope::Account).unwrap());
+    }
+
+    #[test]
+    fn the_unit_of_the_computer() {
+        let scope = Scope::Computer("rosterbridge");
+        insta::assert_snapshot!(unit_of("/usr/bin/rosterbridge", "/var/lib/rosterbridge", scope).unwrap());
     }
 
     proptest! {
@@ -204,11 +254,16 @@ mod tests {
             home in r#"[ a-z"'\\%$&<>;#=*~{}éß漢🏫-]{0,30}"#,
         ) {
             let (executable, home) = (format!("/opt/{folder}/rosterbridge"), format!("/srv/{home}"));
-            let unit = unit_of(&executable, &home).unwrap();
+            let started = [executable.as_str(), "--home", &home, "--profile", "default", "run"];
+            let unit = unit_of(&executable, &home, Scope::Account).unwrap();
+            prop_assert_eq!(words(command_line(&unit)), started);
+            let unit = unit_of(&executable, &home, Scope::Computer("rosterbridge")).unwrap();
+            let line = words(command_line(&unit));
+            let (before, after) = line.split_at(6);
             prop_assert_eq!(
-                words(command_line(&unit)),
-                [executable.as_str(), "--home", &home, "--profile", "default", "run"]
+                before, ["/usr/bin/dbus-run-session", "--", "/bin/sh", "-c", WITH_KEYRING, "sh"]
             );
+            prop_assert_eq!(after, started);
         }
     }
 
@@ -217,8 +272,35 @@ mod tests {
     #[case("/opt/today's/rosterbridge")]
     #[case(r"/opt/a\b/rosterbridge")]
     fn a_program_systemd_would_not_start_is_refused(#[case] executable: &str) {
-        let error = unit_of(executable, "/srv/home").unwrap_err();
+        let error = unit_of(executable, "/srv/home", Scope::Account).unwrap_err();
         assert_eq!(error.code(), "service.unusable_path");
+    }
+
+    /// The shell of a unit of the computer, with a keyring daemon of the test's own: it is given the password, and the
+    /// program is not started unless it takes it.
+    #[cfg(target_os = "linux")]
+    #[rstest]
+    #[case::taken("password", true)]
+    #[case::refused("another", false)]
+    fn the_program_is_started_once_the_keyring_is_open(#[case] password: &str, #[case] started: bool) {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        let daemon = root.path().join("gnome-keyring-daemon");
+        std::fs::write(&daemon, "#!/bin/sh\necho noise; read given; [ \"$given $*\" = \"password --unlock --components=secrets\" ]\n")
+            .unwrap();
+        std::fs::set_permissions(&daemon, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(root.path().join("keyring"), format!("{password}\n")).unwrap();
+        let output = Command::new("/bin/sh")
+            .args(["-c", WITH_KEYRING, "sh", "/bin/echo", "--home", "/srv/a  b"])
+            .env("PATH", root.path())
+            .env("CREDENTIALS_DIRECTORY", root.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            (said.as_str(), output.status.success()),
+            (if started { "--home /srv/a  b\n" } else { "" }, started)
+        );
     }
 
     /// systemd's own check takes the unit without a remark, and finds the program.
@@ -235,7 +317,7 @@ mod tests {
         std::fs::create_dir_all(executable.parent().unwrap()).unwrap();
         std::fs::copy("/bin/true", &executable).unwrap();
         let file = root.path().join(unit_name("default"));
-        std::fs::write(&file, unit_of(executable.to_str().unwrap(), home).unwrap()).unwrap();
+        std::fs::write(&file, unit_of(executable.to_str().unwrap(), home, Scope::Account).unwrap()).unwrap();
         let runtime = root.path().join("run");
         std::fs::create_dir(&runtime).unwrap();
         let output = Command::new("systemd-analyze")

@@ -65,7 +65,7 @@ pub fn check_account(account: &str, sid: Option<&str>, logon: Logon) -> Result<L
 }
 
 /// The account this runs under as Windows names it; on other systems, where a task is only printed, its plain name.
-pub fn own_account() -> String {
+fn own_account() -> String {
     let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     let user = variable("USERNAME").or_else(|| variable("USER")).unwrap_or_else(|| "ACCOUNT".to_owned());
     match variable("USERDOMAIN") {
@@ -74,9 +74,17 @@ pub fn own_account() -> String {
     }
 }
 
+/// The account named, or the one this runs under with its security identifier.
+pub async fn account_or_own(account: Option<String>) -> (String, Option<String>) {
+    match account {
+        Some(account) => (account, None),
+        None => (own_account(), own_sid().await),
+    }
+}
+
 /// The security identifier of the account this runs under, which no language of Windows translates.
-pub async fn own_sid() -> Option<String> {
-    if ServiceManager::HERE != ServiceManager::Windows {
+async fn own_sid() -> Option<String> {
+    if !ServiceManager::Windows.is_here() {
         return None;
     }
     let query = ["whoami", "/user", "/fo", "csv", "/nh"].map(str::to_owned);
@@ -86,7 +94,7 @@ pub async fn own_sid() -> Option<String> {
 }
 
 /// The task's name in its folder. All accounts of a computer share the folder, so the account is part of the name.
-fn leaf(profile: &str, account: &str) -> String {
+pub fn leaf(profile: &str, account: &str) -> String {
     let account: String = account.chars().map(|c| if r#"\/:*?"<>|"#.contains(c) { '.' } else { c }).collect();
     format!("{profile}-{account}")
 }
@@ -106,16 +114,17 @@ pub fn arguments(service: &Service) -> String {
     escape(service.arguments().map(argument).join(" ")).into_owned()
 }
 
+/// Refuses paths that Windows would replace something in, whatever `why` says.
+pub fn check_variables(service: &Service, why: &'static str) -> Result<(), ServiceError> {
+    match [service.executable(), service.home()].iter().find(|path| path.matches('%').count() > 1) {
+        Some(path) => Err(ServiceError::UnusablePath { path: (*path).to_owned(), why }),
+        None => Ok(()),
+    }
+}
+
 /// The task's text. The Task Scheduler replaces `%NAME%` in it and has no way to write a percent sign that stays one.
 pub fn task(service: &Service, account: &str, logon: LogonType) -> Result<String, ServiceError> {
-    for path in [service.executable(), service.home()] {
-        if path.matches('%').count() > 1 {
-            return Err(ServiceError::UnusablePath {
-                path: path.to_owned(),
-                why: "the Task Scheduler takes what is between two percent signs for a variable",
-            });
-        }
-    }
+    check_variables(service, "the Task Scheduler takes what is between two percent signs for a variable")?;
     let account = escape(account);
     // A restart on failure covers a program that can't be started, not one that ends: so it is started again and again,
     // which does nothing while it runs.
@@ -185,7 +194,7 @@ pub fn task(service: &Service, account: &str, logon: LogonType) -> Result<String
 }
 
 /// A word of a command line that `CommandLineToArgvW` gives back as `value`.
-fn argument(value: &str) -> String {
+pub fn argument(value: &str) -> String {
     let mut word = String::with_capacity(value.len() + 2);
     let mut backslashes = 0;
     word.push('"');
@@ -276,6 +285,38 @@ fn schtasks(arguments: &[&str]) -> Vec<String> {
     ["schtasks"].iter().chain(arguments).map(|&word| word.to_owned()).collect()
 }
 
+/// The words `CommandLineToArgvW` makes of a command line, by its documentation.
+#[cfg(test)]
+pub fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quoted = false;
+    let mut backslashes = 0;
+    for c in line.chars() {
+        if c == '\\' {
+            backslashes += 1;
+            continue;
+        }
+        let literal = if c == '"' { backslashes / 2 } else { backslashes };
+        let escaped = c == '"' && backslashes % 2 == 1;
+        if backslashes > 0 {
+            word.get_or_insert_default().extend(std::iter::repeat_n('\\', literal));
+        }
+        backslashes = 0;
+        match c {
+            '"' if !escaped => {
+                word.get_or_insert_default();
+                quoted = !quoted;
+            }
+            ' ' if !quoted => words.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    assert!(!quoted && backslashes == 0, "{line}");
+    words.extend(word);
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -287,37 +328,6 @@ mod tests {
     fn task_of(executable: &str, home: &str, logon: LogonType) -> Result<String, ServiceError> {
         let service = Service::new(Path::new(executable), Path::new(home), "default").unwrap();
         task(&service, r"DISTRICT\svc & roster", logon)
-    }
-
-    /// The words `CommandLineToArgvW` makes of a command line, by its documentation.
-    fn words(line: &str) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut word: Option<String> = None;
-        let mut quoted = false;
-        let mut backslashes = 0;
-        for c in line.chars() {
-            if c == '\\' {
-                backslashes += 1;
-                continue;
-            }
-            let literal = if c == '"' { backslashes / 2 } else { backslashes };
-            let escaped = c == '"' && backslashes % 2 == 1;
-            if backslashes > 0 {
-                word.get_or_insert_default().extend(std::iter::repeat_n('\\', literal));
-            }
-            backslashes = 0;
-            match c {
-                '"' if !escaped => {
-                    word.get_or_insert_default();
-                    quoted = !quoted;
-                }
-                ' ' if !quoted => words.extend(word.take()),
-                c => word.get_or_insert_default().push(c),
-            }
-        }
-        assert!(!quoted && backslashes == 0, "{line}");
-        words.extend(word);
-        words
     }
 
     #[rstest]

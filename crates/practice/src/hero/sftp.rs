@@ -387,9 +387,13 @@ impl Handler for SftpSession {
         if fs::metadata(&local).is_ok_and(|metadata| metadata.is_dir()) {
             return Err(StatusCode::Failure.with_message("is a folder"));
         }
-        let mut options = fs::OpenOptions::from(pflags);
+        let options = fs::OpenOptions::from(pflags);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let options = {
+            let mut options = options;
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            options
+        };
         let file = options.open(local).map_err(|error| status(&error))?;
         self.keep(id, Opened::File(OpenedFile { file, path, writable, position: 0 }))
     }
