@@ -4,11 +4,14 @@
 //! only what changed, where PowerSchool has data versions; any doubt about that ends in a whole table. A table whose one
 //! answer is byte for byte the one before is not read again. Where nothing has changed at all, the roster stays as it is.
 
+mod counts;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -36,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::counts::{Counts, Pace};
 use crate::{
     engine::{Engine, blocking},
     error::EngineError,
@@ -145,7 +149,14 @@ impl Engine {
         };
         let span = tracing::Span::current();
         let inserting = tokio::task::spawn_blocking(move || span.in_scope(|| insert_all(filling, waiting)));
-        let reading = Reading { client: &server.client, on_rows, inserts, before, outcome: Mutex::default() };
+        let reading = Reading {
+            client: &server.client,
+            on_rows,
+            pace: Pace::default(),
+            inserts,
+            before,
+            outcome: Mutex::default(),
+        };
         let read = reading.read(server.today, jobs).await;
         let Reading { outcome, before, inserts, .. } = reading;
         drop(inserts);
@@ -307,6 +318,7 @@ fn insert_all(mut filling: Filling, mut waiting: mpsc::Receiver<Insert>) -> Resu
 struct Reading<'a> {
     client: &'a Client,
     on_rows: OnRows<'a>,
+    pace: Pace,
     inserts: mpsc::Sender<Insert>,
     /// The roster that changes are laid over.
     before: Option<Before>,
@@ -422,6 +434,7 @@ impl Reading<'_> {
         let (sink, mut batches) = mpsc::channel::<Batch<R>>(1);
         let pulling = async { Ok::<_, EngineError>(self.client.pull::<R>(scope, sink).await?) };
         let passing = async {
+            let mut counts = Counts::of(subject, self.on_rows, &self.pace);
             let (mut count, mut discarded) = (0, false);
             while let Some(batch) = batches.recv().await {
                 seen(&batch);
@@ -441,8 +454,9 @@ impl Reading<'_> {
                         }
                     }
                 }
-                (self.on_rows)(subject, count);
+                counts.so_far(count, Instant::now());
             }
+            counts.in_all(count);
             Ok::<bool, EngineError>(discarded)
         };
         let (pulled, discarded) = tokio::try_join!(pulling, passing)?;

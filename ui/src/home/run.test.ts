@@ -86,6 +86,7 @@ describe('following a run', () => {
 
   test('what is read out changes with the phase and not with every row', () => {
     expect(announcement(follow(uploading(1, 9)))).toBe(announcement(follow(uploading(2, 9))));
+    expect(announcement(follow(pulling('students', 1), pulling('sections', 1)))).toBe(announcement(follow(pulling('students', 1))));
     expect(announcement(follow(pulling('students', 1)))).not.toBe(announcement(follow(uploading(1, 9))));
   });
 });

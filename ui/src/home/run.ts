@@ -192,6 +192,8 @@ export function announcement(run: Run): string {
   if (run.cancelling) return say('Cancelling.');
   const { current } = run;
   if (current === undefined) return run.finished.length === 0 ? say('Starting.') : say('Continuing.');
+  // Several tables are read at the same time.
+  if (current.phase === 'pull') return `${PHASES.pull}.`;
   const subject = current.job === undefined ? subjectWords(current.subject) : JOBS[kindOf(current.job)].title;
   return `${PHASES[current.phase]}: ${subject}.`;
 }
