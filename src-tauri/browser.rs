@@ -57,7 +57,8 @@ const BEHIND: usize = 1024;
 pub struct Pages(broadcast::Sender<Happened>);
 
 impl Pages {
-    fn new() -> Self {
+    /// None listens yet.
+    pub fn new() -> Self {
         Self(broadcast::channel(BEHIND).0)
     }
 

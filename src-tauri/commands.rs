@@ -17,6 +17,8 @@ use crate::{
 pub struct Environment {
     /// The profile it shows.
     profile: String,
+    /// Whether that is open already. The first thing asked of another one opens it, and may ask for the keychain.
+    opened: bool,
     /// The app's version.
     version: &'static str,
     /// The folder that holds the profiles; empty when there is none.
@@ -30,6 +32,7 @@ impl Environment {
     pub async fn of(desk: &Desk) -> Self {
         Self {
             profile: desk.profile().await,
+            opened: desk.is_open().await,
             version: env!("CARGO_PKG_VERSION"),
             home: desk.home().map(|home| home.display().to_string()).unwrap_or_default(),
             platform: std::env::consts::OS,

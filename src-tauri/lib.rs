@@ -163,6 +163,10 @@ fn build(start: Start) -> tauri::Result<App<Wry>> {
             app.manage(Desk::new(Audience::Window(app.clone()), start.clone()));
             termination::watch(app.clone());
             notices::follow(app);
+            if !in_tray {
+                let app = app.clone();
+                tauri::async_runtime::spawn(async move { app.state::<Desk>().open_ahead().await });
+            }
             window::open(app, &start)?;
             tauri::async_runtime::spawn(settle_beside_the_clock(app.clone(), in_tray));
             tauri::async_runtime::spawn(tray::follow(app.clone()));

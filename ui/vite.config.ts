@@ -5,6 +5,7 @@ import { svelteTesting } from '@testing-library/svelte/vite';
 import { normalizePath } from 'vite';
 import { wuchale } from 'wuchale/vite';
 import { defineConfig } from 'vitest/config';
+import { ahead } from './scripts/ahead.ts';
 import { budget } from './scripts/budget.ts';
 import { help } from './scripts/help.ts';
 import { languages, lookUps } from './scripts/languages.ts';
@@ -22,7 +23,7 @@ function windowPolicy(): string {
 
 /** Whether a module comes after the language: its texts are looked up as it is read. */
 function isOfWindow(id: string): boolean {
-  return !/\.css|\/index\.html|^\0rolldown|\/src\/(main|languages\/.*|text\/locale)\.ts$|\/wuchale\/|virtual:languages|preload-helper|\/src\/backend\/(tauri|browser|fixture)/.test(id);
+  return !/\.css|\/index\.html|^\0rolldown|\/src\/(main|languages\/.*|text\/locale)\.ts$|\/wuchale\/|virtual:languages|preload-helper|\/src\/backend\/(browser|fixture)/.test(id);
 }
 
 /** The script a module of the window goes to. */
@@ -43,7 +44,7 @@ const atOnce = new Set<string>();
 
 export default defineConfig({
   // Tests read the text as it stands in the source.
-  plugins: [...(process.env.VITEST === undefined ? [wuchale()] : []), svelte(), svelteTesting(), help(), languages(), lookUps(), licences(), budget()],
+  plugins: [...(process.env.VITEST === undefined ? [wuchale()] : []), svelte(), svelteTesting(), help(), languages(), lookUps(), licences(), ahead(), budget()],
   // Tauri prints its own errors into the same terminal.
   clearScreen: false,
   server: { port: 5173, strictPort: true },

@@ -2,7 +2,7 @@
 
 use rosterbridge_api::{Erased, Fault, RestoredView, SecretText, Session};
 
-use super::{Attending, Desk, Opened, PRACTICE_PROFILE, Shown};
+use super::{Ahead, Attending, Desk, Opened, PRACTICE_PROFILE, Shown};
 
 impl Desk {
     /// Puts the newest usable backup in the ledger's place, or an empty ledger with `begin_anew`, and opens the profile
@@ -10,6 +10,7 @@ impl Desk {
     pub async fn restore(&self, profile: &str, begin_anew: bool) -> Result<RestoredView, Fault> {
         let mut shown = self.shown.lock().await;
         shown.check(profile)?;
+        shown.ahead = Ahead::Settled;
         let restored = match shown.let_go().await {
             Some(session) => {
                 let restored = session.clone().restore(begin_anew).await;
@@ -27,8 +28,9 @@ impl Desk {
     /// Puts the profile's key back into the keychain from the text of a recovery file.
     pub async fn recover(&self, profile: &str, text: String, passphrase: SecretText) -> Result<(), Fault> {
         // Held, so that nothing opens the profile meanwhile.
-        let shown = self.shown.lock().await;
+        let mut shown = self.shown.lock().await;
         shown.check(profile)?;
+        shown.ahead = Ahead::Settled;
         rosterbridge_api::recover(self.required_home()?, profile, text, passphrase).await
     }
 
@@ -36,6 +38,7 @@ impl Desk {
     pub async fn erase(&self, profile: &str, confirm: &str) -> Result<Erased, Fault> {
         let mut shown = self.shown.lock().await;
         shown.check(profile)?;
+        shown.ahead = Ahead::Settled;
         match shown.let_go().await {
             Some(session) => {
                 let erased = session.clone().erase(confirm).await;

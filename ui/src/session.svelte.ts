@@ -83,6 +83,8 @@ export class Session {
   executionOff = $state.raw<ReadonlySet<JobId>>(new Set());
   /** Whether the integration with Raptor shall be on, as long as that was not confirmed; unset for what is saved. */
   raptorWanted = $state<boolean>();
+  /** Done once the page hears of runs that it did not start. */
+  #listening: Promise<void> | undefined;
   /** The waiting test that is followed; what another one answers is not believed. */
   #watch: symbol | undefined;
   /** What erasing the district came to, until another one is begun. */
@@ -127,15 +129,16 @@ export class Session {
     this.fault = undefined;
     try {
       if (this.environment === undefined) {
-        this.environment = await this.backend.environment();
+        this.#listening ??= this.backend.onHappened((happened) => this.#happened(happened));
+        [this.environment] = await Promise.all([this.backend.environment(), this.#listening]);
         // Named also where it does not open: what puts it right is asked for in its name.
         this.backend = this.backend.of(this.environment.profile);
-        await this.backend.onHappened((happened) => this.#happened(happened));
       }
-      if (this.environment.profile === 'practice') {
+      const { profile, opened } = this.environment;
+      if (profile === 'practice') {
         await this.#practice();
       } else {
-        await this.#arrive(this.environment.profile);
+        await this.#arrive(profile, opened);
       }
     } catch (thrown) {
       this.fault = toFault(thrown);
@@ -158,21 +161,23 @@ export class Session {
     if (!(await this.#mayLeave())) return;
     this.switching = true;
     try {
-      await this.#arrive(await this.backend.practiceLeave());
+      await this.#arrive(await this.backend.practiceLeave(), false);
     } finally {
       this.switching = false;
     }
   }
 
   async #practice(): Promise<void> {
-    await this.#arrive(await this.backend.practiceStart());
+    await this.#arrive(await this.backend.practiceStart(), true);
   }
 
   /** Turns the page to a profile: to all of it at once, so that what is clicked meanwhile is meant for the one before. */
-  async #arrive(profile: string): Promise<void> {
+  async #arrive(profile: string, opened: boolean): Promise<void> {
     const backend = this.backend.of(profile);
-    const setup = await backend.setup();
-    const state = await read(backend);
+    const asked = backend.setup();
+    // Several requests at once would each try to open the profile, and each ask the person for the keychain.
+    if (!opened) await asked;
+    const [setup, state] = await Promise.all([asked, read(backend)]);
     if (profile !== this.backend.profile) this.run = undefined;
     this.backend = backend;
     this.openedRun = undefined;
@@ -320,7 +325,7 @@ export class Session {
   /** Throws a `Fault`. */
   async importSetup(text: string, passphrase: string | null): Promise<void> {
     await this.backend.importSetup(text, passphrase);
-    await this.#arrive(this.backend.profile);
+    await this.#arrive(this.backend.profile, true);
   }
 
   /** Takes over address and credentials from a handover file. Throws a `Fault`. */

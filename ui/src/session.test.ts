@@ -29,6 +29,52 @@ function held(query: string) {
   return { session: new Session(new Backend(slow)), letGo, turned };
 }
 
+/** The sample data behind a shell that has opened the profile or not; what is asked of the profile, and when it answers. */
+function beginning(opened: boolean, answer: () => Promise<unknown>) {
+  const host = fixtureHost(new URLSearchParams('scene=home&own&pace=0'));
+  const asked: string[] = [];
+  let listeners = 0;
+  const watched: Host = {
+    ...host,
+    environment: async () => ({ ...(await host.environment()), opened }),
+    async onHappened(listener) {
+      listeners += 1;
+      await host.onHappened(listener);
+    },
+    async call(profile, request, onEvent) {
+      asked.push(request.op);
+      await answer();
+      return host.call(profile, request, onEvent);
+    },
+  };
+  return { session: new Session(new Backend(watched)), asked, listeners: () => listeners };
+}
+
+describe('at its start the window', () => {
+  test('asks for everything at once where the profile is open', async () => {
+    let letGo = () => {};
+    const answers = new Promise<void>((resolve) => (letGo = resolve));
+    const { session, asked } = beginning(true, () => answers);
+    const opening = session.open();
+    await expect.poll(() => asked).toEqual(['setup', 'status', 'runs', 'guarded']);
+    letGo();
+    await opening;
+    expect(session.screen).toBe('home');
+  });
+
+  test('asks once where the profile does not open, and once more when it is tried again', async () => {
+    const fault = { code: 'keychain.locked', message: 'It is locked.', remedy: 'Unlock it.' };
+    const { session, asked, listeners } = beginning(false, () => Promise.reject(fault));
+    await session.open();
+    expect(session.fault).toEqual(fault);
+    expect(asked).toEqual(['setup']);
+    await session.open();
+    expect(asked).toEqual(['setup', 'setup']);
+    expect(session.screen).toBe('starting');
+    expect(listeners()).toBe(1);
+  });
+});
+
 describe('while the window turns to another district', () => {
   test('what is clicked is meant for the one the page shows, and reaches no other', async () => {
     const { session, letGo, turned } = held('scene=home&own&pace=0');

@@ -8,7 +8,7 @@ function answering(call: Host['call']): Backend {
     call,
     practiceStart: () => Promise.resolve('practice'),
     practiceLeave: () => Promise.resolve('default'),
-    environment: () => Promise.resolve({ profile: 'default', version: '0', home: '/', platform: 'linux' }),
+    environment: () => Promise.resolve({ profile: 'default', opened: true, version: '0', home: '/', platform: 'linux' }),
     saveFile: () => Promise.resolve(null),
     chooseFile: () => Promise.resolve(null),
     chooseFolder: () => Promise.resolve(null),

@@ -458,6 +458,6 @@ export function fixtureHost(query: URLSearchParams): Host {
     },
     ...fixtureShell(query, profile),
     environment: () =>
-      Promise.resolve({ profile, version: '0.1.0', home: '/home/office/.local/share/rosterbridge', platform: 'linux' }),
+      Promise.resolve({ profile, opened: true, version: '0.1.0', home: '/home/office/.local/share/rosterbridge', platform: 'linux' }),
   };
 }

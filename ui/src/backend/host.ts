@@ -11,6 +11,8 @@ import type { ShellWords } from '../shell/words';
 export interface Environment {
   /** The profile it shows, e.g. `default` or `practice`. */
   profile: string;
+  /** Whether that is open already. The first thing asked of another one opens it, and may ask for the keychain. */
+  opened: boolean;
   version: string;
   /** The folder that holds the profiles. */
   home: string;

@@ -80,6 +80,7 @@ import type {
   Updates,
 } from './host';
 import { isOwn, ownFault } from './own';
+import { tauriHost } from './tauri';
 
 export type {
   Aim,
@@ -674,10 +675,7 @@ export class Backend {
 
 /** Picks the host for where this page runs. The browser host and sample data are left out of the product's build. */
 export async function connect(): Promise<Backend> {
-  if ('__TAURI_INTERNALS__' in window) {
-    const { tauriHost } = await import('./tauri');
-    return new Backend(tauriHost);
-  }
+  if ('__TAURI_INTERNALS__' in window) return new Backend(tauriHost);
   if (import.meta.env.DEV || import.meta.env.MODE === 'fixture') {
     const { browserHost, takeKey } = await import('./browser');
     const key = takeKey();
