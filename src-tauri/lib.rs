@@ -17,6 +17,8 @@ mod command_names;
 mod commands;
 mod desk;
 mod files;
+#[cfg(target_os = "linux")]
+mod graphics;
 mod login;
 mod notices;
 mod opened;
@@ -52,6 +54,8 @@ const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Opens the window and stays until the app is quit.
 pub fn run() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    graphics::settle();
     rosterbridge_api::logging::start(io::stderr().is_terminal());
     let start = Start::new(env::args_os().skip(1), env::var_os("ROSTERBRIDGE_HOME"));
     #[cfg(debug_assertions)]

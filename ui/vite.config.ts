@@ -21,9 +21,12 @@ function windowPolicy(): string {
     .join('; ');
 }
 
+/** What is carried out before the language is known, beside the first script: one file, since each is asked for by itself. */
+const START = /\/src\/(opening|backend\/tauri|languages\/.*|text\/locale)\.ts$|\/@tauri-apps\/api\/|\/wuchale\/|virtual:languages|preload-helper/;
+
 /** Whether a module comes after the language: its texts are looked up as it is read. */
 function isOfWindow(id: string): boolean {
-  return !/\.css|\/index\.html|^\0rolldown|\/src\/(main|languages\/.*|text\/locale)\.ts$|\/wuchale\/|virtual:languages|preload-helper|\/src\/backend\/(browser|fixture)/.test(id);
+  return !START.test(id) && !/\.css|\/index\.html|^\0rolldown|\/src\/main\.ts$|\/src\/backend\/(browser|fixture)/.test(id);
 }
 
 /** The script a module of the window goes to. */
@@ -60,10 +63,10 @@ export default defineConfig({
     // How long a plugin takes is no fault of the build.
     rolldownOptions: {
       checks: { pluginTimings: false },
-      // Two scripts beside the language's: what Home needs, and all other pages. Packed together, many are a tenth smaller
+      // Two scripts after the language: what Home needs, and all other pages. Packed together, many are a tenth smaller
       // than apart; read at the start, the other pages would hold Home up.
       output: {
-        codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: scriptOf, test: isOfWindow }] },
+        codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'start', test: START }, { name: scriptOf, test: isOfWindow }] },
       },
     },
   },

@@ -17,6 +17,7 @@ import type { Setup } from './bindings/Setup';
 import type { SetupView } from './bindings/SetupView';
 import type { StatusView } from './bindings/StatusView';
 import type { UndoReport } from './bindings/UndoReport';
+import { RECENT_RUNS, type Asked, type Opening } from './opening';
 import { startsBeforeWindow } from './home/raptor';
 import { after, begin, failed, reported, underWay, type Run } from './home/run';
 import { hasPassed } from './parts/test.svelte';
@@ -31,8 +32,6 @@ export type Page = 'home' | 'activity' | 'settings';
 
 export type Screen = 'starting' | 'welcome' | 'setup' | 'erased' | Page;
 
-/** How many runs Home lists. */
-const RECENT_RUNS = 8;
 /** How far back a run is looked for that is asked for by its id. */
 const ALL_RUNS = 500;
 
@@ -124,13 +123,14 @@ export class Session {
     return this.raptorWanted ?? this.setup?.setup.raptor.enabled ?? false;
   }
 
-  /** Opens the profile and goes where the person left off. */
-  async open(): Promise<void> {
+  /** Opens the profile and goes where the person left off. `opening`: what was asked already. */
+  async open(opening?: Opening): Promise<void> {
     this.fault = undefined;
     try {
+      let asked: Asked = [];
       if (this.environment === undefined) {
         this.#listening ??= this.backend.onHappened((happened) => this.#happened(happened));
-        [this.environment] = await Promise.all([this.backend.environment(), this.#listening]);
+        [this.environment, asked] = await Promise.all([opening?.environment ?? this.backend.environment(), opening?.first ?? [], this.#listening]);
         // Named also where it does not open: what puts it right is asked for in its name.
         this.backend = this.backend.of(this.environment.profile);
       }
@@ -138,7 +138,7 @@ export class Session {
       if (profile === 'practice') {
         await this.#practice();
       } else {
-        await this.#arrive(profile, opened);
+        await this.#arrive(profile, opened, asked);
       }
     } catch (thrown) {
       this.fault = toFault(thrown);
@@ -172,12 +172,13 @@ export class Session {
   }
 
   /** Turns the page to a profile: to all of it at once, so that what is clicked meanwhile is meant for the one before. */
-  async #arrive(profile: string, opened: boolean): Promise<void> {
+  async #arrive(profile: string, opened: boolean, asked: Asked = []): Promise<void> {
     const backend = this.backend.of(profile);
-    const asked = backend.setup();
+    const first = backend.answered(asked);
+    const setupRead = first.setup();
     // Several requests at once would each try to open the profile, and each ask the person for the keychain.
-    if (!opened) await asked;
-    const [setup, state] = await Promise.all([asked, read(backend)]);
+    if (!opened) await setupRead;
+    const [setup, state] = await Promise.all([setupRead, read(first)]);
     if (profile !== this.backend.profile) this.run = undefined;
     this.backend = backend;
     this.openedRun = undefined;

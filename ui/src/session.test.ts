@@ -4,6 +4,7 @@ import { Backend } from './backend';
 import { changeElsewhere } from './backend/fixture-elsewhere';
 import { fixtureHost } from './backend/fixture';
 import type { Host } from './backend/host';
+import { begin } from './opening';
 import { Session } from './session.svelte';
 import { byId, open } from './test-window';
 
@@ -47,7 +48,7 @@ function beginning(opened: boolean, answer: () => Promise<unknown>) {
       return host.call(profile, request, onEvent);
     },
   };
-  return { session: new Session(new Backend(watched)), asked, listeners: () => listeners };
+  return { host: watched, session: new Session(new Backend(watched)), asked, listeners: () => listeners };
 }
 
 describe('at its start the window', () => {
@@ -59,6 +60,39 @@ describe('at its start the window', () => {
     await expect.poll(() => asked).toEqual(['setup', 'status', 'runs', 'guarded']);
     letGo();
     await opening;
+    expect(session.screen).toBe('home');
+  });
+
+  test('takes what was asked before it, once', async () => {
+    const { host, session, asked } = beginning(true, () => Promise.resolve());
+    const opening = begin(host);
+    await opening.first;
+    expect(asked).toEqual(['setup', 'status', 'runs', 'guarded']);
+    await session.open(opening);
+    expect(session.screen).toBe('home');
+    expect(asked).toHaveLength(4);
+    await session.refresh();
+    expect(asked.slice(4)).toEqual(['status', 'runs', 'guarded']);
+  });
+
+  test('asks nothing before it of a profile that is not open: one question opens that', async () => {
+    const { host, session, asked } = beginning(false, () => Promise.resolve());
+    const opening = begin(host);
+    await opening.first;
+    expect(asked).toEqual([]);
+    await session.open(opening);
+    expect(session.screen).toBe('home');
+    expect(asked).toEqual(['setup', 'status', 'runs', 'guarded']);
+  });
+
+  test('tells a failure of what was asked before it, and tries anew', async () => {
+    const fault = { code: 'store.broken', message: 'It is broken.', remedy: 'Restore it.' };
+    let broken = true;
+    const { host, session } = beginning(true, () => (broken ? Promise.reject(fault) : Promise.resolve()));
+    await session.open(begin(host));
+    expect(session.fault).toEqual(fault);
+    broken = false;
+    await session.open();
     expect(session.screen).toBe('home');
   });
 

@@ -66,6 +66,7 @@ import type { TraceQuery } from '../bindings/TraceQuery';
 import type { UndoReport } from '../bindings/UndoReport';
 import type { WatchView } from '../bindings/WatchView';
 import type { WrittenRows } from '../bindings/WrittenRows';
+import type { Asked } from '../opening';
 import type { ShellWords } from '../shell/words';
 import { say } from '../text/say';
 import type {
@@ -137,6 +138,14 @@ export class Backend {
   /** The same in the name of another profile. */
   of(profile: string): Backend {
     return new Backend(this.#host, profile);
+  }
+
+  /** The same, where these were asked already. For who asks each of them once: an answer is as old as its question. */
+  answered(asked: Asked): Backend {
+    const known = new Map(asked.map(({ request, response }) => [JSON.stringify(request), response]));
+    const call: Host['call'] = (profile, request, onEvent) =>
+      known.get(JSON.stringify(request)) ?? this.#host.call(profile, request, onEvent);
+    return new Backend({ ...this.#host, call }, this.profile);
   }
 
   async #ask<K extends Kind>(kind: K, request: Request, onEvent: (event: Event) => void = () => {}): Promise<Answer<K>> {

@@ -1,0 +1,57 @@
+//! How the web view draws on Linux, where there may be no graphics card: in a virtual machine, on a terminal server.
+
+use std::{fs, path::Path};
+
+/// Where the kernel shows its devices.
+const DEVICES: &str = "/dev";
+/// What WebKitGTK reads when it starts. `0`, set by a person, has it draw as with a card.
+const WITHOUT_CARD: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
+
+/// Without a graphics card WebKit would have one emulated: each layer of the page drawn, kept and put together by the
+/// processor in a card's ways, for 90 MB more and slower answers. Here it draws the page itself instead, as it did
+/// before there were cards. It can't be told later: a web view that is there already does not survive the change.
+///
+/// To be called before anything else runs, since it sets a variable of the process's environment.
+pub fn settle() {
+    if !card(Path::new(DEVICES))
+        && let Err(error) = glib::setenv(WITHOUT_CARD, "1", false)
+    {
+        tracing::warn!(%error, "the window is drawn by an emulated graphics card");
+    }
+}
+
+/// Whether a program can draw with a card. Drivers of the kernel show a card's render node; NVIDIA's own and Windows'
+/// (under the Windows Subsystem for Linux) have names of their own.
+fn card(devices: &Path) -> bool {
+    let nodes = fs::read_dir(devices.join("dri")).into_iter().flatten().flatten();
+    nodes.into_iter().any(|node| node.file_name().as_encoded_bytes().starts_with(b"renderD"))
+        || ["nvidiactl", "dxg"].iter().any(|name| devices.join(name).exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_known_by_its_devices() {
+        for (devices, drawn_by_a_card) in [
+            (&[] as &[&str], false),
+            (&["null", "fb0"], false),
+            // A virtual machine's screen without its host's card.
+            (&["dri/card0"], false),
+            (&["dri/card0", "dri/renderD128"], true),
+            (&["dri/card1", "dri/renderD129"], true),
+            (&["nvidia0", "nvidiactl"], true),
+            (&["dxg"], true),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            for device in devices {
+                let path = folder.path().join(device);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+            assert_eq!(card(folder.path()), drawn_by_a_card, "{devices:?}");
+        }
+        assert!(!card(Path::new("/nonexistent")));
+    }
+}
