@@ -343,7 +343,9 @@ fn an_account_without_the_keychain_is_refused_with_the_reason(#[case] options: &
 #[case::account_of_a_status(&["status", "--account", "office"])]
 #[case::logon(&["install", "--logon", "password"])]
 #[case::executable(&["install", "--executable", "/bin/true"])]
-fn options_that_would_do_nothing_are_wrong_usage(#[case] arguments: &[&str]) {
+#[case::line_break(&["install", "--print", "--for", "systemd-system", "--account", "office\nExecStartPre=/bin/true"])]
+#[case::no_name(&["install", "--print", "--for", "systemd-system", "--account", ""])]
+fn options_that_mean_nothing_are_wrong_usage(#[case] arguments: &[&str]) {
     let account = Account::new();
     let (exit, document) = account.run(arguments);
     assert_eq!((exit, document["code"].as_str()), (Some(2), Some("usage")), "{document}");

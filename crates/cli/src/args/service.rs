@@ -66,6 +66,13 @@ pub struct WhichService {
     #[arg(long = "for", value_enum, value_name = "MANAGER")]
     pub manager: Option<ServiceManager>,
     /// The account that set the profile up, if it is not this one; 'rosterbridge' with systemd-system
-    #[arg(long, value_name = "DOMAIN\\USER")]
+    #[arg(long, value_name = "DOMAIN\\USER", value_parser = account_name)]
     pub account: Option<String>,
+}
+
+/// Reads the name of an account of the computer or of its domain. It stands on a line of the service's file: a line break
+/// would begin another one there.
+fn account_name(name: &str) -> Result<String, String> {
+    let no_name = name.trim().is_empty() || name.contains(char::is_control);
+    if no_name { Err("no account has such a name".to_owned()) } else { Ok(name.to_owned()) }
 }
