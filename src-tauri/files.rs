@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
     io::Write,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -10,6 +9,7 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rosterbridge_api::{Fault, Request};
+use rosterbridge_files::owner_only;
 use serde::Deserialize;
 use tauri::{AppHandle, State};
 use tauri_plugin_dialog::DialogExt;
@@ -178,20 +178,15 @@ pub fn plain_name(suggested: &str) -> &str {
 
 /// Writes the file to the end, new ones readable by its owner only where the system has modes.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path)?;
+    let mut file = owner_only::options().write(true).create(true).truncate(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

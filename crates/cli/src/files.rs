@@ -6,6 +6,7 @@ use std::{
 };
 
 use rosterbridge_api::{Fault, SecretText};
+use rosterbridge_files::owner_only;
 
 pub fn read(path: &Path) -> Result<String, Fault> {
     std::fs::read_to_string(path).map_err(|error| file_fault("read", path, &error))
@@ -14,16 +15,11 @@ pub fn read(path: &Path) -> Result<String, Fault> {
 /// Writes a file only its owner can read.
 pub fn write_owner_only(path: &Path, content: &[u8]) -> Result<(), Fault> {
     use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(path)
+    let mut options = owner_only::options();
+    let opened = options.write(true).create(true).truncate(true).open(path);
+    opened
         .and_then(|mut file| {
-            // The mode above is a new file's; one that is there keeps its own.
-            #[cfg(unix)]
-            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            owner_only::protect(&file)?;
             file.write_all(content)
         })
         .map_err(|error| file_fault("write", path, &error))

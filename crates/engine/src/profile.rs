@@ -1,11 +1,12 @@
 //! Where a profile lives, who it is, and the lock that makes sure only one engine works on it.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::Write,
     path::{Path, PathBuf},
 };
 
+use rosterbridge_files::owner_only;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -90,14 +91,7 @@ impl ProfileFolder {
 
     /// Creates the folder, open to its owner only.
     fn create(&self) -> Result<(), EngineError> {
-        fs::create_dir_all(&self.path).map_err(|source| EngineError::io("create", &self.path, source))?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
-                .map_err(|source| EngineError::io("protect", &self.path, source))?;
-        }
-        Ok(())
+        owner_only::own_folder(&self.path).map_err(|source| EngineError::io("create", &self.path, source))
     }
 
     /// The profile's lasting identity, under which its secrets are kept; made on first use.
@@ -161,21 +155,15 @@ impl ProfileLock {
 
     fn open(folder: &ProfileFolder, create: bool) -> Result<Option<Self>, EngineError> {
         let path = folder.lock_file();
-        let mut options = OpenOptions::new();
-        options.create(create).truncate(false).read(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = match options.open(&path) {
+        let mut options = owner_only::options();
+        let mut file = match options.create(create).truncate(false).read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(error) if !create && error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(folder.not_found());
             }
             Err(source) => return Err(EngineError::io("open", &path, source)),
         };
-        // The mode above is a new file's; one that is there keeps its own.
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
-            .map_err(|source| EngineError::io("protect", &path, source))?;
+        owner_only::protect(&file).map_err(|source| EngineError::io("protect", &path, source))?;
         match file.try_lock() {
             Ok(()) => {
                 // For a person who looks; nothing reads it.

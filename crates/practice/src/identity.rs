@@ -11,6 +11,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
+use rosterbridge_files::owner_only;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -261,11 +262,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), PracticeErr
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(temporary).map_err(at(temporary))?;
+    let mut options = owner_only::options();
+    let mut file = options.write(true).create(true).truncate(true).open(temporary).map_err(at(temporary))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at(temporary))?;
     drop(file);
     std::fs::rename(temporary, path).map_err(at(path))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use chrono_tz::America::Chicago;
+use rosterbridge_files::owner_only;
 use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -353,11 +354,7 @@ fn add_hero_accounts(identity: &mut Identity, wanted: u32, schools: &[i64]) -> R
 
 /// Makes the data folder, its owner's only where the system knows that.
 fn create_private(folder: &Path) -> Result<(), PracticeError> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(at(folder))
+    owner_only::create_folder(folder).map_err(at(folder))
 }
 
 /// Keeps a second practice district out of the same folder.

@@ -9,6 +9,7 @@ use std::{
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rosterbridge_crash_points::{CrashPoint, pass};
+use rosterbridge_files::{is_open_elsewhere, owner_only, sync_folder};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 use zeroize::Zeroizing;
 
@@ -42,34 +43,15 @@ pub fn owner_only(path: &Path) -> Result<(), StoreError> {
     if let Some(folder) = path.parent() {
         create_folder(folder)?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let file = options.open(path).map_err(|source| StoreError::io("create", path, source))?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o600))
-            .map_err(|source| StoreError::io("protect", path, source))?;
-    }
-    drop(file);
-    Ok(())
+    let mut options = owner_only::options();
+    let file = options.write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(|source| StoreError::io("create", path, source))?;
+    owner_only::protect(&file).map_err(|source| StoreError::io("protect", path, source))
 }
 
 /// Creates a missing folder, open to its owner only. An existing one is left as it is: it may not be ours alone.
 pub fn create_folder(folder: &Path) -> Result<(), StoreError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder).map_err(|source| StoreError::io("create", folder, source))
+    owner_only::create_folder(folder).map_err(|source| StoreError::io("create", folder, source))
 }
 
 /// Opens an existing (possibly empty) file with a raw SQLCipher key and makes sure it can be read with it. A file whose
@@ -252,25 +234,14 @@ pub fn replace(new: &Path, place: &Path) -> Result<(), StoreError> {
 /// Renames a file.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(|source| {
-        // Windows refuses to move or replace a file somebody has open.
-        if cfg!(windows) && source.kind() == std::io::ErrorKind::PermissionDenied {
-            StoreError::Busy
-        } else {
-            StoreError::io("rename", from, source)
-        }
+        if is_open_elsewhere(&source) { StoreError::Busy } else { StoreError::io("rename", from, source) }
     })
 }
 
-/// Makes a rename in a file's folder durable. Windows has no such call and needs none.
+/// Makes a rename in a file's folder durable.
 pub fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix)
-        && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
-    {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| StoreError::io("flush", folder, source))?;
-    }
-    Ok(())
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    sync_folder(folder).map_err(|source| StoreError::io("flush", folder, source))
 }
 
 /// Removes a database file and what SQLite keeps beside it, as far as they exist.

@@ -4,12 +4,13 @@
 //! `file-rotate` panics when the folder is gone or the disk is full.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use chrono::NaiveDate;
+use rosterbridge_files::owner_only;
 
 /// Bytes after which a file is full.
 pub const LONGEST_FILE: u64 = 4 << 20;
@@ -39,11 +40,7 @@ struct Current {
 impl LogFiles {
     /// Goes on in the file of `day`, creating the folder and the file as needed.
     pub(super) fn open(folder: &Path, day: NaiveDate) -> io::Result<Self> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
+        owner_only::create_folder(folder)?;
         let mut files = Self { folder: folder.to_owned(), current: None };
         files.turn_to(day, files.last_number(day)?)?;
         Ok(files)
@@ -84,11 +81,8 @@ impl LogFiles {
     }
 
     fn append(&self, day: NaiveDate, number: u32) -> io::Result<Current> {
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(self.folder.join(name(day, number)))?;
+        let path = self.folder.join(name(day, number));
+        let file = owner_only::options().create(true).append(true).open(path)?;
         let bytes = file.metadata()?.len();
         Ok(Current { day, number, file, bytes })
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use rosterbridge_crash_points::{CrashPoint, pass};
+use rosterbridge_files::owner_only;
 
 use crate::{error::EngineError, exports::Measured};
 
@@ -80,14 +81,7 @@ fn write_part(
 
 /// For its owner alone: it holds students.
 fn open(part: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(part)
+    owner_only::options().write(true).create(true).truncate(true).open(part)
 }
 
 /// What is known of a file in a folder; nothing where there is none, or where it can't be told.

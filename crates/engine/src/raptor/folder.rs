@@ -12,6 +12,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use rosterbridge_crash_points::{CrashPoint, pass};
+use rosterbridge_files::{Identity, is_locked};
 use rosterbridge_raptor::{FileError, LARGEST_TARDY_FILE};
 use sha2::{Digest, Sha256};
 
@@ -155,14 +156,14 @@ fn unchanged_files(recent: Vec<(PathBuf, Look)>) -> (Vec<PathBuf>, Vec<PathBuf>)
 /// Opens a file of the exchange folder, unless it is a link or larger than any tardy file.
 pub(super) fn open(path: &Path) -> Result<File, EngineError> {
     let unreadable = |source| unusable("read", path, source);
-    let listed = fs::symlink_metadata(path).map_err(unreadable)?;
-    if listed.is_symlink() {
+    if fs::symlink_metadata(path).map_err(unreadable)?.is_symlink() {
         return Err(EngineError::FileIsLink(path.to_owned()));
     }
+    let listed = Identity::at(path).map_err(unreadable)?;
     let file = File::open(path).map_err(unreadable)?;
     let opened = file.metadata().map_err(unreadable)?;
     // Somebody may have put a link in its place in between.
-    if !opened.is_file() || !same_file(&listed, &opened) {
+    if !opened.is_file() || Identity::of(&file).map_err(unreadable)? != listed {
         return Err(EngineError::FileIsLink(path.to_owned()));
     }
     if opened.len() > LARGEST_TARDY_FILE {
@@ -171,28 +172,12 @@ pub(super) fn open(path: &Path) -> Result<File, EngineError> {
     Ok(file)
 }
 
-#[cfg(unix)]
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
-    one.created().ok() == other.created().ok()
-}
-
 /// Why a file of the exchange folder can't be used. One that another program has locked is not there yet.
 pub(super) fn unusable(action: &'static str, path: &Path, source: io::Error) -> EngineError {
     if is_locked(&source) {
         return EngineError::FileChanging(path.to_owned());
     }
     EngineError::io(action, path, source)
-}
-
-/// Whether another program has the file to itself (Windows: `ERROR_SHARING_VIOLATION`, `ERROR_LOCK_VIOLATION`).
-pub(super) fn is_locked(error: &io::Error) -> bool {
-    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
 }
 
 /// Moves a decided file to `processed/`, beside an earlier one of the same name if there is one. `sha256` is that of

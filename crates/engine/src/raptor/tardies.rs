@@ -10,6 +10,7 @@ use std::{
 
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{held::HoldReason, settings::Setup};
+use rosterbridge_files::is_locked;
 use rosterbridge_raptor::{FileError, Tardy, TardyFile};
 use rosterbridge_sftp::Session;
 use rosterbridge_store::{
@@ -345,7 +346,7 @@ pub(crate) fn read_file(
 ) -> Result<Contents, EngineError> {
     let mut hashed = Hashed::new(folder::open(path)?);
     let rows = match read_rows(&mut hashed, input, district, cancel) {
-        Err(EngineError::RaptorFile(FileError::Io(error))) if folder::is_locked(&error) => {
+        Err(EngineError::RaptorFile(FileError::Io(error))) if is_locked(&error) => {
             return Err(EngineError::FileChanging(path.to_owned()));
         }
         rows => rows?,

@@ -19,6 +19,7 @@ use notify::{
     event::{AccessKind, AccessMode},
 };
 use rosterbridge_domain::{job::JobId, settings::Setup};
+use rosterbridge_files::Identity;
 use tokio::{sync::Notify, time::Instant};
 
 use super::folder::{QUIET, is_tardy_file};
@@ -105,21 +106,9 @@ impl Drops {
     }
 }
 
-/// What tells one folder from another that has taken its place.
-type Identity = (u64, u64, Option<std::time::SystemTime>);
-
-/// `None` where there is no folder.
+/// What tells one folder from another that has taken its place; `None` where there is no folder.
 fn identity(folder: &Path) -> Option<Identity> {
-    let found = fs::metadata(folder).ok().filter(fs::Metadata::is_dir)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        Some((found.dev(), found.ino(), None))
-    }
-    #[cfg(not(unix))]
-    {
-        Some((0, 0, found.created().ok()))
-    }
+    if folder.is_dir() { Identity::behind(folder).ok() } else { None }
 }
 
 impl Shared {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
+    fs,
     io::Write,
     path::{Path, PathBuf},
     sync::{
@@ -16,6 +16,7 @@ use std::{
 
 use rosterbridge_crash_points::{CrashPoint, pass};
 use rosterbridge_domain::{job::FileReceipt, settings::Setup};
+use rosterbridge_files::{owner_only, sync_folder};
 use rosterbridge_sftp::{Error as SftpError, RemoteFile, RemoteFolder, Session};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -281,7 +282,7 @@ impl Destination {
                             .map_err(|source| EngineError::io("write", &target, source))?;
                         pass(CrashPoint::RosterFileNamed);
                     }
-                    sync_folder(&folder)
+                    flush(&folder)
                 })
                 .await
             }
@@ -419,14 +420,7 @@ fn write_parts(
             }
             let path = folder.join(part_name(name));
             let failed = |source| EngineError::io("write", &path, source);
-            let mut options = File::options();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::OpenOptionsExt;
-                options.mode(0o600);
-            }
-            let mut file = options.open(&path).map_err(failed)?;
+            let mut file = owner_only::options().write(true).create_new(true).open(&path).map_err(failed)?;
             let part = tempfile::TempPath::try_from_path(&path).map_err(failed)?;
             parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
             content.iter().try_for_each(|piece| file.write_all(piece)).map_err(failed)?;
@@ -441,16 +435,11 @@ fn write_parts(
             .into_iter()
             .try_for_each(|writer| writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
-    sync_folder(folder)?;
+    flush(folder)?;
     Ok(parts.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Has the system put a folder's names on the disk, where it can be asked to.
-fn sync_folder(folder: &Path) -> Result<(), EngineError> {
-    if cfg!(unix) {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| EngineError::io("flush", folder, source))?;
-    }
-    Ok(())
+/// Puts a folder's names on the disk.
+fn flush(folder: &Path) -> Result<(), EngineError> {
+    sync_folder(folder).map_err(|source| EngineError::io("flush", folder, source))
 }
