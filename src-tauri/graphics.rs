@@ -1,6 +1,9 @@
 //! How the web view draws on Linux, where there may be no graphics card: in a virtual machine, on a terminal server.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
 
 /// Where the kernel shows its devices.
 const DEVICES: &str = "/dev";
@@ -11,21 +14,26 @@ const WITHOUT_CARD: &str = "WEBKIT_DISABLE_COMPOSITING_MODE";
 /// processor in a card's ways, for 90 MB more and slower answers. Here it draws the page itself instead, as it did
 /// before there were cards. It can't be told later: a web view that is there already does not survive the change.
 ///
-/// To be called before anything else runs, since it sets a variable of the process's environment.
+/// To be called before anything else runs, since it sets a variable of the process's environment. Where that fails, a card
+/// is emulated.
 pub fn settle() {
-    if !card(Path::new(DEVICES))
-        && let Err(error) = glib::setenv(WITHOUT_CARD, "1", false)
-    {
-        tracing::warn!(%error, "the window is drawn by an emulated graphics card");
+    if !card(Path::new(DEVICES)) {
+        // There is no log yet.
+        let _ = glib::setenv(WITHOUT_CARD, "1", false);
     }
 }
 
-/// Whether a program can draw with a card. Drivers of the kernel show a card's render node; NVIDIA's own and Windows'
-/// (under the Windows Subsystem for Linux) have names of their own.
+/// Whether there is a card this account may draw with. Drivers of the kernel show its render node; NVIDIA's own and Windows'
+/// (under the Windows Subsystem for Linux) have names of their own. Some virtual machines show a node and emulate what is
+/// behind it: that can't be told from here.
 fn card(devices: &Path) -> bool {
+    let usable = |node: &Path| File::options().read(true).write(true).open(node).is_ok();
     let nodes = fs::read_dir(devices.join("dri")).into_iter().flatten().flatten();
-    nodes.into_iter().any(|node| node.file_name().as_encoded_bytes().starts_with(b"renderD"))
-        || ["nvidiactl", "dxg"].iter().any(|name| devices.join(name).exists())
+    nodes
+        .into_iter()
+        .filter(|node| node.file_name().as_encoded_bytes().starts_with(b"renderD"))
+        .any(|node| usable(&node.path()))
+        || ["nvidiactl", "dxg"].iter().any(|name| usable(&devices.join(name)))
 }
 
 #[cfg(test)]
@@ -53,5 +61,9 @@ mod tests {
             assert_eq!(card(folder.path()), drawn_by_a_card, "{devices:?}");
         }
         assert!(!card(Path::new("/nonexistent")));
+        // One that can't be opened, as on a terminal server whose card is not for everybody.
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("dri/renderD128")).unwrap();
+        assert!(!card(folder.path()));
     }
 }

@@ -91,6 +91,35 @@ async fn the_page_may_ask_for_what_it_needs_and_no_more() {
     window.close().await;
 }
 
+/// The environment of the process that draws the page of the window with this home.
+fn environment_of_the_page(home: &Path) -> Option<String> {
+    let home = home.to_str().unwrap();
+    let read =
+        |process: &str, file: &str| fs::read_to_string(Path::new("/proc").join(process).join(file)).ok();
+    fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let process = entry.file_name().into_string().ok()?;
+        let status =
+            read(&process, "status").filter(|status| status.starts_with("Name:\tWebKitWebProces"))?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim();
+        read(parent, "cmdline").filter(|line| line.contains(home))?;
+        read(&process, "environ")
+    })
+}
+
+/// What draws the page has to know it before it starts. `src-tauri/graphics.rs` says which cards count.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_is_drawn_without_a_graphics_card_where_there_is_none() {
+    let window = Window::open().await;
+    window.find("welcome-practice").await;
+    let environment = environment_of_the_page(window.home()).expect("a process draws the page");
+    let nodes = fs::read_dir("/dev/dri").into_iter().flatten().flatten();
+    let rendering = nodes.into_iter().any(|node| node.file_name().to_string_lossy().starts_with("renderD"));
+    if !rendering && !Path::new("/dev/nvidiactl").exists() && !Path::new("/dev/dxg").exists() {
+        assert!(environment.contains("WEBKIT_DISABLE_COMPOSITING_MODE=1"), "{environment}");
+    }
+    window.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shell_speaks_as_the_page_does() {
     let window = Window::open().await;

@@ -17,6 +17,17 @@ use crate::driver::{Driver, PATIENCE};
 /// Closing the window ends the app.
 const QUIT_ON_CLOSE: &str = "--quit-on-close";
 
+/// Has the page draw a spot nobody sees, again and again.
+const DRAW: &str = "const spot = document.createElement('i');
+spot.style = 'position: fixed; inset: 0 auto auto 0; width: 1px; height: 1px; background: currentcolor; opacity: 0';
+document.body.append(spot);
+let odd = false;
+window.resting = () => { clearInterval(drawing); spot.remove(); };
+const drawing = setInterval(() => { odd = !odd; spot.style.opacity = odd ? '0.004' : '0'; }, 50);";
+
+/// Ends that.
+const REST: &str = "window.resting();";
+
 /// Answers once nothing on the page moves but what moves for ever: nothing comes in any more, and for some frames
 /// nothing scrolls.
 const STILL: &str = "const finite = document.getAnimations()
@@ -254,7 +265,11 @@ impl Window {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
         fs::create_dir_all(&folder).unwrap();
         self.still().await;
+        // WebKit takes its picture with the next drawing of the page. Without a graphics card a page that rests is not
+        // drawn again, and the picture would never come.
+        self.client.execute(DRAW, Vec::new()).await.unwrap();
         let picture = self.client.screenshot().await.unwrap();
+        self.client.execute(REST, Vec::new()).await.unwrap();
         fs::write(folder.join(format!("window-{name}.png")), picture).unwrap();
     }
 

@@ -129,7 +129,7 @@ export class Session {
     try {
       let asked: Asked = [];
       if (this.environment === undefined) {
-        this.#listening ??= this.backend.onHappened((happened) => this.#happened(happened));
+        this.#listening ??= opening?.listening ?? this.backend.onHappened((happened) => this.#happened(happened));
         [this.environment, asked] = await Promise.all([opening?.environment ?? this.backend.environment(), opening?.first ?? [], this.#listening]);
         // Named also where it does not open: what puts it right is asked for in its name.
         this.backend = this.backend.of(this.environment.profile);
@@ -143,6 +143,8 @@ export class Session {
     } catch (thrown) {
       this.fault = toFault(thrown);
     }
+    // Not before there is something it can be about.
+    opening?.hear((happened) => this.#happened(happened));
   }
 
   /** Starts the practice district and turns to it. Throws a `Fault`. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Backend } from './backend';
 import { changeElsewhere } from './backend/fixture-elsewhere';
 import { fixtureHost } from './backend/fixture';
-import type { Host } from './backend/host';
+import type { Happened, Host } from './backend/host';
 import { begin } from './opening';
 import { Session } from './session.svelte';
 import { byId, open } from './test-window';
@@ -35,11 +35,13 @@ function beginning(opened: boolean, answer: () => Promise<unknown>) {
   const host = fixtureHost(new URLSearchParams('scene=home&own&pace=0'));
   const asked: string[] = [];
   let listeners = 0;
+  let tell: (happened: Happened) => void = () => {};
   const watched: Host = {
     ...host,
     environment: async () => ({ ...(await host.environment()), opened }),
     async onHappened(listener) {
       listeners += 1;
+      tell = listener;
       await host.onHappened(listener);
     },
     async call(profile, request, onEvent) {
@@ -48,7 +50,7 @@ function beginning(opened: boolean, answer: () => Promise<unknown>) {
       return host.call(profile, request, onEvent);
     },
   };
-  return { host: watched, session: new Session(new Backend(watched)), asked, listeners: () => listeners };
+  return { host: watched, session: new Session(new Backend(watched)), asked, listeners: () => listeners, tell: (happened: Happened) => tell(happened) };
 }
 
 describe('at its start the window', () => {
@@ -73,6 +75,20 @@ describe('at its start the window', () => {
     expect(asked).toHaveLength(4);
     await session.refresh();
     expect(asked.slice(4)).toEqual(['status', 'runs', 'guarded']);
+  });
+
+  test('shows a run that began between the first questions and the page', async () => {
+    const { host, session, listeners, tell } = beginning(true, () => Promise.resolve());
+    const opening = begin(host);
+    await Promise.all([opening.first, opening.listening]);
+    const run = { run: 'r', jobs: ['raptor-roster' as const], dry_run: false };
+    tell({ profile: 'default', event: { event: 'run_started', data: run } });
+    await session.open(opening);
+    expect(session.running).toBe(true);
+    const progress = { run: 'r', phase: 'pull' as const, subject: 'students', done: 7 };
+    tell({ profile: 'default', event: { event: 'progress', data: progress } });
+    expect(session.run?.pulled).toEqual([{ subject: 'students', done: 7 }]);
+    expect(listeners()).toBe(1);
   });
 
   test('asks nothing before it of a profile that is not open: one question opens that', async () => {

@@ -344,6 +344,7 @@ fn an_account_without_the_keychain_is_refused_with_the_reason(#[case] options: &
 #[case::logon(&["install", "--logon", "password"])]
 #[case::executable(&["install", "--executable", "/bin/true"])]
 #[case::line_break(&["install", "--print", "--for", "systemd-system", "--account", "office\nExecStartPre=/bin/true"])]
+#[case::backslash(&["install", "--print", "--for", "systemd-system", "--account", "DISTRICT\\"])]
 #[case::no_name(&["install", "--print", "--for", "systemd-system", "--account", ""])]
 fn options_that_mean_nothing_are_wrong_usage(#[case] arguments: &[&str]) {
     let account = Account::new();

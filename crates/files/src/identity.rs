@@ -1,13 +1,10 @@
 //! Which file or folder is which.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::Path,
-};
+use std::{fs::File, io, path::Path};
 
 /// What tells a file or folder from every other one that is there, whatever their names: Unix' device and inode, Windows'
-/// volume and file index. When it is removed, a later one may get the same.
+/// volume and file index. When it is removed, a later one may get the same; some file systems of Windows number a file anew once
+/// nobody has it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     volume: u64,
@@ -32,7 +29,7 @@ impl Identity {
     pub fn at(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         {
-            fs::symlink_metadata(path).map(|found| Self::told(&found))
+            std::fs::symlink_metadata(path).map(|found| Self::told(&found))
         }
         #[cfg(windows)]
         {
@@ -44,7 +41,7 @@ impl Identity {
     pub fn behind(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         {
-            fs::metadata(path).map(|found| Self::told(&found))
+            std::fs::metadata(path).map(|found| Self::told(&found))
         }
         #[cfg(windows)]
         {
@@ -53,7 +50,7 @@ impl Identity {
     }
 
     #[cfg(unix)]
-    fn told(found: &fs::Metadata) -> Self {
+    fn told(found: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         Self { volume: found.dev(), number: found.ino() }
     }
@@ -74,6 +71,8 @@ fn only_asked(path: &Path, flags: u32) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

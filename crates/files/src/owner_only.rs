@@ -34,7 +34,7 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// The same, and makes one that is there its owner's alone.
+/// Makes a folder its owner's alone, also one that is there. Those it is in are made as the system makes them.
 pub fn own_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     #[cfg(unix)]

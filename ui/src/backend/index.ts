@@ -1,4 +1,4 @@
-/** The one way out of the interface. No other module knows where requests go. */
+/** The one way out of the interface. No other module knows where requests go, but for `opening.ts`, which asks before there is text. */
 
 import type { AccountId } from '../bindings/AccountId';
 import type { BackupView } from '../bindings/BackupView';

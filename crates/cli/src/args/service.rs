@@ -71,8 +71,8 @@ pub struct WhichService {
 }
 
 /// Reads the name of an account of the computer or of its domain. It stands on a line of the service's file: a line break
-/// would begin another one there.
+/// would begin another one there, a backslash at the end go on with the next.
 fn account_name(name: &str) -> Result<String, String> {
-    let no_name = name.trim().is_empty() || name.contains(char::is_control);
+    let no_name = name.trim().is_empty() || name.contains(char::is_control) || name.ends_with('\\');
     if no_name { Err("no account has such a name".to_owned()) } else { Ok(name.to_owned()) }
 }
